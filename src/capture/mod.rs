@@ -1,0 +1,99 @@
+//! Reading captures: files, standard input and live interfaces behind one [`Source`].
+
+use std::{error, fmt, io, path::PathBuf};
+
+use crate::frame::{Batch, Interface};
+
+/// Delivers batches of frames, in capture order, until the input ends.
+pub trait Source {
+    /// Empties `batch` and fills it with the next frames.
+    ///
+    /// Returns `false`, with an empty batch, at the end of the input. Damage is reported after all
+    /// that lies before it was delivered: a call that meets it with frames in hand returns them
+    /// first, and the next call returns the error. A live source may return `true` with an
+    /// empty batch when nothing came for a short while.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where the input is cut or broken; everything before it was delivered.
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error>;
+
+    /// The interfaces met so far; [`crate::frame::Frame::interface`] is an index into them.
+    fn interfaces(&self) -> &[Interface];
+}
+
+/// Why an input could not be read, or not to its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The input cannot be opened or read at all.
+    Io {
+        /// The file, or `-` for standard input.
+        file: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The input is no capture, or one of a format that is named but not read.
+    NotACapture {
+        /// The file, or `-` for standard input.
+        file: PathBuf,
+        /// What it is instead, or what was expected.
+        reason: String,
+    },
+    /// The input is cut or broken here; everything before was delivered.
+    Damaged {
+        /// The file, or `-` for standard input.
+        file: PathBuf,
+        /// Number of the packet that would have come next, from 1.
+        packet: u64,
+        /// Offset of the damage in the (decompressed) input, in octets.
+        offset: u64,
+        /// What is wrong, with both numbers where two disagree.
+        reason: String,
+    },
+    /// The capture filter does not compile.
+    Filter {
+        /// The filter as given.
+        filter: String,
+        /// What libpcap says about it.
+        reason: String,
+    },
+    /// Capturing needs a permission this process lacks; the text names the fix.
+    Permission {
+        /// The interface.
+        interface: String,
+        /// What the system said and what to do about it.
+        reason: String,
+    },
+    /// The interface cannot be opened, or failed while capturing.
+    Interface {
+        /// The interface.
+        interface: String,
+        /// What libpcap says.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { file, cause } => write!(f, "{}: {cause}", file.display()),
+            Self::NotACapture { file, reason } => write!(f, "{}: {reason}", file.display()),
+            Self::Damaged { file, packet, offset, reason } => {
+                write!(f, "{}: packet {packet}, offset {offset}: {reason}", file.display())
+            }
+            Self::Filter { filter, reason } => write!(f, "bad capture filter `{filter}`: {reason}"),
+            Self::Permission { interface, reason } | Self::Interface { interface, reason } => {
+                write!(f, "{interface}: {reason}")
+            }
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Io { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}

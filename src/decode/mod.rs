@@ -1,0 +1,220 @@
+//! From the octets of a frame to the addresses, ports and oddities in its headers.
+//!
+//! Decoding is a pure function of link type and octets. It never fails: what could be read is in
+//! [`Headers`], and [`Headers::stopped`] says where and why it went no further.
+
+use crate::frame::LinkType;
+
+/// An assigned internet protocol number (IANA "Protocol Numbers"), the `protocolIdentifier` of IPFIX.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransportProtocol(pub u8);
+
+impl TransportProtocol {
+    /// Transmission Control Protocol.
+    pub const TCP: Self = Self(6);
+    /// User Datagram Protocol.
+    pub const UDP: Self = Self(17);
+    /// Datagram Congestion Control Protocol.
+    pub const DCCP: Self = Self(33);
+    /// Stream Control Transmission Protocol.
+    pub const SCTP: Self = Self(132);
+    /// UDP-Lite (RFC 3828); shares the registrations of UDP (section 7).
+    pub const UDP_LITE: Self = Self(136);
+}
+
+/// The innermost network addresses of a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// No IP header was read.
+    #[default]
+    None,
+    /// IPv4 source and destination, in wire order.
+    V4([u8; 4], [u8; 4]),
+    /// IPv6 source and destination, in wire order.
+    V6([u8; 16], [u8; 16]),
+}
+
+/// What a packet does to its flow, as far as a service's side can be told from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing that tells.
+    #[default]
+    None,
+    /// The source asks the destination to open: TCP SYN without ACK, SCTP INIT, DCCP Request.
+    Open,
+    /// The source accepts: TCP SYN and ACK, SCTP INIT ACK, DCCP Response.
+    Accept,
+    /// The flow ends: TCP FIN or RST, SCTP ABORT or SHUTDOWN COMPLETE, DCCP Close or Reset.
+    Close,
+}
+
+/// A way one packet travels inside another, outermost first in [`Headers::tunnels`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Tunnel {
+    /// Generic Routing Encapsulation, all versions (RFC 2784, 2890, 2637; NVGRE RFC 7637).
+    Gre,
+    /// Encapsulated Remote Switched Port Analyzer, types I to III.
+    Erspan,
+    /// IP directly in IP, all four combinations (RFC 2003, 2473, 4213).
+    IpInIp,
+    /// Virtual eXtensible Local Area Network, GPE included (RFC 7348).
+    Vxlan,
+    /// Generic Network Virtualization Encapsulation (RFC 8926).
+    Geneve,
+    /// GPRS Tunnelling Protocol, user plane (3GPP TS 29.281).
+    GtpU,
+    /// Teredo (RFC 4380).
+    Teredo,
+    /// Layer Two Tunnelling Protocol data (RFC 2661, 3931).
+    L2tp,
+    /// Multiprotocol Label Switching (RFC 3032).
+    Mpls,
+    /// MPLS in UDP (RFC 7510).
+    MplsInUdp,
+    /// PPP over Ethernet session (RFC 2516).
+    Pppoe,
+    /// Provider Backbone Bridge (IEEE 802.1ah).
+    Pbb,
+    /// Authentication Header (RFC 4302).
+    Ah,
+    /// MACsec without encryption (IEEE 802.1AE).
+    Macsec,
+}
+
+/// What a frame is counted under where it has no ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// An IP packet of this protocol: its ports, or its keyword in IANA's "Protocol Numbers".
+    Ip(TransportProtocol),
+    /// A frame of this EtherType that is not IP (ARP is 0x0806, LLDP 0x88cc).
+    EtherType(u16),
+    /// An IEEE 802.2 LLC frame to this destination service access point (STP is 0x42).
+    Llc(u8),
+    /// A frame of a link type that carries no IP, or one not decoded.
+    #[default]
+    NonIp,
+    /// A frame of a link type that is not supported.
+    Unsupported(LinkType),
+    /// Too damaged or too short to tell.
+    Undecodable,
+}
+
+/// An IP fragment (RFC 791, RFC 8200 section 4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Identification: 16 bits in IPv4, 32 in IPv6.
+    pub id: u32,
+    /// Offset of this fragment's payload in the original datagram's, in octets.
+    pub offset: u32,
+    /// Whether more fragments follow.
+    pub more: bool,
+}
+
+/// The flow that an ICMP error complains about, read from the packet it quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// Addresses of the quoted packet.
+    pub network: Network,
+    /// Its protocol.
+    pub protocol: TransportProtocol,
+    /// Its source and destination port, where its first four octets were quoted.
+    pub ports: Option<(u16, u16)>,
+}
+
+/// Why decoding went no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The layer that could not be read, in lower case: `ipv4`, `tcp`, `gre`…
+    pub layer: &'static str,
+    /// Offset of that layer in the captured octets.
+    pub offset: u32,
+    /// What is wrong.
+    pub reason: Reason,
+}
+
+/// What is wrong with a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The capture kept fewer octets than the layer has (the snap length cut it).
+    Truncated {
+        /// Octets needed.
+        needed: u32,
+        /// Octets there.
+        present: u32,
+    },
+    /// A length or field contradicts the standard; the text says which, with both numbers where they help.
+    Malformed(&'static str),
+    /// More than [`Headers::DEPTH`] nested tunnels or tags.
+    TooDeep,
+}
+
+/// Up to [`Headers::DEPTH`] values, kept in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Stack<T> {
+    len: u8,
+    items: [T; Headers::DEPTH],
+}
+
+/// The headers of one frame; meant to be reused from frame to frame.
+///
+/// Addresses, protocol, ports, fragment and payload are those of the innermost packet that could be read.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    /// Link-layer source and destination, where the link type has 48-bit addresses (outermost).
+    pub macs: Option<([u8; 6], [u8; 6])>,
+    /// Whether the frame was sent to a link-layer group (multicast or broadcast) address.
+    pub to_group: bool,
+    /// VLAN identifiers, 0 to 4095, outermost first, through all tunnels.
+    pub vlan: Stack<u16>,
+    /// Tunnels opened, outermost first.
+    pub tunnels: Stack<Tunnel>,
+    /// What the frame is.
+    pub kind: Kind,
+    /// Innermost network addresses.
+    pub network: Network,
+    /// Protocol of the innermost IP packet, behind all extension headers; 0 where there is none.
+    pub protocol: TransportProtocol,
+    /// Innermost source and destination port: TCP, UDP, UDP-Lite, SCTP and DCCP only.
+    pub ports: Option<(u16, u16)>,
+    /// What the packet does to its flow.
+    pub phase: Phase,
+    /// Set on every fragment, the first one included; not on atomic fragments (RFC 6946).
+    pub fragment: Option<Fragment>,
+    /// Type and code of an ICMP or ICMPv6 message.
+    pub icmp: Option<(u8, u8)>,
+    /// The packet an ICMP error quotes.
+    pub quoted: Option<Quoted>,
+    /// Offset of the innermost transport payload in the captured octets.
+    pub payload_offset: u32,
+    /// Captured octets of that payload, padding excluded.
+    pub payload_len: u32,
+    /// Why decoding stopped early, if it did.
+    pub stopped: Option<Stopped>,
+}
+
+impl Headers {
+    /// The most tunnels, and the most VLAN tags, kept of one frame.
+    pub const DEPTH: usize = 8;
+}
+
+impl<T: Copy + Default> Default for Stack<T> {
+    fn default() -> Self {
+        Self { len: 0, items: [T::default(); Headers::DEPTH] }
+    }
+}
+
+impl Default for Tunnel {
+    fn default() -> Self {
+        Self::Gre
+    }
+}
+
+impl<T: Copy> Stack<T> {
+    /// The values, outermost first.
+    pub fn as_slice(&self) -> &[T] {
+        self.items.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,114 @@
+//! Making text from the wire harmless: one function for each medium.
+//!
+//! Names in captures come from strangers. No control octet reaches a terminal, no formula a
+//! spreadsheet, no tag an HTML page.
+
+/// Appends `octets` for a terminal or a line of text.
+///
+/// UTF-8 is kept but for control characters and characters that reorder or hide text (C0, C1, bidirectional
+/// and zero-width controls, line separators); those, backslashes and octets that are no UTF-8 become
+/// `\DDD` per octet, as RFC 6763 section 4.3 writes them. A backslash becomes `\\`.
+///
+/// ```
+/// let mut line = Vec::new();
+/// portolan::escape::terminal(b"a\x1b[31m \xc3\xa9\xff\\", &mut line);
+/// assert_eq!(line, "a\\027[31m é\\255\\\\".as_bytes());
+/// ```
+pub fn terminal(octets: &[u8], out: &mut Vec<u8>) {
+    for chunk in octets.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let mut buffer = [0; 4];
+            let encoded = c.encode_utf8(&mut buffer).as_bytes();
+            match c {
+                '\\' => out.extend_from_slice(b"\\\\"),
+                _ if is_hostile(c) => encoded.iter().for_each(|&octet| decimal_escape(octet, out)),
+                _ => out.extend_from_slice(encoded),
+            }
+        }
+        chunk.invalid().iter().for_each(|&octet| decimal_escape(octet, out));
+    }
+}
+
+/// Appends the inside of a JSON string (RFC 8259 section 7), without the quotes.
+///
+/// Control characters and those that reorder text are written as `\u` escapes; octets that are no UTF-8 become
+/// U+FFFD, so callers that must keep them say so beside the string (`value_base64`).
+///
+/// ```
+/// let mut json = Vec::new();
+/// portolan::escape::json(b"a\"b\n\xff", &mut json);
+/// assert_eq!(json, "a\\\"b\\u000a\u{fffd}".as_bytes());
+/// ```
+pub fn json(octets: &[u8], out: &mut Vec<u8>) {
+    for chunk in octets.utf8_chunks() {
+        let mut plain = 0;
+        let text = chunk.valid();
+        for (at, c) in text.char_indices() {
+            if c != '"' && c != '\\' && !is_hostile(c) {
+                continue;
+            }
+            out.extend_from_slice(&text.as_bytes()[plain..at]);
+            plain = at + c.len_utf8();
+            if matches!(c, '"' | '\\') {
+                out.extend_from_slice(&[b'\\', c as u8]);
+            } else {
+                // Every hostile character lies in the Basic Multilingual Plane or among the tags above it.
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    out.extend_from_slice(b"\\u");
+                    for shift in [12, 8, 4, 0] {
+                        out.push(b"0123456789abcdef"[usize::from(*unit >> shift & 0xf)]);
+                    }
+                }
+            }
+        }
+        out.extend_from_slice(&text.as_bytes()[plain..]);
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+/// Appends one CSV field (RFC 4180), quoted where it must be.
+///
+/// The text is first made harmless as for a [`terminal`]; a field that a spreadsheet would take for a
+/// formula (`= + - @`, tab) gains a leading apostrophe.
+///
+/// ```
+/// let mut field = Vec::new();
+/// portolan::escape::csv(b"=1+1, \"x\"", &mut field);
+/// assert_eq!(field, b"\"'=1+1, \"\"x\"\"\"");
+/// ```
+pub fn csv(octets: &[u8], out: &mut Vec<u8>) {
+    let mut text = Vec::with_capacity(octets.len());
+    terminal(octets, &mut text);
+    let formula = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@'));
+    let quoted = text.iter().any(|octet| matches!(octet, b',' | b'"'));
+    if quoted {
+        out.push(b'"');
+    }
+    if formula {
+        out.push(b'\'');
+    }
+    for octet in text {
+        if octet == b'"' {
+            out.push(b'"');
+        }
+        out.push(octet);
+    }
+    if quoted {
+        out.push(b'"');
+    }
+}
+
+/// Whether a character could act on a terminal, forge a line, or show text other than it is.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn decimal_escape(octet: u8, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[b'\\', b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10]);
+}

@@ -1,0 +1,140 @@
+//! The words every stage shares: time stamps, link types, interfaces, frames and batches of them.
+//!
+//! Terms are those of the pcapng draft (draft-ietf-opsawg-pcapng): a packet has a *captured* and an
+//! *original* length, was seen on an *interface*, and an interface has a *link type* and a *snap length*.
+
+mod link_type;
+
+pub use link_type::LinkType;
+
+/// A moment of capture time: nanoseconds since the Unix epoch, UTC. Reaches the year 2554.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Nanoseconds in a second.
+    pub const SECOND: u64 = 1_000_000_000;
+
+    /// Whole seconds since the epoch.
+    pub const fn seconds(self) -> u64 {
+        self.0 / Self::SECOND
+    }
+
+    /// Nanoseconds within the second, 0 to 999,999,999.
+    pub const fn subsecond_nanos(self) -> u32 {
+        (self.0 % Self::SECOND) as u32
+    }
+
+    /// Nanoseconds from `earlier` to `self`; 0 where capture time runs backwards.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// One capture interface as a file describes it or a live device shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Link type of every frame seen on it.
+    pub link: LinkType,
+    /// Largest number of octets kept of a frame; 0 means unlimited.
+    pub snap_len: u32,
+    /// Name (`if_name`), where the file gives one.
+    pub name: Option<String>,
+}
+
+/// A frame as captured: borrowed octets and what the capture says about them.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Position in the file or the live run, from 1.
+    pub number: u64,
+    /// Capture time; absent in pcapng Simple Packet Blocks.
+    pub time: Option<Timestamp>,
+    /// Interface it was seen on: an index into [`crate::capture::Source::interfaces`].
+    pub interface: u32,
+    /// Link type of that interface.
+    pub link: LinkType,
+    /// Octets captured.
+    pub octets: &'a [u8],
+    /// Length on the wire in octets; at least the captured length in sound files.
+    pub original_len: u32,
+}
+
+/// Where a frame lies in its [`Batch`].
+#[derive(Clone, Copy, Debug)]
+pub struct Located {
+    /// Capture time, where known.
+    pub time: Option<Timestamp>,
+    /// Offset of the record or block that holds the frame, in octets from the batch's start.
+    pub record: u32,
+    /// Offset of the first captured octet, in octets from the batch's start.
+    pub offset: u32,
+    /// Octets captured.
+    pub captured_len: u32,
+    /// Octets on the wire.
+    pub original_len: u32,
+    /// Interface index, counted through the whole input.
+    pub interface: u32,
+    /// Link type of that interface.
+    pub link: LinkType,
+}
+
+/// A stretch of the input in a reused buffer, and the frames found in it.
+///
+/// For capture files the octets are the file's own, without a gap: joined together, the batches of a
+/// file from [`Batch::octets`] are the file, and everything between two frames (headers, other blocks) is there too.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) octets: Vec<u8>,
+    pub(crate) frames: Vec<Located>,
+    pub(crate) first_number: u64,
+    pub(crate) position: u64,
+}
+
+impl Batch {
+    /// An empty batch whose buffers grow on first use and are kept after that.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of frames in the batch.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether the batch holds no frame.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// The frames in capture order.
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
+        self.frames.iter().enumerate().map(|(index, located)| Frame {
+            number: self.first_number + index as u64,
+            time: located.time,
+            interface: located.interface,
+            link: located.link,
+            octets: self.slice(located),
+            original_len: located.original_len,
+        })
+    }
+
+    /// All octets of the stretch, frames and what lies between them.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Where each frame lies in [`Batch::octets`].
+    pub fn located(&self) -> &[Located] {
+        &self.frames
+    }
+
+    /// Offset of the stretch in the (decompressed) input, in octets.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn slice(&self, located: &Located) -> &[u8] {
+        let start = located.offset as usize;
+        self.octets.get(start..start + located.captured_len as usize).unwrap_or_default()
+    }
+}
