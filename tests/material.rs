@@ -8,7 +8,10 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("skipped: no test material at {}", path.display());
+    #[allow(clippy::print_stderr, reason = "the reason of a skip belongs in the test log")]
+    {
+        eprintln!("skipped: no test material at {}", path.display());
+    }
     None
 }
 

@@ -49,10 +49,11 @@ pub enum Phase {
 }
 
 /// A way one packet travels inside another, outermost first in [`Headers::tunnels`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Tunnel {
     /// Generic Routing Encapsulation, all versions (RFC 2784, 2890, 2637; NVGRE RFC 7637).
+    #[default]
     Gre,
     /// Encapsulated Remote Switched Port Analyzer, types I to III.
     Erspan,
@@ -203,12 +204,6 @@ impl Headers {
 impl<T: Copy + Default> Default for Stack<T> {
     fn default() -> Self {
         Self { len: 0, items: [T::default(); Headers::DEPTH] }
-    }
-}
-
-impl Default for Tunnel {
-    fn default() -> Self {
-        Self::Gre
     }
 }
 
