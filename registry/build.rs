@@ -1,5 +1,115 @@
-//! Lays out the registry's index when the program is built.
+//! Lays out the registry's indexes when the program is built: static octets in `OUT_DIR`, nothing else.
+//! How rows are read and laid out is in `src/registry`, shared with the program.
 
-fn main() {
-    println!("cargo::rerun-if-changed=registry");
+use std::{env, fmt::Write as _, fs, path::Path, process::ExitCode};
+
+#[allow(dead_code, reason = "shared with the library, which uses the rest")]
+#[path = "../src/registry/layout.rs"]
+mod layout;
+#[allow(dead_code, unreachable_pub, reason = "shared with the library, which uses and exports the rest")]
+#[path = "../src/registry/name.rs"]
+mod name;
+#[allow(dead_code, reason = "shared with the library, which uses the rest")]
+#[path = "../src/registry/record.rs"]
+mod record;
+#[allow(dead_code, reason = "shared with the library, which uses the rest")]
+#[path = "../src/registry/table.rs"]
+mod table;
+
+use layout::{Index, Layout, Word};
+use record::Record;
+
+fn main() -> ExitCode {
+    for file in [SERVICES, PROTOCOLS, UPDATED, "registry/build.rs"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    for module in ["layout", "name", "record", "table"] {
+        println!("cargo::rerun-if-changed=src/registry/{module}.rs");
+    }
+    match write_tables() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            println!("cargo::error={reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const SERVICES: &str = "registry/service-names-port-numbers.csv";
+const PROTOCOLS: &str = "registry/protocol-numbers.csv";
+const UPDATED: &str = "registry/UPDATED";
+
+fn write_tables() -> Result<(), String> {
+    let rows = table::parse(&read(SERVICES)?).map_err(|malformed| format!("{SERVICES}:{malformed}"))?;
+    let records: Vec<Record> = rows.into_iter().map(|row| row.record).collect();
+    let layout = Layout::new(&records).map_err(|reason| format!("{SERVICES}: {reason}"))?;
+
+    write("text", layout.text.as_bytes())?;
+    let mut source = String::from(
+        "Self {\n    text: Cow::Borrowed(include_str!(concat!(env!(\"OUT_DIR\"), \"/text\"))),\n",
+    );
+    let parts = [
+        ("ends", &layout.ends),
+        ("rows", &layout.rows),
+        ("lists", &layout.lists),
+        ("groups", &layout.groups),
+        ("spans", &layout.spans),
+    ];
+    for (part, words) in parts {
+        line(&mut source, format_args!("    {part}: {},", words_of(part, words)?));
+    }
+    line(&mut source, format_args!("    ports: ["));
+    for (part, index) in ["tcp", "udp", "sctp", "dccp"].into_iter().zip(&layout.ports) {
+        line(&mut source, format_args!("        {},", index_of(part, index)?));
+    }
+    line(&mut source, format_args!("    ],\n    names: {},\n}}", index_of("names", &layout.names)?));
+    write("tables.rs", source.as_bytes())?;
+    write("updated", read(UPDATED)?.trim().as_bytes())?;
+    write("protocols.rs", protocols()?.as_bytes())
+}
+
+/// Writes words and gives the expression that holds them.
+fn words_of(part: &str, words: &[Word]) -> Result<String, String> {
+    write(part, words.as_flattened())?;
+    Ok(format!("words(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{part}\")))"))
+}
+
+fn index_of(part: &str, index: &Index) -> Result<String, String> {
+    let slots = words_of(part, &index.slots)?;
+    Ok(format!("Slots {{ slots: {slots}, seed: {:#x}, shift: {} }}", index.seed, index.shift))
+}
+
+/// The keywords of all 256 protocol numbers in lower case, spaces turned into hyphens.
+fn protocols() -> Result<String, String> {
+    let mut keywords = vec![None; 256];
+    let text = read(PROTOCOLS)?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    for row in reader.records() {
+        let row = row.map_err(|error| format!("{PROTOCOLS}: {error}"))?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let number = row.get(0).and_then(|number| number.parse::<u8>().ok());
+        let slot = number.and_then(|number| keywords.get_mut(usize::from(number)));
+        let (Some(slot), Some(keyword)) = (slot, row.get(1)) else {
+            return Err(format!("{PROTOCOLS}:{line}: no protocol number from 0 to 255 and keyword"));
+        };
+        let keyword = keyword.trim_end_matches(" (deprecated)").to_ascii_lowercase().replace(' ', "-");
+        if slot.replace(keyword).is_some() {
+            return Err(format!("{PROTOCOLS}:{line}: the number appears twice"));
+        }
+    }
+    Ok(format!("{keywords:?}"))
+}
+
+fn line(source: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(source, "{text}");
+}
+
+fn read(file: &str) -> Result<String, String> {
+    fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))
+}
+
+fn write(file: &str, octets: &[u8]) -> Result<(), String> {
+    let folder = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
+    fs::write(Path::new(&folder).join(file), octets).map_err(|error| format!("{file}: {error}"))
 }
