@@ -9,13 +9,19 @@
 //! Work per message is linear: a name costs at most [`Name::MAX_LEN`] octets and [`Name::MAX_POINTERS`]
 //! pointers, and each record is read once.
 
+mod advertised;
 mod data;
 mod message;
 mod name;
+mod service;
+mod via;
 
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use advertised::{Advertised, Advertisement};
 pub use data::{Data, Options, RecordType, Strings, TypeBitmap};
 pub use message::{Damage, DamageReason, Message, Question, Questions, Record, Records, Section};
 pub use name::{Labels, Name};
+pub use service::{Meaning, Pair, ServiceType, pairs};
+pub use via::{Messages, Via};

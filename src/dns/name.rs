@@ -78,6 +78,18 @@ impl<'a> Name<'a> {
         Labels { message: self.message, at: self.start }
     }
 
+    /// The name without its first label; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        let mut labels = self.labels();
+        let first = labels.next()?;
+        // The label and its length octet are part of `wire_len`.
+        Some(Self {
+            message: self.message,
+            start: labels.at,
+            wire_len: self.wire_len - 1 - first.len() as u8,
+        })
+    }
+
     /// Whether this is the root, the name without labels.
     pub fn is_root(&self) -> bool {
         self.wire_len == 1

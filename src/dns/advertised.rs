@@ -1,0 +1,471 @@
+//! Where SRV records say services are: the endpoints that naming may call `advertised`.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use super::{Data, Meaning, Message, Name, Section, ServiceType, name::label_text};
+use crate::{decode::TransportProtocol, frame::Timestamp};
+
+/// Endpoints learned from the SRV, A and AAAA records of a stretch of a capture.
+///
+/// Only responses teach: questions, known answers and probes do not, nor do a TTL of 0, port 0 (RFC 6763
+/// section 8) and the target `.` (RFC 2782). A record counts from its first sighting to the TTL of its last.
+/// What two stretches taught, [merged](Self::merge) in order, is what both together would have taught.
+#[derive(Clone, Debug, Default)]
+pub struct Advertised {
+    services: Vec<Service>,
+    hosts: Vec<Host>,
+    /// Index in `services` by owner, target and port; names without case.
+    service_of: HashMap<Box<[u8]>, u32>,
+    /// Index in `hosts` by name without case.
+    host_of: HashMap<Box<[u8]>, u32>,
+    /// Indexes in `services`, ascending.
+    endpoints: HashMap<Endpoint, Vec<u32>>,
+    dropped: u64,
+    key: Vec<u8>,
+}
+
+/// Address, whether TCP, port.
+type Endpoint = (IpAddr, bool, u16);
+
+#[derive(Clone, Debug)]
+struct Service {
+    key: Box<[u8]>,
+    name: Box<str>,
+    kind: Box<str>,
+    instance: Option<Box<str>>,
+    host_text: Box<str>,
+    host: u32,
+    tcp: bool,
+    port: u16,
+    seen: Lifetime,
+}
+
+#[derive(Clone, Debug)]
+struct Host {
+    name: Box<[u8]>,
+    addresses: Vec<(IpAddr, Lifetime)>,
+    services: Vec<u32>,
+}
+
+/// From the first sighting to the end of the TTL of the last; open where the capture has no times.
+#[derive(Clone, Copy, Debug)]
+struct Lifetime {
+    first: Option<Timestamp>,
+    end: Option<Timestamp>,
+}
+
+/// What an SRV record says about an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advertisement<'a> {
+    /// Service name without underscore, ASCII letters in lower case, escaped: `ipp`.
+    pub name: &'a str,
+    /// Service type: `_ipp._tcp`.
+    pub kind: &'a str,
+    /// DNS-SD instance label, where the SRV record is of an instance; escaped.
+    pub instance: Option<&'a str>,
+    /// Host the record points to, escaped.
+    pub host: &'a str,
+    /// When the record was first seen.
+    pub first: Option<Timestamp>,
+}
+
+impl Advertised {
+    /// Most SRV records that are kept; what a limit keeps out is counted in [`Self::dropped`].
+    pub const MAX_SERVICES: usize = 32_768;
+    /// Most host names that are kept.
+    pub const MAX_HOSTS: usize = 65_536;
+    /// Most addresses kept of one host.
+    pub const MAX_ADDRESSES: usize = 32;
+
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether no endpoint is known, so that [`Self::lookup`] finds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.endpoints.is_empty()
+    }
+
+    /// Records that a limit kept out.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Learns from one message seen at `time`.
+    pub fn observe(&mut self, time: Option<Timestamp>, message: &Message<'_>) {
+        if !message.is_response() || message.opcode() != 0 || message.rcode() != 0 {
+            return;
+        }
+        for record in message.records().filter(|record| record.ttl > 0 && record.class() == 1) {
+            let seen = Lifetime::new(time, record.ttl);
+            match record.data() {
+                Data::Srv { port, target, .. } if port != 0 && !target.is_root() => {
+                    self.learn_service(&record.name, port, &target, seen);
+                }
+                // Addresses in the authority section belong to name servers.
+                Data::A(address) if record.section != Section::Authority => {
+                    self.learn_address(&record.name, address.into(), seen);
+                }
+                Data::Aaaa(address) if record.section != Section::Authority => {
+                    self.learn_address(&record.name, address.into(), seen);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn learn_service(&mut self, owner: &Name<'_>, port: u16, target: &Name<'_>, seen: Lifetime) {
+        let Some(service) = ServiceType::of(owner) else { return };
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        for name in [owner, target] {
+            fold(name, &mut key);
+        }
+        key.extend(port.to_be_bytes());
+        if let Some(&index) = self.service_of.get(key.as_slice()) {
+            self.services[index as usize].seen.extend(seen);
+        } else {
+            let host_key = key[owner.wire_len()..key.len() - 2].into();
+            let mut texts = [Vec::new(), Vec::new(), Vec::new()];
+            label_text(&service.name.to_ascii_lowercase(), &mut texts[0]);
+            service.text(&mut texts[1]);
+            texts[1].make_ascii_lowercase();
+            target.text(&mut texts[2]);
+            let instance = match Meaning::of(owner) {
+                Meaning::Instance { label, .. } => {
+                    let mut text = Vec::new();
+                    crate::escape::terminal(label, &mut text);
+                    Some(into_text(text))
+                }
+                _ => None,
+            };
+            let [name, kind, host_text] = texts.map(into_text);
+            let key = key.as_slice().into();
+            let (tcp, host) = (service.tcp, 0);
+            self.insert_service(
+                Service { key, name, kind, instance, host_text, host, tcp, port, seen },
+                host_key,
+            );
+        }
+        self.key = key;
+    }
+
+    fn insert_service(&mut self, mut service: Service, host_key: Box<[u8]>) {
+        if self.services.len() >= Self::MAX_SERVICES {
+            self.dropped += 1;
+            return;
+        }
+        let Some(host) = self.host(host_key) else { return };
+        let index = self.services.len() as u32;
+        service.host = host;
+        let (tcp, port) = (service.tcp, service.port);
+        self.service_of.insert(service.key.clone(), index);
+        self.services.push(service);
+        let host = &mut self.hosts[host as usize];
+        host.services.push(index);
+        for &(address, _) in &host.addresses {
+            // The newest index is the largest.
+            self.endpoints.entry((address, tcp, port)).or_default().push(index);
+        }
+    }
+
+    fn learn_address(&mut self, name: &Name<'_>, address: IpAddr, seen: Lifetime) {
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        fold(name, &mut key);
+        let host = match self.host_of.get(key.as_slice()) {
+            Some(&host) => Some(host),
+            None => self.host(key.as_slice().into()),
+        };
+        self.key = key;
+        if let Some(host) = host {
+            self.insert_address(host, address, seen);
+        }
+    }
+
+    fn insert_address(&mut self, host: u32, address: IpAddr, seen: Lifetime) {
+        let host = &mut self.hosts[host as usize];
+        if let Some((_, known)) = host.addresses.iter_mut().find(|(known, _)| *known == address) {
+            known.extend(seen);
+            return;
+        }
+        if host.addresses.len() >= Self::MAX_ADDRESSES {
+            self.dropped += 1;
+            return;
+        }
+        host.addresses.push((address, seen));
+        for &index in &host.services {
+            let service = &self.services[index as usize];
+            let known = self.endpoints.entry((address, service.tcp, service.port)).or_default();
+            if let Err(at) = known.binary_search(&index) {
+                known.insert(at, index);
+            }
+        }
+    }
+
+    /// The index of a host, which is made if there is room.
+    fn host(&mut self, name: Box<[u8]>) -> Option<u32> {
+        if let Some(&host) = self.host_of.get(&name) {
+            return Some(host);
+        }
+        if self.hosts.len() >= Self::MAX_HOSTS {
+            self.dropped += 1;
+            return None;
+        }
+        let index = self.hosts.len() as u32;
+        self.host_of.insert(name.clone(), index);
+        self.hosts.push(Host { name, addresses: Vec::new(), services: Vec::new() });
+        Some(index)
+    }
+
+    /// Adds what the next stretch of the capture taught.
+    pub fn merge(&mut self, later: Self) {
+        self.dropped += later.dropped;
+        // Hosts first and in order, so that the limits keep the same ones as in a single run.
+        for host in &later.hosts {
+            if let Some(index) = self.host(host.name.clone()) {
+                for &(address, seen) in &host.addresses {
+                    self.insert_address(index, address, seen);
+                }
+            }
+        }
+        for service in later.services {
+            match self.service_of.get(&service.key) {
+                Some(&index) => self.services[index as usize].seen.extend(service.seen),
+                None => {
+                    let host_key = later.hosts[service.host as usize].name.clone();
+                    self.insert_service(service, host_key);
+                }
+            }
+        }
+    }
+
+    /// What is known about the service at this endpoint: the record that was seen first, among those alive
+    /// at `at`; `None` for `at` means with hindsight, over the whole capture.
+    ///
+    /// `_udp` covers every protocol but TCP (RFC 6763 section 7).
+    pub fn lookup(
+        &self,
+        address: IpAddr,
+        protocol: TransportProtocol,
+        port: u16,
+        at: Option<Timestamp>,
+    ) -> Option<Advertisement<'_>> {
+        self.lookup_all(address, protocol, port, at).next()
+    }
+
+    /// All that [`Self::lookup`] chooses from, in the order first seen.
+    pub fn lookup_all(
+        &self,
+        address: IpAddr,
+        protocol: TransportProtocol,
+        port: u16,
+        at: Option<Timestamp>,
+    ) -> impl Iterator<Item = Advertisement<'_>> {
+        let tcp = protocol == TransportProtocol::TCP;
+        let known = if self.is_empty() { None } else { self.endpoints.get(&(address, tcp, port)) };
+        let services = known.into_iter().flatten().map(|&index| &self.services[index as usize]);
+        let alive = move |service: &&Service| {
+            let mut addresses = self.hosts[service.host as usize].addresses.iter();
+            let host = addresses.find(|(known, _)| *known == address);
+            service.seen.covers(at) && host.is_some_and(|(_, seen)| seen.covers(at))
+        };
+        services.filter(alive).map(|service| Advertisement {
+            name: &service.name,
+            kind: &service.kind,
+            instance: service.instance.as_deref(),
+            host: &service.host_text,
+            first: service.seen.first,
+        })
+    }
+}
+
+impl Lifetime {
+    fn new(time: Option<Timestamp>, ttl: u32) -> Self {
+        let end = |first: Timestamp| Timestamp(first.0.saturating_add(u64::from(ttl) * Timestamp::SECOND));
+        Self { first: time, end: time.map(end) }
+    }
+
+    /// Grows by another sighting; sightings without time make it open on both sides.
+    fn extend(&mut self, other: Self) {
+        self.first = self.first.zip(other.first).map(|(a, b)| a.min(b));
+        self.end = self.end.zip(other.end).map(|(a, b)| a.max(b));
+    }
+
+    fn covers(&self, at: Option<Timestamp>) -> bool {
+        at.is_none_or(|at| self.first.is_none_or(|first| first <= at) && self.end.is_none_or(|end| at <= end))
+    }
+}
+
+/// Appends a name without compression and without ASCII case.
+fn fold(name: &Name<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(name.expand(&mut [0; Name::MAX_LEN]));
+    // Length octets are at most 63, below every letter.
+    out[start..].make_ascii_lowercase();
+}
+
+fn into_text(escaped: Vec<u8>) -> Box<str> {
+    String::from_utf8_lossy(&escaped).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::{
+        RecordType,
+        testing::{Builder, srv, wire},
+    };
+
+    const LOCAL: &[u8] = b"local";
+    const PRINTER: &[&[u8]] = &[b"Kitchen.Printer", b"_IPP", b"_tcp", LOCAL];
+    const HOST: &[&[u8]] = &[b"printer", LOCAL];
+    const ADDRESS: [u8; 4] = [192, 0, 2, 7];
+
+    fn at(seconds: u64) -> Option<Timestamp> {
+        Some(Timestamp(seconds * Timestamp::SECOND))
+    }
+
+    fn observe(advertised: &mut Advertised, time: Option<Timestamp>, message: Builder) {
+        let octets = message.octets();
+        advertised.observe(time, &Message::new(&octets).unwrap());
+    }
+
+    fn service() -> Builder {
+        Builder::response().flush(PRINTER, RecordType::SRV, 120, &srv(631, HOST))
+    }
+
+    fn address() -> Builder {
+        Builder::response().flush(&[b"PRINTER", LOCAL], RecordType::A, 120, &ADDRESS)
+    }
+
+    fn names(advertised: &Advertised, port: u16, time: Option<Timestamp>) -> Vec<&str> {
+        advertised
+            .lookup_all(ADDRESS.into(), TransportProtocol::TCP, port, time)
+            .map(|found| found.name)
+            .collect()
+    }
+
+    #[test]
+    fn an_endpoint_is_known_once_service_and_address_are_in_either_order() {
+        for messages in [[service(), address()], [address(), service()]] {
+            let mut advertised = Advertised::new();
+            assert!(advertised.is_empty());
+            let [first, second] = messages;
+            observe(&mut advertised, at(10), first);
+            assert!(advertised.is_empty());
+            observe(&mut advertised, at(20), second);
+            let found = advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 631, None).unwrap();
+            assert_eq!((found.name, found.kind, found.host), ("ipp", "_ipp._tcp", "printer.local"));
+            assert_eq!(found.instance, Some("Kitchen.Printer"));
+            assert_eq!(advertised.lookup(ADDRESS.into(), TransportProtocol::UDP, 631, None), None);
+            assert_eq!(names(&advertised, 632, None), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn alive_from_first_sighting_to_the_ttl_of_the_last() {
+        let mut advertised = Advertised::new();
+        observe(&mut advertised, at(10), service());
+        observe(&mut advertised, at(12), address());
+        observe(&mut advertised, at(100), service());
+        observe(&mut advertised, at(101), address());
+        for (time, known) in [(9, false), (11, false), (12, true), (220, true), (221, false)] {
+            assert_eq!(!names(&advertised, 631, at(time)).is_empty(), known, "at {time}");
+        }
+        assert_eq!(names(&advertised, 631, None), ["ipp"]);
+    }
+
+    #[test]
+    fn udp_stands_for_all_but_tcp() {
+        let mut advertised = Advertised::new();
+        let owner: &[&[u8]] = &[b"x", b"_osc", b"_udp", LOCAL];
+        let message = service().answer(owner, RecordType::SRV, 120, &srv(631, HOST));
+        observe(&mut advertised, at(1), message);
+        observe(&mut advertised, at(1), address());
+        let name = |protocol| advertised.lookup(ADDRESS.into(), protocol, 631, None).map(|found| found.name);
+        assert_eq!(name(TransportProtocol::TCP), Some("ipp"));
+        for protocol in [TransportProtocol::UDP, TransportProtocol::SCTP, TransportProtocol::DCCP] {
+            assert_eq!(name(protocol), Some("osc"));
+        }
+    }
+
+    #[test]
+    fn hearsay_placeholders_and_goodbyes_teach_nothing() {
+        let mut advertised = Advertised::new();
+        observe(&mut advertised, at(1), address());
+        let data = srv(631, HOST);
+        for section in [Section::Answer, Section::Authority, Section::Additional] {
+            let message = Builder::query().record(section, PRINTER, RecordType::SRV, 1, 120, &data);
+            observe(&mut advertised, at(1), message);
+        }
+        observe(&mut advertised, at(1), Builder::response().answer(PRINTER, RecordType::SRV, 0, &data));
+        observe(
+            &mut advertised,
+            at(1),
+            Builder::response().answer(PRINTER, RecordType::SRV, 9, &srv(0, HOST)),
+        );
+        observe(
+            &mut advertised,
+            at(1),
+            Builder::response().answer(PRINTER, RecordType::SRV, 9, &srv(1, &[])),
+        );
+        observe(&mut advertised, at(1), service().flags(0x8403));
+        let tlsa: &[&[u8]] = &[b"_443", b"_tcp", LOCAL];
+        observe(&mut advertised, at(1), Builder::response().answer(tlsa, RecordType::SRV, 9, &data));
+        assert!(advertised.is_empty());
+    }
+
+    #[test]
+    fn of_several_services_the_first_seen_is_chosen_and_merging_keeps_that() {
+        let other: &[&[u8]] = &[b"Kitchen", b"_printer", b"_tcp", LOCAL];
+        let second = || Builder::response().answer(other, RecordType::SRV, 120, &srv(631, HOST));
+        let stretches: [&[(u64, Builder)]; 2] =
+            [&[(1, service())], &[(5, second()), (6, address()), (7, service())]];
+        let mut whole = Advertised::new();
+        let mut parts = [Advertised::new(), Advertised::new()];
+        for (part, stretch) in parts.iter_mut().zip(stretches) {
+            for (time, message) in stretch {
+                observe(part, at(*time), message.clone());
+                observe(&mut whole, at(*time), message.clone());
+            }
+        }
+        let [mut merged, later] = parts;
+        merged.merge(later);
+        for advertised in [&whole, &merged] {
+            assert_eq!(names(advertised, 631, None), ["ipp", "printer"]);
+            // The first service was seen again at 7.
+            assert_eq!(names(advertised, 631, at(126)), ["ipp"]);
+            let first = advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 631, None).unwrap().first;
+            assert_eq!(first, at(1));
+        }
+    }
+
+    #[test]
+    fn limits_hold_and_are_counted() {
+        let mut advertised = Advertised::new();
+        for number in 0..Advertised::MAX_ADDRESSES + 10 {
+            let [high, low] = (number as u16 + 1).to_be_bytes();
+            observe(
+                &mut advertised,
+                at(1),
+                Builder::response().answer(HOST, RecordType::A, 9, &[10, 0, high, low]),
+            );
+            let data = srv(number as u16 + 1, HOST);
+            observe(&mut advertised, at(1), Builder::response().answer(PRINTER, RecordType::SRV, 9, &data));
+        }
+        assert_eq!(advertised.dropped(), 10);
+        assert_eq!(advertised.endpoints.len(), 32 * 42);
+    }
+
+    #[test]
+    fn wire_names_with_the_same_octets_are_told_apart() {
+        // Owner and target are joined in one key: their border is the root's zero octet.
+        let mut advertised = Advertised::new();
+        observe(&mut advertised, at(1), service());
+        let octets = wire(PRINTER);
+        assert_eq!(Name::from_wire(&octets).unwrap().wire_len(), octets.len());
+        assert_eq!(&*advertised.hosts[0].name, wire(HOST));
+    }
+}
