@@ -1,8 +1,11 @@
 //! The one integration test binary.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 /// Captures and registry files made by others, where they are at hand.
 #[allow(dead_code, reason = "used module by module")]
 mod material;
 
+/// Reading capture files, compared with tshark.
+mod capture;
 /// The registry against a plain scan of its own file, and IANA's renderings of it against each other.
 mod registry;

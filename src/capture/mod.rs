@@ -1,4 +1,20 @@
 //! Reading captures: files, standard input and live interfaces behind one [`Source`].
+//!
+//! A format is a walker (`walk`): pure functions from octets to the frames in them. The rest is plumbing: `input` undoes
+//! compression, `filler` reads large pieces and lets the walker find the frames in place.
+
+mod file;
+mod filler;
+mod input;
+mod magic;
+mod octets;
+mod pcap;
+mod pcapng;
+mod snoop;
+mod walk;
+
+pub use file::{FileSource, State, Stretch, Stretches, open, stdin};
+pub use magic::{Compression, Format};
 
 use std::{error, fmt, io, path::PathBuf};
 

@@ -40,6 +40,8 @@ pub struct Interface {
     pub snap_len: u32,
     /// Name (`if_name`), where the file gives one.
     pub name: Option<String>,
+    /// Octets of frame check sequence at the end of each frame, where the file says; absent means unknown.
+    pub fcs_len: Option<u8>,
 }
 
 /// A frame as captured: borrowed octets and what the capture says about them.
@@ -84,7 +86,10 @@ pub struct Located {
 /// file from [`Batch::octets`] are the file, and everything between two frames (headers, other blocks) is there too.
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub(crate) octets: Vec<u8>,
+    /// Initialised once and never shrunk: clearing it again for each batch would cost a write of every octet.
+    pub(crate) buffer: Vec<u8>,
+    /// How many octets of `buffer` belong to the batch.
+    pub(crate) filled: usize,
     pub(crate) frames: Vec<Located>,
     pub(crate) first_number: u64,
     pub(crate) position: u64,
@@ -94,6 +99,40 @@ impl Batch {
     /// An empty batch whose buffers grow on first use and are kept after that.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Empties the batch: its next frame is number `first_number`, its next octet lies at `position` of the input.
+    pub(crate) fn begin(&mut self, first_number: u64, position: u64) {
+        self.filled = 0;
+        self.frames.clear();
+        self.first_number = first_number;
+        self.position = position;
+    }
+
+    /// Appends octets that are no frame, and returns where they begin.
+    pub(crate) fn extend(&mut self, octets: &[u8]) -> usize {
+        let start = self.filled;
+        let end = start + octets.len();
+        if end > self.buffer.len() {
+            self.buffer.resize(end.max(self.buffer.len() * 2), 0);
+        }
+        self.buffer[start..end].copy_from_slice(octets);
+        self.filled = end;
+        start
+    }
+
+    /// Appends a frame that did not come out of a capture file.
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        let offset = self.extend(frame.octets) as u32;
+        self.frames.push(Located {
+            time: frame.time,
+            record: offset,
+            offset,
+            captured_len: frame.octets.len() as u32,
+            original_len: frame.original_len,
+            interface: frame.interface,
+            link: frame.link,
+        });
     }
 
     /// Number of frames in the batch.
@@ -120,7 +159,7 @@ impl Batch {
 
     /// All octets of the stretch, frames and what lies between them.
     pub fn octets(&self) -> &[u8] {
-        &self.octets
+        &self.buffer[..self.filled]
     }
 
     /// Where each frame lies in [`Batch::octets`].
@@ -135,6 +174,6 @@ impl Batch {
 
     fn slice(&self, located: &Located) -> &[u8] {
         let start = located.offset as usize;
-        self.octets.get(start..start + located.captured_len as usize).unwrap_or_default()
+        self.octets().get(start..start + located.captured_len as usize).unwrap_or_default()
     }
 }

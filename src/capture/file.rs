@@ -1,0 +1,267 @@
+//! Capture files and standard input as a [`Source`].
+
+use std::{
+    fs::File,
+    io::{self, Seek},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    Compression, Error, Format, Source,
+    filler::Filler,
+    input::{self, Counted, Input, Positioned, Refused},
+    walk::Walker,
+};
+use crate::frame::{Batch, Interface};
+
+/// Opens a capture file; `-` is standard input.
+///
+/// Format and compression are recognised by content.
+///
+/// # Errors
+/// [`Error::Io`] where the file cannot be opened or read, [`Error::NotACapture`] where it is none that is read.
+///
+/// ```no_run
+/// use portolan::{capture::{self, Source as _}, frame::Batch};
+///
+/// let mut source = capture::open("office.pcapng")?;
+/// let mut batch = Batch::new();
+/// while source.fill(&mut batch)? {
+///     for frame in batch.frames() {
+///         println!("{}: {} octets", frame.number, frame.original_len);
+///     }
+/// }
+/// # Ok::<(), capture::Error>(())
+/// ```
+pub fn open(path: impl AsRef<Path>) -> Result<FileSource, Error> {
+    let path = path.as_ref();
+    if path == Path::new("-") {
+        return stdin();
+    }
+    let error = |cause| Error::Io { file: path.to_owned(), cause };
+    let file = File::open(path).map_err(error)?;
+    let metadata = file.metadata().map_err(error)?;
+    if metadata.is_dir() {
+        let reason = "a directory, no capture; --recursive reads the captures in it".to_owned();
+        return Err(Error::NotACapture { file: path.to_owned(), reason });
+    }
+    FileSource::new(file, path, metadata.is_file().then_some(metadata.len()))
+}
+
+/// Reads a capture from standard input; in errors its file is `-`.
+///
+/// # Errors
+/// As [`open`].
+pub fn stdin() -> Result<FileSource, Error> {
+    let path = Path::new("-");
+    // A descriptor of its own: `io::Stdin` would copy everything through another buffer.
+    let file = duplicate_stdin().map_err(|cause| Error::Io { file: path.to_owned(), cause })?;
+    FileSource::new(file, path, None)
+}
+
+#[cfg(unix)]
+fn duplicate_stdin() -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
+}
+
+#[cfg(windows)]
+fn duplicate_stdin() -> io::Result<File> {
+    use std::os::windows::io::AsHandle as _;
+    io::stdin().as_handle().try_clone_to_owned().map(File::from)
+}
+
+/// A capture file, standard input or a named pipe.
+///
+/// Bounds: a record holds at most 262,144 captured octets (D-Bus and USB 128 MiB, EBHSCR 8 MiB), a pcapng block
+/// 128 MiB and 128 KiB, a file 65,536 interfaces; decompression works in constant memory.
+pub struct FileSource {
+    filler: Filler<Input>,
+    file: Arc<File>,
+    path: PathBuf,
+    compression: Option<Compression>,
+    size: Option<u64>,
+    consumed: Arc<AtomicU64>,
+}
+
+impl FileSource {
+    fn new(file: File, path: &Path, size: Option<u64>) -> Result<Self, Error> {
+        let file = Arc::new(file);
+        let consumed = Arc::new(AtomicU64::new(0));
+        let (filler, compression) = start(&file, path, &consumed)?;
+        Ok(Self { filler, file, path: path.to_owned(), compression, size, consumed })
+    }
+
+    /// The file's path; `-` for standard input.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The capture format, inside any compression.
+    pub fn format(&self) -> Format {
+        self.filler.walker().format()
+    }
+
+    /// The compression; the outer one of two.
+    pub fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// Octets of the file as it lies on disk, where that is known.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Octets read so far of the file as it lies on disk, before any decompression.
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file can be read again: regular files can, standard input and pipes cannot.
+    pub fn is_rewindable(&self) -> bool {
+        self.size.is_some()
+    }
+
+    /// Begins again at the first octet. Returns `false`, and changes nothing, where that is impossible.
+    ///
+    /// # Errors
+    /// As [`open`]: the file may have changed meanwhile.
+    pub fn rewind(&mut self) -> Result<bool, Error> {
+        if !self.is_rewindable() {
+            return Ok(false);
+        }
+        (&*self.file).rewind().map_err(|cause| Error::Io { file: self.path.clone(), cause })?;
+        self.consumed.store(0, Ordering::Relaxed);
+        (self.filler, self.compression) = start(&self.file, &self.path, &self.consumed)?;
+        Ok(true)
+    }
+
+    /// What must be remembered to go on reading at [`FileSource::position`].
+    pub fn state(&self) -> State {
+        State(self.filler.walker().clone())
+    }
+
+    /// Offset in the (decompressed) input of the first octet not yet delivered.
+    pub fn position(&self) -> u64 {
+        self.filler.position()
+    }
+
+    /// A handle for reading stretches of the file on several threads; `None` where that is impossible: compressed
+    /// files, pipes, and formats without a search for record boundaries (snoop).
+    pub fn stretches(&self) -> Option<Stretches> {
+        let len = self.size?;
+        let searchable = self.compression.is_none() && self.format() != Format::Snoop;
+        searchable.then(|| Stretches { file: Arc::clone(&self.file), path: self.path.clone(), len })
+    }
+}
+
+fn start(
+    file: &Arc<File>,
+    path: &Path,
+    consumed: &Arc<AtomicU64>,
+) -> Result<(Filler<Input>, Option<Compression>), Error> {
+    let counted = Counted::new(Arc::clone(file), Arc::clone(consumed));
+    match input::unwrap(counted) {
+        Ok(opened) => {
+            let filler = Filler::new(opened.input, path, opened.walker, 0, u64::MAX, 1);
+            Ok((filler, opened.compression))
+        }
+        Err(Refused::Io(cause)) => Err(Error::Io { file: path.to_owned(), cause }),
+        Err(Refused::NotACapture(reason)) => Err(Error::NotACapture { file: path.to_owned(), reason }),
+    }
+}
+
+impl Source for FileSource {
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        self.filler.fill(batch)
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        self.filler.walker().interfaces()
+    }
+}
+
+/// What a reader must remember between two stretches of a file: byte order, interfaces and their clocks.
+///
+/// Two are equal if whatever follows is read alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State(Walker);
+
+/// A file of which several stretches can be read at once.
+#[derive(Clone, Debug)]
+pub struct Stretches {
+    file: Arc<File>,
+    path: PathBuf,
+    len: u64,
+}
+
+impl Stretches {
+    /// Octets of the file when it was opened.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the file was empty when it was opened; never true of a capture.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The first plausible record boundary at or after `from`, within the next mebibyte.
+    ///
+    /// It is a guess: octets of a frame can look like records. It was right if the stretch before it ends there
+    /// ([`Stretch::position`]) with an equal [`Stretch::state`].
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn boundary(&self, state: &State, from: u64) -> Result<Option<u64>, Error> {
+        const WINDOW: usize = 1 << 20;
+        let mut window = vec![0; WINDOW];
+        let mut filled = 0;
+        while filled < WINDOW {
+            let count = input::read_at(&self.file, &mut window[filled..], from + filled as u64)
+                .map_err(|cause| Error::Io { file: self.path.clone(), cause })?;
+            if count == 0 {
+                break;
+            }
+            filled += count;
+        }
+        Ok(state.0.resync(&window[..filled]).map(|offset| from + offset as u64))
+    }
+
+    /// Reads the records that begin in `range`, of which `range.start` must be a boundary (or 0, with the state of a
+    /// file just opened); the last one may reach past `range.end`. Frames are numbered from `first_number`.
+    pub fn stretch(&self, state: State, range: Range<u64>, first_number: u64) -> Stretch {
+        let reader = Positioned::new(Arc::clone(&self.file), range.start, range.end);
+        Stretch(Filler::new(reader, &self.path, state.0, range.start, range.end, first_number))
+    }
+}
+
+/// A stretch of a capture file as a [`Source`].
+pub struct Stretch(Filler<Positioned>);
+
+impl Stretch {
+    /// Offset in the file of the first octet not yet delivered: at the end, where the next stretch must begin.
+    pub fn position(&self) -> u64 {
+        self.0.position()
+    }
+
+    /// What must be remembered to go on reading at [`Stretch::position`].
+    pub fn state(&self) -> State {
+        State(self.0.walker().clone())
+    }
+}
+
+impl Source for Stretch {
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        self.0.fill(batch)
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        self.0.walker().interfaces()
+    }
+}

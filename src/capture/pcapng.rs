@@ -1,0 +1,410 @@
+//! The pcapng file format (draft-ietf-opsawg-pcapng), drafts of 2004 included.
+//!
+//! Every block type is passed; those that hold a packet become frames. Interfaces are counted through the
+//! whole file, so the first one of a second section does not have index 0.
+
+use super::{
+    octets::Order,
+    walk::{Stop, Walked, captured_limit},
+};
+use crate::frame::{Interface, LinkType, Located, Timestamp};
+
+/// Block type of a Section Header Block; the same in either byte order.
+pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+/// The largest block believed, in octets: one packet of the largest size and some options (as Wireshark).
+const BLOCK_LIMIT: u32 = (128 << 20) + (128 << 10);
+/// The most interfaces kept for a file, so that a hostile one cannot fill the memory.
+const INTERFACE_LIMIT: usize = 1 << 16;
+/// The most octets kept of an interface's name.
+const NAME_LIMIT: usize = 255;
+
+const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+
+mod kind {
+    pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+    pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
+    /// Obsolete since 2009, still met.
+    pub(super) const PACKET: u32 = 2;
+    pub(super) const SIMPLE_PACKET: u32 = 3;
+    pub(super) const NAME_RESOLUTION: u32 = 4;
+    pub(super) const INTERFACE_STATISTICS: u32 = 5;
+    pub(super) const ENHANCED_PACKET: u32 = 6;
+    pub(super) const SYSTEMD_JOURNAL: u32 = 9;
+    pub(super) const DECRYPTION_SECRETS: u32 = 10;
+    pub(super) const CUSTOM: u32 = 0x0bad;
+    pub(super) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+}
+
+/// What was met of a file so far: the section's byte order and all interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Walker {
+    order: Order,
+    /// A section has begun.
+    in_section: bool,
+    /// Index of the section's first interface.
+    first_interface: usize,
+    interfaces: Vec<Interface>,
+    /// One for each interface.
+    clocks: Vec<Clock>,
+}
+
+impl Walker {
+    pub(super) fn new() -> Self {
+        Self {
+            order: Order::Little,
+            in_section: false,
+            first_interface: 0,
+            interfaces: Vec::new(),
+            clocks: Vec::new(),
+        }
+    }
+
+    pub(super) fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// See [`super::walk::Walker::walk`].
+    pub(super) fn walk(
+        &mut self,
+        octets: &[u8],
+        until: usize,
+        eof: bool,
+        frames: &mut Vec<Located>,
+    ) -> Walked {
+        let mut at = 0;
+        while at < until {
+            let rest = &octets[at..];
+            let Some(head) = rest.first_chunk::<12>() else {
+                return Walked::short(at, 12, rest.len(), eof, "a block header");
+            };
+            let framing = match self.framing(head) {
+                Ok(framing) => framing,
+                Err(reason) => return Walked::damaged(at, reason),
+            };
+            let Some(block) = rest.get(..framing.padded) else {
+                return Walked::short(at, framing.padded, rest.len(), eof, "a block");
+            };
+            if let Err(reason) = self.block(&framing, block, at, frames) {
+                return Walked::damaged(at, reason);
+            }
+            at += framing.padded;
+        }
+        Walked { consumed: at, stop: Stop::Reached }
+    }
+
+    /// Reads type and length of the block that begins with `head`.
+    fn framing(&self, head: &[u8; 12]) -> Result<Framing, String> {
+        let [t, y, p, e, l, n, g, h, m, a, i, c] = *head;
+        let mut order = self.order;
+        if [t, y, p, e] == SECTION_HEADER {
+            order = if Order::Little.u32([m, a, i, c]) == BYTE_ORDER_MAGIC {
+                Order::Little
+            } else if Order::Big.u32([m, a, i, c]) == BYTE_ORDER_MAGIC {
+                Order::Big
+            } else {
+                return Err(format!(
+                    "section header has the byte-order magic {m:02x}{a:02x}{i:02x}{c:02x}, not 1a2b3c4d or 4d3c2b1a"
+                ));
+            };
+        } else if !self.in_section {
+            return Err("no section header at the start".to_owned());
+        }
+        let length = order.u32([l, n, g, h]);
+        if length < 12 {
+            return Err(format!("block says {length} octets, less than the 12 of an empty one"));
+        }
+        if length > BLOCK_LIMIT {
+            return Err(format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}"));
+        }
+        // Drafts before 2009 let the length count the block without its padding.
+        Ok(Framing {
+            order,
+            kind: order.u32([t, y, p, e]),
+            length,
+            padded: length.next_multiple_of(4) as usize,
+        })
+    }
+
+    /// Takes in a whole block.
+    fn block(
+        &mut self,
+        framing: &Framing,
+        block: &[u8],
+        at: usize,
+        frames: &mut Vec<Located>,
+    ) -> Result<(), String> {
+        let order = framing.order;
+        let (body, trailer) =
+            block[8..].split_last_chunk::<4>().ok_or("block without a length at its end")?;
+        let trailing = order.u32(*trailer);
+        if trailing != framing.length {
+            return Err(format!(
+                "block says {} octets at its start and {trailing} at its end",
+                framing.length
+            ));
+        }
+        match framing.kind {
+            kind::ENHANCED_PACKET => {
+                let fixed: &[u8; 20] = fixed_part(body, "enhanced packet block")?;
+                let interface = order.u32([fixed[0], fixed[1], fixed[2], fixed[3]]);
+                frames.push(self.packet(order, interface, fixed, body, at)?);
+            }
+            kind::SIMPLE_PACKET => {
+                let original = order.u32(*fixed_part(body, "simple packet block")?);
+                frames.push(self.simple_packet(original, body, at)?);
+            }
+            kind::PACKET => {
+                let fixed: &[u8; 20] = fixed_part(body, "packet block")?;
+                let interface = u32::from(order.u16([fixed[0], fixed[1]]));
+                frames.push(self.packet(order, interface, fixed, body, at)?);
+            }
+            kind::INTERFACE_DESCRIPTION => self.interface_description(body)?,
+            kind::SECTION_HEADER => {
+                let fixed: &[u8; 16] = fixed_part(body, "section header block")?;
+                let (major, minor) = (order.u16([fixed[4], fixed[5]]), order.u16([fixed[6], fixed[7]]));
+                // Draft section 4.1: minor version 2 was written by mistake and means 0.
+                if major != 1 || !matches!(minor, 0 | 2) {
+                    return Err(format!("pcapng version {major}.{minor} is not known; 1.0 is"));
+                }
+                self.order = order;
+                self.in_section = true;
+                self.first_interface = self.interfaces.len();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// An Enhanced Packet Block or an obsolete Packet Block; they differ in their first four octets only.
+    fn packet(
+        &self,
+        order: Order,
+        interface: u32,
+        fixed: &[u8; 20],
+        body: &[u8],
+        at: usize,
+    ) -> Result<Located, String> {
+        let [_, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *fixed;
+        let ticks = u64::from(order.u32([a, b, c, d])) << 32 | u64::from(order.u32([e, f, g, h]));
+        let captured = order.u32([i, j, k, l]);
+        let index = self.interface_index(interface)?;
+        let link = self.interfaces[index].link;
+        let room = body.len() - fixed.len();
+        if captured as usize > room {
+            return Err(format!("block says {captured} captured octets, it has room for {room}"));
+        }
+        within_limit(captured, link)?;
+        Ok(Located {
+            time: self.clocks[index].time(ticks),
+            record: at as u32,
+            offset: (at + 8 + fixed.len()) as u32,
+            captured_len: captured,
+            original_len: order.u32([m, n, o, p]),
+            interface: index as u32,
+            link,
+        })
+    }
+
+    /// A Simple Packet Block: of the section's first interface, without time; its captured length is the least
+    /// of original length, snap length and what the block has room for.
+    fn simple_packet(&self, original: u32, body: &[u8], at: usize) -> Result<Located, String> {
+        let index = self.interface_index(0)?;
+        let Interface { link, snap_len, .. } = self.interfaces[index];
+        let snapped = if snap_len == 0 { original } else { original.min(snap_len) };
+        let room = body.len() - 4;
+        if snapped as usize > room {
+            return Err(format!("block says {snapped} captured octets, it has room for {room}"));
+        }
+        within_limit(snapped, link)?;
+        Ok(Located {
+            time: None,
+            record: at as u32,
+            offset: (at + 12) as u32,
+            captured_len: snapped,
+            original_len: original,
+            interface: index as u32,
+            link,
+        })
+    }
+
+    /// The index through the whole file of the section's interface `interface`.
+    fn interface_index(&self, interface: u32) -> Result<usize, String> {
+        let described = self.interfaces.len() - self.first_interface;
+        if interface as usize >= described {
+            return Err(format!(
+                "packet of interface {interface}, but the section has described {described}"
+            ));
+        }
+        Ok(self.first_interface + interface as usize)
+    }
+
+    fn interface_description(&mut self, body: &[u8]) -> Result<(), String> {
+        let order = self.order;
+        let &[l, t, _, _, s, n, a, p] = fixed_part(body, "interface description block")?;
+        if self.interfaces.len() == INTERFACE_LIMIT {
+            return Err(format!("more than {INTERFACE_LIMIT} interfaces"));
+        }
+        let mut interface = Interface {
+            link: LinkType(order.u16([l, t])),
+            snap_len: order.u32([s, n, a, p]),
+            name: None,
+            fcs_len: None,
+        };
+        let mut clock = Clock::MICROSECONDS;
+        let mut options = &body[8..];
+        while let Some((&[c, o, l, n], rest)) = options.split_first_chunk() {
+            let (code, length) = (order.u16([c, o]), usize::from(order.u16([l, n])));
+            if code == 0 {
+                break;
+            }
+            let Some(value) = rest.get(..length) else {
+                return Err(format!("option {code} says {length} octets, {} are left", rest.len()));
+            };
+            match (code, value) {
+                (2, name) => {
+                    let name = &name[..name.len().min(NAME_LIMIT)];
+                    let end = name.iter().position(|&octet| octet == 0).unwrap_or(name.len());
+                    interface.name = Some(String::from_utf8_lossy(&name[..end]).into_owned());
+                }
+                (9, &[resolution]) => clock.unit = Unit::new(resolution),
+                // The draft counts bits, writers put octets, too: no frame check sequence is shorter than 8 bits
+                // or longer than 7 octets.
+                (13, &[length]) => {
+                    interface.fcs_len = Some(if length < 8 { length } else { length.div_ceil(8) });
+                }
+                (14, value) => {
+                    if let Some(offset) = value.first_chunk() {
+                        clock.offset = order.u64(*offset).cast_signed();
+                    }
+                }
+                _ => {}
+            }
+            options = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        self.interfaces.push(interface);
+        self.clocks.push(clock);
+        Ok(())
+    }
+
+    /// See [`super::walk::Walker::resync`].
+    ///
+    /// A boundary is believed where four blocks follow each other, or fewer that go beyond the octets at
+    /// hand: known types, and the same length at the start and the end of each.
+    pub(super) fn resync(&self, octets: &[u8]) -> Option<usize> {
+        (0..octets.len()).find(|&at| self.is_boundary(octets, at))
+    }
+
+    fn is_boundary(&self, octets: &[u8], start: usize) -> bool {
+        const CHAIN: usize = 4;
+        let mut at = start;
+        for found in 0..CHAIN {
+            let Some(head) = octets.get(at..).and_then(|rest| rest.first_chunk()) else {
+                return found >= 1;
+            };
+            let Ok(framing) = self.framing(head) else { return false };
+            let known = matches!(
+                framing.kind,
+                kind::SECTION_HEADER
+                    | kind::INTERFACE_DESCRIPTION
+                    | kind::PACKET
+                    | kind::SIMPLE_PACKET
+                    | kind::NAME_RESOLUTION
+                    | kind::INTERFACE_STATISTICS
+                    | kind::ENHANCED_PACKET
+                    | kind::SYSTEMD_JOURNAL
+                    | kind::DECRYPTION_SECRETS
+                    | kind::CUSTOM
+                    | kind::CUSTOM_NOT_COPIED
+            );
+            if !known {
+                return false;
+            }
+            let end = at + framing.padded;
+            match octets.get(end - 4..end).map(|trailer| framing.order.u32_at(trailer, 0)) {
+                Some(trailing) if trailing == Some(framing.length) => at = end,
+                Some(_) => return false,
+                None => return found >= 1,
+            }
+        }
+        true
+    }
+}
+
+/// Type and length of a block.
+struct Framing {
+    order: Order,
+    kind: u32,
+    /// As written.
+    length: u32,
+    /// As it lies in the file.
+    padded: usize,
+}
+
+/// How an interface counts time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Clock {
+    unit: Unit,
+    /// Seconds to add (`if_tsoffset`).
+    offset: i64,
+}
+
+impl Clock {
+    /// The clock of an interface that says nothing of it.
+    const MICROSECONDS: Self = Self { unit: Unit::Nanoseconds(1_000), offset: 0 };
+
+    /// The moment `ticks` mean, rounded down to a nanosecond; absent before 1970 and after 2554.
+    fn time(self, ticks: u64) -> Option<Timestamp> {
+        let nanoseconds = match self.unit {
+            Unit::Nanoseconds(count) => ticks.checked_mul(count)?,
+            Unit::PerNanosecond(count) => ticks / count,
+            Unit::Binary(exponent) => {
+                u64::try_from((u128::from(ticks) * u128::from(Timestamp::SECOND)) >> exponent).ok()?
+            }
+        };
+        if self.offset == 0 {
+            return Some(Timestamp(nanoseconds));
+        }
+        let offset = i128::from(self.offset) * i128::from(Timestamp::SECOND);
+        u64::try_from(i128::from(nanoseconds) + offset).ok().map(Timestamp)
+    }
+}
+
+/// One tick (`if_tsresol`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    /// So many nanoseconds.
+    Nanoseconds(u64),
+    /// So many make a nanosecond.
+    PerNanosecond(u64),
+    /// 2 to the power of minus this, in seconds; at most 127.
+    Binary(u8),
+}
+
+impl Unit {
+    fn new(resolution: u8) -> Self {
+        let exponent = resolution & 0x7f;
+        if resolution & 0x80 != 0 {
+            return Self::Binary(exponent);
+        }
+        match 10_u64.checked_pow(u32::from(exponent.abs_diff(9))) {
+            Some(count) if exponent <= 9 => Self::Nanoseconds(count),
+            Some(count) => Self::PerNanosecond(count),
+            // No 64-bit number of such ticks reaches a nanosecond.
+            None => Self::Binary(127),
+        }
+    }
+}
+
+/// The fixed-size part at the start of a block's body.
+fn fixed_part<'a, const N: usize>(body: &'a [u8], what: &str) -> Result<&'a [u8; N], String> {
+    body.first_chunk().ok_or_else(|| format!("{what} has {} octets, less than the {N} it needs", body.len()))
+}
+
+fn within_limit(captured: u32, link: LinkType) -> Result<(), String> {
+    let limit = captured_limit(link);
+    if captured > limit {
+        return Err(format!("block says {captured} captured octets, more than the limit of {limit}"));
+    }
+    Ok(())
+}
