@@ -9,3 +9,6 @@ mod material;
 mod capture;
 /// The registry against a plain scan of its own file, and IANA's renderings of it against each other.
 mod registry;
+
+/// The synthetic captures that benchmarks are measured on.
+mod generator;
