@@ -11,6 +11,8 @@
 
 mod advertised;
 mod data;
+mod json;
+mod line;
 mod message;
 mod name;
 mod service;
@@ -21,6 +23,8 @@ pub(crate) mod testing;
 
 pub use advertised::{Advertised, Advertisement};
 pub use data::{Data, Options, RecordType, Strings, TypeBitmap};
+pub use json::json;
+pub use line::line;
 pub use message::{Damage, DamageReason, Message, Question, Questions, Record, Records, Section};
 pub use name::{Labels, Name};
 pub use service::{Meaning, Pair, ServiceType, pairs};

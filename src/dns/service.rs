@@ -195,6 +195,16 @@ pub struct Pair<'a> {
 }
 
 impl Pair<'_> {
+    /// Which of the states of RFC 6763 section 6.4 it is in: `value`, `empty` or `no-value`. The fourth,
+    /// `absent`, is that of a key without a pair.
+    pub fn state(&self) -> &'static str {
+        match self.value {
+            None => "no-value",
+            Some([]) => "empty",
+            Some(_) => "value",
+        }
+    }
+
     /// Whether the key follows RFC 6763 section 6.4: printable ASCII. Longer than nine characters is legal.
     pub fn is_well_formed(&self) -> bool {
         self.key.iter().all(|octet| (0x20..0x7f).contains(octet))
