@@ -3,7 +3,7 @@
 use std::{error, fmt, fs, io, path::Path, path::PathBuf};
 
 use super::record::{Field, Malformed, Record};
-use super::table;
+use super::{table, text, xml};
 
 /// Why a registry file cannot be used.
 #[derive(Debug)]
@@ -65,10 +65,14 @@ const MAX_FILE: u64 = 64 << 20;
 
 /// Reads a whole registry in one of IANA's renderings.
 pub(crate) fn read(file: &Path) -> Result<Imported, Error> {
-    let text = read_text(file)?;
+    let content = read_text(file)?;
     let malformed = |Malformed { line, reason }| Error::Malformed { file: file.to_owned(), line, reason };
-    let mut imported = if table::is_table(&text) {
-        from_table(&text).map_err(malformed)?
+    let mut imported = if table::is_table(&content) {
+        from_table(&content).map_err(malformed)?
+    } else if xml::is_xml(&content) {
+        xml::parse(&content).map_err(malformed)?
+    } else if text::is_text(&content) {
+        text::parse(&content).map_err(malformed)?
     } else {
         return Err(Error::Unsuited {
             file: file.to_owned(),

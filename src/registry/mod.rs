@@ -23,7 +23,9 @@ mod record;
 mod registration;
 mod table;
 mod tables;
+mod text;
 mod txt_keys;
+mod xml;
 
 use std::{borrow::Cow, path::Path};
 

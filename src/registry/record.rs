@@ -153,7 +153,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn tidy_lines(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
