@@ -3,6 +3,20 @@
 //! Decoding is a pure function of link type and octets. It never fails: what could be read is in
 //! [`Headers`], and [`Headers::stopped`] says where and why it went no further.
 
+mod decoder;
+mod fast;
+mod ip;
+mod link;
+mod reader;
+mod shim;
+mod transport;
+mod tunnel;
+mod walk;
+mod wlan;
+
+pub use decoder::{Decap, DecapError, Decoder};
+use reader::Reader;
+
 use crate::frame::LinkType;
 
 /// An assigned internet protocol number (IANA "Protocol Numbers"), the `protocolIdentifier` of IPFIX.
@@ -20,6 +34,11 @@ impl TransportProtocol {
     pub const SCTP: Self = Self(132);
     /// UDP-Lite (RFC 3828); shares the registrations of UDP (section 7).
     pub const UDP_LITE: Self = Self(136);
+
+    /// Whether its packets begin with a source and a destination port that are read.
+    pub const fn has_ports(self) -> bool {
+        matches!(self, Self::TCP | Self::UDP | Self::DCCP | Self::SCTP | Self::UDP_LITE)
+    }
 }
 
 /// The innermost network addresses of a frame.
@@ -81,6 +100,100 @@ pub enum Tunnel {
     Ah,
     /// MACsec without encryption (IEEE 802.1AE).
     Macsec,
+    /// Ethernet in IP: EtherIP (RFC 3378), and the Ethernet of segment routing (RFC 8986).
+    EtherIp,
+    /// Network Service Header (RFC 8300).
+    Nsh,
+    /// Locator/ID Separation Protocol data (RFC 9300).
+    Lisp,
+    /// Control and Provisioning of Wireless Access Points, data channel (RFC 5415).
+    Capwap,
+    /// Protocol Independent Multicast, Register messages (RFC 7761).
+    Pim,
+    /// Anything In Anything.
+    Ayiya,
+}
+
+impl Tunnel {
+    /// Every tunnel, in the order of their names.
+    pub const ALL: [Self; 20] = [
+        Self::Ah,
+        Self::Ayiya,
+        Self::Capwap,
+        Self::Erspan,
+        Self::EtherIp,
+        Self::Geneve,
+        Self::Gre,
+        Self::GtpU,
+        Self::IpInIp,
+        Self::L2tp,
+        Self::Lisp,
+        Self::Macsec,
+        Self::Mpls,
+        Self::MplsInUdp,
+        Self::Nsh,
+        Self::Pbb,
+        Self::Pim,
+        Self::Pppoe,
+        Self::Teredo,
+        Self::Vxlan,
+    ];
+
+    /// The name in records and on the command line: lower case, with hyphens.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ah => "ah",
+            Self::Ayiya => "ayiya",
+            Self::Capwap => "capwap",
+            Self::Erspan => "erspan",
+            Self::EtherIp => "ether-ip",
+            Self::Geneve => "geneve",
+            Self::Gre => "gre",
+            Self::GtpU => "gtp-u",
+            Self::IpInIp => "ip-in-ip",
+            Self::L2tp => "l2tp",
+            Self::Lisp => "lisp",
+            Self::Macsec => "macsec",
+            Self::Mpls => "mpls",
+            Self::MplsInUdp => "mpls-in-udp",
+            Self::Nsh => "nsh",
+            Self::Pbb => "pbb",
+            Self::Pim => "pim",
+            Self::Pppoe => "pppoe",
+            Self::Teredo => "teredo",
+            Self::Vxlan => "vxlan",
+        }
+    }
+
+    /// The tunnel of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tunnel| tunnel.name() == name)
+    }
+
+    /// Whether it can be found by a UDP port.
+    pub const fn travels_in_udp(self) -> bool {
+        use Tunnel::{
+            Ayiya, Capwap, EtherIp, Geneve, Gre, GtpU, IpInIp, L2tp, Lisp, Mpls, MplsInUdp, Nsh, Teredo,
+            Vxlan,
+        };
+        matches!(
+            self,
+            Ayiya
+                | Capwap
+                | EtherIp
+                | Geneve
+                | Gre
+                | GtpU
+                | IpInIp
+                | L2tp
+                | Lisp
+                | Mpls
+                | MplsInUdp
+                | Nsh
+                | Teredo
+                | Vxlan
+        )
+    }
 }
 
 /// What a frame is counted under where it has no ports.
@@ -164,13 +277,13 @@ pub struct Stack<T> {
 /// Addresses, protocol, ports, fragment and payload are those of the innermost packet that could be read.
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
-    /// Link-layer source and destination, where the link type has 48-bit addresses (outermost).
+    /// Link-layer source and destination, where the frame has two 48-bit addresses (outermost).
     pub macs: Option<([u8; 6], [u8; 6])>,
     /// Whether the frame was sent to a link-layer group (multicast or broadcast) address.
     pub to_group: bool,
     /// VLAN identifiers, 0 to 4095, outermost first, through all tunnels.
     pub vlan: Stack<u16>,
-    /// Tunnels opened, outermost first.
+    /// Tunnels on the way to the innermost packet, outermost first.
     pub tunnels: Stack<Tunnel>,
     /// What the frame is.
     pub kind: Kind,
@@ -188,7 +301,8 @@ pub struct Headers {
     pub icmp: Option<(u8, u8)>,
     /// The packet an ICMP error quotes.
     pub quoted: Option<Quoted>,
-    /// Offset of the innermost transport payload in the captured octets.
+    /// Offset of the innermost transport payload in the captured octets; of the IP payload where there are no
+    /// ports (later fragments included).
     pub payload_offset: u32,
     /// Captured octets of that payload, padding excluded.
     pub payload_len: u32,
@@ -211,5 +325,18 @@ impl<T: Copy> Stack<T> {
     /// The values, outermost first.
     pub fn as_slice(&self) -> &[T] {
         self.items.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Adds the next inner value; `false` where [`Headers::DEPTH`] are there already.
+    pub(crate) fn push(&mut self, value: T) -> bool {
+        let Some(item) = self.items.get_mut(usize::from(self.len)) else { return false };
+        *item = value;
+        self.len += 1;
+        true
+    }
+
+    /// Keeps at most the outermost `len` values.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len as u8);
     }
 }

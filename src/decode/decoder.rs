@@ -1,0 +1,210 @@
+//! The options of decoding, and its entry.
+
+use std::{error, fmt, str::FromStr};
+
+use super::{Headers, Kind, Network, Phase, Reader, TransportProtocol, Tunnel, fast, walk::Walk};
+use crate::frame::LinkType;
+
+/// Reads the headers of frames; built once from the options and shared by all threads.
+///
+/// ```
+/// use portolan::{decode::{Decoder, Headers, TransportProtocol}, frame::LinkType};
+///
+/// let packet = [
+///     0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, // IPv4
+///     0xc0, 0x01, 0, 53, 0, 8, 0, 0, // UDP
+/// ];
+/// let mut headers = Headers::default();
+/// Decoder::default().decode(LinkType::RAW, &packet, 28, &mut headers);
+/// assert_eq!(headers.protocol, TransportProtocol::UDP);
+/// assert_eq!(headers.ports, Some((49153, 53)));
+/// assert_eq!(headers.stopped, None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoder {
+    /// Tunnels found by a UDP port; later entries win.
+    by_port: Vec<(u16, Tunnel)>,
+    /// A bit for each `port % 64` in `by_port`, so that most ports cost one test.
+    seen: u64,
+    opens: bool,
+}
+
+impl Default for Decoder {
+    /// Opens every tunnel it knows on its registered port.
+    fn default() -> Self {
+        let mut decoder = Self { by_port: Vec::new(), seen: 0, opens: true };
+        // IANA's registrations; 4790 is VXLAN-GPE, which shares VXLAN's header.
+        for (port, tunnel) in [
+            (1701, Tunnel::L2tp),
+            (2152, Tunnel::GtpU),
+            (3544, Tunnel::Teredo),
+            (4341, Tunnel::Lisp),
+            (4754, Tunnel::Gre),
+            (4789, Tunnel::Vxlan),
+            (4790, Tunnel::Vxlan),
+            (5072, Tunnel::Ayiya),
+            (5247, Tunnel::Capwap),
+            (6081, Tunnel::Geneve),
+            (6635, Tunnel::MplsInUdp),
+        ] {
+            decoder.add(port, tunnel);
+        }
+        decoder
+    }
+}
+
+impl Decoder {
+    /// Leaves everything closed that travels inside an IP packet, so that the outer flow is the one read.
+    ///
+    /// What lies between link and IP (VLAN, MPLS, PPPoE, PBB, MACsec, NSH) has no outer flow and is
+    /// read as ever, and so is the Authentication Header.
+    #[must_use]
+    pub fn without_decap(mut self) -> Self {
+        self.opens = false;
+        self
+    }
+
+    /// Opens `decap.tunnel` on one more UDP port.
+    #[must_use]
+    pub fn decap(mut self, decap: Decap) -> Self {
+        self.add(decap.port, decap.tunnel);
+        self
+    }
+
+    fn add(&mut self, port: u16, tunnel: Tunnel) {
+        self.by_port.push((port, tunnel));
+        self.seen |= 1 << (port % 64);
+    }
+
+    /// The tunnel that a UDP port stands for.
+    #[inline]
+    pub(super) fn tunnel(&self, port: u16) -> Option<Tunnel> {
+        if self.seen >> (port % 64) & 1 == 0 || !self.opens {
+            return None;
+        }
+        self.by_port.iter().rev().find(|entry| entry.0 == port).map(|entry| entry.1)
+    }
+
+    pub(super) fn opens_tunnels(&self) -> bool {
+        self.opens
+    }
+
+    /// Reads a frame of type `link`, of which the wire had `original_len` octets, into `headers`.
+    ///
+    /// Never fails and allocates nothing: `headers` are reset, then hold what could be read, and
+    /// [`Headers::stopped`] says where and why it went no further. Costs at most time linear in the octets.
+    #[inline]
+    pub fn decode(&self, link: LinkType, octets: &[u8], original_len: u32, headers: &mut Headers) {
+        headers.reset();
+        if link == LinkType::ETHERNET {
+            if fast::read(self, octets, headers).is_some() {
+                return;
+            }
+            headers.reset();
+        }
+        Walk::run(self, link, Reader::new(octets, original_len), headers);
+    }
+}
+
+impl Headers {
+    /// Forgets the frame read before; only what tells the fields apart is written.
+    #[inline]
+    fn reset(&mut self) {
+        self.macs = None;
+        self.to_group = false;
+        self.vlan.truncate(0);
+        self.tunnels.truncate(0);
+        self.kind = Kind::Undecodable;
+        self.network = Network::None;
+        self.protocol = TransportProtocol::default();
+        self.ports = None;
+        self.phase = Phase::None;
+        self.fragment = None;
+        self.icmp = None;
+        self.quoted = None;
+        self.payload_offset = 0;
+        self.payload_len = 0;
+        self.stopped = None;
+    }
+}
+
+/// A tunnel to be opened on a UDP port that is not its own, written `udp:8472=vxlan`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decap {
+    port: u16,
+    tunnel: Tunnel,
+}
+
+impl Decap {
+    /// A tunnel on a port of `protocol`.
+    ///
+    /// # Errors
+    /// [`DecapError`] unless `protocol` is UDP, the port is not 0 and `tunnel` is one that travels in UDP.
+    pub fn new(protocol: TransportProtocol, port: u16, tunnel: Tunnel) -> Result<Self, DecapError> {
+        if protocol != TransportProtocol::UDP {
+            return Err(DecapError::Protocol);
+        }
+        if port == 0 {
+            return Err(DecapError::Port);
+        }
+        if !tunnel.travels_in_udp() {
+            return Err(DecapError::Tunnel);
+        }
+        Ok(Self { port, tunnel })
+    }
+}
+
+impl FromStr for Decap {
+    type Err = DecapError;
+
+    /// Reads `udp:PORT=TUNNEL`, where `TUNNEL` is a [`Tunnel::name`].
+    ///
+    /// ```
+    /// use portolan::decode::{Decap, DecapError, TransportProtocol, Tunnel};
+    ///
+    /// assert_eq!("udp:8472=vxlan".parse(), Decap::new(TransportProtocol::UDP, 8472, Tunnel::Vxlan));
+    /// assert_eq!("udp:8472=pppoe".parse::<Decap>(), Err(DecapError::Tunnel));
+    /// assert_eq!("8472".parse::<Decap>(), Err(DecapError::Form));
+    /// ```
+    fn from_str(text: &str) -> Result<Self, DecapError> {
+        let (at, tunnel) = text.split_once('=').ok_or(DecapError::Form)?;
+        let (protocol, port) = at.split_once(':').ok_or(DecapError::Form)?;
+        if protocol != "udp" {
+            return Err(DecapError::Protocol);
+        }
+        let port = port.parse().map_err(|_| DecapError::Port)?;
+        let tunnel = Tunnel::from_name(tunnel).ok_or(DecapError::Tunnel)?;
+        Self::new(TransportProtocol::UDP, port, tunnel)
+    }
+}
+
+/// Why a text or value names no tunnel on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecapError {
+    /// The text is not of the form `udp:PORT=TUNNEL`.
+    Form,
+    /// The protocol is not UDP, the only one whose ports stand for tunnels.
+    Protocol,
+    /// The port is not a number from 1 to 65535.
+    Port,
+    /// The tunnel is unknown or does not travel in UDP.
+    Tunnel,
+}
+
+impl fmt::Display for DecapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form => f.write_str("expected udp:PORT=TUNNEL, as in udp:8472=vxlan"),
+            Self::Protocol => f.write_str("only udp carries tunnels on ports"),
+            Self::Port => f.write_str("expected a port from 1 to 65535"),
+            Self::Tunnel => {
+                f.write_str("expected a tunnel that travels in udp:")?;
+                let mut names = Tunnel::ALL.iter().filter(|tunnel| tunnel.travels_in_udp());
+                names.try_for_each(|tunnel| write!(f, " {}", tunnel.name()))
+            }
+        }
+    }
+}
+
+impl error::Error for DecapError {}

@@ -1,0 +1,271 @@
+//! IPv4 (RFC 791), IPv6 (RFC 8200), their fragments and extension headers.
+
+use super::walk::{Next, Step, Walk};
+use super::{Fragment, Network, Reason, TransportProtocol, Tunnel};
+
+/// Protocol numbers that only this folder names (IANA "Assigned Internet Protocol Numbers").
+pub(super) mod number {
+    pub(crate) const HOP_BY_HOP: u8 = 0;
+    pub(crate) const ICMP: u8 = 1;
+    pub(crate) const IPV4: u8 = 4;
+    pub(crate) const TCP: u8 = 6;
+    pub(crate) const UDP: u8 = 17;
+    pub(crate) const DCCP: u8 = 33;
+    pub(crate) const IPV6: u8 = 41;
+    pub(crate) const ROUTING: u8 = 43;
+    pub(crate) const FRAGMENT: u8 = 44;
+    pub(crate) const GRE: u8 = 47;
+    pub(crate) const AH: u8 = 51;
+    pub(crate) const ICMPV6: u8 = 58;
+    pub(crate) const NO_NEXT_HEADER: u8 = 59;
+    pub(crate) const DESTINATION_OPTIONS: u8 = 60;
+    pub(crate) const ETHERIP: u8 = 97;
+    pub(crate) const PIM: u8 = 103;
+    pub(crate) const L2TP: u8 = 115;
+    pub(crate) const SCTP: u8 = 132;
+    pub(crate) const MOBILITY: u8 = 135;
+    pub(crate) const UDP_LITE: u8 = 136;
+    pub(crate) const MPLS: u8 = 137;
+    pub(crate) const HIP: u8 = 139;
+    pub(crate) const SHIM6: u8 = 140;
+    pub(crate) const ETHERNET: u8 = 143;
+}
+
+impl Walk<'_, '_> {
+    /// An IP packet whose version only its first four bits tell.
+    pub(super) fn ip(&mut self) -> Step {
+        match self.reader.peek().map(|octet| octet >> 4) {
+            Some(4) => Ok(Next::Ipv4),
+            Some(6) => Ok(Next::Ipv6),
+            Some(_) => {
+                self.begin("ip");
+                Err(Reason::Malformed("the version is neither 4 nor 6"))
+            }
+            None => {
+                self.begin("ip");
+                self.reader.skip(1)?;
+                Ok(Next::Done)
+            }
+        }
+    }
+
+    pub(super) fn ipv4(&mut self) -> Step {
+        self.begin("ipv4");
+        let &[first, _, t0, t1, i0, i1, f0, f1, _, protocol, _, _, addresses @ ..] =
+            self.reader.array::<20>()?;
+        let header_len = usize::from(first & 0xf) * 4;
+        let total_len = usize::from(u16::from_be_bytes([t0, t1]));
+        // Segmentation offload hands the capture packets of length 0: the octets captured are the packet.
+        self.unbounded = total_len == 0;
+        let damage = match first >> 4 {
+            4 if header_len < 20 => Some("the header length is less than 20 octets"),
+            4 if total_len < header_len && !self.unbounded => {
+                Some("the total length is less than the header")
+            }
+            4 => None,
+            _ => return Err(Reason::Malformed("the version is not 4")),
+        };
+        // Inside a tunnel a damaged header is more likely no header at all; outside there is nothing better.
+        if damage.is_none() || self.headers.network == Network::None {
+            let [s0, s1, s2, s3, d0, d1, d2, d3] = addresses;
+            self.begin_packet(Network::V4([s0, s1, s2, s3], [d0, d1, d2, d3]), protocol);
+        }
+        if let Some(damage) = damage {
+            return Err(Reason::Malformed(damage));
+        }
+        if !self.unbounded {
+            self.reader.bound_layer(total_len);
+        }
+        let field = u16::from_be_bytes([f0, f1]);
+        let fragment = Fragment {
+            id: u16::from_be_bytes([i0, i1]).into(),
+            offset: u32::from(field & 0x1fff) * 8,
+            more: field & 0x2000 != 0,
+        };
+        if fragment.more || fragment.offset > 0 {
+            self.headers.fragment = Some(fragment);
+        }
+        self.reader.skip(header_len - 20)?;
+        self.take_payload();
+        Ok(if fragment.offset > 0 { Next::Done } else { Next::Protocol(protocol) })
+    }
+
+    pub(super) fn ipv6(&mut self) -> Step {
+        self.begin("ipv6");
+        let fixed = self.reader.array::<40>()?;
+        let &[first, _, _, _, l0, l1, next, _, ref addresses @ ..] = fixed;
+        if first >> 4 != 6 {
+            return Err(Reason::Malformed("the version is not 6"));
+        }
+        let (source, destination) = addresses.split_at(16);
+        let (Ok(source), Ok(destination)) = (source.try_into(), destination.try_into()) else {
+            return Ok(Next::Done);
+        };
+        self.begin_packet(Network::V6(source, destination), next);
+        // 0 stands for a jumbogram (RFC 2675), whose length a hop-by-hop option gives, or for
+        // segmentation offload: the octets captured are the packet.
+        let payload_len = match u16::from_be_bytes([l0, l1]) {
+            0 if next == number::HOP_BY_HOP => jumbo_payload_len(self.reader.rest()),
+            0 => None,
+            len => Some(usize::from(len)),
+        };
+        self.unbounded = l0 == 0 && l1 == 0;
+        if let Some(len) = payload_len {
+            self.reader.bound(len);
+        }
+        self.take_payload();
+        Ok(Next::Protocol(next))
+    }
+
+    /// What the protocol field of IPv4 or the next header field of IPv6 announces.
+    pub(super) fn protocol(&mut self, protocol: u8) -> Step {
+        use number::*;
+        self.take_payload();
+        let is_v6 = matches!(self.headers.network, Network::V6(..));
+        match protocol {
+            TCP => self.tcp(),
+            UDP => self.udp(),
+            SCTP => self.sctp(),
+            DCCP => self.dccp(),
+            UDP_LITE => self.udp_lite(),
+            ICMP => self.icmp(),
+            ICMPV6 => self.icmpv6(),
+            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HIP | SHIM6 if is_v6 => {
+                self.extension(protocol)
+            }
+            FRAGMENT if is_v6 => self.fragment(),
+            AH => self.authentication_header(),
+            _ if !self.decoder.opens_tunnels() => Ok(Next::Done),
+            IPV4 => self.enter(Tunnel::IpInIp, Next::Ipv4),
+            IPV6 => self.enter(Tunnel::IpInIp, Next::Ipv6),
+            GRE => Ok(Next::Tunnel(Tunnel::Gre)),
+            MPLS => Ok(Next::Mpls),
+            L2TP => self.l2tp_over_ip(),
+            ETHERIP => self.etherip(),
+            ETHERNET => self.enter(Tunnel::EtherIp, Next::Ethernet),
+            PIM => self.pim(),
+            _ => Ok(Next::Done),
+        }
+    }
+
+    fn enter(&mut self, tunnel: Tunnel, next: Next) -> Step {
+        self.push_tunnel(tunnel)?;
+        Ok(next)
+    }
+
+    /// An extension header that gives its length in units of 8 octets, the first not counted.
+    fn extension(&mut self, protocol: u8) -> Step {
+        self.begin(match protocol {
+            number::HOP_BY_HOP => "ipv6 hop-by-hop options",
+            number::ROUTING => "ipv6 routing",
+            number::DESTINATION_OPTIONS => "ipv6 destination options",
+            _ => "ipv6 extension",
+        });
+        let &[next, units] = self.reader.array()?;
+        self.reader.skip(usize::from(units) * 8 + 6)?;
+        // Mobility, HIP and Shim6 messages end the chain and are what the packet is about.
+        if next == number::NO_NEXT_HEADER && protocol >= number::MOBILITY {
+            return Ok(Next::Done);
+        }
+        self.set_protocol(next);
+        Ok(Next::Protocol(next))
+    }
+
+    fn fragment(&mut self) -> Step {
+        self.begin("ipv6 fragment");
+        let &[next, _, o0, o1, i0, i1, i2, i3] = self.reader.array()?;
+        let field = u16::from_be_bytes([o0, o1]);
+        let fragment = Fragment {
+            id: u32::from_be_bytes([i0, i1, i2, i3]),
+            offset: u32::from(field & 0xfff8),
+            more: field & 1 != 0,
+        };
+        self.set_protocol(next);
+        if fragment.more || fragment.offset > 0 {
+            self.headers.fragment = Some(fragment);
+        }
+        self.take_payload();
+        Ok(if fragment.offset > 0 { Next::Done } else { Next::Protocol(next) })
+    }
+
+    fn authentication_header(&mut self) -> Step {
+        self.begin("ah");
+        let &[next, words] = self.reader.array()?;
+        // The length is in units of 4 octets, less 2 (RFC 4302 section 2.2); the fixed part has 12 octets.
+        let len = (usize::from(words) + 2) * 4;
+        if len < 12 {
+            return Err(Reason::Malformed("the length is less than 12 octets"));
+        }
+        self.reader.skip(len - 2)?;
+        self.push_tunnel(Tunnel::Ah)?;
+        self.commit_tunnels();
+        self.set_protocol(next);
+        Ok(Next::Protocol(next))
+    }
+
+    /// Reads as much as is there of a packet that an ICMP error quotes.
+    pub(super) fn quoted(&mut self) -> Option<super::Quoted> {
+        let mut reader = self.reader;
+        match reader.peek()? >> 4 {
+            4 => {
+                let header = reader.array::<20>().ok()?;
+                let &[first, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+                    header;
+                let is_first = u16::from_be_bytes([f0, f1]) & 0x1fff == 0;
+                let options = usize::from(first & 0xf) * 4;
+                let ports = is_first && reader.skip(options.checked_sub(20)?).is_ok();
+                Some(super::Quoted {
+                    network: Network::V4([s0, s1, s2, s3], [d0, d1, d2, d3]),
+                    protocol: TransportProtocol(protocol),
+                    ports: if ports { quoted_ports(&mut reader, protocol) } else { None },
+                })
+            }
+            6 => {
+                let header = reader.array::<40>().ok()?;
+                let (source, destination) = header.get(8..)?.split_at_checked(16)?;
+                let network = Network::V6(source.try_into().ok()?, destination.try_into().ok()?);
+                let mut protocol = header[6];
+                let mut is_first = true;
+                while is_first {
+                    let len = match (protocol, reader.peek_array::<4>()) {
+                        (number::HOP_BY_HOP | number::ROUTING | number::DESTINATION_OPTIONS, Some(head)) => {
+                            usize::from(head[1]) * 8 + 8
+                        }
+                        (number::FRAGMENT, Some(head)) => {
+                            is_first = head[2] == 0 && head[3] & 0xf8 == 0;
+                            8
+                        }
+                        (number::AH, Some(head)) => (usize::from(head[1]) + 2) * 4,
+                        _ => break,
+                    };
+                    protocol = reader.peek()?;
+                    if reader.skip(len).is_err() {
+                        is_first = false;
+                    }
+                }
+                let ports = if is_first { quoted_ports(&mut reader, protocol) } else { None };
+                Some(super::Quoted { network, protocol: TransportProtocol(protocol), ports })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn quoted_ports(reader: &mut super::Reader<'_>, protocol: u8) -> Option<(u16, u16)> {
+    TransportProtocol(protocol).has_ports().then_some(())?;
+    Some((reader.u16().ok()?, reader.u16().ok()?))
+}
+
+/// The Jumbo Payload option (type 0xc2, RFC 2675) of a hop-by-hop options header.
+fn jumbo_payload_len(header: &[u8]) -> Option<usize> {
+    let len = usize::from(*header.get(1)?) * 8 + 8;
+    let mut options = header.get(2..len)?;
+    loop {
+        options = match *options {
+            [0xc2, 4, a, b, c, d, ..] => return usize::try_from(u32::from_be_bytes([a, b, c, d])).ok(),
+            [0, ref rest @ ..] => rest,
+            [_, len, ref rest @ ..] => rest.get(usize::from(len)..)?,
+            _ => return None,
+        }
+    }
+}

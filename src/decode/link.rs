@@ -1,0 +1,421 @@
+//! Link layers: what a frame of each link type begins with (<https://www.tcpdump.org/linktypes.html>).
+
+use super::walk::{Next, Step, Walk};
+use super::wlan::Radio;
+use super::{Kind, Reason};
+use crate::frame::LinkType;
+
+impl Walk<'_, '_> {
+    pub(super) fn link(&mut self, link: LinkType) -> Step {
+        if self.reader.len() == 0 {
+            self.begin("link");
+            self.reader.skip(1)?;
+        }
+        match link {
+            LinkType::ETHERNET => Ok(Next::Ethernet),
+            LinkType::LINUX_SLL => self.linux_sll(),
+            LinkType::LINUX_SLL2 => self.linux_sll2(),
+            LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD => Ok(Next::Ip),
+            LinkType::IPV4 => Ok(Next::Ipv4),
+            LinkType::IPV6 => Ok(Next::Ipv6),
+            LinkType::NULL | LinkType::LOOP => self.null(),
+            LinkType::PPP | LinkType::PPP_HDLC => self.ppp_link(),
+            LinkType::PPP_ETHER => Ok(Next::EtherType(super::shim::PPPOE_SESSION)),
+            LinkType::PPP_PPPD => self.after("ppp", 2, Next::PppProtocol),
+            LinkType::PPP_WITH_DIR => self.after("ppp", 1, Next::Ppp),
+            LinkType::C_HDLC => self.cisco_hdlc(),
+            LinkType::C_HDLC_WITH_DIR => self.after("cisco hdlc", 1, Next::Link(LinkType::C_HDLC)),
+            LinkType::FRELAY => self.frame_relay(),
+            LinkType::FRELAY_WITH_DIR => self.after("frame relay", 1, Next::Link(LinkType::FRELAY)),
+            LinkType::IEEE802_11 => Ok(Next::Wlan(Radio::default())),
+            LinkType::IEEE802_11_RADIOTAP => self.radiotap(),
+            LinkType::IEEE802_11_PRISM => self.prism(),
+            LinkType::IEEE802_11_AVS => self.avs(),
+            LinkType::PPI => self.ppi(),
+            LinkType::NFLOG => self.nflog(),
+            LinkType::PKTAP | LinkType::USER2 => self.pktap(link),
+            LinkType::PFLOG => self.pflog(),
+            LinkType::ENC => self.enc(),
+            LinkType::MPLS => Ok(Next::Mpls),
+            LinkType::FDDI => self.fddi(),
+            LinkType::IEEE802_5 => self.token_ring(),
+            LinkType::ARCNET_BSD => self.arcnet(2),
+            LinkType::ARCNET_LINUX => self.arcnet(4),
+            LinkType::IPOIB => self.ipoib(),
+            LinkType::IP_OVER_FC => self.after("ip over fibre channel", 16, Next::Llc),
+            LinkType::ATM_RFC1483 => Ok(Next::Llc),
+            LinkType::SUNATM => self.sunatm(),
+            LinkType::APPLE_IP_OVER_IEEE1394 => self.ether_type_after("ip over ieee 1394", 16),
+            LinkType::SLIP => self.after("slip", 16, Next::Ip),
+            LinkType::NETANALYZER => self.after("netanalyzer", 4, Next::Ethernet),
+            LinkType::DSA_TAG_BRCM_PREPEND => self.after("brcm tag", 4, Next::Ethernet),
+            LinkType::DSA_TAG_BRCM | LinkType::DSA_TAG_DSA => self.switch_tag(4),
+            LinkType::DSA_TAG_EDSA => self.switch_tag(8),
+            LinkType::ETHERNET_MPACKET => self.mpacket(),
+            _ => self.end(Kind::Unsupported(link)),
+        }
+    }
+
+    /// Passes over a header of which nothing is used.
+    fn after(&mut self, layer: &'static str, len: usize, next: Next) -> Step {
+        self.begin(layer);
+        self.reader.skip(len)?;
+        Ok(next)
+    }
+
+    /// Passes over a header that an EtherType ends.
+    fn ether_type_after(&mut self, layer: &'static str, len: usize) -> Step {
+        self.begin(layer);
+        self.reader.skip(len)?;
+        Ok(Next::EtherType(self.reader.u16()?))
+    }
+
+    /// The link-layer addresses, unless an outer header gave them already.
+    pub(super) fn addresses(&mut self, source: [u8; 6], destination: [u8; 6]) {
+        if self.headers.macs.is_none() {
+            self.headers.macs = Some((source, destination));
+            self.headers.to_group = destination[0] & 1 != 0;
+        }
+    }
+
+    /// IEEE 802.3, clause 3: destination, source, and a length or an EtherType.
+    pub(super) fn ethernet(&mut self) -> Step {
+        self.begin("ethernet");
+        let &[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = self.reader.array()?;
+        self.addresses([s0, s1, s2, s3, s4, s5], [d0, d1, d2, d3, d4, d5]);
+        self.length_or_type()
+    }
+
+    /// The field that is a length up to 1500 and an EtherType from 1536 on (IEEE 802.3, 3.2.6).
+    pub(super) fn length_or_type(&mut self) -> Step {
+        match self.reader.u16()? {
+            len @ 0..=1500 => {
+                if usize::from(len) <= self.reader.len() {
+                    self.reader.bound(len.into());
+                }
+                Ok(Next::Llc)
+            }
+            ether_type @ 1501..1536 => self.end(Kind::EtherType(ether_type)),
+            ether_type => Ok(Next::EtherType(ether_type)),
+        }
+    }
+
+    /// IEEE 802.2 LLC, and the SNAP header of IEEE 802.
+    pub(super) fn llc(&mut self) -> Step {
+        self.begin("llc");
+        let &[destination, source] = self.reader.array()?;
+        if destination == 0xff && source == 0xff {
+            // No LLC header at all: Novell's raw 802.3 puts IPX, whose checksum is unused, here.
+            return self.end(Kind::Llc(destination));
+        }
+        let control = self.reader.u8()?;
+        match (destination, control) {
+            (0xaa | 0xab, 0x03) => self.snap(),
+            (0x06, 0x03) => Ok(Next::Ip),
+            // RFC 2684 section 5.1: routed protocols other than IP by their NLPID.
+            (0xfe, 0x03) if self.reader.peek() == Some(NLPID_IPV4) => self.after("nlpid", 1, Next::Ipv4),
+            (0xfe, 0x03) if self.reader.peek() == Some(NLPID_IPV6) => self.after("nlpid", 1, Next::Ipv6),
+            _ => self.end(Kind::Llc(destination)),
+        }
+    }
+
+    /// The organisation and its protocol identifier.
+    fn snap(&mut self) -> Step {
+        self.begin("snap");
+        let &[o0, o1, o2, p0, p1] = self.reader.array()?;
+        let protocol = u16::from_be_bytes([p0, p1]);
+        match ([o0, o1, o2], protocol) {
+            // EtherTypes: RFC 1042, and the bridge tunnel of IEEE 802.1H.
+            ([0, 0, 0] | [0, 0, 0xf8], _) => Ok(Next::EtherType(protocol)),
+            // Bridged Ethernet with and without its frame check sequence (RFC 2427 section 4.2).
+            ([0, 0x80, 0xc2], 1 | 7) => Ok(Next::Ethernet),
+            _ => self.end(Kind::Llc(0xaa)),
+        }
+    }
+
+    fn linux_sll(&mut self) -> Step {
+        self.begin("linux cooked");
+        let &[_, packet_type, h0, h1, _, _, _, _, _, _, _, _, _, _, p0, p1] = self.reader.array()?;
+        let (hardware, protocol) = (u16::from_be_bytes([h0, h1]), u16::from_be_bytes([p0, p1]));
+        self.cooked(packet_type, hardware, protocol)
+    }
+
+    fn linux_sll2(&mut self) -> Step {
+        self.begin("linux cooked 2");
+        let &[p0, p1, _, _, _, _, _, _, h0, h1, packet_type, _, _, _, _, _, _, _, _, _] =
+            self.reader.array()?;
+        let (hardware, protocol) = (u16::from_be_bytes([h0, h1]), u16::from_be_bytes([p0, p1]));
+        self.cooked(packet_type, hardware, protocol)
+    }
+
+    /// What both cooked headers say: how the packet was addressed, the device's ARPHRD_* type, the protocol.
+    fn cooked(&mut self, packet_type: u8, hardware: u16, protocol: u16) -> Step {
+        const NETLINK: u16 = 824;
+        const FRAME_RELAY: u16 = 770;
+        const WLAN: u16 = 801;
+        const WLAN_PRISM: u16 = 802;
+        const WLAN_RADIOTAP: u16 = 803;
+        self.headers.to_group = matches!(packet_type, 1 | 2);
+        match (hardware, protocol) {
+            (NETLINK, _) => self.end(Kind::NonIp),
+            (FRAME_RELAY, _) => Ok(Next::Link(LinkType::FRELAY)),
+            (WLAN, _) => Ok(Next::Link(LinkType::IEEE802_11)),
+            (WLAN_PRISM, _) => Ok(Next::Link(LinkType::IEEE802_11_PRISM)),
+            (WLAN_RADIOTAP, _) => Ok(Next::Link(LinkType::IEEE802_11_RADIOTAP)),
+            // 4: 802.2 LLC. 1: 802.3 without LLC, which is Novell's IPX.
+            (_, 4) => Ok(Next::Llc),
+            (_, 1) => self.end(Kind::Llc(0xff)),
+            (_, 0..1536) => self.end(Kind::NonIp),
+            _ => Ok(Next::EtherType(protocol)),
+        }
+    }
+
+    /// BSD loopback: an address family in the byte order of the capturing machine (`null`) or in network order
+    /// (`loop`). Families are small, so the order shows.
+    fn null(&mut self) -> Step {
+        self.begin("null");
+        let field = *self.reader.array::<4>()?;
+        let family = match u32::from_be_bytes(field) {
+            small @ 0..=0xffff => small,
+            _ => u32::from_le_bytes(field),
+        };
+        self.family(family)
+    }
+
+    /// An address family, as the systems that write captures number it.
+    fn family(&mut self, family: u32) -> Step {
+        match family {
+            2 => Ok(Next::Ipv4),
+            // Linux 10; Windows 23; NetBSD and OpenBSD 24; Solaris 26; FreeBSD 28; macOS 30.
+            10 | 23 | 24 | 26 | 28 | 30 => Ok(Next::Ipv6),
+            // Some drivers write an EtherType.
+            1536..=0xffff => Ok(Next::EtherType(family as u16)),
+            _ => self.end(Kind::NonIp),
+        }
+    }
+
+    /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC on the same interface type (RFC 1547).
+    fn ppp_link(&mut self) -> Step {
+        match self.reader.peek_array::<2>() {
+            Some([0x0f | 0x8f, 0]) => self.cisco_hdlc(),
+            _ => Ok(Next::Ppp),
+        }
+    }
+
+    /// PPP whose address and control fields may have been compressed away (RFC 1661 section 6.6).
+    pub(super) fn ppp(&mut self) -> Step {
+        self.begin("ppp");
+        if self.reader.peek_array() == Some(&[0xff, 0x03]) {
+            self.reader.skip(2)?;
+        }
+        Ok(Next::PppProtocol)
+    }
+
+    /// The protocol field: the lowest bit of its last octet is 1, so that one octet may do (RFC 1661 section 2).
+    pub(super) fn ppp_protocol(&mut self) -> Step {
+        self.begin("ppp");
+        let first = self.reader.u8()?;
+        let protocol = match first & 1 {
+            1 => u16::from(first),
+            _ => u16::from_be_bytes([first, self.reader.u8()?]),
+        };
+        match protocol {
+            0x0021 => Ok(Next::Ipv4),
+            0x0057 => Ok(Next::Ipv6),
+            0x0281 | 0x0283 => Ok(Next::Mpls),
+            0x0031 => self.bridging_pdu(),
+            _ => self.end(Kind::NonIp),
+        }
+    }
+
+    /// A frame bridged over PPP (RFC 3518 section 4.2): flags, MAC type (1 is Ethernet), the frame.
+    fn bridging_pdu(&mut self) -> Step {
+        match *self.reader.array()? {
+            [_, 1] => Ok(Next::Ethernet),
+            _ => self.end(Kind::NonIp),
+        }
+    }
+
+    /// Address, control, EtherType.
+    fn cisco_hdlc(&mut self) -> Step {
+        self.ether_type_after("cisco hdlc", 2)
+    }
+
+    /// Frame Relay (RFC 2427): a Q.922 address of 2 to 4 octets, then a control octet and an NLPID, or, as Cisco
+    /// does it, an EtherType.
+    fn frame_relay(&mut self) -> Step {
+        self.begin("frame relay");
+        for octet in 0..4 {
+            let last = self.reader.u8()? & 1 != 0;
+            if last && octet == 0 || !last && octet == 3 {
+                return Err(Reason::Malformed("the address has not 2 to 4 octets"));
+            }
+            if last {
+                break;
+            }
+        }
+        if self.reader.peek() != Some(0x03) {
+            return Ok(Next::EtherType(self.reader.u16()?));
+        }
+        self.reader.skip(1)?;
+        let nlpid = match self.reader.u8()? {
+            0 => self.reader.u8()?,
+            nlpid => nlpid,
+        };
+        match nlpid {
+            NLPID_IPV4 => Ok(Next::Ipv4),
+            NLPID_IPV6 => Ok(Next::Ipv6),
+            NLPID_SNAP => self.snap(),
+            _ => self.end(Kind::NonIp),
+        }
+    }
+
+    /// Netfilter log: family, version, resource, then type-length-value items in the writer's byte order;
+    /// item 9 is the packet.
+    fn nflog(&mut self) -> Step {
+        self.begin("nflog");
+        let &[family, _, _, _] = self.reader.array()?;
+        loop {
+            let &[l0, l1, t0, t1] = self.reader.array()?;
+            let (le_len, le_type) = (u16::from_le_bytes([l0, l1]), u16::from_le_bytes([t0, t1]));
+            let (be_len, be_type) = (u16::from_be_bytes([l0, l1]), u16::from_be_bytes([t0, t1]));
+            // Item types are small, so the byte order shows.
+            let (len, item) = if le_type < 0x100 { (le_len, le_type) } else { (be_len, be_type) };
+            let Some(value) = usize::from(len).checked_sub(4) else {
+                return Err(Reason::Malformed("an item is shorter than its header"));
+            };
+            if item == 9 {
+                self.reader.bound(value);
+                return if family == 7 { Ok(Next::Ethernet) } else { self.family(family.into()) };
+            }
+            // The last item may go without its padding.
+            self.reader.skip(value.next_multiple_of(4).min(self.reader.len().max(value)))?;
+            if self.reader.len() == 0 && !self.reader.is_cut() {
+                return self.end(Kind::NonIp);
+            }
+        }
+    }
+
+    /// Apple's packet tap: a header whose first word is its length, then record type and the link type inside.
+    /// Captures made before the link type was assigned use the second user type.
+    fn pktap(&mut self, link: LinkType) -> Step {
+        self.begin("pktap");
+        let header = self.reader.peek_array::<12>();
+        let &[l0, l1, l2, l3, record, _, _, _, d0, d1, d2, d3] = match header {
+            Some(header) => header,
+            None if link == LinkType::USER2 => return self.end(Kind::Unsupported(link)),
+            None => self.reader.array()?,
+        };
+        let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let inner = u32::from_le_bytes([d0, d1, d2, d3]);
+        let known = matches!(len, 108..=256) && record == 1;
+        match u16::try_from(inner) {
+            Ok(inner) if known && !matches!(LinkType(inner), LinkType::PKTAP | LinkType::USER2) => {
+                self.reader.skip(len)?;
+                Ok(Next::Link(LinkType(inner)))
+            }
+            _ if link == LinkType::USER2 => self.end(Kind::Unsupported(link)),
+            _ => Err(Reason::Malformed("the header's length, record type or link type is unknown")),
+        }
+    }
+
+    /// OpenBSD packet filter log: length (of what matters, padded to 4), address family, …, the packet.
+    fn pflog(&mut self) -> Step {
+        self.begin("pflog");
+        let &[len, family] = self.reader.array()?;
+        let Some(more) = usize::from(len).next_multiple_of(4).checked_sub(2) else {
+            return Err(Reason::Malformed("the length is 0"));
+        };
+        self.reader.skip(more)?;
+        self.family(family.into())
+    }
+
+    /// OpenBSD IPsec interface: address family, security parameter index and flags, the packet.
+    fn enc(&mut self) -> Step {
+        self.begin("enc");
+        let field = *self.reader.array::<4>()?;
+        self.reader.skip(8)?;
+        self.family(u32::from_be_bytes(field).min(u32::from_le_bytes(field)))
+    }
+
+    /// FDDI: frame control, destination, source; LLC follows in asynchronous LLC frames.
+    fn fddi(&mut self) -> Step {
+        self.begin("fddi");
+        let &[control, d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = self.reader.array()?;
+        self.addresses([s0, s1, s2, s3, s4, s5], [d0, d1, d2, d3, d4, d5]);
+        if matches!(control & 0xf8, 0x50 | 0xd0) { Ok(Next::Llc) } else { self.end(Kind::NonIp) }
+    }
+
+    /// Token Ring (IEEE 802.5): access control, frame control, addresses, source route where the source says so.
+    fn token_ring(&mut self) -> Step {
+        self.begin("token ring");
+        let &[_, control, d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = self.reader.array()?;
+        self.addresses([s0 & 0x7f, s1, s2, s3, s4, s5], [d0, d1, d2, d3, d4, d5]);
+        if s0 & 0x80 != 0 {
+            let route = usize::from(self.reader.peek().unwrap_or_default() & 0x1f);
+            self.reader.skip(route.max(2))?;
+        }
+        if control >> 6 == 1 { Ok(Next::Llc) } else { self.end(Kind::NonIp) }
+    }
+
+    /// ARCNET: source, destination (and in Linux captures an offset), type; IP as in RFC 1201 or RFC 1051.
+    fn arcnet(&mut self, addresses: usize) -> Step {
+        self.begin("arcnet");
+        self.reader.skip(addresses)?;
+        let kind = self.reader.u8()?;
+        match kind {
+            // RFC 1201: a split flag and a sequence number; an exception frame has 4 octets of padding before.
+            212 | 213 => {
+                if self.reader.u8()? == 0xff {
+                    self.reader.skip(4)?;
+                }
+                self.reader.skip(2)?;
+                if kind == 212 { Ok(Next::Ipv4) } else { Ok(Next::EtherType(super::shim::ARP)) }
+            }
+            240 => Ok(Next::Ipv4),
+            241 => Ok(Next::EtherType(super::shim::ARP)),
+            205 => Ok(Next::Llc),
+            _ => self.end(Kind::NonIp),
+        }
+    }
+
+    /// IP over InfiniBand (RFC 4391) as captured: 40 octets of global route header, EtherType, 2 reserved.
+    fn ipoib(&mut self) -> Step {
+        self.begin("ipoib");
+        self.reader.skip(40)?;
+        let &[t0, t1, _, _] = self.reader.array()?;
+        Ok(Next::EtherType(u16::from_be_bytes([t0, t1])))
+    }
+
+    /// SunATM: direction and traffic type, virtual path and circuit; traffic type 2 is LLC.
+    fn sunatm(&mut self) -> Step {
+        self.begin("sunatm");
+        let &[kind, _, _, _] = self.reader.array()?;
+        if kind & 0xf == 2 { Ok(Next::Llc) } else { self.end(Kind::NonIp) }
+    }
+
+    /// An Ethernet frame with a switch's own tag behind the addresses.
+    fn switch_tag(&mut self, len: usize) -> Step {
+        self.begin("switch tag");
+        let &[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = self.reader.array()?;
+        self.addresses([s0, s1, s2, s3, s4, s5], [d0, d1, d2, d3, d4, d5]);
+        self.reader.skip(len)?;
+        self.length_or_type()
+    }
+
+    /// IEEE 802.3br mPacket: preamble and start delimiter, 8 octets in all; only a whole or first packet has headers.
+    fn mpacket(&mut self) -> Step {
+        self.begin("mpacket");
+        let preamble = self.reader.array::<8>()?;
+        match preamble {
+            // SMD-E (express) or SMD-S0…S3 (start) in the last octet: IEEE 802.3 table 99-1.
+            [.., 0x55, 0xd5 | 0xe6 | 0x4c | 0x7f | 0xb3] => Ok(Next::Ethernet),
+            _ => self.end(Kind::NonIp),
+        }
+    }
+}
+
+/// Network layer protocol identifiers (ISO/IEC TR 9577).
+const NLPID_SNAP: u8 = 0x80;
+const NLPID_IPV6: u8 = 0x8e;
+const NLPID_IPV4: u8 = 0xcc;

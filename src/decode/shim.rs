@@ -1,0 +1,171 @@
+//! Between link and network: EtherTypes, VLAN tags, MPLS labels, PPPoE and other shims.
+
+use super::walk::{Next, Step, Walk};
+use super::{Kind, Network, Reason, Tunnel};
+
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const ARP: u16 = 0x0806;
+pub(super) const TRANSPARENT_BRIDGING: u16 = 0x6558;
+pub(super) const VLAN: u16 = 0x8100;
+pub(super) const IPV6: u16 = 0x86dd;
+pub(super) const MPLS: u16 = 0x8847;
+pub(super) const MPLS_MULTICAST: u16 = 0x8848;
+pub(super) const PPPOE_SESSION: u16 = 0x8864;
+const JUMBO_LLC: u16 = 0x8870;
+const PROVIDER_VLAN: u16 = 0x88a8;
+const MACSEC: u16 = 0x88e5;
+const PROVIDER_BACKBONE: u16 = 0x88e7;
+const CISCO_METADATA: u16 = 0x8909;
+const VN_TAG: u16 = 0x8926;
+const NSH: u16 = 0x894f;
+const OLD_QINQ: u16 = 0x9100;
+
+impl Walk<'_, '_> {
+    pub(super) fn ether_type(&mut self, ether_type: u16) -> Step {
+        match ether_type {
+            IPV4 => Ok(Next::Ip),
+            IPV6 => Ok(Next::Ipv6),
+            VLAN | PROVIDER_VLAN | OLD_QINQ => self.vlan(),
+            MPLS | MPLS_MULTICAST => Ok(Next::Mpls),
+            PPPOE_SESSION => self.pppoe(),
+            PROVIDER_BACKBONE => self.provider_backbone(),
+            MACSEC => self.macsec(),
+            TRANSPARENT_BRIDGING => Ok(Next::Ethernet),
+            JUMBO_LLC => Ok(Next::Llc),
+            CISCO_METADATA => self.tag("cisco metadata", 6),
+            VN_TAG => self.tag("vn-tag", 4),
+            NSH => self.network_service_header(),
+            other => self.end(Kind::EtherType(other)),
+        }
+    }
+
+    /// A VLAN tag (IEEE 802.1Q): priority and identifier, then a length or an EtherType.
+    fn vlan(&mut self) -> Step {
+        self.begin("vlan");
+        let tag = self.reader.u16()?;
+        if !self.headers.vlan.push(tag & 0x0fff) {
+            return Err(Reason::TooDeep);
+        }
+        self.length_or_type()
+    }
+
+    /// A tag of which nothing is used: `len` octets, then an EtherType.
+    fn tag(&mut self, layer: &'static str, len: usize) -> Step {
+        self.begin(layer);
+        self.reader.skip(len)?;
+        Ok(Next::EtherType(self.reader.u16()?))
+    }
+
+    /// A label stack (RFC 3032). Labels do not say what they carry, so the first octet behind the last one does,
+    /// as routers do it (RFC 4928 section 2): 4 and 6 are IP, 0 is the control word of a pseudowire
+    /// (RFC 4385), 1 its associated channel, all else an Ethernet pseudowire without a control word.
+    pub(super) fn mpls(&mut self) -> Step {
+        self.begin("mpls");
+        self.push_tunnel(Tunnel::Mpls)?;
+        loop {
+            let entry = self.reader.u32()?;
+            if entry & 0x100 != 0 {
+                break;
+            }
+        }
+        match self.reader.peek().map(|octet| octet >> 4) {
+            Some(4) => Ok(Next::Ipv4),
+            Some(6) => Ok(Next::Ipv6),
+            Some(0) if self.looks_like_control_word() => {
+                self.reader.skip(4)?;
+                Ok(Next::Ethernet)
+            }
+            Some(1) => self.end(Kind::EtherType(MPLS)),
+            Some(_) => Ok(Next::Ethernet),
+            None => {
+                self.reader.skip(1)?;
+                Ok(Next::Done)
+            }
+        }
+    }
+
+    /// PPPoE session (RFC 2516): version and type 1, code 0, session, length; then PPP without framing.
+    fn pppoe(&mut self) -> Step {
+        self.begin("pppoe");
+        let &[version_type, code, _, _, l0, l1] = self.reader.array()?;
+        if version_type != 0x11 || code != 0 {
+            return self.end(Kind::EtherType(PPPOE_SESSION));
+        }
+        self.push_tunnel(Tunnel::Pppoe)?;
+        self.reader.bound(u16::from_be_bytes([l0, l1]).into());
+        Ok(Next::PppProtocol)
+    }
+
+    /// Provider backbone bridging (IEEE 802.1ah): a service tag, then the customer's frame.
+    fn provider_backbone(&mut self) -> Step {
+        self.begin("pbb");
+        self.reader.skip(4)?;
+        self.push_tunnel(Tunnel::Pbb)?;
+        Ok(Next::Ethernet)
+    }
+
+    /// MACsec (IEEE 802.1AE): tag control, short length, packet number, perhaps a channel identifier.
+    /// Without encryption the frame goes on as it was, and 16 octets of check value end it.
+    fn macsec(&mut self) -> Step {
+        const CHANNEL_PRESENT: u8 = 0x20;
+        const ENCRYPTED_OR_CHANGED: u8 = 0x0c;
+        self.begin("macsec");
+        let &[control, short_len, _, _, _, _] = self.reader.array()?;
+        if control & ENCRYPTED_OR_CHANGED != 0 {
+            return self.end(Kind::EtherType(MACSEC));
+        }
+        if control & CHANNEL_PRESENT != 0 {
+            self.reader.skip(8)?;
+        }
+        match usize::from(short_len & 0x3f) {
+            0 => self.reader.drop_trailer(16),
+            len => self.reader.bound(len),
+        }
+        self.push_tunnel(Tunnel::Macsec)?;
+        Ok(Next::EtherType(self.reader.u16()?))
+    }
+
+    /// Network service header (RFC 8300): its length in units of 4 octets, the protocol that follows.
+    pub(super) fn network_service_header(&mut self) -> Step {
+        self.begin("nsh");
+        let &[_, ttl_len, _, protocol] = self.reader.array()?;
+        let Some(more) = (usize::from(ttl_len & 0x3f) * 4).checked_sub(4) else {
+            return Err(Reason::Malformed("the length is 0"));
+        };
+        self.reader.skip(more)?;
+        self.push_tunnel(Tunnel::Nsh)?;
+        self.generic_protocol(protocol)
+    }
+
+    /// The protocol numbers that NSH (RFC 8300) and VXLAN-GPE share.
+    pub(super) fn generic_protocol(&mut self, protocol: u8) -> Step {
+        match protocol {
+            1 => Ok(Next::Ipv4),
+            2 => Ok(Next::Ipv6),
+            3 => Ok(Next::Ethernet),
+            4 => self.network_service_header(),
+            5 => Ok(Next::Mpls),
+            _ if self.headers.network == Network::None => self.end(Kind::EtherType(NSH)),
+            _ => Ok(Next::Done),
+        }
+    }
+
+    /// Whether a label stack is followed by a control word rather than an Ethernet address that begins with a
+    /// zero nibble: the Ethernet header behind it has a known EtherType or a length that fits.
+    fn looks_like_control_word(&self) -> bool {
+        let rest = self.reader.rest();
+        !is_ethernet(rest) || rest.get(4..).is_some_and(is_ethernet)
+    }
+}
+
+/// Whether octets begin like an Ethernet frame: a familiar EtherType, or a length that the octets allow.
+pub(super) fn is_ethernet(octets: &[u8]) -> bool {
+    let Some((header, rest)) = octets.split_first_chunk::<14>() else { return false };
+    match u16::from_be_bytes([header[12], header[13]]) {
+        IPV4 => rest.first().is_none_or(|octet| octet >> 4 == 4),
+        IPV6 => rest.first().is_none_or(|octet| octet >> 4 == 6),
+        ARP | VLAN | PROVIDER_VLAN | OLD_QINQ | MPLS | PPPOE_SESSION | 0x8863 | 0x88cc | 0x8809 => true,
+        len @ 3..=1500 => usize::from(len) <= rest.len() && rest.len() < usize::from(len) + 60,
+        _ => false,
+    }
+}

@@ -1,0 +1,305 @@
+//! Tunnels over IP and UDP: what their headers are, and what they carry.
+
+use super::walk::{Next, Step, Walk};
+use super::wlan::Radio;
+use super::{Reason, Tunnel};
+
+impl Walk<'_, '_> {
+    /// A tunnel's own header. Where the header shows that the port was used for something else, the walk ends
+    /// without complaint.
+    pub(super) fn tunnel(&mut self, tunnel: Tunnel) -> Step {
+        match tunnel {
+            Tunnel::Vxlan => self.vxlan(),
+            Tunnel::Geneve => self.geneve(),
+            Tunnel::GtpU => self.gtp_u(),
+            Tunnel::Gre => self.gre(),
+            Tunnel::Teredo => self.teredo(),
+            Tunnel::L2tp => self.l2tp(),
+            Tunnel::MplsInUdp => {
+                self.push_tunnel(Tunnel::MplsInUdp)?;
+                Ok(Next::Mpls)
+            }
+            Tunnel::Mpls => Ok(Next::Mpls),
+            Tunnel::IpInIp => {
+                self.push_tunnel(Tunnel::IpInIp)?;
+                Ok(Next::Ip)
+            }
+            Tunnel::Lisp => self.lisp(),
+            Tunnel::Capwap => self.capwap(),
+            Tunnel::Ayiya => self.ayiya(),
+            Tunnel::Nsh => self.network_service_header(),
+            Tunnel::EtherIp => self.etherip(),
+            // These are not found by a port.
+            Tunnel::Ah | Tunnel::Erspan | Tunnel::Macsec | Tunnel::Pbb | Tunnel::Pim | Tunnel::Pppoe => {
+                Ok(Next::Done)
+            }
+        }
+    }
+
+    /// VXLAN (RFC 7348), with the next protocol of VXLAN-GPE where its bit is set.
+    fn vxlan(&mut self) -> Step {
+        const IDENTIFIER_PRESENT: u8 = 0x08;
+        const PROTOCOL_PRESENT: u8 = 0x04;
+        self.begin("vxlan");
+        let &[flags, _, _, protocol, _, _, _, _] = self.reader.array()?;
+        if flags & IDENTIFIER_PRESENT == 0 {
+            return Ok(Next::Done);
+        }
+        self.push_tunnel(Tunnel::Vxlan)?;
+        if flags & PROTOCOL_PRESENT != 0 { self.generic_protocol(protocol) } else { Ok(Next::Ethernet) }
+    }
+
+    /// GENEVE (RFC 8926): version 0, option length in units of 4 octets, EtherType, network identifier.
+    fn geneve(&mut self) -> Step {
+        self.begin("geneve");
+        let &[version_len, _, p0, p1, _, _, _, _] = self.reader.array()?;
+        if version_len >> 6 != 0 {
+            return Ok(Next::Done);
+        }
+        self.reader.skip(usize::from(version_len & 0x3f) * 4)?;
+        self.push_tunnel(Tunnel::Geneve)?;
+        Ok(Next::EtherType(u16::from_be_bytes([p0, p1])))
+    }
+
+    /// GTP-U (3GPP TS 29.281, clause 5): only message type 255 carries a packet.
+    fn gtp_u(&mut self) -> Step {
+        const VERSION_1: u8 = 0x30;
+        const EXTENSION: u8 = 0x04;
+        const ANY_OPTION: u8 = 0x07;
+        const G_PDU: u8 = 255;
+        self.begin("gtp-u");
+        let &[flags, kind, l0, l1, _, _, _, _] = self.reader.array()?;
+        if flags & 0xf0 != VERSION_1 || kind != G_PDU {
+            return Ok(Next::Done);
+        }
+        self.reader.bound(u16::from_be_bytes([l0, l1]).into());
+        if flags & ANY_OPTION != 0 {
+            let &[_, _, _, mut extension] = self.reader.array()?;
+            while flags & EXTENSION != 0 && extension != 0 {
+                // Length in units of 4 octets, itself and the next type included.
+                let Some(more) = (usize::from(self.reader.u8()?) * 4).checked_sub(2) else {
+                    return Err(Reason::Malformed("an extension header has length 0"));
+                };
+                self.reader.skip(more)?;
+                extension = self.reader.u8()?;
+            }
+        }
+        self.push_tunnel(Tunnel::GtpU)?;
+        Ok(Next::Ip)
+    }
+
+    /// Teredo (RFC 4380 section 5.1.1): perhaps an authentication and an origin indication, then IPv6.
+    fn teredo(&mut self) -> Step {
+        self.begin("teredo");
+        if self.reader.peek_array() == Some(&[0, 1]) {
+            let &[_, _, id_len, value_len] = self.reader.array()?;
+            self.reader.skip(usize::from(id_len) + usize::from(value_len) + 9)?;
+        }
+        if self.reader.peek_array() == Some(&[0, 0]) {
+            self.reader.skip(8)?;
+        }
+        if self.reader.peek().is_some_and(|octet| octet >> 4 != 6) {
+            return Ok(Next::Done);
+        }
+        self.push_tunnel(Tunnel::Teredo)?;
+        Ok(Next::Ipv6)
+    }
+
+    /// GRE: version 0 (RFC 2784, 2890, and the routing of RFC 1701) and version 1 (RFC 2637).
+    fn gre(&mut self) -> Step {
+        const CHECKSUM: u16 = 0x8000;
+        const ROUTING: u16 = 0x4000;
+        const KEY: u16 = 0x2000;
+        const SEQUENCE: u16 = 0x1000;
+        const ACKNOWLEDGEMENT: u16 = 0x0080;
+        self.begin("gre");
+        let &[f0, f1, p0, p1] = self.reader.array()?;
+        let (flags, protocol) = (u16::from_be_bytes([f0, f1]), u16::from_be_bytes([p0, p1]));
+        let version = flags & 7;
+        if version > 1 {
+            return Err(Reason::Malformed("the version is neither 0 nor 1"));
+        }
+        let words = [flags & (CHECKSUM | ROUTING), flags & KEY, flags & SEQUENCE];
+        let mut len = words.iter().filter(|&&word| word != 0).count() * 4;
+        if version == 1 && flags & ACKNOWLEDGEMENT != 0 {
+            len += 4;
+        }
+        self.reader.skip(len)?;
+        if version == 0 && flags & ROUTING != 0 {
+            // Source route entries: address family, offset, length, route; an empty one of family 0 ends them.
+            loop {
+                let &[a0, a1, _, len] = self.reader.array()?;
+                self.reader.skip(len.into())?;
+                if [a0, a1, len] == [0, 0, 0] {
+                    break;
+                }
+            }
+        }
+        self.push_tunnel(Tunnel::Gre)?;
+        match protocol {
+            0x880b => Ok(Next::Ppp),
+            // Without a sequence number it is type I, which has no header of its own.
+            0x88be if flags & SEQUENCE == 0 => self.enter_erspan(0),
+            0x88be => self.enter_erspan(8),
+            0x22eb => self.erspan_3(),
+            0x883e => self.wccp(),
+            // Keep-alives, and protocols that are not Ethernet's.
+            0..1536 => Ok(Next::Done),
+            _ => Ok(Next::EtherType(protocol)),
+        }
+    }
+
+    fn enter_erspan(&mut self, header_len: usize) -> Step {
+        self.begin("erspan");
+        self.reader.skip(header_len)?;
+        self.push_tunnel(Tunnel::Erspan)?;
+        Ok(Next::Ethernet)
+    }
+
+    /// ERSPAN type III: 12 octets, the last of which says what follows and whether 8 more octets come before.
+    fn erspan_3(&mut self) -> Step {
+        self.begin("erspan");
+        let &[.., kind, options] = self.reader.array::<12>()?;
+        if options & 1 != 0 {
+            self.reader.skip(8)?;
+        }
+        self.push_tunnel(Tunnel::Erspan)?;
+        // Frame type, 5 bits behind the first: 0 is Ethernet, 2 is IP.
+        match kind >> 2 & 0x1f {
+            2 => Ok(Next::Ip),
+            _ => Ok(Next::Ethernet),
+        }
+    }
+
+    /// Packets redirected to a web cache: IP, in the second version behind 4 octets.
+    fn wccp(&mut self) -> Step {
+        self.begin("wccp");
+        if self.reader.peek().is_some_and(|octet| octet >> 4 != 4) {
+            self.reader.skip(4)?;
+        }
+        Ok(Next::Ipv4)
+    }
+
+    /// L2TP over UDP: version 2 (RFC 2661 section 3.1) and version 3 (RFC 3931 section 4.1.2).
+    fn l2tp(&mut self) -> Step {
+        const CONTROL: u16 = 0x8000;
+        const LENGTH: u16 = 0x4000;
+        const SEQUENCE: u16 = 0x0800;
+        const OFFSET: u16 = 0x0200;
+        self.begin("l2tp");
+        let flags = self.reader.u16()?;
+        if flags & CONTROL != 0 {
+            return Ok(Next::Done);
+        }
+        match flags & 0xf {
+            2 => {
+                if flags & LENGTH != 0 {
+                    let len = self.reader.u16()?;
+                    self.reader.bound_layer(len.into());
+                }
+                self.reader.skip(if flags & SEQUENCE != 0 { 8 } else { 4 })?;
+                if flags & OFFSET != 0 {
+                    let padding = self.reader.u16()?;
+                    self.reader.skip(padding.into())?;
+                }
+                self.push_tunnel(Tunnel::L2tp)?;
+                Ok(Next::Ppp)
+            }
+            3 => {
+                self.reader.skip(6)?;
+                self.l2tp_3_payload()
+            }
+            _ => Ok(Next::Done),
+        }
+    }
+
+    /// L2TP version 3 directly over IP (RFC 3931 section 4.1.1): session 0 is control.
+    pub(super) fn l2tp_over_ip(&mut self) -> Step {
+        self.begin("l2tp");
+        match self.reader.u32()? {
+            0 => Ok(Next::Done),
+            _ => self.l2tp_3_payload(),
+        }
+    }
+
+    /// What a version 3 session carries is agreed on out of band: a cookie of 0, 4 or 8 octets, perhaps a
+    /// sublayer of 4, and a frame. Only an Ethernet frame with IP or ARP in it is recognised.
+    fn l2tp_3_payload(&mut self) -> Step {
+        let rest = self.reader.rest();
+        let skip =
+            [0, 4, 8, 12].into_iter().find(|&skip| rest.get(skip..).is_some_and(super::shim::is_ethernet));
+        let Some(skip) = skip else { return Ok(Next::Done) };
+        self.reader.skip(skip)?;
+        self.push_tunnel(Tunnel::L2tp)?;
+        Ok(Next::Ethernet)
+    }
+
+    /// EtherIP (RFC 3378): version 3 and 12 reserved bits.
+    pub(super) fn etherip(&mut self) -> Step {
+        self.begin("etherip");
+        if self.reader.u16()? >> 12 != 3 {
+            return Err(Reason::Malformed("the version is not 3"));
+        }
+        self.push_tunnel(Tunnel::EtherIp)?;
+        Ok(Next::Ethernet)
+    }
+
+    /// A PIM Register message (RFC 7761 section 4.9.3) brings a multicast packet to the rendezvous point.
+    pub(super) fn pim(&mut self) -> Step {
+        const NULL_REGISTER: u8 = 0x40;
+        self.begin("pim");
+        let &[version_type, _, _, _, flags, _, _, _] = self.reader.array()?;
+        if version_type != 0x21 || flags & NULL_REGISTER != 0 {
+            return Ok(Next::Done);
+        }
+        self.push_tunnel(Tunnel::Pim)?;
+        Ok(Next::Ip)
+    }
+
+    /// LISP data (RFC 9300 section 5): 8 octets of flags, nonce and locator bits, then IP.
+    fn lisp(&mut self) -> Step {
+        self.begin("lisp");
+        self.reader.skip(8)?;
+        if self.reader.peek().is_some_and(|octet| !matches!(octet >> 4, 4 | 6)) {
+            return Ok(Next::Done);
+        }
+        self.push_tunnel(Tunnel::Lisp)?;
+        Ok(Next::Ip)
+    }
+
+    /// CAPWAP data (RFC 5415 section 4.3): preamble 0, header length in units of 4 octets, and whether the frame
+    /// is an 802.11 one.
+    fn capwap(&mut self) -> Step {
+        self.begin("capwap");
+        let &[preamble, h0, h1, flags] = self.reader.array()?;
+        let header_len = usize::from(h0 >> 3) * 4;
+        // Binding, 5 bits across two octets: 1 is IEEE 802.11. The lowest bit: the frame is in its native form.
+        let binding = (h1 & 0x3e) >> 1;
+        let (native, fragment, keep_alive) = (h1 & 1 != 0, flags & 0x80 != 0, flags & 0x08 != 0);
+        let Some(more) = header_len.checked_sub(4) else { return Ok(Next::Done) };
+        if preamble != 0 || fragment || keep_alive || native && binding != 1 {
+            return Ok(Next::Done);
+        }
+        self.reader.skip(more)?;
+        self.push_tunnel(Tunnel::Capwap)?;
+        if !native {
+            return Ok(Next::Ethernet);
+        }
+        // Version 0 and type data in the first octet, or, with the octets swapped, in the second.
+        let swapped = matches!(self.reader.peek_array(), Some(&[f0, f1]) if f0 & 0x0f != 8 && f1 & 0x0f == 8);
+        Ok(Next::Wlan(Radio { swapped, ..Radio::default() }))
+    }
+
+    /// Anything In Anything: lengths of identity and signature as powers and words, next header, epoch.
+    fn ayiya(&mut self) -> Step {
+        self.begin("ayiya");
+        let &[identity, signature, _, next, _, _, _, _] = self.reader.array()?;
+        self.reader.skip((1 << (identity >> 4)) + usize::from(signature >> 4) * 4)?;
+        self.push_tunnel(Tunnel::Ayiya)?;
+        match next {
+            super::ip::number::IPV6 => Ok(Next::Ipv6),
+            super::ip::number::IPV4 => Ok(Next::Ipv4),
+            _ => Ok(Next::Done),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! IEEE 802.11 data frames, and the headers that radios put before them.
+
+use super::walk::{Next, Step, Walk};
+use super::{Kind, Reason};
+use crate::frame::LinkType;
+
+/// What a radio header says about the frame behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Radio {
+    /// A frame check sequence of 4 octets ends the frame.
+    pub(super) check_sequence: bool,
+    /// The frame's header is padded to a multiple of 4 octets.
+    pub(super) padded: bool,
+    /// The octets of frame control are swapped, as some access points do in CAPWAP.
+    pub(super) swapped: bool,
+}
+
+impl Walk<'_, '_> {
+    /// An 802.11 frame (IEEE 802.11, clause 9.3): only unprotected data frames carry something to read.
+    pub(super) fn wlan(&mut self, radio: Radio) -> Step {
+        self.begin("ieee 802.11");
+        let &[mut f0, mut f1] = self.reader.array()?;
+        if radio.swapped {
+            (f0, f1) = (f1, f0);
+        }
+        if radio.check_sequence {
+            self.reader.drop_trailer(4);
+        }
+        let (kind, subtype) = (f0 >> 2 & 3, f0 >> 4);
+        if f0 & 3 != 0 || kind != 2 {
+            return self.end(Kind::NonIp);
+        }
+        self.reader.skip(2)?;
+        let [a1, a2, a3] = [*self.reader.array::<6>()?, *self.reader.array()?, *self.reader.array()?];
+        self.reader.skip(2)?;
+        match f1 & 3 {
+            0 => self.addresses(a2, a1),
+            1 => self.addresses(a2, a3),
+            2 => self.addresses(a3, a1),
+            _ => {
+                let a4 = *self.reader.array()?;
+                self.addresses(a4, a3);
+            }
+        }
+        let mut aggregated = false;
+        let mut header_len = if f1 & 3 == 3 { 30 } else { 24 };
+        if subtype & 8 != 0 {
+            aggregated = self.reader.u16()? & 0x8000 != 0;
+            header_len += 2;
+            if f1 & 0x80 != 0 {
+                self.reader.skip(4)?;
+                header_len += 4;
+            }
+        }
+        // Subtypes with the third bit set carry no data; protected ones none that can be read.
+        if subtype & 4 != 0 || f1 & 0x40 != 0 {
+            return self.end(Kind::NonIp);
+        }
+        if radio.padded && header_len % 4 != 0 {
+            self.reader.skip(4 - header_len % 4)?;
+        }
+        if self.reader.len() == 0 && !self.reader.is_cut() {
+            return self.end(Kind::NonIp);
+        }
+        if aggregated {
+            // An aggregate: the first frame in it speaks for all (addresses, length, frame).
+            self.reader.skip(12)?;
+            let len = self.reader.u16()?;
+            self.reader.bound(len.into());
+        }
+        Ok(Next::Llc)
+    }
+
+    /// Radiotap (<https://www.radiotap.org>): version 0, length, words of present bits, fields aligned to their size.
+    pub(super) fn radiotap(&mut self) -> Step {
+        self.begin("radiotap");
+        let &[version, _, l0, l1, p0, p1, p2, p3] = self.reader.array()?;
+        let len = usize::from(u16::from_le_bytes([l0, l1]));
+        if version != 0 {
+            return Err(Reason::Malformed("the version is not 0"));
+        }
+        let Some(more) = len.checked_sub(8) else {
+            return Err(Reason::Malformed("the length is less than 8 octets"));
+        };
+        let present = u32::from_le_bytes([p0, p1, p2, p3]);
+        let fields = self.reader.take(more)?;
+        Ok(Next::Wlan(radiotap_flags(present, fields)))
+    }
+
+    /// Prism monitor header: 144 octets, unless it is really an AVS header.
+    pub(super) fn prism(&mut self) -> Step {
+        if let Some([0x80, 0x21, 0x10, _]) = self.reader.peek_array() {
+            return self.avs();
+        }
+        self.begin("prism");
+        self.reader.skip(144)?;
+        Ok(Next::Wlan(Radio::default()))
+    }
+
+    /// AVS header: a magic word with the version, the header's length.
+    pub(super) fn avs(&mut self) -> Step {
+        self.begin("avs");
+        let &[_, _, _, _, l0, l1, l2, l3] = self.reader.array()?;
+        let Some(more) = (u32::from_be_bytes([l0, l1, l2, l3]) as usize).checked_sub(8) else {
+            return Err(Reason::Malformed("the length is less than 8 octets"));
+        };
+        self.reader.skip(more)?;
+        Ok(Next::Wlan(Radio::default()))
+    }
+
+    /// Per-Packet Information: version, flags, length and inner link type, then typed fields.
+    pub(super) fn ppi(&mut self) -> Step {
+        self.begin("ppi");
+        let &[_, _, l0, l1, d0, d1, d2, d3] = self.reader.array()?;
+        let Some(more) = usize::from(u16::from_le_bytes([l0, l1])).checked_sub(8) else {
+            return Err(Reason::Malformed("the length is less than 8 octets"));
+        };
+        let fields = self.reader.take(more)?;
+        match u16::try_from(u32::from_le_bytes([d0, d1, d2, d3])) {
+            Ok(105) => Ok(Next::Wlan(ppi_flags(fields))),
+            Ok(link) if LinkType(link) != LinkType::PPI => Ok(Next::Link(LinkType(link))),
+            _ => Err(Reason::Malformed("the inner link type is unknown")),
+        }
+    }
+}
+
+/// The flags field of radiotap (bit 1), which only the time stamp field (bit 0, 8 octets aligned to 8) precedes.
+/// `fields` begins at octet 8 of the header.
+fn radiotap_flags(mut present: u32, mut fields: &[u8]) -> Radio {
+    const EXTENDED: u32 = 1 << 31;
+    const FLAGS: u32 = 1 << 1;
+    const TIME: u32 = 1;
+    let first = present;
+    let mut offset = 8_usize;
+    while present & EXTENDED != 0 {
+        let Some((word, rest)) = fields.split_first_chunk() else { return Radio::default() };
+        present = u32::from_le_bytes(*word);
+        fields = rest;
+        offset += 4;
+    }
+    let time = if first & TIME != 0 { offset.next_multiple_of(8) - offset + 8 } else { 0 };
+    match fields.get(time) {
+        Some(flags) if first & FLAGS != 0 => {
+            Radio { check_sequence: flags & 0x10 != 0, padded: flags & 0x20 != 0, swapped: false }
+        }
+        _ => Radio::default(),
+    }
+}
+
+/// The flags of the 802.11-Common field (type 2): time stamp 8 octets, then 2 of flags.
+fn ppi_flags(mut fields: &[u8]) -> Radio {
+    while let [t0, t1, l0, l1, ref rest @ ..] = *fields {
+        let len = usize::from(u16::from_le_bytes([l0, l1]));
+        if u16::from_le_bytes([t0, t1]) == 2 {
+            let flags = rest.get(8).copied().unwrap_or_default();
+            return Radio { check_sequence: flags & 1 != 0, ..Radio::default() };
+        }
+        fields = rest.get(len..).unwrap_or_default();
+    }
+    Radio::default()
+}
