@@ -11,6 +11,7 @@
 
 mod advertised;
 mod data;
+pub mod inventory;
 mod json;
 mod line;
 mod message;

@@ -66,6 +66,11 @@ impl<'a> Name<'a> {
         Ok((Self { message, start, wire_len: wire_len as u8 }, behind.unwrap_or(at + 1)))
     }
 
+    /// The root, the name without labels.
+    pub fn root() -> Self {
+        Self { message: b"\0", start: 0, wire_len: 1 }
+    }
+
     /// Reads a name that lies uncompressed in octets of its own, as [`Name::expand`] writes it.
     ///
     /// Returns `None` unless `wire` is one whole valid name and nothing else.

@@ -1,0 +1,166 @@
+//! What breaks the rules, or is remarkable, with the packets that show it.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use super::{Limits, Packet, names::NameId};
+use crate::dns::{Name, ServiceType};
+
+/// Where something was seen: the first few packets, and how many there are.
+#[derive(Clone, Debug, Default)]
+pub struct Packets {
+    first: Vec<Packet>,
+    count: u64,
+}
+
+impl Packets {
+    /// Most packets that are kept.
+    pub const KEPT: usize = 8;
+
+    /// The first packets, at most [`Self::KEPT`].
+    pub fn first(&self) -> &[Packet] {
+        &self.first
+    }
+
+    /// How many packets there are; one that shows the same twice counts once.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn add(&mut self, packet: Packet) {
+        if self.count > 0 && self.first.last() == Some(&packet) {
+            return;
+        }
+        self.count += 1;
+        if self.first.len() < Self::KEPT {
+            self.first.push(packet);
+        }
+    }
+}
+
+/// A rule that was broken, or a state worth knowing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A message with a name, record or data that cannot be read.
+    Damaged,
+    /// A response with questions in it, which receivers ignore.
+    QuestionInResponse,
+    /// Opcode or rcode is not zero in mDNS: receivers ignore the message.
+    OpcodeOrRcode,
+    /// An mDNS response between a global and a private or link-local address: not of this link.
+    OffLink,
+    /// Cache-flush bit on a shared record: the PTR of a service type.
+    FlushOnShared,
+    /// Cache-flush bit on a known answer or in a reply to a legacy query.
+    FlushMisplaced,
+    /// TTL above 10 s in a reply to a legacy query.
+    LegacyTtl,
+    /// A service name that is no RFC 6335 name: too long, or with other characters.
+    ServiceName,
+    /// The enumeration of service types lists something that is no service type.
+    NotAType,
+    /// An instance name with control characters, or that is no UTF-8.
+    InstanceName,
+    /// TXT data over 1,300 octets.
+    LongTxt,
+    /// A TXT key that occurs more than once; only the first counts.
+    RepeatedKey,
+    /// A TXT key that is empty or not printable ASCII.
+    MalformedKey,
+    /// A name that was renamed again and again.
+    RenameStorm,
+}
+
+impl FindingKind {
+    /// A short fixed name: `flush-on-shared`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Damaged => "damaged",
+            Self::QuestionInResponse => "question-in-response",
+            Self::OpcodeOrRcode => "opcode-or-rcode",
+            Self::OffLink => "off-link",
+            Self::FlushOnShared => "flush-on-shared",
+            Self::FlushMisplaced => "flush-misplaced",
+            Self::LegacyTtl => "legacy-ttl",
+            Self::ServiceName => "service-name",
+            Self::NotAType => "not-a-type",
+            Self::InstanceName => "instance-name",
+            Self::LongTxt => "long-txt",
+            Self::RepeatedKey => "repeated-key",
+            Self::MalformedKey => "malformed-key",
+            Self::RenameStorm => "rename-storm",
+        }
+    }
+
+    /// The section that says so: `RFC 6762 10.2`.
+    pub fn reference(self) -> &'static str {
+        match self {
+            Self::Damaged => "RFC 1035 4.1",
+            Self::QuestionInResponse => "RFC 6762 6",
+            Self::OpcodeOrRcode => "RFC 6762 18.3, 18.11",
+            Self::OffLink => "RFC 6762 11",
+            Self::FlushOnShared | Self::FlushMisplaced => "RFC 6762 10.2",
+            Self::LegacyTtl => "RFC 6762 6.7",
+            Self::ServiceName => "RFC 6335 5.1, RFC 6763 7.2",
+            Self::NotAType => "RFC 6763 9",
+            Self::InstanceName => "RFC 6763 4.1.1",
+            Self::LongTxt => "RFC 6763 6.2",
+            Self::RepeatedKey | Self::MalformedKey => "RFC 6763 6.4",
+            Self::RenameStorm => "RFC 6762 9",
+        }
+    }
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// A name.
+    Name(Name<'a>),
+    /// A service type.
+    Type(ServiceType<'a>),
+    /// Who sent the packets.
+    Source(IpAddr),
+}
+
+/// One finding.
+#[derive(Clone, Copy, Debug)]
+pub struct Finding<'a> {
+    /// What was found.
+    pub kind: FindingKind,
+    /// What it is about.
+    pub subject: Subject<'a>,
+    /// Where it shows.
+    pub packets: &'a Packets,
+}
+
+/// A [`Subject`] by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum About {
+    Name(NameId),
+    Source(IpAddr),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    entries: Vec<(FindingKind, About, Packets)>,
+    index: HashMap<(FindingKind, About), u32>,
+}
+
+impl Findings {
+    pub(super) fn add(&mut self, kind: FindingKind, about: About, packet: Packet, limits: &mut Limits) {
+        if let Some(&at) = self.index.get(&(kind, about)) {
+            self.entries[at as usize].2.add(packet);
+        } else if self.entries.len() < Limits::FINDINGS {
+            self.index.insert((kind, about), self.entries.len() as u32);
+            let mut packets = Packets::default();
+            packets.add(packet);
+            self.entries.push((kind, about, packets));
+        } else {
+            limits.findings += 1;
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (FindingKind, About, &Packets)> {
+        self.entries.iter().map(|(kind, about, packets)| (*kind, *about, packets))
+    }
+}

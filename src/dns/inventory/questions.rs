@@ -1,0 +1,104 @@
+//! Who asks for what, and whether an answer came.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use super::{Limits, Packet, Packets, Scope, names::NameId};
+use crate::dns::RecordType;
+
+/// A question asked by a client, and how often.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub client: IpAddr,
+    pub name: NameId,
+    pub kind: RecordType,
+    pub packets: Packets,
+    pub unanswered: u64,
+    question: u32,
+    /// Messages seen when it was asked last.
+    at: u64,
+    /// Whether the last asking still waits: no answer, and the client did not say it knows one.
+    waits: bool,
+}
+
+/// The questions asked, on any link.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    entries: Vec<Asked>,
+    by_client: HashMap<(u32, IpAddr), u32>,
+    /// Message that answered each question last; 0 for none.
+    answered: Vec<u64>,
+    questions: HashMap<(Scope, NameId, RecordType), u32>,
+}
+
+impl Questions {
+    /// Notes a question in message number `message`.
+    pub(super) fn ask(
+        &mut self,
+        message: u64,
+        key: (Scope, NameId, RecordType),
+        client: IpAddr,
+        packet: Packet,
+        limits: &mut Limits,
+    ) {
+        if self.entries.len() >= Limits::QUESTIONS
+            && self
+                .questions
+                .get(&key)
+                .is_none_or(|&question| !self.by_client.contains_key(&(question, client)))
+        {
+            limits.questions += 1;
+            return;
+        }
+        let next = self.answered.len() as u32;
+        let question = *self.questions.entry(key).or_insert(next);
+        if question == next {
+            self.answered.push(0);
+        }
+        let (_, name, kind) = key;
+        let next = self.entries.len() as u32;
+        let index = *self.by_client.entry((question, client)).or_insert(next);
+        if index == next {
+            self.entries.push(Asked {
+                client,
+                name,
+                kind,
+                packets: Packets::default(),
+                unanswered: 0,
+                question,
+                at: message,
+                waits: false,
+            });
+        }
+        let entry = &mut self.entries[index as usize];
+        // What was asked before and not answered since will not be.
+        entry.unanswered += u64::from(entry.waits && self.answered[question as usize] < entry.at);
+        entry.packets.add(packet);
+        (entry.at, entry.waits) = (message, true);
+    }
+
+    /// Notes that a response in message number `message` holds records of that name and type.
+    pub(super) fn answer(&mut self, message: u64, (scope, name, kind): (Scope, NameId, RecordType)) {
+        for kind in [kind, RecordType::ANY] {
+            if let Some(&question) = self.questions.get(&(scope, name, kind)) {
+                self.answered[question as usize] = message;
+            }
+        }
+    }
+
+    /// Notes that `client` says it knows the answer already, so that nobody will give it (RFC 6762 7.1).
+    pub(super) fn known(&mut self, key: (Scope, NameId, RecordType), client: IpAddr) {
+        if let Some(&question) = self.questions.get(&key)
+            && let Some(&index) = self.by_client.get(&(question, client))
+        {
+            self.entries[index as usize].waits = false;
+        }
+    }
+
+    /// The questions in the order first asked, each with the number of askings that had no answer.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&Asked, u64)> {
+        self.entries.iter().map(|entry| {
+            let open = entry.waits && self.answered[entry.question as usize] < entry.at;
+            (entry, entry.unanswered + u64::from(open))
+        })
+    }
+}

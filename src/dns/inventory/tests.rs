@@ -1,0 +1,445 @@
+use super::*;
+use crate::dns::testing::{Builder, srv, wire};
+
+const LOCAL: &[u8] = b"local";
+const KIND: &[&[u8]] = &[b"_ipp", b"_tcp", LOCAL];
+const INSTANCE: &[&[u8]] = &[b"Kitchen.Printer", b"_ipp", b"_tcp", LOCAL];
+const HOST: &[&[u8]] = &[b"printer", LOCAL];
+const OWNER: [u8; 4] = [192, 168, 1, 7];
+const OTHER: [u8; 4] = [192, 168, 1, 8];
+const GROUP: [u8; 4] = [224, 0, 0, 251];
+const CLIENT: [u8; 4] = [192, 168, 1, 50];
+
+/// An inventory under test: packets are numbered as they come.
+#[derive(Default)]
+struct Lab {
+    inventory: Inventory,
+    packets: u64,
+}
+
+impl Lab {
+    /// Sends a message over multicast DNS.
+    fn send(&mut self, seconds: f64, source: [u8; 4], message: Builder) {
+        self.pass(seconds, (source.into(), 5353), (GROUP.into(), 5353), message);
+    }
+
+    fn pass(&mut self, seconds: f64, source: (IpAddr, u16), destination: (IpAddr, u16), message: Builder) {
+        self.packets += 1;
+        let sighting = Sighting {
+            packet: Packet { file: 0, number: self.packets },
+            time: Some(time(seconds)),
+            interface: 0,
+            source,
+            destination,
+            protocol: TransportProtocol::UDP,
+        };
+        self.inventory.observe(sighting, &Message::new(&message.octets()).unwrap());
+    }
+
+    fn until(mut self, seconds: f64) -> Self {
+        self.inventory.advance(time(seconds));
+        self
+    }
+
+    fn state(&self) -> State {
+        self.inventory.instances().next().expect("an instance").state
+    }
+
+    /// Kind, name and packet number of each event.
+    fn events(&self) -> Vec<(&'static str, String, u64)> {
+        let events = self.inventory.events();
+        events.map(|event| (event.kind.name(), event.name.to_string(), event.packet.number)).collect()
+    }
+
+    fn findings(&self) -> Vec<(FindingKind, u64)> {
+        self.inventory.findings().map(|finding| (finding.kind, finding.packets.count())).collect()
+    }
+}
+
+fn time(seconds: f64) -> Timestamp {
+    Timestamp((seconds * 1e9) as u64)
+}
+
+fn pointer(ttl: u32) -> Builder {
+    Builder::response().answer(KIND, RecordType::PTR, ttl, &wire(INSTANCE))
+}
+
+fn announcement() -> Builder {
+    pointer(4500)
+        .flush(INSTANCE, RecordType::SRV, 120, &srv(631, HOST))
+        .flush(INSTANCE, RecordType::TXT, 4500, b"\x09txtvers=1")
+        .flush(HOST, RecordType::A, 120, &OWNER)
+}
+
+#[test]
+fn an_announcement_is_joined_into_an_instance() {
+    let mut lab = Lab::default();
+    let subtype: &[&[u8]] = &[b"_color", b"_sub", b"_ipp", b"_tcp", LOCAL];
+    let message = announcement().answer(subtype, RecordType::PTR, 4500, &wire(INSTANCE)).flush(
+        HOST,
+        RecordType::AAAA,
+        120,
+        &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7],
+    );
+    lab.send(1.0, OWNER, message.clone());
+    lab.send(2.0, OWNER, message);
+    let instances: Vec<_> = lab.inventory.instances().collect();
+    let [instance] = instances.as_slice() else { panic!("{instances:?}") };
+    assert_eq!(instance.label, b"Kitchen.Printer");
+    assert_eq!((instance.service.name, instance.service.tcp), (&b"ipp"[..], true));
+    assert!(instance.domain.is(&[LOCAL]));
+    assert_eq!(instance.subtypes, [b"_color"]);
+    let (host, port) = instance.server.unwrap();
+    assert_eq!((host.to_string().as_str(), port), ("printer.local", 631));
+    assert_eq!(instance.addresses, ["192.168.1.7".parse::<IpAddr>().unwrap(), "fe80::7".parse().unwrap()]);
+    assert_eq!(instance.txt.unwrap().octets(), b"\x09txtvers=1");
+    assert_eq!((instance.state, instance.missing), (State::Active, Missing::default()));
+    assert_eq!((instance.first, instance.last), (Some(time(1.0)), Some(time(2.0))));
+    assert_eq!(instance.announced_by, [IpAddr::from(OWNER)]);
+    assert_eq!(instance.via, [Via::Mdns]);
+    let name = r"Kitchen\.Printer._ipp._tcp.local".to_owned();
+    assert_eq!(lab.events(), [("announce", name, 1), ("announce", "printer.local".into(), 1)]);
+    assert_eq!(lab.findings(), []);
+}
+
+#[test]
+fn what_was_never_told_is_missing() {
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, pointer(4500));
+    assert_eq!(lab.state(), State::Partial);
+    let missing = lab.inventory.instances().next().unwrap().missing;
+    assert_eq!(missing, Missing { srv: true, txt: true, address: true });
+    // The rest comes later, in any order and spelling.
+    lab.send(2.0, OWNER, Builder::response().flush(&[b"PRINTER", LOCAL], RecordType::A, 120, &OWNER));
+    let shouted: &[&[u8]] = &[b"KITCHEN.PRINTER", b"_IPP", b"_TCP", b"LOCAL"];
+    lab.send(3.0, OWNER, Builder::response().flush(shouted, RecordType::SRV, 120, &srv(631, HOST)));
+    lab.send(4.0, OWNER, Builder::response().flush(INSTANCE, RecordType::TXT, 120, b"\0"));
+    assert_eq!(lab.inventory.instances().count(), 1);
+    assert_eq!(lab.state(), State::Active);
+}
+
+#[test]
+fn a_goodbye_ends_the_record_one_second_later_unless_revived() {
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(10.0, OWNER, pointer(0));
+    assert_eq!(lab.state(), State::Goodbye);
+    lab.send(10.5, OWNER, pointer(4500));
+    let lab = lab.until(60.0);
+    assert_eq!(lab.state(), State::Active);
+    let kinds: Vec<_> = lab.events().into_iter().map(|(kind, _, packet)| (kind, packet)).collect();
+    assert_eq!(kinds, [("announce", 1), ("announce", 1), ("goodbye", 2), ("announce", 3)]);
+
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(10.0, OWNER, pointer(0));
+    let lab = lab.until(11.5);
+    assert_eq!(lab.state(), State::Goodbye);
+    // The host is still alive and expires later, the instance not again.
+    let lab = lab.until(10_000.0);
+    let kinds: Vec<_> = lab.events().into_iter().map(|(kind, name, _)| (kind, name)).collect();
+    assert_eq!(
+        kinds[2..],
+        [("goodbye", r"Kitchen\.Printer._ipp._tcp.local".into()), ("expiry", "printer.local".into())]
+    );
+}
+
+#[test]
+fn goodbye_of_a_subtype_or_of_an_unknown_instance() {
+    let subtype: &[&[u8]] = &[b"_color", b"_sub", b"_ipp", b"_tcp", LOCAL];
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(10.0, OWNER, Builder::response().answer(subtype, RecordType::PTR, 0, &wire(INSTANCE)));
+    let lab = lab.until(20.0);
+    assert_eq!(lab.state(), State::Active);
+
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, pointer(0));
+    assert_eq!(lab.state(), State::Goodbye);
+    assert_eq!(lab.events().len(), 1);
+    // Its twin over IPv6, and the repetition, are the same goodbye.
+    lab.pass(1.1, ("fe80::7".parse().unwrap(), 5353), ("ff02::fb".parse().unwrap(), 5353), pointer(0));
+    assert_eq!(lab.until(5.0).events().len(), 1);
+}
+
+#[test]
+fn records_expire_by_capture_time() {
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(100.0, OWNER, announcement());
+    let lab = lab.until(4_599.0);
+    assert_eq!(lab.state(), State::Active);
+    let lab = lab.until(4_600.0);
+    assert_eq!(lab.state(), State::Expired);
+    let expiries: Vec<_> = lab
+        .inventory
+        .events()
+        .filter(|event| event.kind == EventKind::Expiry)
+        .map(|event| event.time)
+        .collect();
+    assert_eq!(expiries, [Some(time(220.0)), Some(time(4_600.0))]);
+}
+
+#[test]
+fn the_same_record_on_another_link_lives_on_its_own() {
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, pointer(100));
+    lab.pass(50.0, ("fe80::7".parse().unwrap(), 5353), ("ff02::fb".parse().unwrap(), 5353), pointer(100));
+    let lab = lab.until(120.0);
+    assert_eq!(lab.state(), State::Partial);
+    assert_eq!(lab.until(150.0).state(), State::Expired);
+}
+
+#[test]
+fn cache_flush_replaces_what_is_older_than_a_second() {
+    let address = |octet| Builder::response().flush(HOST, RecordType::A, 120, &[192, 168, 1, octet]);
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    // Within one second both count: RFC 6762 section 10.2, several messages of one announcement.
+    lab.send(1.9, OWNER, address(9));
+    let mut lab = lab.until(4.0);
+    let addresses = |lab: &Lab| lab.inventory.instances().next().unwrap().addresses;
+    assert_eq!(addresses(&lab).len(), 2);
+    lab.send(10.0, OWNER, address(10));
+    let lab = lab.until(12.0);
+    assert_eq!(addresses(&lab), [IpAddr::from([192, 168, 1, 10])]);
+    assert_eq!(lab.events().last().unwrap(), &("update", "printer.local".into(), 3));
+}
+
+#[test]
+fn hearsay_and_claims_make_no_instance() {
+    let mut lab = Lab::default();
+    let asks = Builder::query().question(KIND, RecordType::PTR, 1).answer(
+        KIND,
+        RecordType::PTR,
+        3000,
+        &wire(INSTANCE),
+    );
+    lab.send(1.0, CLIENT, asks);
+    let probe = Builder::query().question(INSTANCE, RecordType::ANY, 0x8001).record(
+        Section::Authority,
+        INSTANCE,
+        RecordType::SRV,
+        1,
+        120,
+        &srv(631, HOST),
+    );
+    for at in [2.0, 2.25, 2.5] {
+        lab.send(at, OWNER, probe.clone());
+    }
+    assert_eq!(lab.inventory.instances().count(), 0);
+    assert_eq!(lab.events(), [("probe", r"Kitchen\.Printer._ipp._tcp.local".into(), 2)]);
+    let counts = lab.inventory.counts();
+    assert_eq!((counts.queries, counts.probes, counts.known_answers), (4, 3, 1));
+    let types: Vec<_> = lab.inventory.types().collect();
+    assert_eq!((types.len(), types[0].queries, types[0].instances), (1, 1, 0));
+    // The prober's question is none that waits for an answer.
+    let queries: Vec<_> = lab.inventory.queries().collect();
+    assert_eq!(queries.len(), 1);
+    assert_eq!((queries[0].packets.count(), queries[0].unanswered), (1, 0));
+}
+
+#[test]
+fn unanswered_questions_are_counted_per_client() {
+    let asks = || Builder::query().question(KIND, RecordType::PTR, 1);
+    let mut lab = Lab::default();
+    lab.send(1.0, CLIENT, asks());
+    lab.send(2.0, CLIENT, asks());
+    lab.send(2.1, OWNER, pointer(4500));
+    lab.send(3.0, OTHER, asks());
+    lab.send(5.0, CLIENT, asks());
+    // The list of known answers did not fit: the rest follows without a question.
+    lab.send(5.1, CLIENT, Builder::query().answer(KIND, RecordType::PTR, 4400, &wire(INSTANCE)));
+    let seen: Vec<_> = lab
+        .inventory
+        .queries()
+        .map(|query| (query.client, query.name.to_string(), query.packets.count(), query.unanswered))
+        .collect();
+    let name = || "_ipp._tcp.local".to_owned();
+    assert_eq!(seen, [(CLIENT.into(), name(), 3, 1), (OTHER.into(), name(), 1, 1)]);
+    assert_eq!(lab.inventory.counts().continuations, 1);
+}
+
+#[test]
+fn nsec_answers_that_there_is_nothing() {
+    let mut lab = Lab::default();
+    lab.send(
+        1.0,
+        CLIENT,
+        Builder::query().question(HOST, RecordType::AAAA, 1).question(HOST, RecordType::A, 1),
+    );
+    let nsec = [wire(HOST).as_slice(), &[0, 1, 0x40]].concat();
+    lab.send(1.1, OWNER, Builder::response().flush(HOST, RecordType::NSEC, 120, &nsec));
+    let unanswered: Vec<_> = lab.inventory.queries().map(|query| (query.kind, query.unanswered)).collect();
+    assert_eq!(unanswered, [(RecordType::AAAA, 0), (RecordType::A, 1)]);
+}
+
+#[test]
+fn a_denied_claim_is_a_conflict_and_the_next_name_a_rename() {
+    let numbered: &[&[u8]] = &[b"Kitchen.Printer (2)", b"_ipp", b"_tcp", LOCAL];
+    let probe = |name: &[&[u8]]| {
+        Builder::query().question(name, RecordType::ANY, 1).record(
+            Section::Authority,
+            name,
+            RecordType::SRV,
+            1,
+            120,
+            &srv(631, &[b"other", LOCAL]),
+        )
+    };
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(20.0, OTHER, probe(INSTANCE));
+    lab.send(20.1, OWNER, Builder::response().flush(INSTANCE, RecordType::SRV, 120, &srv(631, HOST)));
+    lab.send(20.4, OTHER, probe(numbered));
+    let (old, new) = (r"Kitchen\.Printer._ipp._tcp.local", r"Kitchen\.Printer (2)._ipp._tcp.local");
+    assert_eq!(
+        lab.events()[2..],
+        [
+            ("probe", old.into(), 2),
+            ("conflict", old.into(), 3),
+            ("rename", new.into(), 4),
+            ("probe", new.into(), 4)
+        ]
+    );
+    let from = lab.inventory.events().find_map(|event| event.from).unwrap();
+    assert_eq!(from.to_string(), old);
+    // Someone else with such a name is no rename, nor is a host with two instances.
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(2.0, OTHER, Builder::response().flush(numbered, RecordType::SRV, 120, &srv(631, HOST)));
+    lab.send(3.0, OWNER, Builder::response().flush(numbered, RecordType::SRV, 120, &srv(632, HOST)));
+    assert!(lab.inventory.events().all(|event| event.kind != EventKind::Rename));
+}
+
+#[test]
+fn two_hosts_with_one_service_name_are_a_conflict() {
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(
+        5.0,
+        OTHER,
+        Builder::response().flush(INSTANCE, RecordType::SRV, 120, &srv(631, &[b"other", LOCAL])),
+    );
+    assert_eq!(lab.events().last().unwrap(), &("conflict", r"Kitchen\.Printer._ipp._tcp.local".into(), 2));
+    // The same host that moves the service to another port updates it.
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, announcement());
+    lab.send(5.0, OWNER, Builder::response().flush(INSTANCE, RecordType::SRV, 120, &srv(632, HOST)));
+    assert_eq!(lab.events().last().unwrap(), &("update", r"Kitchen\.Printer._ipp._tcp.local".into(), 2));
+    let lab = lab.until(7.0);
+    assert_eq!(lab.inventory.instances().next().unwrap().server.unwrap().1, 632);
+}
+
+#[test]
+fn renaming_again_and_again_is_a_storm() {
+    let mut lab = Lab::default();
+    for number in 1..=6_u32 {
+        let label = if number == 1 { "host".to_owned() } else { format!("host-{number}") };
+        let name: &[&[u8]] = &[label.as_bytes(), LOCAL];
+        let probe = Builder::query().question(name, RecordType::ANY, 1).record(
+            Section::Authority,
+            name,
+            RecordType::A,
+            1,
+            120,
+            &OTHER,
+        );
+        lab.send(f64::from(number), OTHER, probe);
+        lab.send(f64::from(number) + 0.1, OWNER, Builder::response().flush(name, RecordType::A, 120, &OWNER));
+    }
+    let renames = lab.inventory.events().filter(|event| event.kind == EventKind::Rename).count();
+    assert_eq!(renames, 5);
+    // The fourth and the fifth.
+    assert_eq!(lab.findings(), [(FindingKind::RenameStorm, 1), (FindingKind::RenameStorm, 1)]);
+}
+
+#[test]
+fn findings_with_their_packets() {
+    let long = [b"\xff".as_slice(), &[b'x'; 255]].concat().repeat(6);
+    let odd: &[&[u8]] = &[b"\xffpc\x07", b"_way-too-long-a-name", b"_udp", LOCAL];
+    let types: &[&[u8]] = &[b"_services", b"_dns-sd", b"_udp", LOCAL];
+    let mut lab = Lab::default();
+    let repeating = Builder::response().question(HOST, RecordType::A, 1);
+    lab.send(1.0, OWNER, repeating.answer(KIND, RecordType::PTR, 4500, &wire(INSTANCE)));
+    lab.send(2.0, OWNER, Builder::response().flush(KIND, RecordType::PTR, 4500, &wire(INSTANCE)));
+    lab.send(3.0, OWNER, Builder::response().answer(INSTANCE, RecordType::TXT, 4500, &long));
+    lab.send(
+        4.0,
+        OWNER,
+        Builder::response().answer(INSTANCE, RecordType::TXT, 4500, b"\x03a=1\x03A=2\x02=x"),
+    );
+    lab.send(5.0, OWNER, Builder::response().answer(odd, RecordType::TXT, 4500, b"\0"));
+    lab.send(6.0, OWNER, Builder::response().answer(types, RecordType::PTR, 4500, &wire(INSTANCE)));
+    lab.send(7.0, OWNER, pointer(4500).flags(0x8403));
+    lab.send(8.0, OWNER, Builder::response().answer(HOST, RecordType::A, 9, b"abc"));
+    lab.pass(9.0, ([8, 8, 8, 8].into(), 5353), (CLIENT.into(), 5353), pointer(4500));
+    lab.pass(9.0, (OWNER.into(), 5353), (CLIENT.into(), 40_000), announcement());
+    let once = [
+        FindingKind::ServiceName,
+        FindingKind::QuestionInResponse,
+        FindingKind::FlushOnShared,
+        FindingKind::LongTxt,
+        FindingKind::RepeatedKey,
+        FindingKind::MalformedKey,
+        FindingKind::InstanceName,
+        FindingKind::NotAType,
+        FindingKind::OpcodeOrRcode,
+        FindingKind::Damaged,
+        FindingKind::OffLink,
+        FindingKind::LegacyTtl,
+        FindingKind::FlushMisplaced,
+    ];
+    // The six identical keys of the long TXT data repeat each other, too.
+    let expected: Vec<_> =
+        once.into_iter().map(|kind| (kind, if kind == FindingKind::RepeatedKey { 2 } else { 1 })).collect();
+    assert_eq!(lab.findings(), expected);
+    assert_eq!(lab.inventory.counts().ignored, 1);
+}
+
+#[test]
+fn unicast_dns_teaches_services_and_not_every_host_name() {
+    let domain: &[&[u8]] = &[b"_ldap", b"_tcp", b"example", b"org"];
+    let instance: &[&[u8]] = &[b"Directory", b"_ldap", b"_tcp", b"example", b"org"];
+    let host: &[&[u8]] = &[b"dc1", b"example", b"org"];
+    let mut lab = Lab::default();
+    let (client, server) = ((CLIENT.into(), 40_000), ([192, 168, 1, 1].into(), 53));
+    lab.pass(1.0, client, server, Builder::query().question(domain, RecordType::PTR, 1));
+    lab.pass(1.1, client, server, Builder::query().question(&[b"www", b"example"], RecordType::A, 1));
+    lab.pass(
+        1.2,
+        server,
+        client,
+        Builder::response().answer(&[b"www", b"example"], RecordType::A, 60, &OTHER),
+    );
+    let answer = Builder::response()
+        .question(domain, RecordType::PTR, 1)
+        .answer(domain, RecordType::PTR, 600, &wire(instance))
+        .answer(instance, RecordType::SRV, 600, &srv(389, host))
+        .answer(instance, RecordType::TXT, 600, b"\0")
+        .answer(host, RecordType::A, 600, &OWNER);
+    lab.pass(1.3, server, client, answer);
+    let found = lab.inventory.instances().next().unwrap();
+    assert_eq!((found.state, found.via.as_slice()), (State::Active, &[Via::Udp][..]));
+    assert_eq!(found.addresses, [IpAddr::from(OWNER)]);
+    let queries: Vec<_> = lab.inventory.queries().map(|query| query.unanswered).collect();
+    assert_eq!(queries, [0]);
+    assert_eq!((lab.events().len(), lab.findings().len()), (0, 0));
+}
+
+#[test]
+fn bounds_hold_and_are_counted() {
+    let mut lab = Lab::default();
+    let mut message = Builder::response();
+    for number in 0..Limits::RECORDS_OF_NAME as u16 + 44 {
+        let [high, low] = number.to_be_bytes();
+        message = message.answer(HOST, RecordType::A, 120, &[10, 0, high, low]);
+    }
+    lab.send(1.0, OWNER, message);
+    assert_eq!(lab.inventory.limits(), Limits { records: 44, ..Limits::default() });
+    // A goodbye and a revival in turn, for an hour: the queue does not grow with them.
+    for second in 2..3_600 {
+        lab.send(f64::from(second), OWNER, pointer(if second % 3 == 0 { 0 } else { 4_500 }));
+    }
+    assert!(lab.inventory.cache.queue_len() <= 4 * 257 + 1_024);
+}

@@ -1,0 +1,292 @@
+//! The inventory as reports read it.
+
+use std::net::IpAddr;
+
+use super::{
+    About, Finding, FindingKind, Inventory, Packet, Packets, Subject,
+    cache::{Ending, Held, HeldData},
+    life::EventKind,
+    names::{Known, NameId, Role, TypeId},
+};
+use crate::{
+    dns::{Meaning, Name, RecordType, ServiceType, Strings, Via},
+    frame::Timestamp,
+};
+
+/// Whether an instance is there at the end of what was observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Its records are alive, and host, port, TXT and an address are known.
+    Active,
+    /// Its records are alive, but something was never told: see [`Instance::missing`].
+    Partial,
+    /// Its owner withdrew it.
+    Goodbye,
+    /// Its records ran out of time.
+    Expired,
+}
+
+impl State {
+    /// The name in lower case: `active`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Partial => "partial",
+            Self::Goodbye => "goodbye",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// What no record told of an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// No SRV record: neither host nor port.
+    pub srv: bool,
+    /// No TXT record, which every instance must have (RFC 6763 section 6).
+    pub txt: bool,
+    /// No address of the host.
+    pub address: bool,
+}
+
+/// A service instance, joined from PTR, SRV, TXT, A and AAAA records.
+#[derive(Clone, Debug)]
+pub struct Instance<'a> {
+    /// The whole name.
+    pub name: Name<'a>,
+    /// The instance label.
+    pub label: &'a [u8],
+    /// Its type.
+    pub service: ServiceType<'a>,
+    /// Its domain.
+    pub domain: Name<'a>,
+    /// Labels of the subtypes that list it, in the order first seen.
+    pub subtypes: Vec<&'a [u8]>,
+    /// Where it runs: host and port of the newest live SRV record. Port 0 is a placeholder.
+    pub server: Option<(Name<'a>, u16)>,
+    /// Addresses of the host, those alive if there are any; IPv4 first.
+    pub addresses: Vec<IpAddr>,
+    /// Strings of the newest live TXT record.
+    pub txt: Option<Strings<'a>>,
+    /// What was never told.
+    pub missing: Missing,
+    /// Whether it is there.
+    pub state: State,
+    /// First sighting of one of its records.
+    pub first: Option<Timestamp>,
+    /// Last sighting of one of its records.
+    pub last: Option<Timestamp>,
+    /// Sources of the packets that told it, in the order first seen; with a reflector or sleep proxy not its host.
+    pub announced_by: &'a [IpAddr],
+    /// What taught it, each way once.
+    pub via: Vec<Via>,
+}
+
+/// A service type that was asked for or told.
+#[derive(Clone, Copy, Debug)]
+pub struct Type<'a> {
+    /// The type.
+    pub service: ServiceType<'a>,
+    /// Instances of it.
+    pub instances: u64,
+    /// Questions for it and its subtypes.
+    pub queries: u64,
+    /// Packets it was met in.
+    pub packets: &'a Packets,
+}
+
+/// A question and who asks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// Who asks.
+    pub client: IpAddr,
+    /// The name asked for.
+    pub name: Name<'a>,
+    /// The type of records asked for.
+    pub kind: RecordType,
+    /// The packets that ask.
+    pub packets: &'a Packets,
+    /// Of these, how many had no answer before the next one, and did not say they know it already.
+    pub unanswered: u64,
+}
+
+/// Something that happened to a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// What happened.
+    pub kind: EventKind,
+    /// The name of an instance or a host.
+    pub name: Name<'a>,
+    /// When.
+    pub time: Option<Timestamp>,
+    /// The packet that shows it; for an expiry the last one that told the name.
+    pub packet: Packet,
+    /// Who sent that packet.
+    pub source: IpAddr,
+    /// The name before a rename.
+    pub from: Option<Name<'a>>,
+}
+
+impl Inventory {
+    /// The instances that records were seen of, in the order first seen.
+    pub fn instances(&self) -> impl Iterator<Item = Instance<'_>> {
+        self.instances.iter().filter_map(|&id| self.instance(self.names.at(id)))
+    }
+
+    /// The service types met, in that order.
+    pub fn types(&self) -> impl Iterator<Item = Type<'_>> {
+        let mut counts = vec![0_u64; self.types.iter().count()];
+        for &id in &self.instances {
+            if let Role::Instance(TypeId(kind)) = self.names.at(id).role {
+                counts[kind as usize] += 1;
+            }
+        }
+        self.types.iter().map(move |(TypeId(id), known)| Type {
+            service: known.service(),
+            instances: counts[id as usize],
+            queries: known.queries,
+            packets: &known.packets,
+        })
+    }
+
+    /// The questions, in the order first asked.
+    pub fn queries(&self) -> impl ExactSizeIterator<Item = Query<'_>> {
+        self.questions.iter().map(|(asked, unanswered)| Query {
+            client: asked.client,
+            name: self.resolve(asked.name),
+            kind: asked.kind,
+            packets: &asked.packets,
+            unanswered,
+        })
+    }
+
+    /// The life line, in the order it was seen.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
+        self.events.iter().map(|event| Event {
+            kind: event.kind,
+            name: self.resolve(event.name),
+            time: event.time,
+            packet: event.packet,
+            source: event.source,
+            from: event.from.map(|name| self.resolve(name)),
+        })
+    }
+
+    /// The findings: malformed service names first, then the others in the order first seen.
+    pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {
+        let malformed = self.types.iter().filter(|(_, known)| !known.service().is_well_formed());
+        let of_types = malformed.map(|(_, known)| Finding {
+            kind: FindingKind::ServiceName,
+            subject: Subject::Type(known.service()),
+            packets: &known.packets,
+        });
+        of_types.chain(self.findings.iter().map(|(kind, about, packets)| Finding {
+            kind,
+            subject: match about {
+                About::Name(name) => Subject::Name(self.resolve(name)),
+                About::Source(source) => Subject::Source(source),
+            },
+            packets,
+        }))
+    }
+
+    fn resolve(&self, name: NameId) -> Name<'_> {
+        self.names.at(name).name()
+    }
+
+    fn records<'a>(&'a self, known: &'a Known) -> impl Iterator<Item = &'a Held> + Clone {
+        known.records.iter().map(|&index| &self.cache.records[index as usize])
+    }
+
+    fn instance<'a>(&'a self, known: &'a Known) -> Option<Instance<'a>> {
+        let name = known.name();
+        let Meaning::Instance { label, service, domain } = Meaning::of(&name) else { return None };
+        let records = self.records(known);
+        let newest = |kind| {
+            let of_kind = records.clone().filter(move |held| held.kind == kind);
+            of_kind.max_by_key(|held| (held.alive && held.ending == Ending::Expiry, held.message))
+        };
+        let server = newest(RecordType::SRV).and_then(|held| match held.data {
+            HeldData::Server { host, port, .. } => Some((host, port)),
+            _ => None,
+        });
+        let txt = newest(RecordType::TXT).and_then(|held| match held.data {
+            HeldData::Text(text) => self.texts.strings(text),
+            _ => None,
+        });
+        let addresses = server.map(|(host, _)| self.addresses(host)).unwrap_or_default();
+        let missing = Missing { srv: server.is_none(), txt: txt.is_none(), address: addresses.is_empty() };
+        let mut subtypes: Vec<&[u8]> = Vec::new();
+        let mut via = Vec::new();
+        for held in records.clone() {
+            if let Meaning::Subtype { label, .. } = Meaning::of(&self.resolve(held.owner))
+                && !subtypes.iter().any(|known| known.eq_ignore_ascii_case(label))
+            {
+                subtypes.push(label);
+            }
+            if !via.contains(&held.via) {
+                via.push(held.via);
+            }
+        }
+        Some(Instance {
+            name,
+            label,
+            service,
+            domain,
+            subtypes,
+            server: server.map(|(host, port)| (self.resolve(host), port)),
+            addresses,
+            txt,
+            missing,
+            state: self.state(known, missing),
+            first: records.clone().filter_map(|held| held.first).min(),
+            last: records.filter_map(|held| held.last).max(),
+            announced_by: known.life.as_deref().map(|life| life.announcers.as_slice()).unwrap_or_default(),
+            via,
+        })
+    }
+
+    fn addresses(&self, host: NameId) -> Vec<IpAddr> {
+        let held = self.records(self.names.at(host)).filter_map(|held| match held.data {
+            HeldData::Address(address) => Some((address, held.alive && held.ending == Ending::Expiry)),
+            _ => None,
+        });
+        let any_alive = held.clone().any(|(_, alive)| alive);
+        let mut addresses: Vec<_> =
+            held.filter(|&(_, alive)| alive || !any_alive).map(|(address, _)| address).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+
+    /// The pointer from the type says whether an instance is there (RFC 6762 section 10.1); where none was
+    /// seen the SRV record, and else what there is. A withdrawn SRV record withdraws the instance, too.
+    fn state(&self, known: &Known, missing: Missing) -> State {
+        let records = self.records(known);
+        let is_pointer = |held: &Held| {
+            held.kind == RecordType::PTR && matches!(self.names.at(held.owner).role, Role::Type(_))
+        };
+        let is_server = |held: &Held| held.kind == RecordType::SRV;
+        let has = |test: &dyn Fn(&Held) -> bool| records.clone().any(test);
+        let (pointer, server) = (has(&is_pointer), has(&is_server));
+        let decides = |held: &Held| {
+            if pointer {
+                is_pointer(held)
+            } else if server {
+                is_server(held)
+            } else {
+                true
+            }
+        };
+        let there = |held: &Held| held.alive && held.ending != Ending::Goodbye;
+        let withdrawn = server && !has(&|held| is_server(held) && held.ending != Ending::Goodbye);
+        if has(&|held| decides(held) && there(held)) && !withdrawn {
+            return if missing == Missing::default() { State::Active } else { State::Partial };
+        }
+        if withdrawn || has(&|held| decides(held) && held.ending == Ending::Goodbye) {
+            State::Goodbye
+        } else {
+            State::Expired
+        }
+    }
+}
