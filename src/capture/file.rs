@@ -47,10 +47,15 @@ pub fn open(path: impl AsRef<Path>) -> Result<FileSource, Error> {
     let file = File::open(path).map_err(error)?;
     let metadata = file.metadata().map_err(error)?;
     if metadata.is_dir() {
-        let reason = "a directory, no capture; --recursive reads the captures in it".to_owned();
-        return Err(Error::NotACapture { file: path.to_owned(), reason });
+        return Err(directory(path));
     }
     FileSource::new(file, path, metadata.is_file().then_some(metadata.len()))
+}
+
+/// The error for a directory where a file is expected.
+pub(super) fn directory(path: &Path) -> Error {
+    let reason = "a directory, no capture; --recursive reads the captures in it".to_owned();
+    Error::NotACapture { file: path.to_owned(), reason }
 }
 
 /// Reads a capture from standard input; in errors its file is `-`.

@@ -3,9 +3,12 @@
 //! A format is a walker (`walk`): pure functions from octets to the frames in them. The rest is plumbing: `input` undoes
 //! compression, `filler` reads large pieces and lets the walker find the frames in place.
 
+mod expand;
 mod file;
 mod filler;
+mod filter;
 mod input;
+mod live;
 mod magic;
 mod octets;
 mod pcap;
@@ -13,7 +16,10 @@ mod pcapng;
 mod snoop;
 mod walk;
 
+pub use expand::{Inputs, expand};
 pub use file::{FileSource, State, Stretch, Stretches, open, stdin};
+pub use filter::Filter;
+pub use live::{Device, Live, LiveOptions, Statistics, devices};
 pub use magic::{Compression, Format};
 
 use std::{error, fmt, io, path::PathBuf};

@@ -1,0 +1,422 @@
+//! Live capture through libpcap.
+
+use std::{net::IpAddr, time::Duration};
+
+use pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
+
+use super::{
+    Error, Source,
+    filler::BATCH_LEN,
+    filter::{from_data_link, reason},
+};
+use crate::frame::{Batch, Frame, Interface, LinkType, Timestamp};
+
+/// How long [`Live::fill`] waits for a packet, so that its caller can look after other things.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// What a live capture shall be like.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// Octets kept of each frame; 0 means the most there can be, 262,144.
+    pub snap_len: u32,
+    /// Whether frames for others are wanted too, where the interface can.
+    pub promiscuous: bool,
+    /// Octets of the kernel's buffer; `None` leaves libpcap's 2 MiB.
+    pub buffer: Option<u32>,
+    /// Link type where the interface offers several: libpcap's name (`EN10MB`, `IEEE802_11_RADIO`) or its number.
+    pub link: Option<String>,
+    /// Capture filter in libpcap's language, applied in the kernel.
+    pub filter: Option<String>,
+    /// Deliver each frame at once instead of some at a time: less delay, more work.
+    pub immediate: bool,
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self { snap_len: 0, promiscuous: true, buffer: None, link: None, filter: None, immediate: false }
+    }
+}
+
+/// An interface being captured on.
+pub struct Live {
+    capture: Capture<Active>,
+    interface: Interface,
+    /// Nanoseconds in a unit of libpcap's sub-second field.
+    unit: u64,
+    number: u64,
+    statistics: Statistics,
+    /// The counters as last read; libpcap's have 32 bits and go round.
+    last: [u32; 3],
+}
+
+/// What became of the packets since the capture began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Packets that passed the filter; a loopback interface counts each one going out and coming in.
+    pub received: u64,
+    /// Packets lost because the kernel's buffer was full.
+    pub kernel_dropped: u64,
+    /// Packets lost by the interface or its driver, where it tells.
+    pub interface_dropped: u64,
+}
+
+impl Live {
+    /// Begins to capture on an interface: its name, its number in [`devices`] from 1, or `any`.
+    ///
+    /// # Errors
+    /// [`Error::Permission`] with what to do about it, [`Error::Interface`] with the interfaces there are,
+    /// [`Error::Filter`].
+    pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, Error> {
+        let name = by_number(interface).unwrap_or_else(|| interface.to_owned());
+        let nanoseconds = has_nanoseconds(&name);
+        // libpcap warns that `any` cannot be promiscuous, and the crate takes the warning for a failure.
+        let promiscuous = options.promiscuous && name != "any";
+        let mut capture = match activate(&name, options, promiscuous, nanoseconds) {
+            Err(error) if promiscuous && error.to_string().to_lowercase().contains("promiscuous") => {
+                activate(&name, options, false, nanoseconds)
+            }
+            opened => opened,
+        }
+        .map_err(|error| refused(&name, reason(error)))?;
+        let failed = |reason| Error::Interface { interface: name.clone(), reason };
+        if let Some(link) = &options.link {
+            let chosen = match link.parse() {
+                Ok(number) => Linktype(number),
+                Err(_) => Linktype::from_name(link)
+                    .map_err(|_| failed(format!("{link} is no link type libpcap knows")))?,
+            };
+            if chosen != capture.get_datalink() {
+                capture.set_datalink(chosen).map_err(|error| {
+                    let offered = capture.list_datalinks().unwrap_or_default();
+                    failed(format!("{}; it offers {}", reason(error), names(&offered)))
+                })?;
+            }
+        }
+        if let Some(filter) = &options.filter {
+            capture
+                .filter(filter, true)
+                .map_err(|error| Error::Filter { filter: filter.clone(), reason: reason(error) })?;
+        }
+        // Not to block on a quiet interface: on Linux libpcap's own timeout begins with the first packet.
+        let capture = capture.setnonblock().map_err(|error| failed(reason(error)))?;
+        let interface = Interface {
+            link: from_data_link(capture.get_datalink()),
+            snap_len: snap_len(options),
+            name: Some(name),
+            fcs_len: None,
+        };
+        Ok(Self {
+            capture,
+            interface,
+            unit: if nanoseconds { 1 } else { 1_000 },
+            number: 1,
+            statistics: Statistics::default(),
+            last: [0; 3],
+        })
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &str {
+        self.interface.name.as_deref().unwrap_or_default()
+    }
+
+    /// What became of the packets so far.
+    ///
+    /// # Errors
+    /// [`Error::Interface`] where libpcap cannot tell.
+    pub fn statistics(&mut self) -> Result<Statistics, Error> {
+        let stat = self.capture.stats().map_err(|error| self.failed(error))?;
+        let now = [stat.received, stat.dropped, stat.if_dropped];
+        let [received, kernel, interface] =
+            std::array::from_fn(|index| u64::from(now[index].wrapping_sub(self.last[index])));
+        self.last = now;
+        self.statistics.received += received;
+        self.statistics.kernel_dropped += kernel;
+        self.statistics.interface_dropped += interface;
+        Ok(self.statistics)
+    }
+
+    fn failed(&self, error: pcap::Error) -> Error {
+        Error::Interface { interface: self.name().to_owned(), reason: reason(error) }
+    }
+
+    /// Takes all packets that are there, up to a full batch.
+    fn take(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        let Self { capture, interface, unit, .. } = self;
+        loop {
+            let taken = capture.dispatch(None, |packet| {
+                let header = packet.header;
+                let seconds = u64::try_from(header.ts.tv_sec).unwrap_or(0);
+                let fraction = u64::try_from(header.ts.tv_usec).unwrap_or(0);
+                batch.push(&Frame {
+                    number: 0,
+                    time: Some(Timestamp(
+                        seconds
+                            .saturating_mul(Timestamp::SECOND)
+                            .saturating_add(fraction.saturating_mul(*unit)),
+                    )),
+                    interface: 0,
+                    link: interface.link,
+                    octets: packet.data,
+                    original_len: header.len,
+                });
+            });
+            match taken {
+                Ok(0) | Err(pcap::Error::TimeoutExpired) => return Ok(()),
+                Ok(_) if batch.octets().len() < BATCH_LEN => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    /// Sleeps until a packet comes, a signal, or the end of [`WAIT`].
+    #[cfg(unix)]
+    fn wait(&self) {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(WAIT.subsec_nanos()) };
+        // An error is a signal, which the caller wants to know of, or one that the next read meets again.
+        let _ = poll(&mut [PollFd::new(&self.capture, PollFlags::IN)], Some(&timeout));
+    }
+
+    #[cfg(not(unix))]
+    fn wait(&self) {
+        std::thread::sleep(WAIT / 10);
+    }
+}
+
+impl Source for Live {
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        batch.begin(self.number, 0);
+        self.take(batch)?;
+        if batch.is_empty() {
+            self.wait();
+            self.take(batch)?;
+        }
+        self.number += batch.len() as u64;
+        Ok(true)
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        std::slice::from_ref(&self.interface)
+    }
+}
+
+/// An interface that can be captured on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Name, as [`Live::open`] takes it.
+    pub name: String,
+    /// What it is, where libpcap says.
+    pub description: Option<String>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Link types it offers; empty where it could not be opened or was not tried.
+    pub links: Vec<LinkType>,
+    /// Whether it is up.
+    pub up: bool,
+    /// Whether it is running.
+    pub running: bool,
+    /// Whether it is a loopback interface.
+    pub loopback: bool,
+    /// Whether it is wireless.
+    pub wireless: bool,
+    /// Whether it has a link, where that means something and is known.
+    pub connected: Option<bool>,
+    /// What keeps this process from using it, and what to do about it.
+    pub missing: Option<String>,
+}
+
+/// The interfaces, in libpcap's order.
+///
+/// Each network interface is opened for a moment, to learn its link types and whether it may be.
+///
+/// # Errors
+/// [`Error::Interface`] where libpcap cannot list them.
+pub fn devices() -> Result<Vec<Device>, Error> {
+    Ok(list()?.into_iter().map(describe).collect())
+}
+
+fn list() -> Result<Vec<pcap::Device>, Error> {
+    pcap::Device::list()
+        .map_err(|error| Error::Interface { interface: "all interfaces".to_owned(), reason: reason(error) })
+}
+
+fn describe(device: pcap::Device) -> Device {
+    let (mut links, mut missing) = (Vec::new(), None);
+    if is_network(&device.name) {
+        match activate(&device.name, &LiveOptions::default(), false, false) {
+            Ok(capture) => {
+                let offered = capture.list_datalinks().unwrap_or_default();
+                links = offered.into_iter().map(from_data_link).collect();
+            }
+            Err(error) => {
+                missing = Some(match refused(&device.name, reason(error)) {
+                    Error::Permission { reason, .. } | Error::Interface { reason, .. } => reason,
+                    other => other.to_string(),
+                });
+            }
+        }
+    }
+    Device {
+        description: device.desc,
+        addresses: device.addresses.iter().map(|address| address.addr).collect(),
+        links,
+        up: device.flags.is_up(),
+        running: device.flags.is_running(),
+        loopback: device.flags.is_loopback(),
+        wireless: device.flags.is_wireless(),
+        connected: match device.flags.connection_status {
+            ConnectionStatus::Connected => Some(true),
+            ConnectionStatus::Disconnected => Some(false),
+            ConnectionStatus::Unknown | ConnectionStatus::NotApplicable => None,
+        },
+        missing,
+        name: device.name,
+    }
+}
+
+/// Whether a device is a network interface. libpcap lists others, some of which change what they
+/// watch when they are opened: an nfqueue takes the packets, a D-Bus connection becomes a monitor.
+fn is_network(name: &str) -> bool {
+    !["bluetooth", "dbus-", "nflog", "nfqueue", "usbmon"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether libpcap gives nanoseconds when asked; the crate does not say.
+fn has_nanoseconds(name: &str) -> bool {
+    cfg!(target_os = "linux") && is_network(name)
+}
+
+fn snap_len(options: &LiveOptions) -> u32 {
+    const MOST: u32 = 262_144;
+    if options.snap_len == 0 { MOST } else { options.snap_len.min(MOST) }
+}
+
+fn activate(
+    name: &str,
+    options: &LiveOptions,
+    promiscuous: bool,
+    nanoseconds: bool,
+) -> Result<Capture<Active>, pcap::Error> {
+    let mut capture = Capture::from_device(name)?
+        .snaplen(snap_len(options).cast_signed())
+        .promisc(promiscuous)
+        .timeout(WAIT.as_millis() as i32)
+        .immediate_mode(options.immediate);
+    if nanoseconds {
+        capture = capture.precision(Precision::Nano);
+    }
+    if let Some(buffer) = options.buffer {
+        capture = capture.buffer_size(i32::try_from(buffer).unwrap_or(i32::MAX));
+    }
+    capture.open()
+}
+
+/// The name of the interface with that number in the list, if `interface` is a number and no name.
+fn by_number(interface: &str) -> Option<String> {
+    let number: usize = interface.parse().ok()?;
+    let devices = pcap::Device::list().ok()?;
+    if devices.iter().any(|device| device.name == interface) {
+        return None;
+    }
+    Some(devices.into_iter().nth(number.checked_sub(1)?)?.name)
+}
+
+/// Why an interface was not opened: it is not there, it may not be opened, or what libpcap says.
+fn refused(name: &str, reason: String) -> Error {
+    let interface = name.to_owned();
+    let there = list().unwrap_or_default();
+    if !there.iter().any(|device| device.name == name) {
+        let there = there.into_iter().map(|device| device.name).collect::<Vec<_>>().join(", ");
+        return Error::Interface { interface, reason: format!("no such interface; there are {there}") };
+    }
+    let lower = reason.to_lowercase();
+    if lower.contains("permission") || lower.contains("permitted") || lower.contains("cap_net") {
+        let cure = "allow it once with `sudo setcap cap_net_raw,cap_net_admin=eip $(command -v portolan)`";
+        return Error::Permission { interface, reason: format!("{reason}; {cure}, or run it as root") };
+    }
+    Error::Interface { interface, reason }
+}
+
+fn names(links: &[Linktype]) -> String {
+    let name = |link: &Linktype| link.get_name().unwrap_or_else(|_| link.0.to_string());
+    links.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::UdpSocket, time::Instant};
+
+    use super::*;
+
+    #[test]
+    fn names_the_interfaces_there_are() {
+        let Err(Error::Interface { reason, .. }) = Live::open("no-such-0", &LiveOptions::default()) else {
+            panic!()
+        };
+        assert!(reason.starts_with("no such interface; there are"), "{reason}");
+    }
+
+    /// Skips where capturing is not allowed, as in most builds.
+    #[test]
+    fn captures_on_the_loopback_interface() {
+        let Some(loopback) = devices().unwrap().into_iter().find(|device| device.loopback) else {
+            eprintln!("skipped: no loopback interface");
+            return;
+        };
+        let listener = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let options = LiveOptions {
+            filter: Some(format!("udp dst port {port}")),
+            snap_len: 60,
+            immediate: true,
+            ..LiveOptions::default()
+        };
+        let mut live = match Live::open(&loopback.name, &options) {
+            Ok(live) => live,
+            Err(Error::Permission { reason, .. }) => {
+                assert!(reason.contains("sudo setcap cap_net_raw,cap_net_admin=eip $(command -v portolan)"));
+                eprintln!("skipped: {reason}");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        assert!(!loopback.links.is_empty());
+        for number in 0..3_u8 {
+            UdpSocket::bind("127.0.0.1:0")
+                .unwrap()
+                .send_to(&[number; 100], listener.local_addr().unwrap())
+                .unwrap();
+        }
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let (mut batch, mut seen, begin) = (Batch::new(), Vec::new(), Instant::now());
+        while seen.len() < 3 && begin.elapsed() < Duration::from_secs(5) {
+            assert!(live.fill(&mut batch).unwrap());
+            seen.extend(batch.frames().map(|frame| {
+                // The kernel's ring may keep a few less, for alignment.
+                assert!((50..=60).contains(&frame.octets.len()), "{}", frame.octets.len());
+                // Ethernet, IPv4 and UDP headers before the 100 octets.
+                assert_eq!(frame.original_len, 142);
+                assert!(frame.time.unwrap().0.abs_diff(now.as_nanos() as u64) < 10 * Timestamp::SECOND);
+                (frame.number, frame.octets[42])
+            }));
+        }
+        assert_eq!(seen, [(1, 0), (2, 1), (3, 2)]);
+        let statistics = live.statistics().unwrap();
+        assert!(statistics.received >= 3 && statistics.kernel_dropped == 0, "{statistics:?}");
+        // A quiet interface gives an empty batch after a short while.
+        let begin = Instant::now();
+        assert!(live.fill(&mut batch).unwrap() && batch.is_empty());
+        assert!(begin.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn refuses_a_bad_filter() {
+        let options = LiveOptions { filter: Some("prot 53".to_owned()), ..LiveOptions::default() };
+        match Live::open("lo", &options) {
+            Err(Error::Filter { filter, .. }) => assert_eq!(filter, "prot 53"),
+            Err(error) => eprintln!("skipped: {error}"),
+            Ok(_) => panic!(),
+        }
+    }
+}
