@@ -14,6 +14,8 @@ mod octets;
 mod pcap;
 mod pcapng;
 mod snoop;
+#[cfg(test)]
+mod testing;
 mod walk;
 
 pub use expand::{Inputs, expand};

@@ -226,3 +226,160 @@ impl From<Walker> for AnyWalker {
         Self::Pcap(walker)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::*, *};
+    use crate::capture::Error;
+
+    const SECOND: u64 = Timestamp::SECOND;
+
+    fn two_records(order: Order, magic: u32) -> Vec<u8> {
+        [
+            pcap_header(order, magic, 4, 65_535, 1),
+            pcap_record(order, 7, 5, b"abc", 60),
+            pcap_record(order, u32::MAX, 999_999, b"", 1),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn reads_microseconds_and_nanoseconds_in_both_byte_orders() {
+        for order in ORDERS {
+            for (magic, unit) in [(MICROSECONDS, 1_000), (NANOSECONDS, 1)] {
+                let whole = read(&two_records(order, magic), usize::MAX);
+                let expected = [
+                    seen(Some(7 * SECOND + 5 * unit), 0, ETHERNET, b"abc", 60),
+                    seen(Some(u64::from(u32::MAX) * SECOND + 999_999 * unit), 0, ETHERNET, b"", 1),
+                ];
+                assert_eq!(whole.frames, expected);
+                assert_eq!(whole.records, [24, 43]);
+                assert_eq!(whole.reason(), "");
+            }
+        }
+    }
+
+    #[test]
+    fn reads_bytes_as_they_lie_in_a_file() {
+        let file = b"\xa1\xb2\xc3\xd4\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\x71\
+            \x5f\x5e\x10\0\0\x0f\x42\x3f\0\0\0\x02\0\0\x05\xdc\xca\xfe";
+        let whole = read(file, 1);
+        assert_eq!(whole.frames, [seen(Some(1_600_000_000_999_999_000), 0, 113, b"\xca\xfe", 1500)]);
+        assert_eq!(whole.interfaces[0].snap_len, 256);
+        assert_eq!(whole.interfaces[0].fcs_len, None);
+    }
+
+    #[test]
+    fn reads_the_longer_record_headers_of_the_modified_format() {
+        for order in ORDERS {
+            let mut file = pcap_header(order, MODIFIED, 4, 0, 1);
+            for octets in [&b"one"[..], b"three"] {
+                let record = pcap_record(order, 1, 2, octets, 9);
+                // Interface index, protocol, packet type and padding lie between header and octets.
+                file.extend([&record[..16], b"\x01\0\0\0\x08\0\0\0", octets].concat());
+            }
+            let whole = read(&file, usize::MAX);
+            let time = Some(SECOND + 2_000);
+            assert_eq!(whole.frames, [seen(time, 0, 1, b"one", 9), seen(time, 0, 1, b"three", 9)]);
+            survives_cuts_and_flips(&file, 24);
+        }
+    }
+
+    #[test]
+    fn swaps_the_lengths_of_old_versions() {
+        // Version 2.2 wrote the original length first; 2.3 either.
+        for (minor, first, second) in [(2, 60, 3), (3, 60, 3), (3, 3, 60)] {
+            let mut file = pcap_header(Order::Big, MICROSECONDS, minor, 68, 1);
+            file.extend([[0_u32, 0, first, second].map(u32::to_be_bytes).concat(), b"abc".to_vec()].concat());
+            assert_eq!(read(&file, usize::MAX).frames, [seen(Some(0), 0, 1, b"abc", 60)]);
+        }
+    }
+
+    #[test]
+    fn takes_the_frame_check_sequence_out_of_the_link_type() {
+        // Two 16-bit words, and the bit that says so.
+        let file = pcap_header(Order::Little, MICROSECONDS, 4, 0, 0x2400_0001);
+        let interface = &read(&file, usize::MAX).interfaces[0];
+        assert_eq!((interface.link, interface.fcs_len), (LinkType::ETHERNET, Some(4)));
+        // Without the bit the length means nothing.
+        let file = pcap_header(Order::Little, MICROSECONDS, 4, 0, 0x2000_0001);
+        assert_eq!(read(&file, usize::MAX).interfaces[0].fcs_len, None);
+    }
+
+    #[test]
+    fn refuses_headers_it_does_not_know() {
+        let reserved = read(&pcap_header(Order::Little, MICROSECONDS, 4, 0, 0x0001_0001), usize::MAX);
+        assert_eq!(reserved.reason(), "test: reserved bits of the pcap link type are set: 0x00010001");
+        let mut version = pcap_header(Order::Little, MICROSECONDS, 4, 0, 1);
+        version[4] = 9;
+        assert_eq!(read(&version, 9).reason(), "test: pcap version 9.4 is not known; 2.0 to 2.4 are");
+    }
+
+    #[test]
+    fn reports_damage_after_what_lies_before_it() {
+        let mut file = two_records(Order::Little, MICROSECONDS);
+        file.extend(pcap_record(Order::Little, 8, 0, &[], 60));
+        let at = file.len() - 8;
+        file[at..at + 4].fill(0xff);
+        for step in [1, usize::MAX] {
+            let whole = read(&file, step);
+            assert_eq!(whole.frames.len(), 2);
+            assert_eq!(
+                whole.reason(),
+                "test: packet 3, offset 59: record says 4294967295 captured octets, more than the limit of 262144"
+            );
+        }
+        let cut = read(&file[..50], usize::MAX);
+        assert_eq!(
+            cut.reason(),
+            "test: packet 2, offset 43: a record header of 16 octets is cut short: the input ends after 7"
+        );
+        assert!(matches!(cut.error, Some(Error::Damaged { .. })));
+    }
+
+    #[test]
+    fn survives_every_cut_and_change() {
+        for order in ORDERS {
+            for magic in [MICROSECONDS, NANOSECONDS] {
+                survives_cuts_and_flips(&two_records(order, magic), 24);
+            }
+        }
+    }
+
+    #[test]
+    fn reads_a_record_larger_than_a_batch_of_a_slow_pipe() {
+        let large: Vec<u8> = (0..3 << 20).map(|octet| (octet % 251) as u8).collect();
+        // D-Bus messages may be that large.
+        let file = [
+            pcap_header(Order::Little, MICROSECONDS, 4, 0, 231),
+            pcap_record(Order::Little, 1, 0, &large, large.len() as u32),
+            pcap_record(Order::Little, 2, 0, b"x", 1),
+        ]
+        .concat();
+        let whole = read(&file, 100_000);
+        assert_eq!(whole.frames.len(), 2);
+        assert_eq!(whole.frames[0].octets, large);
+        assert_eq!(whole.octets, file);
+    }
+
+    #[test]
+    fn finds_a_boundary_from_every_offset() {
+        let frames = (0..40_u32).map(|number| {
+            pcap_record(Order::Big, 1_000_000 + number, number, &vec![0; 20 + number as usize], 1500)
+        });
+        let header = pcap_header(Order::Big, NANOSECONDS, 4, 0, 1);
+        let (mut file, mut starts) = (header.clone(), Vec::new());
+        for record in frames {
+            starts.push(file.len());
+            file.extend(record);
+        }
+        let walker = Walker::new(&header).unwrap();
+        // Far enough from the end to see some records.
+        for from in 24..starts[36] {
+            let expected = starts.iter().copied().find(|&start| start >= from);
+            assert_eq!(walker.resync(&file[from..]).map(|offset| from + offset), expected);
+        }
+        assert_eq!(walker.resync(&[0; 4096]), None);
+        assert_eq!(walker.resync(b""), None);
+    }
+}

@@ -408,3 +408,231 @@ fn within_limit(captured: u32, link: LinkType) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::*, *};
+
+    const SECOND: u64 = Timestamp::SECOND;
+
+    /// Every packet block, options and blocks that are passed over, two interfaces.
+    fn sample(order: Order) -> Vec<u8> {
+        [
+            section(order),
+            block(order, kind::NAME_RESOLUTION, &[0; 4]),
+            interface(order, 1, 96, &[(2, b"eth0\0"), (1, b"a comment"), (9, &[9]), (0, b"")]),
+            interface(order, 113, 0, &[(13, &[4])]),
+            enhanced(order, 0, 5, b"one", 60),
+            block(order, kind::DECRYPTION_SECRETS, b"TLSK\x03\0\0\0abc"),
+            enhanced(order, 1, (1 << 32) + 7, b"three", 5),
+            packet(order, 1, 9, b"packet", 6),
+            simple(order, b"simple..", 8),
+            block(order, kind::CUSTOM, b"\0\0\x7f\x01custom"),
+            block(order, 0x8000_0001, b""),
+            block(order, kind::INTERFACE_STATISTICS, &[0; 12]),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn reads_every_packet_block_in_both_byte_orders() {
+        for order in ORDERS {
+            let file = sample(order);
+            for step in [1, 10, usize::MAX] {
+                let whole = read(&file, step);
+                let expected = [
+                    seen(Some(5), 0, 1, b"one", 60),
+                    seen(Some(((1 << 32) + 7) * 1_000), 1, 113, b"three", 5),
+                    seen(Some(9_000), 1, 113, b"packet", 6),
+                    seen(None, 0, 1, b"simple..", 8),
+                ];
+                assert_eq!(whole.frames, expected);
+                assert_eq!(whole.reason(), "");
+                // Blocks without packets are there, too.
+                assert_eq!(whole.octets, file);
+                assert_eq!(whole.interfaces[0].name.as_deref(), Some("eth0"));
+                assert_eq!(whole.interfaces[0].snap_len, 96);
+                assert_eq!(whole.interfaces[1].fcs_len, Some(4));
+            }
+            survives_cuts_and_flips(&file, 28);
+        }
+    }
+
+    #[test]
+    fn reads_bytes_as_they_lie_in_a_file() {
+        let file = b"\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4d\0\x01\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x1c\
+            \0\0\0\x01\0\0\0\x14\0\x01\0\0\0\0\0\0\0\0\0\x14\
+            \0\0\0\x06\0\0\0\x24\0\0\0\0\0\x05\x40\xa7\x2d\x79\x51\x1f\0\0\0\x02\0\0\x05\xdc\xca\xfe\0\0\0\0\0\x24";
+        // 0x000540a72d79511f microseconds.
+        let whole = read(file, usize::MAX);
+        assert_eq!(whole.frames, [seen(Some(1_478_461_650_194_719_000), 0, 1, b"\xca\xfe", 1500)]);
+        assert_eq!(whole.records, [48]);
+    }
+
+    #[test]
+    fn counts_interfaces_through_sections_of_either_byte_order() {
+        let mut file = Vec::new();
+        for (order, link) in [(Order::Little, 1), (Order::Big, 101), (Order::Little, 113)] {
+            file.extend(section(order));
+            file.extend(interface(order, link, 0, &[]));
+            file.extend(enhanced(order, 0, 1, &link.to_be_bytes(), 2));
+        }
+        let whole = read(&file, usize::MAX);
+        let expected = [(0, 1), (1, 101), (2, 113)]
+            .map(|(index, link): (u32, u16)| seen(Some(1_000), index, link, &link.to_be_bytes(), 2));
+        assert_eq!(whole.frames, expected);
+        // The second section has no interface 1.
+        let mut file = [section(Order::Big), interface(Order::Big, 1, 0, &[])].concat();
+        file.extend([section(Order::Big), interface(Order::Big, 1, 0, &[])].concat());
+        file.extend(enhanced(Order::Big, 1, 0, b"", 0));
+        assert_eq!(
+            read(&file, usize::MAX).reason(),
+            "test: packet 1, offset 96: packet of interface 1, but the section has described 1"
+        );
+    }
+
+    #[test]
+    fn converts_time_of_every_resolution() {
+        let time = |resolution, offset: i64, ticks| {
+            let clock = Clock { unit: Unit::new(resolution), offset };
+            clock.time(ticks).map(|Timestamp(time)| time)
+        };
+        assert_eq!(time(0, 0, 3), Some(3 * SECOND));
+        assert_eq!(time(3, 0, 1_500), Some(1_500_000_000));
+        assert_eq!(time(6, 0, 1), Some(1_000));
+        assert_eq!(time(9, 0, u64::MAX), Some(u64::MAX));
+        // Finer than a nanosecond: rounded down.
+        assert_eq!(time(10, 0, 19), Some(1));
+        assert_eq!(time(12, 0, 1_999), Some(1));
+        assert_eq!(time(27, 0, u64::MAX), Some(18));
+        assert_eq!(time(28, 0, u64::MAX), Some(1));
+        assert_eq!(time(29, 0, u64::MAX), Some(0));
+        assert_eq!(time(127, 0, u64::MAX), Some(0));
+        // Powers of two: 2^-1, 2^-10, 2^-32 and the finest.
+        assert_eq!(time(0x80, 0, 3), Some(3 * SECOND));
+        assert_eq!(time(0x81, 0, 3), Some(1_500_000_000));
+        assert_eq!(time(0x8a, 0, 1), Some(976_562));
+        assert_eq!(time(0xa0, 0, 0x1234_5678_8000_0000), Some(0x1234_5678 * SECOND + SECOND / 2));
+        assert_eq!(time(0xff, 0, u64::MAX), Some(0));
+        // Offsets of either sign; what no time stamp can hold is absent.
+        assert_eq!(time(6, 10, 1), Some(10 * SECOND + 1_000));
+        assert_eq!(time(6, -1, 2_000_000), Some(SECOND));
+        assert_eq!(time(6, -3, 2_000_000), None);
+        assert_eq!(time(6, i64::MAX, 0), None);
+        assert_eq!(time(0, 0, u64::MAX), None);
+        assert_eq!(time(0x80, 0, u64::MAX), None);
+    }
+
+    #[test]
+    fn takes_clock_options_of_each_interface() {
+        for order in ORDERS {
+            let offset: u64 = 1_000_000_000;
+            let offset = if order == Order::Little { offset.to_le_bytes() } else { offset.to_be_bytes() };
+            let file = [
+                section(order),
+                interface(order, 1, 0, &[(9, &[3]), (14, &offset)]),
+                // Options of a wrong length are passed over.
+                interface(order, 1, 0, &[(9, &[3, 3]), (14, &[1])]),
+                enhanced(order, 0, 7, b"", 0),
+                enhanced(order, 1, 7, b"", 0),
+            ]
+            .concat();
+            let whole = read(&file, usize::MAX);
+            let expected = [
+                seen(Some(1_000_000_000 * SECOND + 7_000_000), 0, 1, b"", 0),
+                seen(Some(7_000), 1, 1, b"", 0),
+            ];
+            assert_eq!(whole.frames, expected);
+        }
+    }
+
+    #[test]
+    fn a_simple_packet_is_cut_by_the_snap_length() {
+        let order = Order::Big;
+        let file = [section(order), interface(order, 1, 5, &[]), simple(order, b"12345...", 70)].concat();
+        assert_eq!(read(&file, usize::MAX).frames, [seen(None, 0, 1, b"12345", 70)]);
+        let file = [section(order), interface(order, 1, 0, &[]), simple(order, b"12345...", 70)].concat();
+        assert!(
+            read(&file, usize::MAX).reason().ends_with("block says 70 captured octets, it has room for 8")
+        );
+    }
+
+    #[test]
+    fn reads_blocks_of_the_old_drafts_whose_length_leaves_the_padding_out() {
+        let order = Order::Little;
+        let mut old = packet(order, 0, 1, b"12345", 5);
+        let length = u32(order, 8 + 20 + 5 + 4);
+        let end = old.len() - 4;
+        old[4..8].copy_from_slice(&length);
+        old[end..].copy_from_slice(&length);
+        let file = [section(order), interface(order, 1, 0, &[]), old.clone(), old].concat();
+        let whole = read(&file, usize::MAX);
+        assert_eq!(whole.frames, vec![seen(Some(1_000), 0, 1, b"12345", 5); 2]);
+        assert_eq!(whole.reason(), "");
+        survives_cuts_and_flips(&file, 28);
+    }
+
+    #[test]
+    fn reports_damage_with_both_numbers() {
+        let order = Order::Little;
+        let start = [section(order), interface(order, 1, 0, &[])].concat();
+        let damaged = |block: &[u8]| {
+            let whole = read(&[&start[..], block].concat(), usize::MAX);
+            assert_eq!(whole.octets, start);
+            whole.reason().strip_prefix("test: packet 1, offset 48: ").unwrap().to_owned()
+        };
+        let mut unequal = enhanced(order, 0, 0, b"abcd", 4);
+        unequal[32] = 0;
+        assert_eq!(damaged(&unequal), "block says 36 octets at its start and 0 at its end");
+        let mut long = enhanced(order, 0, 0, b"abcd", 4);
+        long[20] = 200;
+        assert_eq!(damaged(&long), "block says 200 captured octets, it has room for 4");
+        assert_eq!(
+            damaged(&[words(6), words(u32::MAX), words(0)].concat()),
+            "block says 4294967295 octets, more than the limit of 134348800"
+        );
+        assert_eq!(
+            damaged(&[words(6), words(8), words(0)].concat()),
+            "block says 8 octets, less than the 12 of an empty one"
+        );
+        assert_eq!(
+            damaged(&block(order, 6, &[0; 8])),
+            "enhanced packet block has 8 octets, less than the 20 it needs"
+        );
+        let mut option = interface(order, 1, 0, &[(2, b"lan0")]);
+        option[18] = 9;
+        assert_eq!(damaged(&option), "option 2 says 9 octets, 4 are left");
+        let large = vec![0; 262_145];
+        assert_eq!(
+            damaged(&enhanced(order, 0, 0, &large, 262_145)),
+            "block says 262145 captured octets, more than the limit of 262144"
+        );
+        let mut version = section(order);
+        version[12] = 3;
+        assert_eq!(damaged(&version), "pcapng version 3.0 is not known; 1.0 is");
+        // At the very start the file is no capture at all.
+        assert_eq!(read(&version, usize::MAX).reason(), "test: pcapng version 3.0 is not known; 1.0 is");
+    }
+
+    fn words(value: u32) -> Vec<u8> {
+        u32(Order::Little, value).to_vec()
+    }
+
+    #[test]
+    fn finds_a_boundary_from_every_offset() {
+        for order in ORDERS {
+            let header = [section(order), interface(order, 1, 0, &[])].concat();
+            let (mut file, mut starts) = (header.clone(), Vec::new());
+            for number in 0..30_u64 {
+                starts.push(file.len());
+                file.extend(enhanced(order, 0, number, &vec![6; number as usize], 60));
+            }
+            let mut walker = Walker::new();
+            walker.walk(&header, usize::MAX, true, &mut Vec::new());
+            for from in header.len()..starts[27] {
+                let expected = starts.iter().copied().find(|&start| start >= from);
+                assert_eq!(walker.resync(&file[from..]).map(|offset| from + offset), expected);
+            }
+        }
+    }
+}

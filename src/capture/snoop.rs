@@ -116,3 +116,39 @@ impl Walker {
         Walked { consumed: at, stop: Stop::Reached }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::*, *};
+
+    fn record(original: u32, octets: &[u8], padding: usize) -> Vec<u8> {
+        let length = (RECORD_HEADER_LEN + octets.len() + padding) as u32;
+        let header = [original, octets.len() as u32, length, 0, 1_000_000_000, 999_999];
+        [header.map(u32::to_be_bytes).concat(), octets.to_vec(), vec![0; padding]].concat()
+    }
+
+    fn header(datalink: u32) -> Vec<u8> {
+        [&MAGIC[..], &2_u32.to_be_bytes(), &datalink.to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn reads_records_and_passes_their_padding() {
+        let file = [header(4), record(60, b"abc", 1), record(5, b"abcde", 3)].concat();
+        let whole = read(&file, 5);
+        let time = Some(1_000_000_000_999_999_000);
+        assert_eq!(whole.frames, [seen(time, 0, 1, b"abc", 60), seen(time, 0, 1, b"abcde", 5)]);
+        assert_eq!(whole.octets, file);
+        survives_cuts_and_flips(&file, 16);
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        assert_eq!(read(&header(3), 9).reason(), "test: snoop datalink type 3 is not known");
+        let mut file = [header(4), record(60, b"abc", 1)].concat();
+        file[27] = 20;
+        assert_eq!(
+            read(&file, usize::MAX).reason(),
+            "test: packet 1, offset 16: record says 20 octets, its header and frame have 27 before padding"
+        );
+    }
+}
