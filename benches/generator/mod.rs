@@ -102,7 +102,7 @@ const START: u64 = 1_767_323_045_000_000_000;
 
 impl Plan {
     /// The size at which figures are quoted.
-    pub(crate) fn new(shape: Shape) -> Self {
+    pub(crate) const fn new(shape: Shape) -> Self {
         let (packets, flows) = match shape {
             Shape::Mix | Shape::Hosts200 => (4_800_000, 200_000),
             Shape::Small => (10_000_000, 1_000_000),

@@ -3,6 +3,7 @@
 //! Every bench asserts what it counted, so that a wrong result cannot look fast, and reports packets
 //! (or lookups) and octets a second. The inputs are generated into the target directory.
 
+mod decode;
 #[path = "../generator/mod.rs"]
 #[allow(dead_code, reason = "not every shape is measured here")]
 mod generator;
@@ -11,7 +12,11 @@ mod read;
 
 use std::{fs::File, path::PathBuf};
 
-use generator::{Format, Plan, Shape, Totals};
+use generator::{Plan, Totals};
+use portolan::{
+    capture::{self, Source as _},
+    frame::Batch,
+};
 
 fn main() {
     divan::main();
@@ -24,11 +29,25 @@ struct Capture {
 }
 
 impl Capture {
-    fn mix(format: Format, packets: u64, flows: u64) -> Self {
-        let plan = Plan { format, packets, flows, ..Plan::new(Shape::Mix) };
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{format:?}-{packets}-{flows}"));
+    fn write(plan: Plan) -> Self {
+        let Plan { shape, format, packets, flows, snap_len, .. } = plan;
+        let name = format!("{shape:?}-{format:?}-{packets}-{flows}-{snap_len}");
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let mut file = File::create(&path).expect("the target directory can be written");
         let totals = plan.write(&mut file).expect("a sound plan and room for it");
         Self { path, totals }
+    }
+
+    /// The whole capture in memory.
+    fn batches(&self) -> Vec<Batch> {
+        let mut source = capture::open(&self.path).expect("the file was just written");
+        let mut batches = Vec::new();
+        loop {
+            let mut batch = Batch::new();
+            if !source.fill(&mut batch).expect("a sound file") {
+                return batches;
+            }
+            batches.push(batch);
+        }
     }
 }

@@ -6,7 +6,10 @@ use portolan::{
     frame::Batch,
 };
 
-use crate::{Capture, generator::Format};
+use crate::{
+    Capture,
+    generator::{Format, Plan, Shape},
+};
 
 #[divan::bench]
 fn pcap(bencher: Bencher) {
@@ -19,7 +22,7 @@ fn pcapng(bencher: Bencher) {
 }
 
 fn read(bencher: Bencher, format: Format) {
-    let capture = Capture::mix(format, 200_000, 10_000);
+    let capture = Capture::write(Plan { format, packets: 200_000, flows: 10_000, ..Plan::new(Shape::Mix) });
     let totals = capture.totals;
     let bencher = bencher.counter(ItemsCount::new(totals.packets)).counter(BytesCount::new(totals.octets));
     let mut batch = Batch::new();
