@@ -17,24 +17,30 @@
 //! ```
 
 mod import;
+mod layer;
 mod layout;
 mod name;
 mod record;
 mod registration;
+pub mod report;
+mod store;
 mod table;
 mod tables;
 mod text;
 mod txt_keys;
 mod xml;
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, net::IpAddr, path::Path};
 
 pub use import::Error;
+pub use layer::{Prefix, UserEntry};
 pub use name::{PortClass, ServiceName};
 pub use registration::{Registration, Registrations, Status};
+pub use store::stored_file;
 pub use txt_keys::{TxtKey, TxtKeys};
 
 use crate::decode::TransportProtocol;
+use layer::Layer;
 use layout::Layout;
 use record::Transport;
 use tables::Tables;
@@ -45,6 +51,7 @@ pub struct Registry {
     tables: Tables,
     updated: Cow<'static, str>,
     source: Cow<'static, str>,
+    layers: Vec<Layer>,
 }
 
 impl Registry {
@@ -54,6 +61,7 @@ impl Registry {
             tables: Tables::built_in(),
             updated: Cow::Borrowed(include_str!(concat!(env!("OUT_DIR"), "/updated"))),
             source: Cow::Borrowed("built-in"),
+            layers: Vec::new(),
         }
     }
 
@@ -69,6 +77,7 @@ impl Registry {
             tables: layout.into(),
             updated: Cow::Owned(imported.updated),
             source: Cow::Owned(file.display().to_string()),
+            layers: Vec::new(),
         })
     }
 
@@ -182,6 +191,44 @@ impl Registry {
             Some(((rank, row.txt_keys().is_none()), row))
         });
         ranked.min_by_key(|(rank, _)| *rank).map(|(_, row)| row)
+    }
+
+    /// Rows that hold every word of a text in their name, description, assignee or notes, without regard to
+    /// case, in registry order.
+    pub fn search(&self, text: &str) -> impl Iterator<Item = Registration<'_>> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+        self.rows().filter(move |row| {
+            let texts =
+                [row.name(), row.description(), row.assignee(), row.notes()].join("\n").to_lowercase();
+            !row.name().is_empty() && !words.is_empty() && words.iter().all(|word| texts.contains(word))
+        })
+    }
+
+    /// Lays a file of the user's over the registry: IANA's CSV, XML or text, lines of services(5), or our CSV;
+    /// the format is told by content. Entries may hold an address or prefix (`10.0.0.5 8443/tcp payroll`).
+    ///
+    /// # Errors
+    /// [`Error`], where the file cannot be read or a line is malformed.
+    pub fn add_layer(&mut self, file: &Path) -> Result<(), Error> {
+        self.layers.push(Layer::read(file)?);
+        Ok(())
+    }
+
+    /// Whether there is a user layer at all.
+    #[inline]
+    pub fn has_layers(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
+    /// What a user layer says of an endpoint: later files win, and within a file the longer prefix.
+    pub fn user(&self, address: IpAddr, protocol: TransportProtocol, port: u16) -> Option<UserEntry<'_>> {
+        let transport = Transport::of(protocol)?;
+        self.layers.iter().rev().find_map(|layer| layer.find(address, transport, port))
+    }
+
+    /// All entries of user layers, in the order in which they win.
+    pub fn user_entries(&self) -> impl Iterator<Item = UserEntry<'_>> {
+        self.layers.iter().rev().flat_map(Layer::entries)
     }
 }
 

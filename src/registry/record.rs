@@ -64,9 +64,11 @@ impl Record {
     }
 
     /// Sets a text: line breaks of descriptions are layout and become spaces, those of notes mean something.
+    /// Control characters mean nothing in a registry and are left out.
     pub(crate) fn set(&mut self, field: Field, text: &str) {
         if let Some(slot) = self.texts.get_mut(field as usize) {
-            *slot = if field == Field::Notes { tidy_lines(text) } else { one_line(text) };
+            let text: String = text.chars().filter(|c| !c.is_control() || c.is_whitespace()).collect();
+            *slot = if field == Field::Notes { tidy_lines(&text) } else { one_line(&text) };
         }
     }
 

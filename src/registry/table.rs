@@ -1,5 +1,7 @@
 //! The registry as CSV, in IANA's columns. Shared with the build script.
 
+use std::borrow::Cow;
+
 use super::record::{Field, Malformed, Record};
 
 /// IANA's columns in IANA's order. Ports and transport have a place of their own in a [`Record`].
@@ -120,6 +122,7 @@ fn column(name: &str) -> Option<Column> {
 fn row(columns: &[Column], cells: &csv::StringRecord, line: u64) -> Result<Row, String> {
     let mut row = Row { line, record: Record::default(), address: String::new(), updated: String::new() };
     for (column, cell) in columns.iter().zip(cells) {
+        let cell = unguarded(cell);
         match column {
             Column::Ports => row.record.set_ports(cell)?,
             Column::Transport => row.record.set_transport(cell)?,
@@ -130,6 +133,19 @@ fn row(columns: &[Column], cells: &csv::StringRecord, line: u64) -> Result<Row, 
     }
     row.record.check()?;
     Ok(row)
+}
+
+/// A field as our export writes it: with an apostrophe before what a spreadsheet would take for a formula.
+pub(crate) fn guarded(text: &str) -> Cow<'_, str> {
+    if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+fn unguarded(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(text)
+}
+
+fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@'])
 }
 
 #[cfg(test)]

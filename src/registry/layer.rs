@@ -1,0 +1,270 @@
+//! User layers: what a site says of its own ports and hosts. They win over IANA.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use super::import::{self, Error};
+use super::layout::Layout;
+use super::record::{Field, Malformed, Record, Transport};
+use super::registration::Registration;
+use super::tables::Tables;
+use super::{table, text, xml};
+
+/// An address or a prefix that an entry of a user layer holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    address: IpAddr,
+    /// Leading bits that count.
+    len: u8,
+}
+
+impl Prefix {
+    /// Reads `10.0.0.5`, `10.0.0.0/8` or `2001:db8::/32`. Bits behind the prefix do not count.
+    ///
+    /// ```
+    /// use portolan::registry::Prefix;
+    /// let prefix = Prefix::parse("10.1.0.0/16").unwrap();
+    /// assert!(prefix.holds("10.1.2.3".parse().unwrap()));
+    /// assert!(!prefix.holds("10.2.0.0".parse().unwrap()));
+    /// assert_eq!(Prefix::parse("10.0.0.0/33"), None);
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, len) = text.split_once('/').map_or((text, None), |(address, len)| (address, Some(len)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { Ipv4Addr::BITS } else { Ipv6Addr::BITS } as u8;
+        let digits = |len: &&str| !len.is_empty() && len.bytes().all(|octet| octet.is_ascii_digit());
+        let len = match len {
+            Some(len) => Some(len).filter(digits)?.parse().ok().filter(|len| *len <= most)?,
+            None => most,
+        };
+        Some(Self { address, len })
+    }
+
+    /// Whether the prefix holds an address; an IPv4 prefix holds no IPv6 address.
+    pub fn holds(self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let differing = own.to_bits() ^ other.to_bits();
+                differing.leading_zeros() >= u32::from(self.len)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let differing = own.to_bits() ^ other.to_bits();
+                differing.leading_zeros() >= u32::from(self.len)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let most = if self.address.is_ipv4() { Ipv4Addr::BITS } else { Ipv6Addr::BITS };
+        write!(f, "{}", self.address)?;
+        if u32::from(self.len) == most { Ok(()) } else { write!(f, "/{}", self.len) }
+    }
+}
+
+/// What a user layer says of a port.
+#[derive(Clone, Copy, Debug)]
+pub struct UserEntry<'a> {
+    /// The row: name, ports, description. Its id counts within its layer only.
+    pub registration: Registration<'a>,
+    /// The addresses it holds for; absent where it holds for all.
+    pub prefix: Option<Prefix>,
+    /// The file it stands in.
+    pub file: &'a Path,
+}
+
+/// One file of the user's, laid out like the registry itself.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    file: PathBuf,
+    tables: Tables,
+    /// The prefix of each row, longest first.
+    prefixes: Vec<Option<Prefix>>,
+}
+
+struct Entry {
+    prefix: Option<Prefix>,
+    record: Record,
+}
+
+impl Layer {
+    pub(crate) fn read(file: &Path) -> Result<Self, Error> {
+        let content = import::read_text(file)?;
+        let malformed = |Malformed { line, reason }| Error::Malformed { file: file.to_owned(), line, reason };
+        let mut entries = entries(&content).map_err(malformed)?;
+        // Lookups take the first row that fits: the longest prefix, then the first line.
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.prefix.map(|prefix| prefix.len)));
+        let prefixes = entries.iter().map(|entry| entry.prefix).collect();
+        let records: Vec<Record> = entries.into_iter().map(|entry| entry.record).collect();
+        let layout = Layout::new(&records);
+        let layout = layout.map_err(|reason| Error::Unsuited { file: file.to_owned(), reason })?;
+        Ok(Self { file: file.to_owned(), tables: layout.into(), prefixes })
+    }
+
+    /// The entry for an endpoint.
+    pub(crate) fn find(&self, address: IpAddr, transport: Transport, port: u16) -> Option<UserEntry<'_>> {
+        let (_, rows) = self.tables.named(transport, port)?;
+        let entries = rows.iter().filter_map(|row| self.entry(u32::from_le_bytes(*row)));
+        entries.into_iter().find(|entry| entry.prefix.is_none_or(|prefix| prefix.holds(address)))
+    }
+
+    /// All entries, longest prefix first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = UserEntry<'_>> {
+        (0..self.prefixes.len() as u32).filter_map(|row| self.entry(row))
+    }
+
+    fn entry(&self, row: u32) -> Option<UserEntry<'_>> {
+        let prefix = *self.prefixes.get(row as usize)?;
+        let registration = Registration { tables: &self.tables, row };
+        Some(UserEntry { registration, prefix, file: &self.file })
+    }
+}
+
+/// The entries of a file in any of the formats; rows without a name or a port say nothing here.
+fn entries(content: &str) -> Result<Vec<Entry>, Malformed> {
+    let plain = |record| Entry { prefix: None, record };
+    let mut entries: Vec<Entry> = if table::is_table(content) {
+        let rows = table::parse(content)?.into_iter();
+        rows.map(table_entry).collect::<Result<_, _>>()?
+    } else if xml::is_xml(content) {
+        xml::parse(content)?.records.into_iter().map(plain).collect()
+    } else if text::is_text(content) {
+        text::parse(content)?.records.into_iter().map(plain).collect()
+    } else {
+        services(content)?
+    };
+    entries.retain(|entry| entry.record.ports.is_some() && !entry.record.text(Field::Name).is_empty());
+    Ok(entries)
+}
+
+fn table_entry(row: table::Row) -> Result<Entry, Malformed> {
+    let prefix = match row.address.as_str() {
+        "" => None,
+        address => Some(Prefix::parse(address).ok_or_else(|| Malformed {
+            line: row.line,
+            reason: format!("`{address}` is no address or prefix"),
+        })?),
+    };
+    Ok(Entry { prefix, record: row.record })
+}
+
+/// Reads lines of services(5), `payroll 8443/tcp pay # comment`, and the same with an address before it,
+/// `10.0.0.5 8443/tcp payroll`.
+fn services(content: &str) -> Result<Vec<Entry>, Malformed> {
+    let mut entries = Vec::new();
+    for (number, line) in (1..).zip(content.trim_start_matches('\u{feff}').lines()) {
+        let (fields, comment) =
+            line.split_once('#').map_or((line, ""), |(fields, comment)| (fields, comment));
+        let mut words = fields.split_whitespace();
+        let Some(first) = words.next() else { continue };
+        let malformed = |reason| Malformed { line: number, reason };
+        let Some(port) = words.next() else {
+            return Err(malformed(
+                "expected `name port/transport` or `address port/transport name`".to_owned(),
+            ));
+        };
+        let (prefix, name) = match (Prefix::parse(first), words.next()) {
+            (Some(prefix), Some(name)) => (Some(prefix), name),
+            (Some(_), None) => return Err(malformed("no service name behind the port".to_owned())),
+            // Further words are aliases; the name is what is shown.
+            (None, _) => (None, first),
+        };
+        let Some(record) = service(name, port, comment).map_err(malformed)? else { continue };
+        entries.push(Entry { prefix, record });
+    }
+    Ok(entries)
+}
+
+/// One line's record; `None` for AppleTalk's `ddp`, which services(5) knows and the registry does not.
+fn service(name: &str, port: &str, comment: &str) -> Result<Option<Record>, String> {
+    let Some((ports, transport)) = port.split_once('/') else {
+        return Err(format!("`{port}` is no `port/transport`"));
+    };
+    if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(format!("the service name is longer than {MAX_NAME} octets or has control characters"));
+    }
+    if transport.is_empty() || ports.is_empty() {
+        return Err(format!("`{port}` is no `port/transport`"));
+    }
+    let mut record = Record::default();
+    record.set_ports(ports)?;
+    match transport.to_ascii_lowercase().as_str() {
+        "ddp" => return Ok(None),
+        "udplite" | "udp-lite" => record.set_transport("udp")?,
+        transport => record.set_transport(transport)?,
+    }
+    record.set(Field::Name, name);
+    record.set(Field::Description, comment);
+    record.check()?;
+    Ok(Some(record))
+}
+
+/// The longest name of a user's service, in octets.
+const MAX_NAME: usize = 63;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::Registry;
+    use super::*;
+    use crate::decode::TransportProtocol;
+
+    fn reason(content: &str) -> String {
+        entries(content).err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn a_malformed_line_is_told() {
+        assert_eq!(
+            reason("\n# c\npayroll\n"),
+            "3: expected `name port/transport` or `address port/transport name`"
+        );
+        assert_eq!(reason("payroll 8443\n"), "1: `8443` is no `port/transport`");
+        assert_eq!(reason("payroll /tcp\n"), "1: `/tcp` is no `port/transport`");
+        assert_eq!(reason("payroll 66000/tcp\n"), "1: port `66000` is no number from 0 to 65535");
+        assert_eq!(reason("10.0.0.5 8443/tcp\n"), "1: no service name behind the port");
+        assert_eq!(reason("a 1/xtp"), "1: transport protocol `xtp` is none of tcp, udp, sctp and dccp");
+        let csv = "Service Name,Port Number,Transport Protocol,Description,Address\na,1,tcp,,10.0.0.0/40\n";
+        assert_eq!(reason(csv), "2: `10.0.0.0/40` is no address or prefix");
+    }
+
+    #[test]
+    fn later_files_win_and_longer_prefixes_within_a_file() {
+        let folder = std::env::temp_dir().join(format!("portolan-layer-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let (first, second) = (folder.join("first"), folder.join("second"));
+        fs::write(
+            &first,
+            "everywhere 8443/tcp # on all hosts\n10.0.0.0/8 8443/tcp ours\n10.0.0.5 8443/tcp payroll\n\
+             2001:db8::/32 8443/tcp six\nrange 9000-9002/udp alias\nrtmp 1/ddp\n",
+        )
+        .expect("a file");
+        fs::write(
+            &second,
+            "Service Name,Port Number,Transport Protocol,Description,Address\nlate,8443,tcp,second file,10.9.0.0/16\n",
+        )
+        .expect("a file");
+        let mut registry = Registry::built_in();
+        assert!(!registry.has_layers());
+        registry.add_layer(&first).expect("sound");
+        registry.add_layer(&second).expect("sound");
+        fs::remove_dir_all(&folder).expect("removed");
+        assert!(registry.has_layers());
+        let name = |address: &str, protocol, port| {
+            let entry = registry.user(address.parse().expect("an address"), protocol, port);
+            entry.map(|entry| entry.registration.name())
+        };
+        assert_eq!(name("10.0.0.5", TransportProtocol::TCP, 8443), Some("payroll"));
+        assert_eq!(name("10.0.0.6", TransportProtocol::TCP, 8443), Some("ours"));
+        assert_eq!(name("10.9.0.6", TransportProtocol::TCP, 8443), Some("late"));
+        assert_eq!(name("192.0.2.1", TransportProtocol::TCP, 8443), Some("everywhere"));
+        assert_eq!(name("2001:db8::1", TransportProtocol::TCP, 8443), Some("six"));
+        assert_eq!(name("2001:db9::1", TransportProtocol::TCP, 8443), Some("everywhere"));
+        assert_eq!(name("192.0.2.1", TransportProtocol::UDP_LITE, 9001), Some("range"));
+        assert_eq!(name("192.0.2.1", TransportProtocol::UDP, 8443), None);
+        assert_eq!(name("192.0.2.1", TransportProtocol(6), 443), None);
+    }
+}

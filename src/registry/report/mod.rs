@@ -1,0 +1,13 @@
+//! The `registry` commands as functions that write to any output.
+
+mod diff;
+mod export;
+mod lookup;
+mod overview;
+mod print;
+
+pub use diff::{Difference, diff, write_diff};
+pub use export::{export, export_csv};
+pub use lookup::{lookup, search};
+pub use overview::overview;
+pub use print::Format;
