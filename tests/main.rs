@@ -5,6 +5,8 @@
 #[allow(dead_code, reason = "used module by module")]
 mod material;
 
+/// Decoding, compared with tshark.
+mod agreement;
 /// Reading capture files, compared with tshark.
 mod capture;
 /// The registry against a plain scan of its own file, and IANA's renderings of it against each other.

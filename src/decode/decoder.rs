@@ -33,10 +33,11 @@ impl Default for Decoder {
     /// Opens every tunnel it knows on its registered port.
     fn default() -> Self {
         let mut decoder = Self { by_port: Vec::new(), seen: 0, opens: true };
-        // IANA's registrations; 4790 is VXLAN-GPE, which shares VXLAN's header.
+        // IANA's registrations; 3386 is version 0 of GTP, 4790 VXLAN-GPE.
         for (port, tunnel) in [
             (1701, Tunnel::L2tp),
             (2152, Tunnel::GtpU),
+            (3386, Tunnel::GtpU),
             (3544, Tunnel::Teredo),
             (4341, Tunnel::Lisp),
             (4754, Tunnel::Gre),

@@ -52,6 +52,10 @@ impl Walk<'_, '_> {
             LinkType::DSA_TAG_BRCM | LinkType::DSA_TAG_DSA => self.switch_tag(4),
             LinkType::DSA_TAG_EDSA => self.switch_tag(8),
             LinkType::ETHERNET_MPACKET => self.mpacket(),
+            LinkType::JUNIPER_ETHER => self.juniper(Next::Ethernet),
+            LinkType::JUNIPER_PPP => self.juniper(Next::Ppp),
+            LinkType::JUNIPER_FRELAY => self.juniper(Next::Link(LinkType::FRELAY)),
+            LinkType::JUNIPER_CHDLC => self.juniper(Next::Link(LinkType::C_HDLC)),
             _ => self.end(Kind::Unsupported(link)),
         }
     }
@@ -152,16 +156,12 @@ impl Walk<'_, '_> {
     fn cooked(&mut self, packet_type: u8, hardware: u16, protocol: u16) -> Step {
         const NETLINK: u16 = 824;
         const FRAME_RELAY: u16 = 770;
-        const WLAN: u16 = 801;
-        const WLAN_PRISM: u16 = 802;
-        const WLAN_RADIOTAP: u16 = 803;
+        const RADIOTAP: u16 = 803;
         self.headers.to_group = matches!(packet_type, 1 | 2);
         match (hardware, protocol) {
             (NETLINK, _) => self.end(Kind::NonIp),
             (FRAME_RELAY, _) => Ok(Next::Link(LinkType::FRELAY)),
-            (WLAN, _) => Ok(Next::Link(LinkType::IEEE802_11)),
-            (WLAN_PRISM, _) => Ok(Next::Link(LinkType::IEEE802_11_PRISM)),
-            (WLAN_RADIOTAP, _) => Ok(Next::Link(LinkType::IEEE802_11_RADIOTAP)),
+            (RADIOTAP, _) => Ok(Next::Link(LinkType::IEEE802_11_RADIOTAP)),
             // 4: 802.2 LLC. 1: 802.3 without LLC, which is Novell's IPX.
             (_, 4) => Ok(Next::Llc),
             (_, 1) => self.end(Kind::Llc(0xff)),
@@ -173,6 +173,10 @@ impl Walk<'_, '_> {
     /// BSD loopback: an address family in the byte order of the capturing machine (`null`) or in network order
     /// (`loop`). Families are small, so the order shows.
     fn null(&mut self) -> Step {
+        // Point-to-point drivers hand over their Cisco HDLC header here.
+        if let Some([0x0f | 0x8f, 0, 0x06..=0xff, _]) = self.reader.peek_array() {
+            return self.cisco_hdlc();
+        }
         self.begin("null");
         let field = *self.reader.array::<4>()?;
         let family = match u32::from_be_bytes(field) {
@@ -236,9 +240,15 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Address, control, EtherType.
+    /// Address, control, EtherType; the tags of IEEE 802 do not occur here.
     fn cisco_hdlc(&mut self) -> Step {
-        self.ether_type_after("cisco hdlc", 2)
+        use super::shim::{IPV4, IPV6, MPLS, MPLS_MULTICAST};
+        self.begin("cisco hdlc");
+        self.reader.skip(2)?;
+        match self.reader.u16()? {
+            ether_type @ (IPV4 | IPV6 | MPLS | MPLS_MULTICAST) => Ok(Next::EtherType(ether_type)),
+            other => self.end(Kind::EtherType(other)),
+        }
     }
 
     /// Frame Relay (RFC 2427): a Q.922 address of 2 to 4 octets, then a control octet and an NLPID, or, as Cisco
@@ -401,6 +411,22 @@ impl Walk<'_, '_> {
         self.addresses([s0, s1, s2, s3, s4, s5], [d0, d1, d2, d3, d4, d5]);
         self.reader.skip(len)?;
         self.length_or_type()
+    }
+
+    /// Juniper's header: a magic number, flags, and perhaps extensions with their length; then the frame.
+    fn juniper(&mut self, next: Next) -> Step {
+        const NO_LINK_LAYER: u8 = 0x02;
+        const EXTENSIONS: u8 = 0x80;
+        self.begin("juniper");
+        let &[m0, m1, m2, flags] = self.reader.array()?;
+        if [m0, m1, m2] != *b"MGC" {
+            return Err(Reason::Malformed("the magic number is not 4d4743"));
+        }
+        if flags & EXTENSIONS != 0 {
+            let len = self.reader.u16()?;
+            self.reader.skip(len.into())?;
+        }
+        if flags & NO_LINK_LAYER != 0 { self.end(Kind::NonIp) } else { Ok(next) }
     }
 
     /// IEEE 802.3br mPacket: preamble and start delimiter, 8 octets in all; only a whole or first packet has headers.

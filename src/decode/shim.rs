@@ -23,7 +23,7 @@ const OLD_QINQ: u16 = 0x9100;
 impl Walk<'_, '_> {
     pub(super) fn ether_type(&mut self, ether_type: u16) -> Step {
         match ether_type {
-            IPV4 => Ok(Next::Ip),
+            IPV4 => Ok(Next::Ipv4),
             IPV6 => Ok(Next::Ipv6),
             VLAN | PROVIDER_VLAN | OLD_QINQ => self.vlan(),
             MPLS | MPLS_MULTICAST => Ok(Next::Mpls),

@@ -46,7 +46,11 @@ impl Walk<'_, '_> {
             return Ok(Next::Done);
         }
         self.push_tunnel(Tunnel::Vxlan)?;
-        if flags & PROTOCOL_PRESENT != 0 { self.generic_protocol(protocol) } else { Ok(Next::Ethernet) }
+        match protocol {
+            // Other values are no protocol: RFC 7348 has receivers ignore the bits and octets it reserves.
+            1..=5 if flags & PROTOCOL_PRESENT != 0 => self.generic_protocol(protocol),
+            _ => Ok(Next::Ethernet),
+        }
     }
 
     /// GENEVE (RFC 8926): version 0, option length in units of 4 octets, EtherType, network identifier.
@@ -61,19 +65,26 @@ impl Walk<'_, '_> {
         Ok(Next::EtherType(u16::from_be_bytes([p0, p1])))
     }
 
-    /// GTP-U (3GPP TS 29.281, clause 5): only message type 255 carries a packet.
+    /// GTP-U (3GPP TS 29.281, clause 5), and version 0 of GTP (GSM 09.60, clause 6): only message type 255 carries a
+    /// packet, and one that is not IP (PPP, Ethernet) cannot be told from its octets.
     fn gtp_u(&mut self) -> Step {
+        const VERSION_0: u8 = 0x10;
         const VERSION_1: u8 = 0x30;
         const EXTENSION: u8 = 0x04;
         const ANY_OPTION: u8 = 0x07;
         const G_PDU: u8 = 255;
         self.begin("gtp-u");
         let &[flags, kind, l0, l1, _, _, _, _] = self.reader.array()?;
-        if flags & 0xf0 != VERSION_1 || kind != G_PDU {
-            return Ok(Next::Done);
+        let len = usize::from(u16::from_be_bytes([l0, l1]));
+        match flags & 0xf0 {
+            VERSION_1 if kind == G_PDU => self.reader.bound(len),
+            VERSION_0 if kind == G_PDU => {
+                self.reader.skip(12)?;
+                self.reader.bound(len);
+            }
+            _ => return Ok(Next::Done),
         }
-        self.reader.bound(u16::from_be_bytes([l0, l1]).into());
-        if flags & ANY_OPTION != 0 {
+        if flags & 0xf0 == VERSION_1 && flags & ANY_OPTION != 0 {
             let &[_, _, _, mut extension] = self.reader.array()?;
             while flags & EXTENSION != 0 && extension != 0 {
                 // Length in units of 4 octets, itself and the next type included.
@@ -83,6 +94,9 @@ impl Walk<'_, '_> {
                 self.reader.skip(more)?;
                 extension = self.reader.u8()?;
             }
+        }
+        if self.reader.peek().is_some_and(|octet| !matches!(octet >> 4, 4 | 6)) {
+            return Ok(Next::Done);
         }
         self.push_tunnel(Tunnel::GtpU)?;
         Ok(Next::Ip)
@@ -143,6 +157,8 @@ impl Walk<'_, '_> {
             0x88be => self.enter_erspan(8),
             0x22eb => self.erspan_3(),
             0x883e => self.wccp(),
+            // MikroTik's Ethernet over IP borrows the version and key of PPTP.
+            0x6400 => Ok(Next::Ethernet),
             // Keep-alives, and protocols that are not Ethernet's.
             0..1536 => Ok(Next::Done),
             _ => Ok(Next::EtherType(protocol)),

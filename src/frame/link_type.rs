@@ -68,6 +68,14 @@ impl LinkType {
     pub const PPP_PPPD: Self = Self(166);
     /// Per-Packet Information, which names the link type inside.
     pub const PPI: Self = Self(192);
+    /// Ethernet behind a Juniper header.
+    pub const JUNIPER_ETHER: Self = Self(178);
+    /// PPP behind a Juniper header.
+    pub const JUNIPER_PPP: Self = Self(179);
+    /// Frame Relay behind a Juniper header.
+    pub const JUNIPER_FRELAY: Self = Self(180);
+    /// Cisco HDLC behind a Juniper header.
+    pub const JUNIPER_CHDLC: Self = Self(181);
     /// PPP behind a direction octet.
     pub const PPP_WITH_DIR: Self = Self(204);
     /// Cisco HDLC behind a direction octet.
