@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Counts the instructions each stage spends on a packet, under valgrind's callgrind.
+
+Unlike time, they hardly depend on the machine and not at all on its load, so a change that makes a stage dearer
+shows in CI. Each instruction counts for the innermost function of ours it was inlined into; what the libraries
+(memory, hashing of others, the system's C library) do out of line is a stage of its own.
+
+    benches/instructions.py            print the table, and fail where a stage is more than 5 % above the committed one
+    benches/instructions.py --write    commit the present counts to benches/instructions.txt
+
+Counts belong to one version of the compiler: after an upgrade, write them anew.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BENCHES = pathlib.Path(__file__).resolve().parent
+ROOT = BENCHES.parent
+COMMITTED = BENCHES / "instructions.txt"
+
+PACKETS, FLOWS = 100_000, 5_000
+TOLERANCE = 0.05
+# A stage of a few instructions may grow by one without being any dearer.
+SLACK = 2.0
+
+COMMANDS = {
+    "summary": "summary --threads 1 --no-progress mix.pcap",
+    "summary-pcapng": "summary --threads 1 --no-progress mix.pcapng",
+    "annotate-text": "annotate --threads 1 --no-progress mix.pcap",
+    "annotate-json": "annotate --threads 1 --no-progress --format json mix.pcap",
+    "annotate-csv": "annotate --threads 1 --no-progress --format csv mix.pcap",
+    "annotate-pcapng": "annotate --threads 1 --no-progress --format pcapng mix.pcap",
+}
+
+# Stage of a source file below src; the longest prefix decides.
+STAGES = {
+    "capture": "reading",
+    "frame": "reading",
+    "decode": "decoding",
+    "flow": "flow table",
+    "knowledge": "learning",
+    "pipeline": "learning",
+    "dns": "dns",
+    "registry": "naming",
+    "naming": "naming",
+    "names": "naming",
+    "label": "naming",
+    "sink": "formatting",
+    "format": "formatting",
+    "record": "formatting",
+    "report": "formatting",
+    "escape": "formatting",
+    "chart": "formatting",
+    "": "program",
+}
+LIBRARIES = "libraries"
+
+
+def callgrind(program, arguments, directory):
+    """Instructions by address in the program itself, and the number spent in shared libraries."""
+    out = directory / "callgrind.out"
+    subprocess.run(
+        ["valgrind", "--quiet", "--tool=callgrind", "--dump-instr=yes", f"--callgrind-out-file={out}",
+         str(program), *arguments],
+        cwd=directory, check=True, stdout=subprocess.DEVNULL, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"})
+    by_address, elsewhere = collections.Counter(), 0
+    objects, current, address, inclusive = {}, None, 0, False
+    with out.open() as lines:
+        for line in lines:
+            first = line[0]
+            if first in "0123456789+-*":
+                position, _, cost = line.split()[:3]
+                if first == "+":
+                    address += int(position[1:], 0)
+                elif first == "-":
+                    address -= int(position[1:], 0)
+                elif first != "*":
+                    address = int(position, 0)
+                # The line after a call holds what the callee took, which is counted there.
+                if inclusive:
+                    inclusive = False
+                elif current == str(program):
+                    by_address[address] += int(cost)
+                else:
+                    elsewhere += int(cost)
+            elif line.startswith("calls="):
+                inclusive = True
+            elif line.startswith(("ob=", "cob=")):
+                # Names are written once, `(number) name`, and referred to by number after that.
+                kind, _, rest = line.strip().partition("=")
+                number, _, name = rest.partition(" ")
+                if name:
+                    objects[number] = name
+                if kind == "ob":
+                    current = objects[number]
+    return by_address, elsewhere
+
+
+def stage(frames):
+    """The stage of the innermost frame that is ours."""
+    source = f"{ROOT}/src/"
+    for frame in frames:
+        if frame.startswith(source):
+            path = frame[len(source):]
+            return STAGES[max((prefix for prefix in STAGES if path.startswith(prefix)), key=len)]
+    return LIBRARIES
+
+
+def stages(program, arguments, directory):
+    """Instructions per packet by stage."""
+    by_address, elsewhere = callgrind(program, arguments, directory)
+    said = subprocess.run(
+        ["addr2line", "--addresses", "--inlines", "--exe", str(program)],
+        input="\n".join(hex(address) for address in by_address), capture_output=True, text=True, check=True).stdout
+    counts = collections.Counter({LIBRARIES: elsewhere})
+    address, frames = None, []
+    for line in [*said.splitlines(), "0x0"]:
+        if line.startswith("0x"):
+            if address is not None:
+                counts[stage(frames)] += by_address[address]
+            address, frames = int(line, 16), []
+        else:
+            frames.append(line)
+    return {name: count / PACKETS for name, count in counts.items()}
+
+
+def committed():
+    counts = {}
+    for line in COMMITTED.read_text().splitlines():
+        if line and not line.startswith("#"):
+            command, rest = line.split(maxsplit=1)
+            name, count = rest.rsplit(maxsplit=1)
+            counts[command, name.strip()] = float(count)
+    return counts
+
+
+def rustc():
+    return subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+
+
+def write(measured):
+    lines = [
+        "# Instructions per packet by stage; written by benches/instructions.py --write.",
+        f"# mix, {PACKETS:,} packets, {FLOWS:,} flows; rustc {rustc()}.",
+    ]
+    for command in COMMANDS:
+        lines.append("")
+        lines += [f"{command:<16} {name:<12} {count:10.1f}" for (of, name), count in measured.items() if of == command]
+    COMMITTED.write_text("\n".join(lines) + "\n")
+
+
+def check(measured):
+    """Prints what changed; whether every stage is within the tolerance."""
+    before, good = committed(), True
+    for key, count in measured.items():
+        limit = before.get(key, 0.0) * (1 + TOLERANCE) + SLACK
+        if count > limit:
+            print(f"{key[0]}: {key[1]}: {count:.1f} instructions per packet, {before.get(key, 0.0):.1f} committed")
+            good = False
+    return good
+
+
+def build():
+    subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
+    target = json.loads(subprocess.run(
+        ["cargo", "metadata", "--no-deps", "--format-version", "1"],
+        cwd=ROOT, check=True, capture_output=True).stdout)["target_directory"]
+    return pathlib.Path(target) / "release" / "portolan"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write the counts instead of checking them")
+    parser.add_argument("--portolan", type=pathlib.Path, metavar="BIN", help="measure this program (default: build it)")
+    options = parser.parse_args()
+    for tool, package in (("valgrind", "valgrind"), ("addr2line", "binutils")):
+        if shutil.which(tool) is None:
+            sys.exit(f"{tool} is missing: apt-get install {package}")
+    program = (options.portolan or build()).resolve(strict=True)
+
+    measured = {}
+    with tempfile.TemporaryDirectory() as directory:
+        directory = pathlib.Path(directory)
+        for name in ("mix.pcap", "mix.pcapng"):
+            subprocess.run(
+                ["cargo", "bench", "--quiet", "--bench", "generate", "--", "mix", str(directory / name),
+                 "--packets", str(PACKETS), "--flows", str(FLOWS)], cwd=ROOT, check=True)
+        for command, arguments in COMMANDS.items():
+            counts = stages(program, arguments.split(), directory)
+            measured |= {(command, name): counts[name] for name in sorted(counts)}
+            print(f"{command:<16} " + ", ".join(f"{name} {counts[name]:.1f}" for name in sorted(counts)), flush=True)
+    if options.write:
+        write(measured)
+    elif not check(measured):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
