@@ -82,6 +82,12 @@ pub fn json(octets: &[u8], out: &mut Vec<u8>) {
 pub fn csv(octets: &[u8], out: &mut Vec<u8>) {
     let mut text = Vec::with_capacity(octets.len());
     terminal(octets, &mut text);
+    csv_text(&text, out);
+}
+
+/// Appends one CSV field as [`csv`] does, of text that [`terminal`] or a name's presentation has made
+/// harmless before.
+pub(crate) fn csv_text(text: &[u8], out: &mut Vec<u8>) {
     let formula = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@'));
     let quoted = text.iter().any(|octet| matches!(octet, b',' | b'"'));
     if quoted {
@@ -90,7 +96,7 @@ pub fn csv(octets: &[u8], out: &mut Vec<u8>) {
     if formula {
         out.push(b'\'');
     }
-    for octet in text {
+    for &octet in text {
         if octet == b'"' {
             out.push(b'"');
         }

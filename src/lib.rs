@@ -14,6 +14,7 @@
 //! - [`capture`]: files, standard input and live interfaces as a [`capture::Source`] of batches.
 //! - [`decode`]: from the octets of a frame to addresses and ports.
 //! - [`dns`]: DNS messages, mDNS and DNS-SD.
+//! - [`report`]: views of what was learned.
 
 pub mod capture;
 pub mod decode;
@@ -21,3 +22,4 @@ pub mod dns;
 pub mod escape;
 pub mod frame;
 pub mod registry;
+pub mod report;

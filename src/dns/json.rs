@@ -186,9 +186,20 @@ pub(crate) fn member_text(key: &str, octets: &[u8], out: &mut Vec<u8>) {
 
 /// Appends `"key":"…"` with a name as [`Name::text`] writes it.
 pub(crate) fn member_name(key: &str, name: &Name<'_>, out: &mut Vec<u8>) {
-    put(out, format_args!(r#""{key}":""#));
+    member_escaped(key, out, |out| name.text(out));
+}
+
+/// Appends `"key":"…"` with text that `write` has escaped for a terminal already.
+pub(crate) fn member_escaped(key: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    put(out, format_args!(r#""{key}":"#));
+    string_escaped(out, write);
+}
+
+/// Appends a JSON string of text that `write` has escaped for a terminal already.
+pub(crate) fn string_escaped(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    push(out, "\"");
     let start = out.len();
-    name.text(out);
+    write(out);
     // That text is harmless but for quotation marks and its own backslashes: make room and double them.
     let escapes = out[start..].iter().filter(|octet| matches!(octet, b'"' | b'\\')).count();
     let (mut from, mut to) = (out.len(), out.len() + escapes);

@@ -12,10 +12,10 @@
 mod advertised;
 mod data;
 pub mod inventory;
-mod json;
+pub(crate) mod json;
 mod line;
 mod message;
-mod name;
+pub(crate) mod name;
 mod service;
 mod via;
 

@@ -69,6 +69,8 @@ pub enum FindingKind {
     MalformedKey,
     /// A name that was renamed again and again.
     RenameStorm,
+    /// A service type that the registry does not have. Only reports that look it up there say so.
+    Unregistered,
 }
 
 impl FindingKind {
@@ -89,6 +91,7 @@ impl FindingKind {
             Self::RepeatedKey => "repeated-key",
             Self::MalformedKey => "malformed-key",
             Self::RenameStorm => "rename-storm",
+            Self::Unregistered => "unregistered",
         }
     }
 
@@ -107,6 +110,7 @@ impl FindingKind {
             Self::LongTxt => "RFC 6763 6.2",
             Self::RepeatedKey | Self::MalformedKey => "RFC 6763 6.4",
             Self::RenameStorm => "RFC 6762 9",
+            Self::Unregistered => "RFC 6763 7, RFC 6335 5",
         }
     }
 }

@@ -1,0 +1,249 @@
+//! `discover --format json`: one object, `portolan/discover/1`.
+
+use std::{
+    io::{self, Write},
+    net::IpAddr,
+};
+
+use super::{View, attributes, defines, missing, subject_text};
+use crate::{
+    dns::{
+        inventory::{Event, Finding, Instance, Packet, Query, Type},
+        json::{member_escaped, member_name, member_pair, member_text, string_escaped},
+        name::label_text,
+    },
+    escape,
+    frame::Timestamp,
+    registry::{Registration, TxtKeys},
+    report::utc,
+};
+
+/// Octets collected before they are written.
+const ENOUGH: usize = 64 << 10;
+
+pub(super) fn write(view: &View<'_>, out: &mut impl Write) -> io::Result<()> {
+    let mut json = Json { view, text: Vec::new(), out };
+    json.push(r#"{"schema":"portolan/discover/1","registry":{"updated":""#);
+    escape::json(view.registry.updated().as_bytes(), &mut json.text);
+    json.push(r#""},"messages":"#);
+    json.put(format_args!("{}", view.inventory.counts().messages))?;
+    json.list("instances", view.instances(), Json::instance)?;
+    json.list("types", view.types(), Json::service_type)?;
+    json.list("queries", view.queries(), Json::query)?;
+    json.list("events", view.events(), Json::event)?;
+    json.list("findings", view.findings(), Json::finding)?;
+    json.limits()?;
+    json.push("}\n");
+    json.out.write_all(&json.text)?;
+    json.out.flush()
+}
+
+struct Json<'v, 'a, W> {
+    view: &'v View<'a>,
+    text: Vec<u8>,
+    out: &'v mut W,
+}
+
+impl<W: Write> Json<'_, '_, W> {
+    fn push(&mut self, text: &str) {
+        self.text.extend_from_slice(text.as_bytes());
+    }
+
+    fn put(&mut self, text: std::fmt::Arguments<'_>) -> io::Result<()> {
+        self.text.write_fmt(text)
+    }
+
+    fn list<T>(
+        &mut self,
+        key: &str,
+        items: impl Iterator<Item = T>,
+        write: impl Fn(&mut Self, &T) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.put(format_args!(r#","{key}":["#))?;
+        for (index, item) in items.enumerate() {
+            self.push(if index == 0 { "\n{" } else { ",\n{" });
+            write(self, &item)?;
+            self.push("}");
+            if self.text.len() > ENOUGH {
+                self.out.write_all(&self.text)?;
+                self.text.clear();
+            }
+        }
+        self.push("]");
+        Ok(())
+    }
+
+    fn instance(&mut self, instance: &Instance<'_>) -> io::Result<()> {
+        let text = &mut self.text;
+        member_text("instance", instance.label, text);
+        text.push(b',');
+        member_escaped("type", text, |text| instance.service.text(text));
+        text.push(b',');
+        member_name("domain", &instance.domain, text);
+        if !instance.subtypes.is_empty() {
+            self.strings("subtypes", &instance.subtypes, |subtype, text| label_text(subtype, text));
+        }
+        if let Some((host, port)) = instance.server {
+            self.push(",");
+            member_name("host", &host, &mut self.text);
+            self.put(format_args!(r#","port":{port}"#))?;
+        }
+        if !instance.addresses.is_empty() {
+            self.strings("addresses", &instance.addresses, address_text);
+        }
+        let registration = self.view.registration(&instance.service);
+        let keys = registration.and_then(Registration::txt_keys);
+        if instance.txt.is_some() {
+            self.attributes(instance, keys.as_ref())?;
+        }
+        if let Some(registration) = registration {
+            self.push(r#","registered":{"#);
+            member_text("name", registration.name().as_bytes(), &mut self.text);
+            self.push(",");
+            member_text("description", registration.description().as_bytes(), &mut self.text);
+            if let Some(TxtKeys::Keys(_) | TxtKeys::None) = keys {
+                let keys = keys.as_ref().map(TxtKeys::keys).unwrap_or_default();
+                self.strings("txt_keys", keys, |key, text| escape::terminal(key.key.as_bytes(), text));
+            }
+            self.push("}");
+        }
+        self.put(format_args!(r#","state":"{}""#, instance.state.name()))?;
+        let missing: Vec<_> = missing(instance).collect();
+        if !missing.is_empty() {
+            self.strings("missing", &missing, |name, text| text.extend_from_slice(name.as_bytes()));
+        }
+        self.time("first", instance.first)?;
+        self.time("last", instance.last)?;
+        self.strings("announced_by", instance.announced_by, address_text);
+        self.strings("via", &instance.via, |via, text| text.extend_from_slice(via.name().as_bytes()));
+        Ok(())
+    }
+
+    /// The pairs, and the keys the registry defines that are absent: the four states of RFC 6763 section 6.4.
+    fn attributes(&mut self, instance: &Instance<'_>, keys: Option<&TxtKeys<'_>>) -> io::Result<()> {
+        let pairs = attributes(instance);
+        self.push(r#","txt":["#);
+        for (index, pair) in pairs.iter().enumerate() {
+            self.push(if index == 0 { "{" } else { ",{" });
+            member_pair(pair, &mut self.text);
+            if let Some(registered) = defines(keys, pair.key) {
+                self.put(format_args!(r#","registered":{registered}"#))?;
+            }
+            self.push("}");
+        }
+        let defined = keys.map(TxtKeys::keys).unwrap_or_default();
+        let absent = defined.iter().filter(|defined| {
+            !pairs.iter().any(|pair| pair.key.eq_ignore_ascii_case(defined.key.as_bytes()))
+        });
+        for (index, key) in absent.enumerate() {
+            self.push(if index == 0 && pairs.is_empty() { "{" } else { ",{" });
+            member_text("key", key.key.as_bytes(), &mut self.text);
+            self.push(r#","state":"absent","registered":true}"#);
+        }
+        self.push("]");
+        Ok(())
+    }
+
+    fn service_type(&mut self, known: &Type<'_>) -> io::Result<()> {
+        member_escaped("type", &mut self.text, |text| known.service.text(text));
+        let registration = self.view.registration(&known.service);
+        self.put(format_args!(r#","registered":{}"#, registration.is_some()))?;
+        if let Some(registration) = registration {
+            self.push(",");
+            member_text("description", registration.description().as_bytes(), &mut self.text);
+        }
+        self.put(format_args!(r#","instances":{},"queries":{}"#, known.instances, known.queries))
+    }
+
+    fn query(&mut self, query: &Query<'_>) -> io::Result<()> {
+        self.put(format_args!(r#""client":"{}","#, query.client))?;
+        member_name("name", &query.name, &mut self.text);
+        self.put(format_args!(
+            r#","type":"{}","count":{},"unanswered":{}"#,
+            query.kind,
+            query.packets.count(),
+            query.unanswered
+        ))
+    }
+
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        self.put(format_args!(r#""event":"{}","#, event.kind.name()))?;
+        member_name("name", &event.name, &mut self.text);
+        if let Some(from) = event.from {
+            self.push(",");
+            member_name("from", &from, &mut self.text);
+        }
+        self.time("time", event.time)?;
+        self.push(r#","packet":"#);
+        self.packet(event.packet)?;
+        self.put(format_args!(r#","source":"{}""#, event.source))
+    }
+
+    fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        self.put(format_args!(r#""finding":"{}","#, finding.kind.name()))?;
+        member_escaped("subject", &mut self.text, |text| subject_text(&finding.subject, text));
+        self.put(format_args!(
+            r#","reference":"{}","count":{},"packets":["#,
+            finding.kind.reference(),
+            finding.packets.count()
+        ))?;
+        for (index, &packet) in finding.packets.first().iter().enumerate() {
+            self.push(if index == 0 { "" } else { "," });
+            self.packet(packet)?;
+        }
+        self.push("]");
+        Ok(())
+    }
+
+    /// `{"number":17}`, with the file's name where there are several.
+    fn packet(&mut self, packet: Packet) -> io::Result<()> {
+        self.put(format_args!(r#"{{"number":{}"#, packet.number))?;
+        if let Some(file) = self.view.file(packet.file) {
+            self.push(",");
+            member_text("file", file.as_bytes(), &mut self.text);
+        }
+        self.push("}");
+        Ok(())
+    }
+
+    /// What the bounds of the inventory kept out, where they did.
+    fn limits(&mut self) -> io::Result<()> {
+        let limits = self.view.inventory.limits();
+        let all = [
+            ("names", limits.names),
+            ("types", limits.types),
+            ("texts", limits.texts),
+            ("records", limits.records),
+            ("questions", limits.questions),
+            ("events", limits.events),
+            ("findings", limits.findings),
+        ];
+        let mut before = r#","dropped":{"#;
+        for (name, count) in all.into_iter().filter(|(_, count)| *count > 0) {
+            self.put(format_args!(r#"{before}"{name}":{count}"#))?;
+            before = ",";
+        }
+        self.push(if before == "," { "}" } else { "" });
+        Ok(())
+    }
+
+    fn time(&mut self, key: &str, time: Option<Timestamp>) -> io::Result<()> {
+        time.map_or(Ok(()), |time| self.put(format_args!(r#","{key}":"{}""#, utc(time))))
+    }
+
+    /// `,"key":["…","…"]` of texts that `write` escapes for a terminal.
+    fn strings<T>(&mut self, key: &str, items: &[T], write: impl Fn(&T, &mut Vec<u8>)) {
+        self.push(",\"");
+        self.push(key);
+        self.push("\":[");
+        for (index, item) in items.iter().enumerate() {
+            self.push(if index == 0 { "" } else { "," });
+            string_escaped(&mut self.text, |text| write(item, text));
+        }
+        self.push("]");
+    }
+}
+
+fn address_text(address: &IpAddr, text: &mut Vec<u8>) {
+    text.extend_from_slice(address.to_string().as_bytes());
+}
