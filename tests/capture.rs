@@ -1,9 +1,13 @@
 //! Reading agrees with tshark on every capture of the shared material.
 
-use std::{fs, io::Read as _, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+};
 
 use portolan::{
-    capture::{self, Error, Source as _},
+    capture::{self, Compression, Error, Format, Source as _},
     frame::{Batch, LinkType, Timestamp},
 };
 
@@ -185,4 +189,276 @@ fn frames_agree_with_tshark() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     println!("{compared} captures, {frames} frames");
     assert!(compared > 1_300 && frames > 100_000);
+}
+
+/// A folder that is removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("portolan-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, octets: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, octets).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A pcap file of `count` Ethernet frames that do not compress well.
+fn pcap(count: u32) -> Vec<u8> {
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0".to_vec();
+    let mut state = 1_u32;
+    for number in 0..count {
+        let length = 60 + number % 1_400;
+        for word in [1_700_000_000 + number / 100, number % 1_000_000, length, length] {
+            file.extend(word.to_le_bytes());
+        }
+        for _ in 0..length {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            file.push((state >> 24) as u8 & 0x3f);
+        }
+    }
+    file
+}
+
+/// The octets in each compression, in two pieces where the compression lets several follow each other.
+fn compressed(octets: &[u8]) -> Vec<(Compression, Vec<u8>)> {
+    let (first, second) = octets.split_at(octets.len() / 3);
+    let gzip = |piece: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(piece).unwrap();
+        encoder.finish().unwrap()
+    };
+    let lz4 = |piece: &[u8]| {
+        let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        encoder.write_all(piece).unwrap();
+        encoder.finish().unwrap()
+    };
+    let xz = |piece: &[u8]| {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        encoder.write_all(piece).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |piece: &[u8]| zstd::encode_all(piece, 1).unwrap();
+    // As parallel compressors write it: a skippable frame first.
+    let skippable = b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+    vec![
+        (Compression::Gzip, [gzip(first), gzip(second)].concat()),
+        (Compression::Lz4, [lz4(first), lz4(second)].concat()),
+        (Compression::Xz, [xz(first), xz(second)].concat()),
+        (Compression::Zstd, [skippable, zstd(first), zstd(second)].concat()),
+    ]
+}
+
+#[test]
+fn compressions_are_undone_and_rewound() {
+    let folder = Scratch::new("compressions");
+    let plain = pcap(4_000);
+    let expected = read(&folder.file("plain", &plain));
+    assert_eq!(expected.frames.len(), 4_000);
+    for (compression, packed) in compressed(&plain) {
+        let path = folder.file("packed", &packed);
+        let whole = read(&path);
+        assert!(whole.error.is_none(), "{compression}: {:?}", whole.error);
+        assert!(whole.octets == plain && whole.frames == expected.frames, "{compression}");
+        let mut source = capture::open(&path).unwrap();
+        assert_eq!(source.compression(), Some(compression));
+        assert_eq!(source.format(), Format::Pcap);
+        assert_eq!(source.size(), Some(packed.len() as u64));
+        let mut batch = Batch::new();
+        for _ in 0..2 {
+            assert!(source.fill(&mut batch).unwrap());
+            assert_eq!((batch.frames().next().unwrap().number, batch.position()), (1, 0));
+            assert!(source.rewind().unwrap());
+        }
+        while source.fill(&mut batch).unwrap() {}
+        assert_eq!(source.consumed(), packed.len() as u64);
+        // Once more around, and once too often.
+        for (depth, refused) in [(2, false), (3, true)] {
+            let mut nested = packed.clone();
+            for _ in 1..depth {
+                nested = zstd::encode_all(&nested[..], 1).unwrap();
+            }
+            match (refused, read(&folder.file("nested", &nested))) {
+                (false, whole) => assert!(whole.octets == plain, "{compression}: {:?}", whole.error),
+                (true, whole) => {
+                    let text = whole.error.unwrap().to_string();
+                    assert!(text.ends_with("compressed more than 2 times"), "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn cut_and_broken_compressions_deliver_what_lies_before() {
+    let folder = Scratch::new("cut-compressions");
+    let plain = pcap(1_000);
+    for (compression, packed) in compressed(&plain) {
+        for part in 1..20 {
+            let len = packed.len() * part / 20;
+            let whole = read(&folder.file("cut", &packed[..len]));
+            assert!(whole.octets == plain[..whole.octets.len()], "{compression}");
+            let error = whole.error.unwrap_or_else(|| panic!("{compression} cut at {len} reads to an end"));
+            match error {
+                Error::Damaged { packet, offset, .. } => {
+                    assert_eq!(packet, whole.frames.len() as u64 + 1);
+                    assert_eq!(offset, whole.octets.len() as u64);
+                }
+                Error::NotACapture { .. } => assert!(whole.octets.is_empty()),
+                other => panic!("{compression}: {other}"),
+            }
+        }
+        let mut broken = packed.clone();
+        for at in (0..broken.len()).step_by(broken.len() / 50) {
+            broken[at] ^= 0x55;
+            read(&folder.file("broken", &broken));
+            broken[at] ^= 0x55;
+        }
+    }
+}
+
+#[test]
+fn what_is_no_capture_is_named() {
+    let folder = Scratch::new("refusals");
+    let packed = |octets: &[u8]| zstd::encode_all(octets, 1).unwrap();
+    for (octets, expected) in [
+        (&b""[..], "the file is empty"),
+        (&packed(b""), "inside zstd: the file is empty"),
+        (b"\xd4\xc3\xb2\xa1\x02\0\x04\0", "the pcap file header of 24 octets is cut short: 8 are there"),
+        (b"\x0a\x0d\x0d\x0a", "a block header of 12 octets is cut short: the input ends after 4"),
+        (b"GMBU\0\x01", "a Network Monitor 2 capture, which is not read; pcap, pcapng and snoop are"),
+        (
+            &packed(b"btsnoop\0\0"),
+            "inside zstd: a btsnoop (Bluetooth) capture, which is not read; pcap, pcapng and snoop are",
+        ),
+        (b"\x7fELF\x02", "an ELF program or library, which is not read; pcap, pcapng and snoop are"),
+        ("größer\n".as_bytes(), "a text file, no capture"),
+        (b"\0\0\x84\0\0\0\0\x01\0", "no capture of a known format; it begins with 00 00 84 00 00 00 00 01"),
+    ] {
+        match read(&folder.file("file", octets)).error {
+            Some(Error::NotACapture { reason, .. }) => assert_eq!(reason, expected),
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
+    match capture::open(&folder.0).map(|_| ()) {
+        Err(Error::NotACapture { reason, .. }) => assert!(reason.contains("--recursive"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(capture::open(folder.0.join("missing")), Err(Error::Io { .. })));
+}
+
+/// Reads a file in stretches that begin at guessed boundaries, as threads would, and counts the guesses that were
+/// missing or wrong. Where one was, the stretch before goes on.
+fn read_in_stretches(path: &Path, stretch_len: u64) -> (Vec<Seen>, [u32; 3]) {
+    let mut source = capture::open(path).unwrap();
+    let stretches = source.stretches().unwrap();
+    let mut state = source.state();
+    // The interfaces at the file's start are known to all stretches.
+    let mut batch = Batch::new();
+    let _ = source.fill(&mut batch);
+    let guessed_state = source.state();
+    let (mut frames, mut at, [mut good, mut wrong, mut missing]) = (Vec::new(), 0, [0_u32; 3]);
+    while at < stretches.len() {
+        let aim = (at / stretch_len + 1) * stretch_len;
+        let guess =
+            if aim < stretches.len() { stretches.boundary(&guessed_state, aim).unwrap() } else { None };
+        let mut stretch = stretches.stretch(state.clone(), at..guess.unwrap_or(aim), frames.len() as u64 + 1);
+        loop {
+            match stretch.fill(&mut batch) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => return (frames, [good, wrong, missing]),
+            }
+            for frame in batch.frames() {
+                assert_eq!(frame.number, frames.len() as u64 + 1);
+                frames.push(Seen {
+                    time: frame.time,
+                    captured: frame.octets.len() as u32,
+                    original: frame.original_len,
+                });
+            }
+        }
+        match guess {
+            Some(guess) if guess == stretch.position() => good += 1,
+            Some(_) => wrong += 1,
+            // Past the last record there is none to find.
+            None if stretch.position() < stretches.len() => missing += 1,
+            None => {}
+        }
+        state = stretch.state();
+        at = stretch.position();
+    }
+    (frames, [good, wrong, missing])
+}
+
+#[test]
+fn stretches_read_the_same_and_boundaries_are_found() {
+    let folder = Scratch::new("stretches");
+    let path = folder.file("generated", &pcap(4_000));
+    let whole = read(&path);
+    let (frames, [good, wrong, missing]) = read_in_stretches(&path, 10_000);
+    assert_eq!(frames, whole.frames);
+    assert_eq!((wrong, missing), (0, 0));
+    assert!(good > 200);
+
+    let Some(captures) = material::shared("captures") else { return };
+    let mut all = [0; 3];
+    for file in files(&captures) {
+        let Ok(source) = capture::open(&file) else { continue };
+        if source.stretches().is_none() {
+            continue;
+        }
+        let whole = read(&file);
+        let (frames, counts) = read_in_stretches(&file, 5_000);
+        assert_eq!(frames, whole.frames, "{}", file.display());
+        for (sum, count) in all.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+    let [good, wrong, missing] = all;
+    println!("{good} boundaries found, {wrong} wrong, {missing} missing");
+    assert!(good > 4_000 && wrong * 100 < good && missing * 100 < good, "{all:?}");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let manifest = fs::read_to_string(folder.join("MANIFEST.tsv")).unwrap();
+    let path = |line: &str| {
+        let mut fields = line.split('\t');
+        Some(folder.join(fields.next()?.replace('/', "+")).join(fields.next()?))
+    };
+    manifest.lines().skip(1).filter_map(path).collect()
+}
+
+/// Each shared capture up to 4 KiB with some octets changed: nothing panics, and what is delivered is the file's.
+#[test]
+fn changed_octets_do_no_harm() {
+    let Some(captures) = material::shared("captures") else { return };
+    let folder = Scratch::new("changes");
+    for file in files(&captures) {
+        let Ok(original) = fs::read(&file) else { continue };
+        if original.len() > 4_096 {
+            continue;
+        }
+        for round in 0..4_usize {
+            let mut octets = original.clone();
+            for at in (round * 7..octets.len()).step_by(61 + round * 30) {
+                octets[at] ^= [0xff, 0x80, 0x01, 0x10][round];
+            }
+            let whole = read(&folder.file("changed", &octets));
+            if !whole.octets.is_empty() && octets.starts_with(&whole.octets[..4]) {
+                assert_eq!(whole.octets, octets[..whole.octets.len()], "{}", file.display());
+            }
+        }
+    }
 }

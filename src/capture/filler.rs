@@ -50,7 +50,8 @@ impl<R: Read> Filler<R> {
             reader,
             file: file.to_owned(),
             walker,
-            carry: Vec::new(),
+            // Longer than most records.
+            carry: Vec::with_capacity(64 << 10),
             position,
             number,
             until,

@@ -168,10 +168,12 @@ impl Walker {
     /// go beyond the octets at hand: lengths within bounds, captured at most original, fractions below a
     /// second, and times within a day of each other.
     pub(super) fn resync(&self, octets: &[u8]) -> Option<usize> {
-        (0..octets.len()).find(|&at| self.is_boundary(octets, at))
+        let search = |strict| (0..octets.len()).find(|&at| self.is_boundary(octets, at, strict));
+        // Some writers give an original length below the captured one.
+        search(true).or_else(|| search(false))
     }
 
-    fn is_boundary(&self, octets: &[u8], start: usize) -> bool {
+    fn is_boundary(&self, octets: &[u8], start: usize, strict: bool) -> bool {
         const CHAIN: usize = 5;
         const DAY: u64 = 86_400 * Timestamp::SECOND;
         let header_len = self.record_header_len();
@@ -181,11 +183,11 @@ impl Walker {
         let mut before: Option<Timestamp> = None;
         for found in 0..CHAIN {
             let Some(header) = octets.get(at..).and_then(|rest| rest.first_chunk()) else {
-                return found >= 2;
+                return found >= 2 || found == 1 && at == octets.len();
             };
             let record = self.record_header(header);
             let plausible = record.captured <= limit
-                && record.captured <= record.original
+                && (record.captured <= record.original || !strict)
                 // A run of zeros looks like empty records.
                 && record.original > 0
                 && record.original <= 1 << 20

@@ -27,11 +27,9 @@ mod kind {
     /// Obsolete since 2009, still met.
     pub(super) const PACKET: u32 = 2;
     pub(super) const SIMPLE_PACKET: u32 = 3;
-    pub(super) const NAME_RESOLUTION: u32 = 4;
-    pub(super) const INTERFACE_STATISTICS: u32 = 5;
     pub(super) const ENHANCED_PACKET: u32 = 6;
-    pub(super) const SYSTEMD_JOURNAL: u32 = 9;
-    pub(super) const DECRYPTION_SECRETS: u32 = 10;
+    /// The highest of the numbers given one after the other, with room for some to come.
+    pub(super) const LAST_ASSIGNED: u32 = 0x1f;
     pub(super) const CUSTOM: u32 = 0x0bad;
     pub(super) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 }
@@ -303,20 +301,10 @@ impl Walker {
                 return found >= 1;
             };
             let Ok(framing) = self.framing(head) else { return false };
-            let known = matches!(
-                framing.kind,
-                kind::SECTION_HEADER
-                    | kind::INTERFACE_DESCRIPTION
-                    | kind::PACKET
-                    | kind::SIMPLE_PACKET
-                    | kind::NAME_RESOLUTION
-                    | kind::INTERFACE_STATISTICS
-                    | kind::ENHANCED_PACKET
-                    | kind::SYSTEMD_JOURNAL
-                    | kind::DECRYPTION_SECRETS
-                    | kind::CUSTOM
-                    | kind::CUSTOM_NOT_COPIED
-            );
+            // Assigned types are small or those of custom blocks; the highest bit marks local ones.
+            let known = framing.kind <= kind::LAST_ASSIGNED
+                || matches!(framing.kind, kind::SECTION_HEADER | kind::CUSTOM | kind::CUSTOM_NOT_COPIED)
+                || framing.kind & 0x8000_0000 != 0;
             if !known {
                 return false;
             }
@@ -419,17 +407,17 @@ mod tests {
     fn sample(order: Order) -> Vec<u8> {
         [
             section(order),
-            block(order, kind::NAME_RESOLUTION, &[0; 4]),
+            block(order, 4, &[0; 4]),
             interface(order, 1, 96, &[(2, b"eth0\0"), (1, b"a comment"), (9, &[9]), (0, b"")]),
             interface(order, 113, 0, &[(13, &[4])]),
             enhanced(order, 0, 5, b"one", 60),
-            block(order, kind::DECRYPTION_SECRETS, b"TLSK\x03\0\0\0abc"),
+            block(order, 10, b"TLSK\x03\0\0\0abc"),
             enhanced(order, 1, (1 << 32) + 7, b"three", 5),
             packet(order, 1, 9, b"packet", 6),
             simple(order, b"simple..", 8),
             block(order, kind::CUSTOM, b"\0\0\x7f\x01custom"),
             block(order, 0x8000_0001, b""),
-            block(order, kind::INTERFACE_STATISTICS, &[0; 12]),
+            block(order, 5, &[0; 12]),
         ]
         .concat()
     }
