@@ -80,8 +80,9 @@ finish() {
         [[ -e $work/$file.done ]] && continue
         [[ $file == *.pcap ]] || perl "$here/plain.pl" "$work/$file" "$out/$file"
         : >"$work/$file.done"
+        # An ICMP error's ports are those it quotes; none was spoken from there.
         # In the tunnels recorded here UDP is outside, with the first addresses, and TCP inside, with the last.
-        tshark -n -r "$out/$file" -T fields -E occurrence=a -E aggregator=, -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst \
+        tshark -n -r "$out/$file" -Y 'not icmp and not icmpv6' -T fields -E occurrence=a -E aggregator=, -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst \
             -e tcp.srcport -e udp.srcport -e tcp.dstport -e udp.dstport 2>/dev/null | awk -F'\t' -v OFS='\t' '
             function first(list) { sub(/,.*/, "", list); return list }
             function last(list) { sub(/.*,/, "", list); return list }
@@ -104,6 +105,20 @@ client() {
     }
 }
 web() { client "$1" curl -sS --fail --insecure --max-time 5 "${@:2}"; }
+# ask_printer ADDRESS: Get-Printer-Attributes (RFC 8011 section 4.2.5) by curl: CUPS's own client would tell the
+# recording machine's kernel in its User-Agent.
+ask_printer() {
+    local uri="ipp://$1:6631/ipp/print"
+    {
+        printf '\x02\x00\x00\x0b\x00\x00\x00\x01\x01'
+        printf '\x47\x00\x12attributes-charset\x00\x05utf-8\x48\x00\x1battributes-natural-language\x00\x02en'
+        printf "\\x45\\x00\\x0bprinter-uri\\x00\\x$(printf %02x ${#uri})%s\\x03" "$uri"
+    } >"$work/request.ipp"
+    web desk --header 'Content-Type: application/ipp' --data-binary "@$work/request.ipp" --output "$work/answer.ipp" \
+        "http://$1:6631/ipp/print"
+    # Its status is successful-ok: the octets after the version are zero.
+    cmp --bytes=2 --ignore-initial=2:0 "$work/answer.ipp" /dev/zero
+}
 remote_shell() {
     client desk ssh -F none -i "$work/user-key" -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -p "$1" "root@$2" true
 }
@@ -389,11 +404,11 @@ capture mdns-legacy-query.pcap 'udp port 5353 or icmp' 'dig asks the group from 
 at desk timeout 5 dig +tries=1 +timeout=1 -p 5353 printer.local @224.0.0.251 >/dev/null 2>&1 || true
 finish
 
-both mdns-ipp-6631 'udp port 5353 or tcp port 6631' 'ippeveprinter registers _ipp._tcp on 6631 with subtypes; ipptool asks it there'
+both mdns-ipp-6631 'udp port 5353 or tcp port 6631' 'ippeveprinter registers _ipp._tcp on 6631 with subtypes; an IPP request goes there'
 start_ipp
 sleep 2
-client desk ipptool -4 ipp://192.0.2.30:6631/ipp/print get-printer-attributes.test
-client desk ipptool -6 'ipp://[2001:db8::30]:6631/ipp/print' get-printer-attributes.test
+ask_printer 192.0.2.30
+ask_printer '[2001:db8::30]'
 finish
 
 both mdns-goodbye 'udp port 5353' 'the printer and its avahi-daemon end: records with a TTL of zero'
@@ -404,18 +419,22 @@ sleep 0.5
 finish
 
 echo 'recording: the office' >&2
+# The first packets go to a port that only a later SRV record explains.
 office() {
     at desk ip neighbour flush dev eth0
+    web desk http://192.0.2.30:49154/status/
+    sleep 0.7
+    client desk dig +tries=1 server.office.example A @192.0.2.1
+    sleep 0.7
+    client desk snmpget -v 2c -c public 192.0.2.20 .1.3.6.1.2.1.1.5.0
+    sleep 0.7
+    client desk chronyd -Q -x -t 3 -u root -f /dev/null 'server 192.0.2.1 iburst maxsamples 1' 'cmdport 0' "pidfile $work/desk/chronyd.pid"
     start_avahi printer
     sleep 0.4
     start_ipp
     sleep 1.2
-    client desk dig +tries=1 server.office.example A @192.0.2.1
-    sleep 0.7
     client desk dig +tries=1 server.office.example AAAA @2001:db8::1
-    sleep 0.7
     client desk ping -c 2 -i 0.3 192.0.2.20
-    sleep 0.7
     web desk http://192.0.2.20/
     sleep 0.7
     web desk https://192.0.2.20/
@@ -425,21 +444,12 @@ office() {
     remote_shell 2222 192.0.2.20
     sleep 0.7
     client desk avahi-browse -rpt _http._tcp
-    sleep 0.7
-    web desk http://192.0.2.30:49154/status/
-    sleep 0.7
-    client desk ipptool -4 ipp://192.0.2.30:6631/ipp/print get-printer-attributes.test
-    sleep 0.7
-    client desk chronyd -Q -x -t 3 -u root -f /dev/null 'server 192.0.2.1 iburst maxsamples 1' 'cmdport 0' "pidfile $work/desk/chronyd.pid"
-    sleep 0.7
-    client desk snmpget -v 2c -c public 192.0.2.20 .1.3.6.1.2.1.1.5.0
+    ask_printer 192.0.2.30
     sleep 0.7
     client desk mosquitto_pub -h 2001:db8::20 -t shelf/3 -m 'out of paper'
     sleep 0.7
     client desk dig +tries=1 'Office Calendar._caldav._tcp.office.example' SRV @192.0.2.1
-    sleep 0.7
     web desk http://192.0.2.20:8800/
-    sleep 0.7
     at desk timeout 5 snmpget -r 0 -t 1 -v 2c -c public 192.0.2.30 .1.3.6.1.2.1.1.5.0 >/dev/null 2>&1 || true
 }
 capture_ng bridge office.pcapng 'a quarter of a minute in an office: the capture of the README and of `make run`' -i br0

@@ -14,3 +14,5 @@ mod registry;
 
 /// The synthetic captures that benchmarks are measured on.
 mod generator;
+/// The samples, against the tables that came with their recording.
+mod samples;
