@@ -80,23 +80,34 @@ pub fn json(octets: &[u8], out: &mut Vec<u8>) {
 /// assert_eq!(field, b"\"'=1+1, \"\"x\"\"\"");
 /// ```
 pub fn csv(octets: &[u8], out: &mut Vec<u8>) {
-    let mut text = Vec::with_capacity(octets.len());
-    terminal(octets, &mut text);
-    csv_text(&text, out);
+    let start = out.len();
+    terminal(octets, out);
+    close_csv(start, out);
 }
 
-/// Appends one CSV field as [`csv`] does, of text that [`terminal`] or a name's presentation has made
-/// harmless before.
+/// Appends one CSV field whose text is harmless already.
 pub(crate) fn csv_text(text: &[u8], out: &mut Vec<u8>) {
-    let formula = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@'));
-    let quoted = text.iter().any(|octet| matches!(octet, b',' | b'"'));
+    let start = out.len();
+    out.extend_from_slice(text);
+    close_csv(start, out);
+}
+
+/// Quotes the field that begins at `start` where it must be.
+fn close_csv(start: usize, out: &mut Vec<u8>) {
+    let field = &out[start..];
+    let formula = matches!(field.first(), Some(b'=' | b'+' | b'-' | b'@'));
+    let quoted = field.iter().any(|octet| matches!(octet, b',' | b'"'));
+    if !formula && !quoted {
+        return;
+    }
+    let field = out.split_off(start);
     if quoted {
         out.push(b'"');
     }
     if formula {
         out.push(b'\'');
     }
-    for &octet in text {
+    for octet in field {
         if octet == b'"' {
             out.push(b'"');
         }

@@ -97,6 +97,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same error where so many packets came before the stretch it was found in.
+    pub(crate) fn after(self, packets: u64) -> Self {
+        match self {
+            Self::Damaged { file, packet, offset, reason } => {
+                Self::Damaged { file, packet: packet + packets, offset, reason }
+            }
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -313,6 +313,12 @@ pub struct Headers {
 impl Headers {
     /// The most tunnels, and the most VLAN tags, kept of one frame.
     pub const DEPTH: usize = 8;
+
+    /// The captured octets of the innermost transport payload; `octets` are those the headers were read from.
+    pub fn payload<'a>(&self, octets: &'a [u8]) -> &'a [u8] {
+        let start = self.payload_offset as usize;
+        octets.get(start..start + self.payload_len as usize).unwrap_or_default()
+    }
 }
 
 impl<T: Copy + Default> Default for Stack<T> {

@@ -84,7 +84,7 @@ pub(crate) struct Layer {
     prefixes: Vec<Option<Prefix>>,
 }
 
-pub(super) struct Entry {
+struct Entry {
     prefix: Option<Prefix>,
     record: Record,
 }
@@ -123,7 +123,7 @@ impl Layer {
 }
 
 /// The entries of a file in any of the formats; rows without a name or a port say nothing here.
-pub(super) fn entries(content: &str) -> Result<Vec<Entry>, Malformed> {
+fn entries(content: &str) -> Result<Vec<Entry>, Malformed> {
     let plain = |record| Entry { prefix: None, record };
     let mut entries: Vec<Entry> = if table::is_table(content) {
         let rows = table::parse(content)?.into_iter();

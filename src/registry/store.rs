@@ -24,12 +24,10 @@ impl Registry {
     ///
     /// A stored file that cannot be used is told beside the built-in registry, to be shown as a warning.
     pub fn current() -> (Self, Option<Error>) {
-        Self::stored_or_built_in(stored_file().as_deref())
-    }
-
-    fn stored_or_built_in(file: Option<&Path>) -> (Self, Option<Error>) {
-        let Some(file) = file.filter(|file| file.exists()) else { return (Self::built_in(), None) };
-        match Self::read(file) {
+        let Some(file) = stored_file().filter(|file| file.exists()) else {
+            return (Self::built_in(), None);
+        };
+        match Self::read(&file) {
             Ok(registry) => (registry, None),
             Err(error) => (Self::built_in(), Some(error)),
         }
@@ -94,25 +92,8 @@ mod tests {
         let read = Registry::read(&stored).expect("what was stored");
         assert_eq!((read.len(), read.updated()), (built_in.len(), built_in.updated()));
         assert_eq!(report::diff(&built_in, &read), []);
-        let (current, warning) = Registry::stored_or_built_in(Some(&stored));
-        assert!(warning.is_none());
-        assert_eq!(current.source(), stored.display().to_string());
         // Nothing but the file itself is left.
         assert_eq!(fs::read_dir(stored.parent().expect("a folder")).expect("read").count(), 1);
-        fs::remove_dir_all(folder).expect("removed");
-    }
-
-    #[test]
-    fn a_damaged_store_is_told_and_the_built_in_registry_used() {
-        let folder = folder("damaged");
-        let stored = folder.join("registry.csv");
-        fs::write(&stored, "Service Name,Port Number,Transport Protocol,Description\nhttp,80,tcp\n")
-            .expect("a file");
-        let (registry, warning) = Registry::stored_or_built_in(Some(&stored));
-        assert_eq!((registry.source(), registry.len()), ("built-in", Registry::built_in().len()));
-        let warning = warning.expect("a warning").to_string();
-        assert!(warning.ends_with("registry.csv:2: 3 fields, the header has 4"), "{warning}");
-        assert!(Registry::stored_or_built_in(None).1.is_none());
         fs::remove_dir_all(folder).expect("removed");
     }
 

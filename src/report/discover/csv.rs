@@ -6,8 +6,8 @@ use super::{View, attributes, missing};
 use crate::{
     dns::{Name, name::label_text},
     escape,
+    format::machine_time,
     frame::Timestamp,
-    report::utc,
 };
 
 pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
@@ -52,7 +52,7 @@ impl Line {
     }
 
     fn time(&mut self, time: Option<Timestamp>) {
-        self.text(&time.map(utc).unwrap_or_default());
+        self.text(&time.map(machine_time).unwrap_or_default());
     }
 
     fn list<T>(&mut self, items: impl IntoIterator<Item = T>, write: impl Fn(T, &mut Vec<u8>)) {

@@ -13,9 +13,9 @@ use crate::{
         name::label_text,
     },
     escape,
+    format::machine_time,
     frame::Timestamp,
     registry::{Registration, TxtKeys},
-    report::utc,
 };
 
 /// Octets collected before they are written.
@@ -228,7 +228,7 @@ impl<W: Write> Json<'_, '_, W> {
     }
 
     fn time(&mut self, key: &str, time: Option<Timestamp>) -> io::Result<()> {
-        time.map_or(Ok(()), |time| self.put(format_args!(r#","{key}":"{}""#, utc(time))))
+        time.map_or(Ok(()), |time| self.put(format_args!(r#","{key}":"{}""#, machine_time(time))))
     }
 
     /// `,"key":["…","…"]` of texts that `write` escapes for a terminal.

@@ -5,7 +5,7 @@ use std::io;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{View, attributes, missing, subject_text};
-use crate::{dns::Name, escape, report::utc};
+use crate::{dns::Name, escape, format::machine_time};
 
 pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let counts = view.inventory.counts();
@@ -105,7 +105,7 @@ fn events(view: &View<'_>) -> Rows {
             None => name(&event.name),
         };
         vec![
-            event.time.map(utc).unwrap_or_default(),
+            event.time.map(machine_time).unwrap_or_default(),
             packet(view, event.packet),
             event.source.to_string(),
             event.kind.name().to_owned(),

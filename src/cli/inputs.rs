@@ -1,0 +1,398 @@
+//! The inputs of a run: files in turn, or one live interface.
+
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use portolan::{
+    capture::{self, FileSource, Filter, Live},
+    chart::Charter,
+    frame::Batch,
+    knowledge::{self, Knowledge},
+    names::Names,
+    pipeline::{Failure, Selection},
+    report::summary::Intervals,
+    sink::Sink,
+};
+
+use super::{
+    End, Session,
+    args::{Global, Input},
+    exit,
+    output::Output,
+};
+use crate::message;
+
+/// What is read.
+pub(crate) struct Inputs {
+    from: From,
+    filter: Option<String>,
+    count: Option<u64>,
+    progress: bool,
+    quiet: bool,
+}
+
+enum From {
+    Files(Vec<PathBuf>),
+    Live { interface: String, options: capture::LiveOptions, duration: Option<Duration> },
+}
+
+impl Inputs {
+    /// Finds the files, and checks the filter before anything is read.
+    pub(crate) fn open(global: &Global, input: &Input) -> Result<Self, End> {
+        let from = match &input.interface {
+            Some(interface) => From::Live {
+                interface: interface.clone(),
+                options: input.live_options(),
+                duration: input.duration,
+            },
+            None => {
+                let found = capture::expand(&input.paths(), input.recursive)?;
+                if found.skipped > 0 && !global.quiet {
+                    message::note(format_args!("{} files that are no captures were left out", found.skipped));
+                }
+                From::Files(found.files)
+            }
+        };
+        if let Some(filter) = &input.filter {
+            Filter::new(filter)?;
+        }
+        let progress = !global.no_progress && !global.quiet && std::io::stderr().is_terminal();
+        Ok(Self { from, filter: input.filter.clone(), count: input.count, progress, quiet: global.quiet })
+    }
+
+    /// Names for the report.
+    pub(crate) fn names(&self) -> Vec<String> {
+        match &self.from {
+            From::Files(files) => files.iter().map(|file| file.display().to_string()).collect(),
+            From::Live { interface, .. } => vec![interface.clone()],
+        }
+    }
+
+    pub(crate) fn are_files(&self) -> bool {
+        matches!(self.from, From::Files(_))
+    }
+
+    /// Whether everything can be read twice. What cannot be opened is no obstacle: it is reported when its turn comes.
+    pub(crate) fn are_rewindable(&self) -> bool {
+        match &self.from {
+            From::Files(files) => files.iter().all(|file| {
+                file.as_os_str() != "-" && std::fs::metadata(file).map_or(true, |metadata| metadata.is_file())
+            }),
+            From::Live { .. } => false,
+        }
+    }
+
+    /// Records carry the file's name where there are several.
+    fn label<'f>(&self, name: &'f str) -> Option<&'f str> {
+        matches!(&self.from, From::Files(files) if files.len() > 1).then_some(name)
+    }
+
+    fn selection(&self, live: bool) -> Result<Selection, End> {
+        // A live filter works in the kernel.
+        let filter = self.filter.as_deref().filter(|_| !live).map(Filter::new).transpose()?;
+        Ok(Selection::new(filter, self.count))
+    }
+
+    /// Learns everything.
+    pub(crate) fn learn(
+        &self,
+        session: &Session,
+        options: knowledge::Options,
+    ) -> Result<(Knowledge, u8), End> {
+        let mut knowledge = Knowledge::new(options, false);
+        let mut code = exit::GOOD;
+        match &self.from {
+            From::Files(_) => {
+                let mut selection = self.selection(false)?;
+                code = self.each_file(session, "learning", |number, source, progress| {
+                    let run = session.run(progress);
+                    run.learn_file(source, number, &mut selection, &mut knowledge, options)
+                        .map_err(Failure::Input)?;
+                    Ok(selection.is_over())
+                })?;
+            }
+            From::Live { interface, options, duration } => {
+                let mut live = Live::open(interface, options)?;
+                let stop_at = duration.map(|duration| Instant::now() + duration);
+                let tick = |_| stop_when_due(session, stop_at);
+                let consumed = |_: &Live, _: &Batch| 0;
+                let learned = session.run(&tick).learn(
+                    &mut live,
+                    0,
+                    &mut self.selection(true)?,
+                    &mut knowledge,
+                    consumed,
+                );
+                code = code.max(said(learned.map_err(Failure::Input))?);
+                self.report_losses(&mut live);
+            }
+        }
+        knowledge.settle(&session.registry);
+        Ok((knowledge, code))
+    }
+
+    /// Charts every file into the sink, with all that was learned.
+    pub(crate) fn chart(
+        &self,
+        session: &Session,
+        charter: &Charter<'_>,
+        sink: &mut impl Sink,
+        out: &mut Output,
+    ) -> Result<u8, End> {
+        let mut selection = self.selection(false)?;
+        self.each_file_quietly(session, |_, source, name, progress| {
+            let run = session.run(progress);
+            run.chart_file(source, self.label(name), &mut selection, charter, sink, out)?;
+            Ok(selection.is_over())
+        })
+    }
+
+    /// Learns and charts packet by packet.
+    pub(crate) fn causal(
+        &self,
+        session: &Session,
+        knowledge: &mut Knowledge,
+        names: &mut Names,
+        sink: &mut impl Sink,
+        out: &mut Output,
+        at_once: bool,
+    ) -> Result<u8, End> {
+        let out = std::cell::RefCell::new(out);
+        let mut buffer = Vec::new();
+        let mut record = |record: &portolan::record::Record<'_>| {
+            buffer.clear();
+            sink.packet(record, &mut buffer);
+            let mut out = out.borrow_mut();
+            out.write_all(&buffer)?;
+            if at_once { out.flush() } else { Ok(()) }
+        };
+        let flush = || out.borrow_mut().flush();
+        match &self.from {
+            From::Files(_) => {
+                let mut selection = self.selection(false)?;
+                self.each_file_named(session, "annotating", |number, source, name, progress| {
+                    let file = (number, self.label(name));
+                    session.run(progress).causal(
+                        source,
+                        file,
+                        &mut selection,
+                        knowledge,
+                        names,
+                        &mut record,
+                        flush,
+                    )?;
+                    Ok(selection.is_over())
+                })
+            }
+            From::Live { interface, options, duration } => {
+                let mut live = Live::open(interface, options)?;
+                let stop_at = duration.map(|duration| Instant::now() + duration);
+                let flush = || {
+                    stop_when_due(session, stop_at);
+                    out.borrow_mut().flush()
+                };
+                let run = session.run(&|_| {});
+                let mut selection = self.selection(true)?;
+                let done =
+                    run.causal(&mut live, (0, None), &mut selection, knowledge, names, &mut record, flush);
+                self.report_losses(&mut live);
+                said(done)
+            }
+        }
+    }
+
+    /// Adds up packet by packet, for reports that flows cannot tell.
+    pub(crate) fn count(&self, session: &Session, sums: &mut Intervals) -> Result<(Knowledge, u8), End> {
+        if self.are_rewindable() {
+            let (knowledge, code) = self.learn(session, knowledge::Options::default())?;
+            let names = Names::of(&knowledge, &session.registry, false);
+            let charter = Charter::new(&knowledge, &names);
+            let mut selection = self.selection(false)?;
+            let again = self.each_file_quietly(session, |_, source, name, progress| {
+                let run = session.run(progress);
+                let file = self.label(name);
+                run.chart(source, file, &mut selection, &charter, |record| {
+                    sums.count(record);
+                    Ok(())
+                })?;
+                Ok(selection.is_over())
+            })?;
+            return Ok((knowledge, code.max(again)));
+        }
+        let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
+        let mut knowledge = Knowledge::new(options, false);
+        let mut names = Names::new(false);
+        let mut record = |record: &portolan::record::Record<'_>| {
+            sums.count(record);
+            Ok(())
+        };
+        let code = match &self.from {
+            From::Files(_) => {
+                let mut selection = self.selection(false)?;
+                self.each_file_named(session, "learning", |number, source, name, progress| {
+                    let file = (number, self.label(name));
+                    let run = session.run(progress);
+                    run.causal(
+                        source,
+                        file,
+                        &mut selection,
+                        &mut knowledge,
+                        &mut names,
+                        &mut record,
+                        || Ok(()),
+                    )?;
+                    Ok(selection.is_over())
+                })?
+            }
+            From::Live { interface, options, duration } => {
+                let mut live = Live::open(interface, options)?;
+                let stop_at = duration.map(|duration| Instant::now() + duration);
+                let flush = || {
+                    stop_when_due(session, stop_at);
+                    Ok(())
+                };
+                let run = session.run(&|_| {});
+                let mut selection = self.selection(true)?;
+                let done = run.causal(
+                    &mut live,
+                    (0, None),
+                    &mut selection,
+                    &mut knowledge,
+                    &mut names,
+                    &mut record,
+                    flush,
+                );
+                self.report_losses(&mut live);
+                said(done)?
+            }
+        };
+        Ok((knowledge, code))
+    }
+
+    fn each_file(
+        &self,
+        session: &Session,
+        doing: &'static str,
+        mut read: impl FnMut(u32, &mut FileSource, &(dyn Fn(u64) + Sync)) -> Result<bool, Failure>,
+    ) -> Result<u8, End> {
+        self.each_file_named(session, doing, |number, source, _, progress| read(number, source, progress))
+    }
+
+    /// Opens each file in turn and reads it; what cannot be read is reported, and the next one is tried.
+    fn each_file_named(
+        &self,
+        session: &Session,
+        doing: &'static str,
+        read: impl FnMut(u32, &mut FileSource, &str, &(dyn Fn(u64) + Sync)) -> Result<bool, Failure>,
+    ) -> Result<u8, End> {
+        self.read_files(session, doing, true, read)
+    }
+
+    /// The same for files that were read before: what is wrong with them was said then.
+    fn each_file_quietly(
+        &self,
+        session: &Session,
+        read: impl FnMut(u32, &mut FileSource, &str, &(dyn Fn(u64) + Sync)) -> Result<bool, Failure>,
+    ) -> Result<u8, End> {
+        self.read_files(session, "annotating", false, read)
+    }
+
+    fn read_files(
+        &self,
+        session: &Session,
+        doing: &'static str,
+        say: bool,
+        mut read: impl FnMut(u32, &mut FileSource, &str, &(dyn Fn(u64) + Sync)) -> Result<bool, Failure>,
+    ) -> Result<u8, End> {
+        let From::Files(files) = &self.from else { return Ok(exit::GOOD) };
+        let mut code = exit::GOOD;
+        for (number, file) in files.iter().enumerate() {
+            if session.is_stopped() {
+                break;
+            }
+            let result = capture::open(file).map_err(Failure::Input).and_then(|mut source| {
+                let bar = self.bar(source.size(), doing);
+                let progress = |consumed| {
+                    if let Some(bar) = &bar {
+                        bar.set_position(consumed);
+                    }
+                };
+                let result = read(number as u32, &mut source, &file.display().to_string(), &progress);
+                if let Some(bar) = bar {
+                    bar.finish_and_clear();
+                }
+                result
+            });
+            match result {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(Failure::Input(error)) => {
+                    if say {
+                        message::error(&error);
+                    }
+                    code = worse(code, exit::of(&error));
+                    if matches!(error, capture::Error::Filter { .. }) {
+                        return Err(End::Said(code));
+                    }
+                }
+                Err(Failure::Output(error)) => return Err(error.into()),
+            }
+        }
+        Ok(code)
+    }
+
+    fn bar(&self, size: Option<u64>, doing: &'static str) -> Option<ProgressBar> {
+        /// Files that are read in a blink need no bar.
+        const WORTH_SHOWING: u64 = 64 << 20;
+        let size = size.filter(|&size| self.progress && size >= WORTH_SHOWING)?;
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Some(ProgressBar::new(size).with_style(style).with_message(doing))
+    }
+
+    fn report_losses(&self, live: &mut Live) {
+        if self.quiet {
+            return;
+        }
+        match live.statistics() {
+            Ok(seen) => message::line(
+                "",
+                format_args!(
+                    "{}: {} packets received, {} dropped by the kernel, {} dropped by the interface",
+                    live.name(),
+                    seen.received,
+                    seen.kernel_dropped,
+                    seen.interface_dropped
+                ),
+            ),
+            Err(error) => message::error(error),
+        }
+    }
+}
+
+/// An input that cannot be opened weighs more than one that is damaged.
+fn worse(a: u8, b: u8) -> u8 {
+    if a == exit::INPUT || b == exit::INPUT { exit::INPUT } else { a.max(b) }
+}
+
+fn stop_when_due(session: &Session, stop_at: Option<Instant>) {
+    if stop_at.is_some_and(|due| Instant::now() >= due) {
+        session.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Prints an input's error; passes on an output's.
+fn said(result: Result<(), Failure>) -> Result<u8, End> {
+    match result {
+        Ok(()) => Ok(exit::GOOD),
+        Err(Failure::Input(error)) => {
+            message::error(&error);
+            Ok(exit::of(&error))
+        }
+        Err(Failure::Output(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,835 @@
+//! The flow table: every five-tuple of a capture, its counters, and what was seen of who serves.
+//!
+//! A lookup costs two cache misses: one for the slot, one for the entry (64 octets for IPv4). Packets are
+//! therefore taken in groups: all slots of a group are loaded, then all entries, and only then are the counters
+//! updated, so that the misses of a group overlap instead of adding up.
+//!
+//! Tables of two stretches of one capture merge, in order, into exactly the table that one pass over
+//! both would have made. The one thing a later stretch cannot know is whether a TCP connection had been closed before
+//! it began; it keeps the counters before the first SYN of each five-tuple apart until [`FlowTable::merge`] tells.
+
+use hashbrown::HashMap;
+
+use super::key::{Address, Direction, FlowKey, Seed};
+use crate::decode::{Phase, TransportProtocol};
+
+/// Silence after which the next packet of a TCP five-tuple begins another flow: one hour, in ns.
+pub const TCP_TIMEOUT: u64 = 3_600_000_000_000;
+/// Silence after which the next packet of any other five-tuple begins another flow: 120 s, in ns.
+pub const TIMEOUT: u64 = 120_000_000_000;
+/// Packets handled together, so that their cache misses overlap.
+pub const GROUP: usize = 32;
+/// Five-tuples held by default before the least recently used leave.
+pub const DEFAULT_LIMIT: usize = 4_000_000;
+
+/// Stands for "no time known" where a time stamp is kept in one word.
+const NO_TIME: u64 = u64::MAX;
+/// Entries are kept in blocks of this many, so that growing copies none and doubles nothing.
+const BLOCK: usize = 1 << 12;
+/// Slots hold an index in the lower bits and a piece of the hash in the upper ones.
+const INDEX_BITS: u32 = 24;
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+
+/// What the flow table wants to know of one packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<A> {
+    /// Its five-tuple.
+    pub key: FlowKey<A>,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Capture time in ns since the epoch.
+    pub time: Option<u64>,
+    /// Octets on the wire.
+    pub octets: u32,
+    /// What it does to its flow.
+    pub phase: Phase,
+    /// Whether it was sent to a link-layer group address.
+    pub to_group: bool,
+}
+
+/// Packets, octets and times of one flow, or of several added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Octets on the wire, upwards (low to high endpoint) and downwards.
+    pub octets: [u64; 2],
+    /// Packets, upwards and downwards.
+    pub packets: [u64; 2],
+    first: u64,
+    last: u64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { octets: [0; 2], packets: [0; 2], first: NO_TIME, last: NO_TIME }
+    }
+}
+
+impl Tally {
+    /// Time of the first packet, in capture order.
+    pub fn first(&self) -> Option<u64> {
+        (self.first != NO_TIME).then_some(self.first)
+    }
+
+    /// Time of the last packet, in capture order.
+    pub fn last(&self) -> Option<u64> {
+        (self.last != NO_TIME).then_some(self.last)
+    }
+
+    /// Packets in both directions.
+    pub fn all_packets(&self) -> u64 {
+        self.packets[0] + self.packets[1]
+    }
+
+    /// Octets in both directions.
+    pub fn all_octets(&self) -> u64 {
+        self.octets[0] + self.octets[1]
+    }
+
+    /// Counts one packet.
+    pub fn count(&mut self, direction: Direction, octets: u64, time: Option<u64>) {
+        self.packets[direction as usize] += 1;
+        self.octets[direction as usize] += octets;
+        self.then_times(time.unwrap_or(NO_TIME), time.unwrap_or(NO_TIME));
+    }
+
+    /// Adds what came later.
+    pub fn then(&mut self, later: &Self) {
+        for way in [0, 1] {
+            self.octets[way] += later.octets[way];
+            self.packets[way] += later.packets[way];
+        }
+        self.then_times(later.first, later.last);
+    }
+
+    fn then_times(&mut self, first: u64, last: u64) {
+        if self.first == NO_TIME {
+            self.first = first;
+        }
+        if last != NO_TIME {
+            self.last = last;
+        }
+    }
+}
+
+/// One finished or current flow of a five-tuple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Its counters and times.
+    pub tally: Tally,
+    /// Way of its first packet.
+    pub initiator: Direction,
+}
+
+/// What was seen of a five-tuple that helps to tell which side serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts(u8);
+
+impl Facts {
+    const CURRENT_DOWN: u8 = 1;
+    const FIRST_DOWN: u8 = 2;
+    const SERVER_LOW: u8 = 4;
+    const SERVER_HIGH: u8 = 8;
+    const CLOSED: u8 = 16;
+    const GROUP_LOW: u8 = 32;
+    const GROUP_HIGH: u8 = 64;
+    /// The first packet of the stretch asked to open.
+    const OPENED: u8 = 128;
+
+    const fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+
+    /// Way of the first packet of the five-tuple.
+    pub fn first(self) -> Direction {
+        if self.has(Self::FIRST_DOWN) { Direction::Down } else { Direction::Up }
+    }
+
+    /// The direction that leads to the server, as the first handshake seen tells.
+    pub fn handshake(self) -> Option<Direction> {
+        if self.has(Self::SERVER_HIGH) {
+            Some(Direction::Up)
+        } else if self.has(Self::SERVER_LOW) {
+            Some(Direction::Down)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a packet in this direction was sent to a link-layer group address.
+    pub fn to_group(self, direction: Direction) -> bool {
+        self.has(match direction {
+            Direction::Up => Self::GROUP_HIGH,
+            Direction::Down => Self::GROUP_LOW,
+        })
+    }
+}
+
+/// One five-tuple. 64 octets for IPv4: one cache line.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct Entry<A> {
+    key: FlowKey<A>,
+    first: u64,
+    last: u64,
+    octets: [u64; 2],
+    packets: [u32; 2],
+    /// Flows of this five-tuple that ended before the current one.
+    ended: u32,
+    facts: Facts,
+}
+
+const _: () = assert!(size_of::<Entry<super::key::V4>>() == 64);
+
+impl<A: Address> Entry<A> {
+    fn segment(&self) -> Segment {
+        Segment {
+            tally: Tally {
+                octets: self.octets,
+                packets: self.packets.map(u64::from),
+                first: self.first,
+                last: self.last,
+            },
+            initiator: if self.facts.has(Facts::CURRENT_DOWN) { Direction::Down } else { Direction::Up },
+        }
+    }
+
+    /// Forgets the counters and begins a flow with a packet in this direction.
+    fn restart(&mut self, initiator: Direction) {
+        self.first = NO_TIME;
+        self.last = NO_TIME;
+        self.octets = [0; 2];
+        self.packets = [0; 2];
+        self.facts.0 &= !(Facts::CURRENT_DOWN | Facts::CLOSED);
+        self.facts.0 |= if initiator == Direction::Down { Facts::CURRENT_DOWN } else { 0 };
+    }
+
+    /// Whether `next`, that came after the current flow, belongs to another one.
+    fn is_over(&self, next: u64, opens: bool) -> bool {
+        let timeout = if self.key.protocol == TransportProtocol::TCP { TCP_TIMEOUT } else { TIMEOUT };
+        let silent = next != NO_TIME && self.last != NO_TIME && next.saturating_sub(self.last) > timeout;
+        silent || opens && self.facts.has(Facts::CLOSED)
+    }
+}
+
+/// One five-tuple as the table's readers see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuple<'t, A> {
+    /// Its number: five-tuples are numbered in the order of their first packets.
+    pub index: u32,
+    /// Its key.
+    pub key: FlowKey<A>,
+    /// What tells which side serves.
+    pub facts: Facts,
+    /// The flow that its last packet belongs to.
+    pub current: Segment,
+    /// Flows before that, oldest first; added up into one unless the table keeps them.
+    pub earlier: &'t [Segment],
+    /// How many flows it had.
+    pub flows: u64,
+}
+
+impl<A: Address> Tuple<'_, A> {
+    /// Counters of all its flows together.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for segment in self.segments() {
+            total.then(&segment.tally);
+        }
+        total
+    }
+
+    /// Its flows, oldest first; all but the last added up into one unless the table keeps them.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.earlier.iter().chain(std::iter::once(&self.current))
+    }
+}
+
+/// All five-tuples with addresses of one family.
+#[derive(Debug)]
+pub struct FlowTable<A> {
+    seed: Seed,
+    /// Open addressing, linear probing, at most half full: piece of hash and index + 1, or 0.
+    slots: Vec<u32>,
+    shift: u32,
+    blocks: Vec<Vec<Entry<A>>>,
+    len: usize,
+    /// Flows that ended, by five-tuple. Few five-tuples are used twice.
+    earlier: HashMap<u32, Vec<Segment>>,
+    keep_earlier: bool,
+    /// Set in a table of a later stretch: counters before the first SYN, until it is known whether it began a flow.
+    tentative: Option<HashMap<u32, Segment>>,
+}
+
+impl<A: Address> FlowTable<A> {
+    /// An empty table.
+    ///
+    /// `keep_earlier` keeps each flow of a five-tuple apart; otherwise all but the current are added up.
+    /// `later_stretch` is for a table that [`FlowTable::merge`] will append to another.
+    pub fn new(seed: Seed, keep_earlier: bool, later_stretch: bool) -> Self {
+        Self {
+            seed,
+            slots: Vec::new(),
+            shift: 0,
+            blocks: Vec::new(),
+            len: 0,
+            earlier: HashMap::new(),
+            keep_earlier,
+            tentative: later_stretch.then(HashMap::new),
+        }
+    }
+
+    /// Five-tuples in the table.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the table is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether its next five-tuple would have no number left.
+    pub(crate) fn is_full(&self, limit: usize) -> bool {
+        self.len >= limit.min(INDEX_MASK as usize - GROUP)
+    }
+
+    /// Takes in packets in capture order and says, for each, the number of its five-tuple and whether it is new.
+    ///
+    /// At most [`GROUP`] at a time.
+    pub fn observe(&mut self, group: &[Observation<A>], mut seen: impl FnMut(&Observation<A>, u32, bool)) {
+        debug_assert!(group.len() <= GROUP, "a group is at most {GROUP} packets");
+        self.reserve(group.len());
+        let mut hashes = [0; GROUP];
+        let mut guesses = [0u32; GROUP];
+        for ((hash, guess), observation) in hashes.iter_mut().zip(&mut guesses).zip(group) {
+            *hash = observation.key.hash(self.seed);
+            *guess = self.slots[(*hash >> self.shift) as usize];
+        }
+        // Touching every entry before the first is used lets the memory system fetch them side by side.
+        let mut touched = 0;
+        for &guess in &guesses[..group.len()] {
+            touched ^= self.entry(guess & INDEX_MASK).map_or(0, |entry| entry.facts.0);
+        }
+        std::hint::black_box(touched);
+        for (observation, &hash) in group.iter().zip(&hashes) {
+            let (index, new) = self.find_or_insert(&observation.key, hash);
+            self.update(index, new, observation);
+            seen(observation, index, new);
+        }
+    }
+
+    /// The number of a five-tuple, if it is there.
+    pub fn find(&self, key: &FlowKey<A>) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        self.probe(key, key.hash(self.seed)).ok()
+    }
+
+    /// The five-tuple of that number.
+    pub fn tuple(&self, index: u32) -> Option<Tuple<'_, A>> {
+        let entry = self.entry(index + 1)?;
+        Some(self.view(index, entry))
+    }
+
+    /// All five-tuples in the order of their first packets.
+    pub fn tuples(&self) -> impl Iterator<Item = Tuple<'_, A>> {
+        self.tuples_from(0)
+    }
+
+    /// Five-tuples from that number on.
+    pub(crate) fn tuples_from(&self, index: usize) -> impl Iterator<Item = Tuple<'_, A>> {
+        let blocks = self.blocks.get(index / BLOCK..).unwrap_or_default();
+        let entries = blocks.iter().flatten().skip(index % BLOCK);
+        entries.zip(index as u32..).map(|(entry, index)| self.view(index, entry))
+    }
+
+    /// Adds packets to a five-tuple's current flow, such as fragments whose flow is known only later.
+    pub fn credit(&mut self, key: &FlowKey<A>, direction: Direction, tally: &Tally) -> (u32, bool) {
+        self.reserve(1);
+        let (index, new) = self.find_or_insert(key, key.hash(self.seed));
+        let mut all = Tally::default();
+        let Some(entry) = self.entry_mut(index + 1) else { return (index, new) };
+        if new {
+            entry.restart(direction);
+            entry.facts.0 |= if direction == Direction::Down { Facts::FIRST_DOWN } else { 0 };
+        }
+        all.then(&entry.segment().tally);
+        all.octets[direction as usize] += tally.all_octets();
+        all.packets[direction as usize] += tally.all_packets();
+        all.first = all.first.min(tally.first);
+        all.last = if all.last == NO_TIME || tally.last == NO_TIME {
+            all.last.min(tally.last)
+        } else {
+            all.last.max(tally.last)
+        };
+        self.store(index, &all);
+        (index, new)
+    }
+
+    /// Appends the table of the stretch that follows: the result is that of one pass over both.
+    pub fn merge(&mut self, later: Self) {
+        let Self { blocks, earlier, tentative, .. } = later;
+        let tentative = tentative.unwrap_or_default();
+        let mut number = 0u32;
+        for group in blocks.iter().flat_map(|block| block.chunks(GROUP)) {
+            self.reserve(group.len());
+            let mut hashes = [0; GROUP];
+            let mut touched = 0;
+            for (hash, entry) in hashes.iter_mut().zip(group) {
+                *hash = entry.key.hash(self.seed);
+                let guess = self.slots[(*hash >> self.shift) as usize];
+                touched ^= self.entry(guess & INDEX_MASK).map_or(0, |entry| entry.facts.0);
+            }
+            std::hint::black_box(touched);
+            for (entry, &hash) in group.iter().zip(&hashes) {
+                let (index, new) = self.find_or_insert(&entry.key, hash);
+                let head = tentative.get(&number);
+                let ended = earlier.get(&number).map_or(&[][..], Vec::as_slice);
+                self.append(index, new, head, ended, entry);
+                number += 1;
+            }
+        }
+    }
+
+    /// Removes the least recently seen five-tuples until at most `keep` remain; calls `leave` with each.
+    pub(crate) fn evict(&mut self, keep: usize, mut leave: impl FnMut(Tuple<'_, A>)) {
+        let mut ages: Vec<u64> = self.blocks.iter().flatten().map(|entry| entry.last).collect();
+        let surplus = ages.len().saturating_sub(keep);
+        if surplus == 0 {
+            return;
+        }
+        let cutoff = *ages.select_nth_unstable(surplus - 1).1;
+        drop(ages);
+        let mut rest = Self::new(self.seed, self.keep_earlier, self.tentative.is_some());
+        let mut left = 0;
+        for (index, entry) in self.blocks.iter().flatten().enumerate() {
+            let index = index as u32;
+            if entry.last <= cutoff && left < surplus {
+                left += 1;
+                leave(self.view(index, entry));
+                continue;
+            }
+            rest.reserve(1);
+            let (kept, _) = rest.find_or_insert(&entry.key, entry.key.hash(rest.seed));
+            if let Some(slot) = rest.entry_mut(kept + 1) {
+                *slot = *entry;
+            }
+            if let Some(segments) = self.earlier.get(&index) {
+                rest.earlier.insert(kept, segments.clone());
+            }
+            if let (Some(tentative), Some(Some(head))) =
+                (&mut rest.tentative, self.tentative.as_ref().map(|heads| heads.get(&index)))
+            {
+                tentative.insert(kept, *head);
+            }
+        }
+        *self = rest;
+    }
+
+    fn view(&self, index: u32, entry: &Entry<A>) -> Tuple<'_, A> {
+        let earlier = self.earlier.get(&index).map_or(&[][..], Vec::as_slice);
+        Tuple {
+            index,
+            key: entry.key,
+            facts: entry.facts,
+            current: entry.segment(),
+            earlier,
+            flows: u64::from(entry.ended) + 1,
+        }
+    }
+
+    /// The entry of a slot's value: index + 1.
+    #[inline]
+    fn entry(&self, value: u32) -> Option<&Entry<A>> {
+        let index = value.wrapping_sub(1) as usize;
+        self.blocks.get(index / BLOCK)?.get(index % BLOCK)
+    }
+
+    #[inline]
+    fn entry_mut(&mut self, value: u32) -> Option<&mut Entry<A>> {
+        let index = value.wrapping_sub(1) as usize;
+        self.blocks.get_mut(index / BLOCK)?.get_mut(index % BLOCK)
+    }
+
+    /// The number of the key, or the slot where it belongs.
+    #[inline]
+    fn probe(&self, key: &FlowKey<A>, hash: u64) -> Result<u32, usize> {
+        let mask = self.slots.len() - 1;
+        let tag = (hash as u32) << INDEX_BITS;
+        let mut at = (hash >> self.shift) as usize;
+        loop {
+            let slot = self.slots[at & mask];
+            if slot == 0 {
+                return Err(at & mask);
+            }
+            if (slot ^ tag) >> INDEX_BITS == 0
+                && self.entry(slot & INDEX_MASK).is_some_and(|entry| entry.key == *key)
+            {
+                return Ok((slot & INDEX_MASK) - 1);
+            }
+            at += 1;
+        }
+    }
+
+    #[inline]
+    fn find_or_insert(&mut self, key: &FlowKey<A>, hash: u64) -> (u32, bool) {
+        match self.probe(key, hash) {
+            Ok(index) => (index, false),
+            Err(slot) => {
+                let index = self.len as u32;
+                if self.len.is_multiple_of(BLOCK) {
+                    self.blocks.push(Vec::with_capacity(BLOCK));
+                }
+                if let Some(block) = self.blocks.last_mut() {
+                    block.push(Entry { key: *key, first: NO_TIME, last: NO_TIME, ..Entry::default() });
+                }
+                self.len += 1;
+                self.slots[slot] = (hash as u32) << INDEX_BITS | (index + 1);
+                (index, true)
+            }
+        }
+    }
+
+    /// Makes room for `more` entries, so that at least half of the slots stay empty.
+    #[inline]
+    fn reserve(&mut self, more: usize) {
+        if (self.len + more) * 2 > self.slots.len() {
+            self.grow(more);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let size = ((self.len + more) * 2).next_power_of_two().max(1024);
+        self.slots = vec![0; size];
+        self.shift = 64 - size.trailing_zeros();
+        let mut index = 0;
+        for entry in self.blocks.iter().flatten() {
+            let hash = entry.key.hash(self.seed);
+            let mut at = (hash >> self.shift) as usize;
+            while self.slots[at & (size - 1)] != 0 {
+                at += 1;
+            }
+            index += 1;
+            self.slots[at & (size - 1)] = (hash as u32) << INDEX_BITS | index;
+        }
+    }
+
+    #[inline]
+    fn update(&mut self, index: u32, new: bool, observation: &Observation<A>) {
+        let time = observation.time.unwrap_or(NO_TIME);
+        let direction = observation.direction;
+        let opens = observation.phase == Phase::Open;
+        let later_stretch = self.tentative.is_some();
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        if new {
+            entry.restart(direction);
+            entry.facts.0 |= if direction == Direction::Down { Facts::FIRST_DOWN } else { 0 };
+            entry.facts.0 |= if opens { Facts::OPENED } else { 0 };
+        } else if entry.is_over(time, opens) {
+            self.end(index, direction);
+        } else if later_stretch && opens {
+            self.set_apart(index, direction);
+        }
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        if time != NO_TIME {
+            if entry.first == NO_TIME {
+                entry.first = time;
+            }
+            entry.last = time;
+        }
+        let way = direction as usize;
+        entry.octets[way] += u64::from(observation.octets);
+        let (packets, overflow) = entry.packets[way].overflowing_add(1);
+        entry.packets[way] = packets;
+        if observation.phase != Phase::None || observation.to_group {
+            entry.facts.0 |= facts_of(entry.facts, observation);
+        }
+        if overflow {
+            entry.packets[way] = u32::MAX;
+            let spilled = entry.segment();
+            entry.restart(direction);
+            entry.packets[way] = 1;
+            (entry.first, entry.last) = (time, time);
+            self.add_earlier(index, spilled);
+        }
+    }
+
+    /// Ends the current flow and begins another.
+    #[cold]
+    fn end(&mut self, index: u32, initiator: Direction) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        let segment = entry.segment();
+        entry.restart(initiator);
+        entry.ended += 1;
+        self.add_earlier(index, segment);
+    }
+
+    fn add_earlier(&mut self, index: u32, segment: Segment) {
+        let earlier = self.earlier.entry(index).or_default();
+        match earlier.last_mut() {
+            Some(sum) if !self.keep_earlier => sum.tally.then(&segment.tally),
+            _ => earlier.push(segment),
+        }
+    }
+
+    /// Keeps what came before the first SYN of a later stretch apart, until [`FlowTable::merge`].
+    #[cold]
+    fn set_apart(&mut self, index: u32, initiator: Direction) {
+        let Some(entry) = self.entry(index + 1) else { return };
+        let first_flow = entry.ended == 0 && !entry.facts.has(Facts::CLOSED);
+        let segment = entry.segment();
+        let Some(tentative) = &mut self.tentative else { return };
+        if first_flow && !tentative.contains_key(&index) {
+            tentative.insert(index, segment);
+            if let Some(entry) = self.entry_mut(index + 1) {
+                entry.restart(initiator);
+            }
+        }
+    }
+
+    /// Appends one five-tuple of a later stretch: what it had before its first SYN, the flows that ended in it, and
+    /// its current flow.
+    fn append(&mut self, index: u32, new: bool, head: Option<&Segment>, ended: &[Segment], later: &Entry<A>) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        if new {
+            *entry = Entry { ended: 0, ..*later };
+            entry.restart(Direction::Up);
+        } else {
+            let closed = Facts::CLOSED | Facts::CURRENT_DOWN | Facts::FIRST_DOWN | Facts::OPENED;
+            let mut facts = later.facts.0 & !closed;
+            if entry.facts.handshake().is_some() {
+                facts &= !(Facts::SERVER_LOW | Facts::SERVER_HIGH);
+            }
+            entry.facts.0 |= facts;
+        }
+        // `ended` may be flows added up, so their number is counted apart from the steps below.
+        let flows_before = entry.ended;
+        let mut steps = 0;
+        let mut begun = new;
+        let opened = later.facts.has(Facts::OPENED);
+        let current = later.segment();
+        let whole = head.into_iter().chain(ended).chain(std::iter::once(&current));
+        for (position, segment) in whole.enumerate() {
+            let Some(entry) = self.entry_mut(index + 1) else { return };
+            let splits = match position {
+                0 => !begun && entry.is_over(segment.tally.first, opened),
+                // A SYN after what was set apart begins a flow where the one before had been closed.
+                1 if head.is_some() => entry.facts.has(Facts::CLOSED),
+                _ => true,
+            };
+            if splits {
+                self.end(index, segment.initiator);
+                steps += 1;
+            } else if begun {
+                entry.restart(segment.initiator);
+            }
+            begun = false;
+            self.join(index, &segment.tally);
+        }
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        // Steps over `ended` count it as so many flows as it has members; it stands for `later.ended`.
+        entry.ended = flows_before + steps + later.ended - ended.len() as u32;
+        if later.facts.has(Facts::CLOSED) {
+            entry.facts.0 |= Facts::CLOSED;
+        }
+    }
+
+    /// Adds what came later to the current flow.
+    fn join(&mut self, index: u32, tally: &Tally) {
+        let Some(entry) = self.entry(index + 1) else { return };
+        let mut all = entry.segment().tally;
+        all.then(tally);
+        self.store(index, &all);
+    }
+
+    /// Writes counters back to the current flow; what 32 bits cannot hold goes to the earlier ones.
+    fn store(&mut self, index: u32, tally: &Tally) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        (entry.first, entry.last, entry.octets) = (tally.first, tally.last, tally.octets);
+        let mut surplus = [0; 2];
+        for way in [0, 1] {
+            entry.packets[way] = u32::try_from(tally.packets[way]).unwrap_or(u32::MAX);
+            surplus[way] = tally.packets[way] - u64::from(entry.packets[way]);
+        }
+        if surplus != [0; 2] {
+            let initiator = entry.segment().initiator;
+            self.add_earlier(
+                index,
+                Segment { tally: Tally { packets: surplus, ..Tally::default() }, initiator },
+            );
+        }
+    }
+}
+
+/// What a packet's phase and destination add to the facts.
+fn facts_of<A>(known: Facts, observation: &Observation<A>) -> u8 {
+    let up = observation.direction == Direction::Up;
+    let mut facts = 0;
+    if observation.to_group {
+        facts |= if up { Facts::GROUP_HIGH } else { Facts::GROUP_LOW };
+    }
+    match observation.phase {
+        Phase::Open | Phase::Accept if known.handshake().is_none() => {
+            let server_is_high = up == (observation.phase == Phase::Open);
+            facts |= if server_is_high { Facts::SERVER_HIGH } else { Facts::SERVER_LOW };
+        }
+        Phase::Close => facts |= Facts::CLOSED,
+        _ => {}
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::key::V4, *};
+
+    const MINUTE: u64 = 60_000_000_000;
+
+    /// A packet between host `from` and host `to` of a small world.
+    fn packet(from: u8, to: u8, tcp: bool, time: u64, phase: Phase) -> Observation<V4> {
+        let protocol = if tcp { TransportProtocol::TCP } else { TransportProtocol::UDP };
+        let (source, destination) = (([10, 0, 0, from].into(), 1000), ([10, 0, 0, to].into(), 1000));
+        let (key, direction) = FlowKey::new(source, destination, protocol, true);
+        let octets = 60 + u32::from(from);
+        Observation { key, direction, time: Some(time), octets, phase, to_group: to == 3 }
+    }
+
+    fn filled(packets: &[Observation<V4>], keep: bool, later: bool) -> FlowTable<V4> {
+        let mut table = FlowTable::new(Seed::random(), keep, later);
+        for group in packets.chunks(GROUP) {
+            table.observe(group, |_, _, _| {});
+        }
+        table
+    }
+
+    type Seen = (FlowKey<V4>, Vec<Segment>, u64, Option<Direction>, Direction, [bool; 2]);
+
+    fn seen(table: &FlowTable<V4>) -> Vec<Seen> {
+        table
+            .tuples()
+            .map(|tuple| {
+                let facts = tuple.facts;
+                let groups = [Direction::Up, Direction::Down].map(|way| facts.to_group(way));
+                let segments = tuple.segments().copied().collect();
+                (tuple.key, segments, tuple.flows, facts.handshake(), facts.first(), groups)
+            })
+            .collect()
+    }
+
+    /// The same, the slow way: a list searched from its start, one rule after the other.
+    fn naive(packets: &[Observation<V4>]) -> Vec<Seen> {
+        let mut all: Vec<(Seen, u64, bool)> = Vec::new();
+        for packet in packets {
+            let time = packet.time.unwrap();
+            let opens = packet.phase == Phase::Open;
+            let at = all.iter().position(|(seen, _, _)| seen.0 == packet.key).unwrap_or_else(|| {
+                all.push(((packet.key, vec![], 0, None, packet.direction, [false; 2]), time, false));
+                all.len() - 1
+            });
+            let (seen, last, closed) = &mut all[at];
+            let timeout = if packet.key.protocol == TransportProtocol::TCP { 60 } else { 2 } * MINUTE;
+            if seen.1.is_empty() || time > *last && time - *last > timeout || opens && *closed {
+                seen.1.push(Segment { tally: Tally::default(), initiator: packet.direction });
+                seen.2 += 1;
+                *closed = false;
+            }
+            seen.1.last_mut().unwrap().tally.count(packet.direction, packet.octets.into(), packet.time);
+            *last = time;
+            *closed |= packet.phase == Phase::Close;
+            let back = if packet.direction == Direction::Up { Direction::Down } else { Direction::Up };
+            match packet.phase {
+                Phase::Open => seen.3 = seen.3.or(Some(packet.direction)),
+                Phase::Accept => seen.3 = seen.3.or(Some(back)),
+                _ => {}
+            }
+            seen.5[packet.direction as usize] |= packet.to_group;
+        }
+        all.into_iter().map(|(seen, _, _)| seen).collect()
+    }
+
+    fn histories() -> impl Strategy<Value = Vec<Observation<V4>>> {
+        let phase = prop_oneof![
+            4 => Just(Phase::None), 2 => Just(Phase::Open), 1 => Just(Phase::Accept), 2 => Just(Phase::Close)
+        ];
+        let gap =
+            prop_oneof![6 => 0..3u64, 1 => Just(3 * MINUTE), 1 => Just(61 * MINUTE), 1 => Just(u64::MAX)];
+        let step = (0u8..4, 0u8..4, any::<bool>(), gap, phase);
+        proptest::collection::vec(step, 0..120).prop_map(|steps| {
+            let mut now = 1_000 * MINUTE;
+            let packets = steps.into_iter().map(|(from, to, tcp, gap, phase)| {
+                // The largest gap stands for a clock that was set back.
+                now = if gap == u64::MAX { now - 5 * MINUTE } else { now + gap };
+                packet(from, to, tcp, now, phase)
+            });
+            packets.collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_naive_table(packets in histories()) {
+            prop_assert_eq!(seen(&filled(&packets, true, false)), naive(&packets));
+        }
+
+        #[test]
+        fn stretches_merge_into_the_whole(packets in histories(), cuts in proptest::array::uniform2(0usize..120)) {
+            let mut cuts = cuts.map(|cut| cut.min(packets.len()));
+            cuts.sort_unstable();
+            for keep in [true, false] {
+                let mut merged = filled(&packets[..cuts[0]], keep, false);
+                merged.merge(filled(&packets[cuts[0]..cuts[1]], keep, true));
+                merged.merge(filled(&packets[cuts[1]..], keep, true));
+                prop_assert_eq!(seen(&merged), seen(&filled(&packets, keep, false)));
+            }
+        }
+    }
+
+    #[test]
+    fn many_five_tuples_are_found_again() {
+        let packets: Vec<_> = (0..50_000u32)
+            .map(|n| {
+                let client = (V4::from(n.to_be_bytes()), 40_000);
+                let server = (V4::from([192, 0, 2, 1]), 443);
+                let (key, direction) = FlowKey::new(client, server, TransportProtocol::TCP, true);
+                let phase = Phase::None;
+                Observation { key, direction, time: Some(u64::from(n)), octets: 64, phase, to_group: false }
+            })
+            .collect();
+        let table = filled(&packets, false, false);
+        assert_eq!(table.len(), packets.len());
+        for (number, packet) in packets.iter().enumerate() {
+            assert_eq!(table.find(&packet.key), Some(number as u32));
+        }
+        let absent = FlowKey { low_port: 1, ..packets[0].key };
+        assert_eq!(table.find(&absent), None);
+    }
+
+    #[test]
+    fn a_credit_joins_the_current_flow() {
+        let first = packet(1, 2, false, 10 * MINUTE, Phase::None);
+        let mut table = filled(&[first], false, false);
+        let mut tally = Tally::default();
+        tally.count(Direction::Up, 500, Some(11 * MINUTE));
+        table.credit(&first.key, Direction::Up, &tally);
+        let total = table.tuple(0).unwrap().total();
+        assert_eq!((total.packets, total.octets), ([2, 0], [561, 0]));
+        assert_eq!((total.first(), total.last()), (Some(10 * MINUTE), Some(11 * MINUTE)));
+    }
+
+    #[test]
+    fn the_least_recently_seen_leave_first() {
+        let packets: Vec<_> = (0..6).map(|n| packet(n, 9, false, u64::from(n), Phase::None)).collect();
+        let mut table = filled(&packets, false, false);
+        table.observe(&[packet(0, 9, false, 7, Phase::None)], |_, _, _| {});
+        let mut left = Vec::new();
+        table.evict(4, |tuple| left.push(tuple.total().last().unwrap()));
+        assert_eq!(left, [1, 2]);
+        assert_eq!(table.len(), 4);
+        assert!(table.find(&packets[0].key).is_some());
+        assert!(table.find(&packets[1].key).is_none());
+    }
+}

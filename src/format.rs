@@ -1,0 +1,284 @@
+//! Numbers, addresses and times as text, appended to a reused buffer.
+//!
+//! The formatting machinery of the standard library costs several times as much as these few loops, and a capture has
+//! millions of lines.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use jiff::{Timestamp as Moment, tz::TimeZone};
+
+use crate::frame::Timestamp;
+
+const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
+2021222324252627282930313233343536373839\
+4041424344454647484950515253545556575859\
+6061626364656667686970717273747576777879\
+8081828384858687888990919293949596979899";
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Appends a number in decimal.
+///
+/// ```
+/// let mut text = Vec::new();
+/// portolan::format::decimal(1_460, &mut text);
+/// assert_eq!(text, b"1460");
+/// ```
+pub fn decimal(mut value: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    while value >= 100 {
+        let pair = (value % 100) as usize * 2;
+        value /= 100;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    }
+    if value >= 10 {
+        let pair = value as usize * 2;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    } else {
+        at -= 1;
+        digits[at] = b'0' + value as u8;
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends the last `width` digits of a number, with leading zeros.
+fn padded(mut value: u32, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 10];
+    for digit in digits[..width].iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    out.extend_from_slice(&digits[..width]);
+}
+
+/// Appends an IP address: IPv4 in dotted decimal, IPv6 as RFC 5952 has it.
+pub fn address(address: IpAddr, out: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(v4) => {
+            for (position, octet) in v4.octets().into_iter().enumerate() {
+                if position > 0 {
+                    out.push(b'.');
+                }
+                decimal(octet.into(), out);
+            }
+        }
+        IpAddr::V6(v6) => v6_address(v6, out),
+    }
+}
+
+fn v6_address(address: Ipv6Addr, out: &mut Vec<u8>) {
+    let segments = address.segments();
+    if address.to_ipv4_mapped().is_some() {
+        // RFC 5952 section 5 writes these with an IPv4 tail; they are too rare to be fast.
+        out.extend_from_slice(address.to_string().as_bytes());
+        return;
+    }
+    let (mut best, mut best_len, mut run) = (0, 1, 0);
+    for (position, &segment) in segments.iter().enumerate() {
+        run = if segment == 0 { run + 1 } else { 0 };
+        if run > best_len {
+            (best, best_len) = (position + 1 - run, run);
+        }
+    }
+    let gap = if best_len > 1 { best..best + best_len } else { 8..8 };
+    let mut position = 0;
+    while position < 8 {
+        if position == gap.start {
+            out.extend_from_slice(b"::");
+            position = gap.end;
+            continue;
+        }
+        if position > 0 && position != gap.end {
+            out.push(b':');
+        }
+        let segment = segments[position];
+        let mut started = false;
+        for shift in [12, 8, 4, 0] {
+            let digit = usize::from(segment >> shift & 0xf);
+            started |= digit != 0 || shift == 0;
+            if started {
+                out.push(HEX[digit]);
+            }
+        }
+        position += 1;
+    }
+}
+
+/// Appends a 48-bit link-layer address in lower-case hexadecimal with colons.
+pub fn mac(octets: [u8; 6], out: &mut Vec<u8>) {
+    for (position, octet) in octets.into_iter().enumerate() {
+        if position > 0 {
+            out.push(b':');
+        }
+        out.extend_from_slice(&[HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 0xf)]]);
+    }
+}
+
+/// How times are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeStyle {
+    /// RFC 3339 in UTC with nanoseconds: `2026-01-02T03:04:05.123456789Z`.
+    #[default]
+    Machine,
+    /// Date and time of day in UTC, microseconds.
+    Utc,
+    /// Date and time of day where the user is, microseconds.
+    Local,
+    /// Seconds since the Unix epoch, nanoseconds.
+    Epoch,
+    /// Seconds since the first packet, microseconds.
+    Relative,
+    /// Seconds since the packet before, microseconds.
+    Delta,
+}
+
+/// Writes times; keeps the text of the last second, which the next packet most likely shares.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    style: TimeStyle,
+    zone: TimeZone,
+    second: Option<u64>,
+    text: Vec<u8>,
+}
+
+impl Clock {
+    /// A clock of that style. `Local` asks the system for its time zone.
+    pub fn new(style: TimeStyle) -> Self {
+        let zone = if style == TimeStyle::Local { TimeZone::system() } else { TimeZone::UTC };
+        Self { style, zone, second: None, text: Vec::with_capacity(32) }
+    }
+
+    /// Appends `time`; `origin` is what relative styles count from.
+    pub fn write(&mut self, time: Timestamp, origin: Option<Timestamp>, out: &mut Vec<u8>) {
+        let nanos = time.subsecond_nanos();
+        match self.style {
+            TimeStyle::Machine | TimeStyle::Utc | TimeStyle::Local => {
+                if self.second != Some(time.seconds()) {
+                    self.turn(time.seconds());
+                }
+                out.extend_from_slice(&self.text);
+                if self.style == TimeStyle::Machine {
+                    padded(nanos, 9, out);
+                    out.push(b'Z');
+                } else {
+                    padded(nanos / 1000, 6, out);
+                }
+            }
+            TimeStyle::Epoch => {
+                decimal(time.seconds(), out);
+                out.push(b'.');
+                padded(nanos, 9, out);
+            }
+            TimeStyle::Relative | TimeStyle::Delta => {
+                let origin = origin.unwrap_or(time);
+                let (sign, span) = if time < origin {
+                    (&b"-"[..], origin.since(time))
+                } else {
+                    (&b""[..], time.since(origin))
+                };
+                out.extend_from_slice(sign);
+                decimal(span / Timestamp::SECOND, out);
+                out.push(b'.');
+                padded((span % Timestamp::SECOND / 1000) as u32, 6, out);
+            }
+        }
+    }
+
+    #[cold]
+    fn turn(&mut self, second: u64) {
+        self.second = Some(second);
+        self.text.clear();
+        // Every u64 of nanoseconds lies within the years that jiff knows.
+        let moment = i64::try_from(second)
+            .ok()
+            .and_then(|second| Moment::from_second(second).ok())
+            .unwrap_or_default();
+        let civil = self.zone.to_datetime(moment);
+        let separator = if self.style == TimeStyle::Machine { b'T' } else { b' ' };
+        let two = |value: i8| u32::from(value.unsigned_abs());
+        padded(u32::from(civil.year().unsigned_abs()), 4, &mut self.text);
+        for (mark, value) in [
+            (b'-', two(civil.month())),
+            (b'-', two(civil.day())),
+            (separator, two(civil.hour())),
+            (b':', two(civil.minute())),
+            (b':', two(civil.second())),
+        ] {
+            self.text.push(mark);
+            padded(value, 2, &mut self.text);
+        }
+        self.text.push(b'.');
+    }
+}
+
+/// A time as machine formats write it.
+pub fn machine_time(time: Timestamp) -> String {
+    let mut text = Vec::new();
+    Clock::new(TimeStyle::Machine).write(time, None, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_equal_the_standard_library(value: u64) {
+            prop_assert_eq!(text(|out| decimal(value, out)), value.to_string());
+        }
+
+        #[test]
+        fn addresses_equal_the_standard_library(
+            segments: [u16; 8], zeros: [bool; 8], v4: [u8; 4], mapped: bool
+        ) {
+            let mut segments = segments;
+            for (segment, zero) in segments.iter_mut().zip(zeros) {
+                *segment = if zero { 0 } else { *segment };
+            }
+            let v6 = if mapped { std::net::Ipv4Addr::from(v4).to_ipv6_mapped() } else { Ipv6Addr::from(segments) };
+            for ip in [IpAddr::from(v4), v6.into()] {
+                prop_assert_eq!(text(|out| address(ip, out)), ip.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn small_numbers() {
+        for value in 0..1_000 {
+            assert_eq!(text(|out| decimal(value, out)), value.to_string());
+        }
+        assert_eq!(text(|out| decimal(u64::MAX, out)), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn link_layer_addresses() {
+        assert_eq!(text(|out| mac([2, 0, 0xab, 0xcd, 0xef, 9], out)), "02:00:ab:cd:ef:09");
+    }
+
+    #[test]
+    fn times_in_every_style() {
+        // 2026-01-02T03:04:05Z is 1767323045 (`date -ud @1767323045`).
+        let time = Timestamp(1_767_323_045_123_456_789);
+        let origin = Timestamp(1_767_323_040_000_000_000);
+        let show = |style| text(|out| Clock::new(style).write(time, Some(origin), out));
+        assert_eq!(show(TimeStyle::Machine), "2026-01-02T03:04:05.123456789Z");
+        assert_eq!(show(TimeStyle::Utc), "2026-01-02 03:04:05.123456");
+        assert_eq!(show(TimeStyle::Epoch), "1767323045.123456789");
+        assert_eq!(show(TimeStyle::Relative), "5.123456");
+        assert_eq!(text(|out| Clock::new(TimeStyle::Delta).write(origin, Some(time), out)), "-5.123456");
+        assert_eq!(machine_time(Timestamp(0)), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(machine_time(Timestamp(u64::MAX)), "2554-07-21T23:34:33.709551615Z");
+    }
+}

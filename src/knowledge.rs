@@ -1,0 +1,507 @@
+//! Learning: from the headers of each packet to all that is remembered of a capture.
+//!
+//! [`Knowledge`] is the only state of a run. Knowledge of two stretches of a capture merges, in order, into the
+//! knowledge of both.
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use hashbrown::HashMap;
+
+use crate::{
+    decode::{Headers, Kind, Network, Reason},
+    dns::{
+        Advertised, Via,
+        inventory::{Inventory, Packet, Sighting},
+    },
+    flow::{
+        fragment::{DatagramKey, Fragments},
+        key::{Address, Direction, FlowKey, Seed, V4, V6},
+        table::{DEFAULT_LIMIT, FlowTable, GROUP, Observation, Tally, Tuple},
+    },
+    frame::{Frame, Timestamp},
+    label::{Label, Labels},
+    naming::{Case, Context, FanIn, answer},
+    registry::Registry,
+};
+
+/// What is to be learned, and how much of it may be held.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Keep each flow of a five-tuple apart instead of adding up those that ended.
+    pub flows: bool,
+    /// Join DNS-SD records into an inventory.
+    pub inventory: bool,
+    /// Know only the past: what a packet belongs to is decided when it is seen.
+    pub causal: bool,
+    /// Five-tuples held before the least recently used leave; their totals are kept.
+    pub limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { flows: false, inventory: false, causal: false, limit: DEFAULT_LIMIT }
+    }
+}
+
+/// Packets by the reason their decoding stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Damaged {
+    /// Cut by the snap length inside a header.
+    pub truncated: u64,
+    /// A header contradicts its standard.
+    pub malformed: u64,
+    /// Nested deeper than is followed.
+    pub too_deep: u64,
+}
+
+impl Damaged {
+    /// Counts by the words of the output, those that are not zero.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let all = [("truncated", self.truncated), ("malformed", self.malformed), ("too-deep", self.too_deep)];
+        all.into_iter().filter(|&(_, count)| count > 0)
+    }
+
+    /// Adds the counts of another.
+    pub fn add(&mut self, other: &Self) {
+        self.truncated += other.truncated;
+        self.malformed += other.malformed;
+        self.too_deep += other.too_deep;
+    }
+
+    /// Counts one packet.
+    pub fn count(&mut self, reason: Reason) {
+        match reason {
+            Reason::Truncated { .. } => self.truncated += 1,
+            Reason::Malformed(_) => self.malformed += 1,
+            Reason::TooDeep => self.too_deep += 1,
+        }
+    }
+}
+
+/// What a packet is counted under: its five-tuple, or what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A five-tuple over IPv4.
+    V4(FlowKey<V4>),
+    /// A five-tuple over IPv6.
+    V6(FlowKey<V6>),
+    /// No IP addresses were read.
+    Other(Kind),
+}
+
+/// Totals of a capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Packets.
+    pub packets: u64,
+    /// Octets on the wire.
+    pub octets: u64,
+    /// Octets captured.
+    pub captured: u64,
+    /// Earliest time stamp.
+    pub first: Option<Timestamp>,
+    /// Latest time stamp.
+    pub last: Option<Timestamp>,
+}
+
+impl Span {
+    fn count(&mut self, frame: &Frame<'_>) {
+        self.packets += 1;
+        self.octets += u64::from(frame.original_len);
+        self.captured += frame.octets.len() as u64;
+        if let Some(time) = frame.time {
+            self.first = Some(self.first.map_or(time, |first| first.min(time)));
+            self.last = self.last.max(Some(time));
+        }
+    }
+
+    fn add(&mut self, later: &Self) {
+        self.packets += later.packets;
+        self.octets += later.octets;
+        self.captured += later.captured;
+        self.first = match (self.first, later.first) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.last = self.last.max(later.last);
+    }
+}
+
+/// Totals of five-tuples that had to leave, under the name they had then.
+#[derive(Clone, Debug, Default)]
+pub struct Evicted {
+    /// Their label.
+    pub label: Label,
+    /// Their counters.
+    pub tally: Tally,
+    /// How many flows they had.
+    pub flows: u64,
+    /// Their damaged packets.
+    pub damaged: Damaged,
+}
+
+/// All that is remembered of a capture.
+#[derive(Debug)]
+pub struct Knowledge {
+    options: Options,
+    pub(crate) seed: Seed,
+    pub(crate) v4: FlowTable<V4>,
+    pub(crate) v6: FlowTable<V6>,
+    pub(crate) fragments: Fragments,
+    pub(crate) advertised: Advertised,
+    inventory: Option<Inventory>,
+    others: BTreeMap<Kind, Tally>,
+    damaged: HashMap<Subject, Damaged>,
+    span: Span,
+    evicted: BTreeMap<String, Evicted>,
+    /// Peers of every endpoint: counted as five-tuples come where only the past is known, else when a rule asks.
+    fan_in: OnceLock<FanIn>,
+    /// Grows when five-tuples leave and the others get new numbers.
+    generation: u64,
+    group_v4: Vec<Observation<V4>>,
+    group_v6: Vec<Observation<V6>>,
+}
+
+impl Knowledge {
+    /// Knows nothing yet. `later_stretch` is for what [`Knowledge::merge`] will append to another.
+    pub fn new(options: Options, later_stretch: bool) -> Self {
+        let seed = Seed::random();
+        Self {
+            options,
+            seed,
+            v4: FlowTable::new(seed, options.flows, later_stretch),
+            v6: FlowTable::new(seed, options.flows, later_stretch),
+            fragments: Fragments::default(),
+            advertised: Advertised::new(),
+            inventory: options.inventory.then(Inventory::default),
+            others: BTreeMap::new(),
+            damaged: HashMap::new(),
+            span: Span::default(),
+            evicted: BTreeMap::new(),
+            fan_in: if options.causal { FanIn::default().into() } else { OnceLock::new() },
+            generation: 0,
+            group_v4: Vec::with_capacity(GROUP),
+            group_v6: Vec::with_capacity(GROUP),
+        }
+    }
+
+    /// Totals of all packets learned.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The DNS-SD inventory, if it was asked for.
+    pub fn inventory(&self) -> Option<&Inventory> {
+        self.inventory.as_ref()
+    }
+
+    /// Frames in which no IP addresses were read, by what they are.
+    pub fn others(&self) -> impl Iterator<Item = (Kind, &Tally)> {
+        self.others.iter().map(|(&kind, tally)| (kind, tally))
+    }
+
+    /// Five-tuples over IPv4 in the order of their first packets.
+    pub fn tuples_v4(&self) -> impl Iterator<Item = Tuple<'_, V4>> {
+        self.v4.tuples()
+    }
+
+    /// Five-tuples over IPv6 in the order of their first packets.
+    pub fn tuples_v6(&self) -> impl Iterator<Item = Tuple<'_, V6>> {
+        self.v6.tuples()
+    }
+
+    /// Damaged packets of a subject.
+    pub fn damaged(&self, subject: &Subject) -> Damaged {
+        self.damaged.get(subject).copied().unwrap_or_default()
+    }
+
+    /// Five-tuples that had to leave, by label.
+    pub fn evicted(&self) -> impl Iterator<Item = &Evicted> {
+        self.evicted.values()
+    }
+
+    /// Whether the tables hold as many five-tuples as they may.
+    pub fn is_full(&self) -> bool {
+        self.v4.is_full(self.options.limit) || self.v6.is_full(self.options.limit)
+    }
+
+    /// Learns one packet. What came in takes effect at the next [`Knowledge::flush`] at the latest.
+    ///
+    /// `file` numbers the inputs of a run from 0.
+    pub fn learn(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32, registry: &Registry) {
+        self.span.count(frame);
+        let subject = match headers.network {
+            Network::V4(source, destination) => {
+                let endpoints = (V4::from(source), V4::from(destination));
+                let Some(observation) = self.observation(frame, headers, endpoints) else { return };
+                self.group_v4.push(observation);
+                if self.group_v4.len() == GROUP {
+                    self.flush_v4(registry);
+                }
+                Subject::V4(observation.key)
+            }
+            Network::V6(source, destination) => {
+                let endpoints = (V6::from(source), V6::from(destination));
+                let Some(observation) = self.observation(frame, headers, endpoints) else { return };
+                self.group_v6.push(observation);
+                if self.group_v6.len() == GROUP {
+                    self.flush_v6(registry);
+                }
+                Subject::V6(observation.key)
+            }
+            Network::None => {
+                let tally = self.others.entry(headers.kind).or_default();
+                tally.count(Direction::Up, frame.original_len.into(), frame.time.map(|time| time.0));
+                Subject::Other(headers.kind)
+            }
+        };
+        if let Some(stopped) = headers.stopped {
+            self.damaged.entry(subject).or_default().count(stopped.reason);
+        }
+        self.learn_dns(frame, headers, file);
+    }
+
+    /// Makes all that was learned take effect.
+    pub fn flush(&mut self, registry: &Registry) {
+        self.flush_v4(registry);
+        self.flush_v6(registry);
+    }
+
+    /// What the flow table gets of a packet; `None` for a fragment that is settled later.
+    #[inline]
+    fn observation<A: Address>(
+        &mut self,
+        frame: &Frame<'_>,
+        headers: &Headers,
+        (source, destination): (A, A),
+    ) -> Option<Observation<A>> {
+        let time = frame.time.map(|time| time.0);
+        let mut ports = headers.ports;
+        if let Some(fragment) = headers.fragment
+            && headers.protocol.has_ports()
+        {
+            let key = DatagramKey {
+                source: source.ip(),
+                destination: destination.ip(),
+                protocol: headers.protocol,
+                id: fragment.id,
+            };
+            if let Some(ports) = ports {
+                self.fragments.first(key, time, ports);
+            } else if fragment.offset > 0 {
+                if self.options.causal {
+                    ports = self.fragments.ports(&key, time);
+                } else if self.fragments.later(key, time, frame.original_len) {
+                    return None;
+                }
+            }
+        }
+        let (source_port, destination_port) = ports.unwrap_or_default();
+        let (key, direction) = FlowKey::new(
+            (source, source_port),
+            (destination, destination_port),
+            headers.protocol,
+            ports.is_some(),
+        );
+        Some(Observation {
+            key,
+            direction,
+            time,
+            octets: frame.original_len,
+            phase: headers.phase,
+            to_group: headers.to_group,
+        })
+    }
+
+    fn flush_v4(&mut self, registry: &Registry) {
+        if self.v4.is_full(self.options.limit) {
+            self.evict(registry);
+        }
+        let (fan_in, seed) = (&mut self.fan_in, self.seed);
+        self.v4.observe(&self.group_v4, |observation, _, new| {
+            if new && let Some(peers) = fan_in.get_mut() {
+                peers.add(&observation.key, seed);
+            }
+        });
+        self.group_v4.clear();
+    }
+
+    fn flush_v6(&mut self, registry: &Registry) {
+        if self.v6.is_full(self.options.limit) {
+            self.evict(registry);
+        }
+        let (fan_in, seed) = (&mut self.fan_in, self.seed);
+        self.v6.observe(&self.group_v6, |observation, _, new| {
+            if new && let Some(peers) = fan_in.get_mut() {
+                peers.add(&observation.key, seed);
+            }
+        });
+        self.group_v6.clear();
+    }
+
+    #[inline]
+    fn learn_dns(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+        let Some((source, destination)) = headers.ports else { return };
+        let Some(via) = Via::of(headers.protocol, source, destination) else { return };
+        if headers.fragment.is_some() {
+            return;
+        }
+        let (from, to) = match headers.network {
+            Network::V4(from, to) => (from.into(), to.into()),
+            Network::V6(from, to) => (from.into(), to.into()),
+            Network::None => return,
+        };
+        for message in via.messages(headers.payload(frame.octets)) {
+            self.advertised.observe(frame.time, &message);
+            if let Some(inventory) = &mut self.inventory {
+                let sighting = Sighting {
+                    packet: Packet { file, number: frame.number },
+                    time: frame.time,
+                    interface: frame.interface,
+                    source: (from, source),
+                    destination: (to, destination),
+                    protocol: headers.protocol,
+                };
+                inventory.observe(sighting, &message);
+            }
+        }
+    }
+
+    /// Gives later fragments to the flows of their first ones: the end of a run with hindsight.
+    pub fn settle(&mut self, registry: &Registry) {
+        self.flush(registry);
+        let Self { fragments, v4, v6, .. } = self;
+        fragments.settle(|datagram, ports, tally| {
+            let (source, destination) = ports.unwrap_or_default();
+            match (datagram.source, datagram.destination) {
+                (std::net::IpAddr::V4(from), std::net::IpAddr::V4(to)) => {
+                    let from = (V4::from(from.octets()), source);
+                    let to = (V4::from(to.octets()), destination);
+                    let (key, direction) = FlowKey::new(from, to, datagram.protocol, ports.is_some());
+                    v4.credit(&key, direction, tally);
+                }
+                (std::net::IpAddr::V6(from), std::net::IpAddr::V6(to)) => {
+                    let from = (V6::from(from.octets()), source);
+                    let to = (V6::from(to.octets()), destination);
+                    let (key, direction) = FlowKey::new(from, to, datagram.protocol, ports.is_some());
+                    v6.credit(&key, direction, tally);
+                }
+                _ => {}
+            }
+        });
+    }
+
+    /// Appends the knowledge of the stretch that follows; both must be flushed.
+    pub fn merge(&mut self, later: Self) {
+        self.v4.merge(later.v4);
+        self.v6.merge(later.v6);
+        self.fragments.merge(later.fragments);
+        self.advertised.merge(later.advertised);
+        for (kind, tally) in later.others {
+            self.others.entry(kind).or_default().then(&tally);
+        }
+        for (subject, damaged) in later.damaged {
+            self.damaged.entry(subject).or_default().add(&damaged);
+        }
+        self.span.add(&later.span);
+    }
+
+    /// Lets a quarter of the five-tuples leave, under the names they have now.
+    #[cold]
+    fn evict(&mut self, registry: &Registry) {
+        let keep = self.options.limit / 4 * 3;
+        let mut labels = Labels::default();
+        self.generation += 1;
+        let advertised = std::mem::take(&mut self.advertised);
+        let mut v4 = std::mem::replace(&mut self.v4, FlowTable::new(self.seed, false, false));
+        let mut v6 = std::mem::replace(&mut self.v6, FlowTable::new(self.seed, false, false));
+        let fan_in = OnceLock::from(count_peers(&v4, &v6, self.seed));
+        let context = Context {
+            registry,
+            advertised: &advertised,
+            began: self.span.first.map(|first| first.0),
+            at: self.options.causal.then_some(self.span.last).flatten(),
+            fan_in: &fan_in,
+            count_peers: &FanIn::default,
+            seed: self.seed,
+        };
+        v4.evict(keep, |tuple| {
+            self.bury(&tuple, Subject::V4(tuple.key), &mut labels, &context);
+        });
+        v6.evict(keep, |tuple| {
+            self.bury(&tuple, Subject::V6(tuple.key), &mut labels, &context);
+        });
+        (self.v4, self.v6, self.advertised) = (v4, v6, advertised);
+        if self.options.causal {
+            self.fan_in = count_peers(&self.v4, &self.v6, self.seed).into();
+        }
+    }
+
+    fn bury<A: Address>(
+        &mut self,
+        tuple: &Tuple<'_, A>,
+        subject: Subject,
+        labels: &mut Labels,
+        context: &Context<'_>,
+    ) {
+        let id = label_of(&Case::from(tuple), labels, context);
+        let label = labels.label(id);
+        let buried = self
+            .evicted
+            .entry(label.key.clone())
+            .or_insert_with(|| Evicted { label: label.clone(), ..Evicted::default() });
+        buried.tally.then(&tuple.total());
+        buried.flows += tuple.flows;
+        if let Some(damaged) = self.damaged.remove(&subject) {
+            buried.damaged.add(&damaged);
+        }
+    }
+
+    /// What the rules may know beside the flow itself: everything, or what is known at a moment.
+    pub(crate) fn context<'k>(
+        &'k self,
+        registry: &'k Registry,
+        count_peers: &'k (dyn Fn() -> FanIn + Sync),
+    ) -> Context<'k> {
+        Context {
+            registry,
+            advertised: &self.advertised,
+            began: self.span.first.map(|first| first.0),
+            at: self.options.causal.then_some(self.span.last).flatten(),
+            fan_in: &self.fan_in,
+            count_peers,
+            seed: self.seed,
+        }
+    }
+
+    /// Counts the peers of every endpoint.
+    pub(crate) fn count_peers(&self) -> FanIn {
+        count_peers(&self.v4, &self.v6, self.seed)
+    }
+
+    /// Changes whenever five-tuples get new numbers.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether only the past is known.
+    pub fn is_causal(&self) -> bool {
+        self.options.causal
+    }
+}
+
+fn count_peers(v4: &FlowTable<V4>, v6: &FlowTable<V6>, seed: Seed) -> FanIn {
+    let mut peers = FanIn::default();
+    v4.tuples().filter(|tuple| tuple.key.ported).for_each(|tuple| peers.add(&tuple.key, seed));
+    v6.tuples().filter(|tuple| tuple.key.ported).for_each(|tuple| peers.add(&tuple.key, seed));
+    peers
+}
+
+/// The label of a five-tuple as the context knows it.
+pub(crate) fn label_of<A: Address>(case: &Case<A>, labels: &mut Labels, context: &Context<'_>) -> u32 {
+    if case.key.ported {
+        labels.of_flow(case, answer(case, context), context)
+    } else {
+        labels.of_kind(Kind::Ip(case.key.protocol))
+    }
+}

@@ -1,0 +1,472 @@
+//! The straight line: learn a capture, then chart it; or both at once, packet by packet, where only the past is known.
+//!
+//! Large files are learned in stretches on several threads, and charted batch by batch on several threads. Any number of
+//! threads gives the same knowledge and the same octets of output.
+
+use std::{
+    io,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use crate::{
+    capture::{self, FileSource, Filter, Source, Stretch, Stretches},
+    chart::Charter,
+    decode::{Decoder, Headers},
+    frame::{Batch, Frame, Timestamp},
+    knowledge::{Knowledge, Options},
+    names::Names,
+    record::Record,
+    registry::Registry,
+    sink::Sink,
+};
+
+/// Octets of output that are written at once.
+const WRITE_SIZE: usize = 1 << 16;
+/// Octets a stretch has at least before a thread is worth starting for it.
+pub const MIN_STRETCH: u64 = 16 << 20;
+
+/// Why a run ended early.
+#[derive(Debug)]
+pub enum Failure {
+    /// The input failed; what came before it was taken in.
+    Input(capture::Error),
+    /// The output failed.
+    Output(io::Error),
+}
+
+impl From<capture::Error> for Failure {
+    fn from(error: capture::Error) -> Self {
+        Self::Input(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Which frames are taken.
+#[derive(Default)]
+pub struct Selection {
+    /// Only those that this capture filter passes.
+    pub filter: Option<Filter>,
+    /// Only so many.
+    pub limit: Option<u64>,
+    taken: u64,
+}
+
+impl Selection {
+    /// Frames that pass the filter, at most so many.
+    pub fn new(filter: Option<Filter>, limit: Option<u64>) -> Self {
+        Self { filter, limit, taken: 0 }
+    }
+
+    /// Whether every frame is taken.
+    pub fn is_all(&self) -> bool {
+        self.filter.is_none() && self.limit.is_none()
+    }
+
+    /// Whether no further frame is taken.
+    pub fn is_over(&self) -> bool {
+        self.limit.is_some_and(|limit| self.taken >= limit)
+    }
+
+    /// Begins to count anew.
+    pub fn restart(&mut self) {
+        self.taken = 0;
+    }
+
+    fn takes(&mut self, frame: &Frame<'_>) -> Result<bool, capture::Error> {
+        if self.is_over() {
+            return Ok(false);
+        }
+        let takes = match &mut self.filter {
+            Some(filter) => filter.matches(frame)?,
+            None => true,
+        };
+        self.taken += u64::from(takes);
+        Ok(takes)
+    }
+}
+
+/// What a run needs beside its input and output.
+pub struct Run<'r> {
+    /// The registry with the user's layers.
+    pub registry: &'r Registry,
+    /// How frames are decoded.
+    pub decoder: &'r Decoder,
+    /// Set to end the run after the batch at hand.
+    pub stop: &'r AtomicBool,
+    /// Told how many octets of the input were read so far, after each batch.
+    pub progress: &'r (dyn Fn(u64) + Sync),
+    /// Threads to use.
+    pub threads: usize,
+    /// Octets a stretch has at least: [`MIN_STRETCH`].
+    pub min_stretch: u64,
+}
+
+impl Run<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Learns a source to its end.
+    ///
+    /// # Errors
+    /// [`capture::Error`] where the input is damaged; what came before it is learned.
+    pub fn learn<S: Source>(
+        &self,
+        source: &mut S,
+        file: u32,
+        selection: &mut Selection,
+        knowledge: &mut Knowledge,
+        consumed: impl Fn(&S, &Batch) -> u64,
+    ) -> Result<(), capture::Error> {
+        let mut batch = Batch::new();
+        let mut headers = Headers::default();
+        let all = selection.is_all();
+        let result = loop {
+            match source.fill(&mut batch) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            for frame in batch.frames() {
+                if !all && !selection.takes(&frame)? {
+                    continue;
+                }
+                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                knowledge.learn(&frame, &headers, file, self.registry);
+            }
+            (self.progress)(consumed(source, &batch));
+            if self.is_stopped() || selection.is_over() {
+                break Ok(());
+            }
+        };
+        knowledge.flush(self.registry);
+        result
+    }
+
+    /// Learns a file on as many threads as are worth it. The result does not depend on their number.
+    ///
+    /// # Errors
+    /// As [`Run::learn`].
+    pub fn learn_file(
+        &self,
+        source: &mut FileSource,
+        file: u32,
+        selection: &mut Selection,
+        knowledge: &mut Knowledge,
+        options: Options,
+    ) -> Result<(), capture::Error> {
+        let stretches = source.stretches().filter(|stretches| {
+            self.threads > 1
+                && stretches.len() >= 2 * self.min_stretch
+                && selection.is_all()
+                && !options.inventory
+        });
+        let Some(stretches) = stretches else {
+            let consumed = |source: &FileSource, _: &Batch| source.consumed();
+            return self.learn(source, file, selection, knowledge, consumed);
+        };
+        // The first batch shows the interfaces of most files, so that the other stretches can be read like it.
+        let mut batch = Batch::new();
+        let mut headers = Headers::default();
+        if !source.fill(&mut batch)? {
+            return Ok(());
+        }
+        for frame in batch.frames() {
+            self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+            knowledge.learn(&frame, &headers, file, self.registry);
+        }
+        knowledge.flush(self.registry);
+        let begin = Place { position: source.position(), state: source.state() };
+        self.learn_stretches(&stretches, begin, file, knowledge, options)
+    }
+
+    fn learn_stretches(
+        &self,
+        stretches: &Stretches,
+        begin: Place,
+        file: u32,
+        knowledge: &mut Knowledge,
+        options: Options,
+    ) -> Result<(), capture::Error> {
+        let rest = stretches.len().saturating_sub(begin.position);
+        let count = (rest / self.min_stretch.max(1)).clamp(1, self.threads as u64);
+        let mut starts = vec![begin.position];
+        for part in 1..count {
+            let from = begin.position + rest / count * part;
+            if let Some(start) = stretches.boundary(&begin.state, from)?
+                && starts.last().is_some_and(|&last| last < start)
+            {
+                starts.push(start);
+            }
+        }
+        let ends: Vec<u64> = starts.iter().skip(1).copied().chain([u64::MAX]).collect();
+        let read = std::sync::atomic::AtomicU64::new(begin.position);
+        let stretch = |place: Place, end: u64, mut knowledge: Knowledge| {
+            let mut stretch = stretches.stretch(place.state, place.position..end, 1);
+            let consumed = |_: &Stretch, batch: &Batch| {
+                let len = batch.octets().len() as u64;
+                read.fetch_add(len, Ordering::Relaxed) + len
+            };
+            let result = self.learn(&mut stretch, file, &mut Selection::default(), &mut knowledge, consumed);
+            let place = Place { position: stretch.position(), state: stretch.state() };
+            (knowledge, place, result)
+        };
+        let guessed: Vec<_> = thread::scope(|scope| {
+            let workers: Vec<_> = starts
+                .iter()
+                .zip(&ends)
+                .map(|(&position, &end)| {
+                    let place = Place { position, state: begin.state.clone() };
+                    let stretch = &stretch;
+                    scope.spawn(move || stretch(place, end, Knowledge::new(options, true)))
+                })
+                .collect();
+            workers.into_iter().map(thread::ScopedJoinHandle::join).collect()
+        });
+        let mut expected = begin.clone();
+        for ((learned, &start), &end) in guessed.into_iter().zip(&starts).zip(&ends) {
+            let learned = learned.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let before = knowledge.span().packets;
+            // A boundary that the stretch before does not end at was a guess misled by a payload; so was one behind which
+            // interfaces differ. Then the stretch is read again, from where it truly begins.
+            let right = start == expected.position && begin.state == expected.state;
+            let (later, place, result) = if right {
+                learned
+            } else {
+                drop(learned);
+                stretch(expected.clone(), end, Knowledge::new(options, true))
+            };
+            knowledge.merge(later);
+            if let Err(error) = result {
+                return Err(error.after(before));
+            }
+            expected = place;
+        }
+        Ok(())
+    }
+
+    /// Charts a source to its end: calls `record` with each packet.
+    ///
+    /// # Errors
+    /// [`Failure`]: what came before it was charted.
+    pub fn chart(
+        &self,
+        source: &mut impl Source,
+        file: Option<&str>,
+        selection: &mut Selection,
+        charter: &Charter<'_>,
+        mut record: impl FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut batch = Batch::new();
+        let mut headers = Headers::default();
+        let mut previous = None;
+        while source.fill(&mut batch)? {
+            for frame in batch.frames() {
+                if !selection.takes(&frame)? {
+                    continue;
+                }
+                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                record(&charter.chart(file, frame, &headers, previous))?;
+                previous = frame.time.or(previous);
+            }
+            if self.is_stopped() || selection.is_over() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Charts a file into a sink on several threads and writes its output in order.
+    ///
+    /// # Errors
+    /// [`Failure`]: what came before it was written.
+    pub fn chart_file(
+        &self,
+        source: &mut FileSource,
+        file: Option<&str>,
+        selection: &mut Selection,
+        charter: &Charter<'_>,
+        sink: &mut impl Sink,
+        out: &mut impl io::Write,
+    ) -> Result<(), Failure> {
+        let large = source.size().is_none_or(|size| size >= 2 * self.min_stretch.min(4 << 20));
+        if self.threads < 2 || !selection.is_all() || !large {
+            let mut buffer = Vec::with_capacity(2 * WRITE_SIZE);
+            let result = self.chart(source, file, selection, charter, |record| {
+                sink.packet(record, &mut buffer);
+                if buffer.len() >= WRITE_SIZE {
+                    out.write_all(&buffer)?;
+                    buffer.clear();
+                }
+                Ok(())
+            });
+            if !matches!(result, Err(Failure::Output(_))) {
+                out.write_all(&buffer)?;
+            }
+            return result;
+        }
+        self.chart_on_threads(source, file, charter, sink, out)
+    }
+
+    fn chart_on_threads(
+        &self,
+        source: &mut FileSource,
+        file: Option<&str>,
+        charter: &Charter<'_>,
+        sink: &impl Sink,
+        out: &mut impl io::Write,
+    ) -> Result<(), Failure> {
+        thread::scope(|scope| {
+            // Batch n goes to worker n modulo their number, and its output is fetched in the same turn: order needs no
+            // sorting, and every channel is bounded.
+            let mut lanes: Vec<Lane> = Vec::new();
+            for _ in 0..self.threads {
+                let (to_worker, work) = sync_channel::<Work>(1);
+                let (done, from_worker) = sync_channel::<Work>(1);
+                let mut sink = sink.clone();
+                scope.spawn(move || self.chart_work(file, charter, &mut sink, &work, &done));
+                lanes.push(Lane { to_worker, from_worker, spare: vec![Work::default(), Work::default()] });
+            }
+            let mut previous = None;
+            let (mut sent, mut fetched) = (0, 0);
+            let mut end = Ok(());
+            let workers = lanes.len();
+            loop {
+                let lane = &mut lanes[sent % workers];
+                let Some(mut work) = lane.spare.pop() else {
+                    fetch(&mut lanes, &mut fetched, out)?;
+                    continue;
+                };
+                match source.fill(&mut work.batch) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        end = Err(error.into());
+                        break;
+                    }
+                }
+                (self.progress)(source.consumed());
+                work.previous = previous;
+                previous = work.batch.frames().filter_map(|frame| frame.time).last().or(previous);
+                if lane.to_worker.send(work).is_err() {
+                    break;
+                }
+                sent += 1;
+                if self.is_stopped() {
+                    break;
+                }
+            }
+            while fetched < sent {
+                fetch(&mut lanes, &mut fetched, out)?;
+            }
+            end
+        })
+    }
+
+    fn chart_work(
+        &self,
+        file: Option<&str>,
+        charter: &Charter<'_>,
+        sink: &mut impl Sink,
+        work: &Receiver<Work>,
+        done: &SyncSender<Work>,
+    ) {
+        let mut headers = Headers::default();
+        while let Ok(mut work) = work.recv() {
+            let Work { batch, previous, out } = &mut work;
+            out.clear();
+            for frame in batch.frames() {
+                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                sink.packet(&charter.chart(file, frame, &headers, *previous), out);
+                *previous = frame.time.or(*previous);
+            }
+            if done.send(work).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Learns and charts packet by packet: each is named by what was known when it came.
+    ///
+    /// `flush` is called after each batch.
+    ///
+    /// # Errors
+    /// [`Failure`]: what came before it was charted.
+    #[expect(clippy::too_many_arguments, reason = "input, state and output of one loop")]
+    pub fn causal(
+        &self,
+        source: &mut impl Source,
+        (index, file): (u32, Option<&str>),
+        selection: &mut Selection,
+        knowledge: &mut Knowledge,
+        names: &mut Names,
+        mut record: impl FnMut(&Record<'_>) -> io::Result<()>,
+        mut flush: impl FnMut() -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut batch = Batch::new();
+        let mut headers = Headers::default();
+        let mut previous = None;
+        while source.fill(&mut batch)? {
+            for frame in batch.frames() {
+                if !selection.takes(&frame)? {
+                    continue;
+                }
+                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                knowledge.learn(&frame, &headers, index, self.registry);
+                knowledge.flush(self.registry);
+                names.revise(&headers, frame.time, knowledge, self.registry);
+                record(&Charter::new(knowledge, names).chart(file, frame, &headers, previous))?;
+                previous = frame.time.or(previous);
+            }
+            flush()?;
+            if self.is_stopped() || selection.is_over() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where reading goes on, and what must be remembered for it.
+#[derive(Clone)]
+struct Place {
+    position: u64,
+    state: capture::State,
+}
+
+/// A batch on its way to a worker, and its output on the way back. Reused.
+#[derive(Default)]
+struct Work {
+    batch: Batch,
+    /// Time of the packet before the batch.
+    previous: Option<Timestamp>,
+    out: Vec<u8>,
+}
+
+struct Lane {
+    to_worker: SyncSender<Work>,
+    from_worker: Receiver<Work>,
+    spare: Vec<Work>,
+}
+
+/// Writes the output whose turn it is.
+fn fetch(lanes: &mut [Lane], fetched: &mut usize, out: &mut impl io::Write) -> io::Result<()> {
+    let workers = lanes.len();
+    let lane = &mut lanes[*fetched % workers];
+    *fetched += 1;
+    // A worker that is gone has panicked; the scope passes its panic on.
+    if let Ok(work) = lane.from_worker.recv() {
+        out.write_all(&work.out)?;
+        lane.spare.push(work);
+    }
+    Ok(())
+}

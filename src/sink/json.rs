@@ -1,0 +1,240 @@
+//! One JSON object per packet and line, in the shape of the Elastic Common Schema.
+
+use super::Sink;
+use crate::{
+    decode::Network,
+    dns, escape,
+    format::{self, Clock, TimeStyle},
+    label::protocol_word,
+    record::{Record, Service},
+};
+
+/// JSON lines.
+#[derive(Clone, Debug)]
+pub struct Json {
+    clock: Clock,
+    notes: Vec<u8>,
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self { clock: Clock::new(TimeStyle::Machine), notes: Vec::new() }
+    }
+}
+
+impl Sink for Json {
+    fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let frame = &record.frame;
+        out.push(b'{');
+        if let Some(time) = frame.time {
+            out.extend_from_slice(b"\"@timestamp\":\"");
+            self.clock.write(time, None, out);
+            out.extend_from_slice(b"\",");
+        }
+        if let Some(file) = record.file {
+            out.extend_from_slice(b"\"file\":{\"name\":\"");
+            escape::json(file.as_bytes(), out);
+            out.extend_from_slice(b"\"},");
+        }
+        out.extend_from_slice(b"\"frame\":{\"number\":");
+        format::decimal(frame.number, out);
+        out.extend_from_slice(b",\"interface\":");
+        format::decimal(frame.interface.into(), out);
+        out.extend_from_slice(b",\"link\":\"");
+        match frame.link.name() {
+            Some(name) => out.extend_from_slice(name.as_bytes()),
+            None => {
+                out.extend_from_slice(b"linktype-");
+                format::decimal(frame.link.0.into(), out);
+            }
+        }
+        out.extend_from_slice(b"\",\"captured\":");
+        format::decimal(frame.octets.len() as u64, out);
+        out.extend_from_slice(b",\"original\":");
+        format::decimal(frame.original_len.into(), out);
+        out.push(b'}');
+        network(record, out);
+        endpoints(record, out);
+        if let Some(service) = &record.service
+            && service.label.evidence.is_some()
+        {
+            out.push(b',');
+            self::service(service, out);
+        } else if record.service.is_none_or(|service| service.known.rule.is_none()) {
+            out.extend_from_slice(b",\"row\":\"");
+            escape::json(record.label.key.as_bytes(), out);
+            out.push(b'"');
+        }
+        about(record, out);
+        let mut messages = record.dns();
+        if let Some((via, message)) = messages.next() {
+            out.extend_from_slice(b",\"dnssd\":");
+            dns::json(via, &message, out);
+        }
+        // A TCP segment may hold several.
+        for (position, (via, message)) in messages.enumerate() {
+            if position == 0 {
+                out.extend_from_slice(b",\"dnssd_more\":[");
+            } else {
+                out.pop();
+                out.push(b',');
+            }
+            dns::json(via, &message, out);
+            out.push(b']');
+        }
+        let mut first = true;
+        record.notes(&mut self.notes, |note| {
+            out.extend_from_slice(if first { b",\"notes\":[\"" } else { b",\"" });
+            first = false;
+            escape::json(note, out);
+            out.push(b'"');
+        });
+        if !first {
+            out.push(b']');
+        }
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+fn network(record: &Record<'_>, out: &mut Vec<u8>) {
+    let headers = record.headers;
+    let before = out.len();
+    out.extend_from_slice(b",\"network\":{");
+    let start = out.len();
+    let kind = match headers.network {
+        Network::V4(..) => Some(&b"\"type\":\"ipv4\","[..]),
+        Network::V6(..) => Some(&b"\"type\":\"ipv6\","[..]),
+        Network::None => None,
+    };
+    if let Some(kind) = kind {
+        out.extend_from_slice(kind);
+        out.extend_from_slice(b"\"transport\":\"");
+        match record.label.transport.as_deref() {
+            Some(transport) => out.extend_from_slice(transport.as_bytes()),
+            None => out.extend_from_slice(protocol_word(headers.protocol).as_bytes()),
+        }
+        out.extend_from_slice(b"\",\"iana_number\":\"");
+        format::decimal(headers.protocol.0.into(), out);
+        out.extend_from_slice(b"\",");
+    }
+    if !headers.vlan.as_slice().is_empty() {
+        out.extend_from_slice(b"\"vlan\":[");
+        for &id in headers.vlan.as_slice() {
+            format::decimal(id.into(), out);
+            out.push(b',');
+        }
+        out.pop();
+        out.extend_from_slice(b"],");
+    }
+    if !headers.tunnels.as_slice().is_empty() {
+        out.extend_from_slice(b"\"tunnel\":[");
+        for tunnel in headers.tunnels.as_slice() {
+            out.push(b'"');
+            out.extend_from_slice(tunnel.name().as_bytes());
+            out.extend_from_slice(b"\",");
+        }
+        out.pop();
+        out.extend_from_slice(b"],");
+    }
+    if let Some(id) = record.community_id {
+        out.extend_from_slice(b"\"community_id\":\"1:");
+        out.extend_from_slice(&id);
+        out.extend_from_slice(b"\",");
+    }
+    if out.len() == start {
+        out.truncate(before);
+    } else {
+        out.pop();
+        out.push(b'}');
+    }
+}
+
+fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
+    let headers = record.headers;
+    let (macs, ports) = (headers.macs, headers.ports);
+    let ips = match headers.network {
+        Network::V4(source, destination) => Some((source.into(), destination.into())),
+        Network::V6(source, destination) => Some((source.into(), destination.into())),
+        Network::None => None,
+    };
+    let sides = [
+        (&b",\"source\":{"[..], macs.map(|macs| macs.0), ips.map(|ips| ips.0), ports.map(|ports| ports.0)),
+        (
+            &b",\"destination\":{"[..],
+            macs.map(|macs| macs.1),
+            ips.map(|ips| ips.1),
+            ports.map(|ports| ports.1),
+        ),
+    ];
+    if macs.is_none() && ips.is_none() {
+        return;
+    }
+    for (key, mac, ip, port) in sides {
+        out.extend_from_slice(key);
+        if let Some(mac) = mac {
+            out.extend_from_slice(b"\"mac\":\"");
+            format::mac(mac, out);
+            out.extend_from_slice(b"\",");
+        }
+        if let Some(ip) = ip {
+            out.extend_from_slice(b"\"ip\":\"");
+            format::address(ip, out);
+            out.extend_from_slice(b"\",");
+        }
+        if let Some(port) = port {
+            out.extend_from_slice(b"\"port\":");
+            format::decimal(port.into(), out);
+            out.push(b',');
+        }
+        out.pop();
+        out.push(b'}');
+    }
+}
+
+/// Appends `"svc":{…}`.
+fn service(service: &Service<'_>, out: &mut Vec<u8>) {
+    let Some(rule) = service.known.rule else { return };
+    out.extend_from_slice(&service.label.json[0]);
+    out.extend_from_slice(service.side().as_bytes());
+    out.extend_from_slice(&service.label.json[1]);
+    out.extend_from_slice(b",\"rule\":\"");
+    out.extend_from_slice(rule.word().as_bytes());
+    out.push(b'"');
+    if service.known.revised {
+        out.extend_from_slice(b",\"revised\":true");
+    }
+    out.push(b'}');
+}
+
+fn about(record: &Record<'_>, out: &mut Vec<u8>) {
+    let Some(quoted) = record.headers.quoted else { return };
+    let (source, destination) = match quoted.network {
+        Network::V4(source, destination) => (source.into(), destination.into()),
+        Network::V6(source, destination) => (source.into(), destination.into()),
+        Network::None => return,
+    };
+    out.extend_from_slice(b",\"about\":{\"transport\":\"");
+    out.extend_from_slice(protocol_word(quoted.protocol).as_bytes());
+    out.push(b'"');
+    let ends = [
+        (&b"source"[..], source, quoted.ports.map(|p| p.0)),
+        (b"destination", destination, quoted.ports.map(|p| p.1)),
+    ];
+    for (key, ip, port) in ends {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(key);
+        out.extend_from_slice(b"\":{\"ip\":\"");
+        format::address(ip, out);
+        out.push(b'"');
+        if let Some(port) = port {
+            out.extend_from_slice(b",\"port\":");
+            format::decimal(port.into(), out);
+        }
+        out.push(b'}');
+    }
+    if let Some(about) = record.about.filter(|about| about.label.evidence.is_some()) {
+        out.push(b',');
+        service(&about, out);
+    }
+    out.push(b'}');
+}

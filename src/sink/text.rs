@@ -1,0 +1,168 @@
+//! One line per packet, for people: time, transport, endpoints, length, service and how it is known.
+
+use std::net::IpAddr;
+
+use anstyle::{AnsiColor, Style};
+
+use super::Sink;
+use crate::{
+    decode::Network,
+    dns, escape,
+    format::{self, Clock, TimeStyle},
+    naming::Evidence,
+    record::{Record, Service},
+};
+
+/// Lines of text.
+#[derive(Clone, Debug)]
+pub struct Text {
+    clock: Clock,
+    delta: bool,
+    color: bool,
+    numbers: bool,
+    notes: Vec<u8>,
+}
+
+impl Text {
+    /// Lines with times in this style; `color` marks names by their evidence.
+    pub fn new(times: TimeStyle, color: bool, verbose: bool) -> Self {
+        Self {
+            clock: Clock::new(times),
+            delta: times == TimeStyle::Delta,
+            color,
+            numbers: verbose,
+            notes: Vec::new(),
+        }
+    }
+
+    fn service(&self, service: &Service<'_>, out: &mut Vec<u8>) {
+        let label = service.label;
+        let style = label.evidence.filter(|_| self.color).map(style);
+        if let Some(style) = style {
+            out.extend_from_slice(style.render().to_string().as_bytes());
+        }
+        out.extend_from_slice(&label.text);
+        if let Some(style) = style {
+            out.extend_from_slice(style.render_reset().to_string().as_bytes());
+        }
+        if let (Some(evidence), Some(rule)) = (label.evidence, service.known.rule) {
+            out.extend_from_slice(b" (");
+            out.extend_from_slice(service.side().as_bytes());
+            out.extend_from_slice(b", ");
+            out.extend_from_slice(evidence.word().as_bytes());
+            if rule.word() != evidence.word() {
+                out.extend_from_slice(b", ");
+                out.extend_from_slice(rule.word().as_bytes());
+            }
+            if service.known.revised {
+                out.extend_from_slice(b", revised");
+            }
+            out.push(b')');
+        }
+        if let Some(instance) = &label.instance {
+            out.extend_from_slice(b" \"");
+            out.extend_from_slice(instance.as_bytes());
+            out.push(b'"');
+        }
+    }
+}
+
+/// The colour of a name: the stronger its evidence, the calmer.
+fn style(evidence: Evidence) -> Style {
+    match evidence {
+        Evidence::User => AnsiColor::Cyan.on_default().bold(),
+        Evidence::Advertised => AnsiColor::Green.on_default().bold(),
+        Evidence::Registered => AnsiColor::Yellow.on_default(),
+        Evidence::None => Style::new().dimmed(),
+    }
+}
+
+impl Sink for Text {
+    fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let headers = record.headers;
+        if let Some(file) = record.file {
+            escape::terminal(file.as_bytes(), out);
+            out.extend_from_slice(b": ");
+        }
+        if self.numbers {
+            format::decimal(record.frame.number, out);
+            out.push(b' ');
+        }
+        match record.frame.time {
+            Some(time) => {
+                let origin = if self.delta { record.previous } else { record.began };
+                self.clock.write(time, origin, out);
+            }
+            None => out.extend_from_slice(b"(no time)"),
+        }
+        out.push(b' ');
+        match record.label.transport.as_deref() {
+            Some(transport) => out.extend_from_slice(transport.as_bytes()),
+            None => escape::terminal(record.label.key.as_bytes(), out),
+        }
+        out.push(b' ');
+        let endpoints: Option<(IpAddr, IpAddr)> = match headers.network {
+            Network::V4(source, destination) => Some((source.into(), destination.into())),
+            Network::V6(source, destination) => Some((source.into(), destination.into())),
+            Network::None => None,
+        };
+        if let Some((source, destination)) = endpoints {
+            endpoint(source, headers.ports.map(|ports| ports.0), out);
+            out.extend_from_slice(b" > ");
+            endpoint(destination, headers.ports.map(|ports| ports.1), out);
+            out.push(b' ');
+        } else if let Some((source, destination)) = headers.macs {
+            format::mac(source, out);
+            out.extend_from_slice(b" > ");
+            format::mac(destination, out);
+            out.push(b' ');
+        }
+        format::decimal(record.frame.original_len.into(), out);
+        if let Some(service) = &record.service
+            && service.label.evidence.is_some()
+        {
+            out.extend_from_slice(b"  ");
+            self.service(service, out);
+        }
+        if let Some(about) = &record.about {
+            out.extend_from_slice(b"  about ");
+            self.service(about, out);
+        }
+        for (position, &id) in headers.vlan.as_slice().iter().enumerate() {
+            out.extend_from_slice(if position == 0 { b"  vlan " } else { b"." });
+            format::decimal(id.into(), out);
+        }
+        for (position, tunnel) in headers.tunnels.as_slice().iter().enumerate() {
+            out.extend_from_slice(if position == 0 { b"  in " } else { b"/" });
+            out.extend_from_slice(tunnel.name().as_bytes());
+        }
+        for (via, message) in record.dns() {
+            out.extend_from_slice(b"  ");
+            dns::line(via, &message, out);
+        }
+        record.notes(&mut self.notes, |note| {
+            out.extend_from_slice(b"  [");
+            out.extend_from_slice(note);
+            out.push(b']');
+        });
+        out.push(b'\n');
+    }
+}
+
+fn endpoint(address: IpAddr, port: Option<u16>, out: &mut Vec<u8>) {
+    match port {
+        None => format::address(address, out),
+        Some(port) => {
+            let bracket = address.is_ipv6();
+            if bracket {
+                out.push(b'[');
+            }
+            format::address(address, out);
+            if bracket {
+                out.push(b']');
+            }
+            out.push(b':');
+            format::decimal(port.into(), out);
+        }
+    }
+}
