@@ -35,7 +35,6 @@ COMMANDS = {
     "annotate-text": "annotate --threads 1 --no-progress mix.pcap",
     "annotate-json": "annotate --threads 1 --no-progress --format json mix.pcap",
     "annotate-csv": "annotate --threads 1 --no-progress --format csv mix.pcap",
-    "annotate-pcapng": "annotate --threads 1 --no-progress --format pcapng mix.pcap",
 }
 
 # Stage of a source file below src; the longest prefix decides.

@@ -4,10 +4,12 @@
 //! (or lookups) and octets a second. The inputs are generated into the target directory.
 
 mod decode;
+mod flow;
 #[path = "../generator/mod.rs"]
 #[allow(dead_code, reason = "not every shape is measured here")]
 mod generator;
 mod lookup;
+mod pipeline;
 mod read;
 
 use std::{fs::File, path::PathBuf};
@@ -16,6 +18,7 @@ use generator::{Plan, Totals};
 use portolan::{
     capture::{self, Source as _},
     frame::Batch,
+    knowledge::Knowledge,
 };
 
 fn main() {
@@ -50,4 +53,11 @@ impl Capture {
             batches.push(batch);
         }
     }
+}
+
+/// Five-tuples with ports; there is one for each flow of a synthetic capture.
+fn ported_tuples(knowledge: &Knowledge) -> u64 {
+    let v4 = knowledge.tuples_v4().filter(|tuple| tuple.key.ported).count();
+    let v6 = knowledge.tuples_v6().filter(|tuple| tuple.key.ported).count();
+    (v4 + v6) as u64
 }

@@ -1,0 +1,55 @@
+//! From the file to the named flows on one core, as `summary` does it.
+
+use divan::{Bencher, counter::BytesCount, counter::ItemsCount};
+use portolan::{
+    capture::{self, Source as _},
+    decode::{Decoder, Headers},
+    frame::Batch,
+    knowledge::{Knowledge, Options},
+    names::Names,
+    registry::Registry,
+};
+
+use crate::{
+    Capture,
+    generator::{Format, Plan, Shape},
+    ported_tuples,
+};
+
+const MIX: Plan = Plan { packets: 600_000, flows: 200_000, ..Plan::new(Shape::Mix) };
+
+#[divan::bench(sample_count = 10)]
+fn pcap(bencher: Bencher) {
+    pipeline(bencher, MIX);
+}
+
+#[divan::bench(sample_count = 10)]
+fn pcapng(bencher: Bencher) {
+    pipeline(bencher, Plan { format: Format::Pcapng, ..MIX });
+}
+
+fn pipeline(bencher: Bencher, plan: Plan) {
+    let flows = plan.flows;
+    let capture = Capture::write(plan);
+    let totals = capture.totals;
+    let registry = Registry::built_in();
+    let decoder = Decoder::default();
+    let mut batch = Batch::new();
+    let mut headers = Headers::default();
+    let bencher = bencher.counter(ItemsCount::new(totals.packets)).counter(BytesCount::new(totals.octets));
+    bencher.bench_local(|| {
+        let mut source = capture::open(&capture.path).expect("the file was just written");
+        let mut knowledge = Knowledge::new(Options::default(), false);
+        while source.fill(&mut batch).expect("a sound file") {
+            for frame in batch.frames() {
+                decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                knowledge.learn(&frame, &headers, 0, &registry);
+            }
+        }
+        knowledge.settle(&registry);
+        let names = Names::of(&knowledge, &registry, false);
+        assert!(names.labels().all().len() > 20);
+        assert_eq!((knowledge.span().packets, knowledge.span().octets), (totals.packets, totals.octets));
+        assert_eq!(ported_tuples(&knowledge), flows);
+    });
+}
