@@ -203,6 +203,8 @@ impl Scratch {
 
     fn file(&self, name: &str, octets: &[u8]) -> PathBuf {
         let path = self.0.join(name);
+        // Some file systems wait for the disk where an old file is emptied.
+        let _ = fs::remove_file(&path);
         fs::write(&path, octets).unwrap();
         path
     }
@@ -356,6 +358,34 @@ fn what_is_no_capture_is_named() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(capture::open(folder.0.join("missing")), Err(Error::Io { .. })));
+}
+
+/// A named pipe is read as it comes and cannot be read again.
+#[cfg(unix)]
+#[test]
+fn pipes_are_read_once() {
+    let folder = Scratch::new("pipes");
+    let path = folder.0.join("pipe");
+    if !std::process::Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    let plain = pcap(2_000);
+    let writer = std::thread::spawn({
+        let (path, plain) = (path.clone(), plain.clone());
+        move || fs::write(path, plain).unwrap()
+    });
+    let mut source = capture::open(&path).unwrap();
+    assert!(!source.is_rewindable() && !source.rewind().unwrap());
+    assert!(source.size().is_none() && source.stretches().is_none());
+    let (mut batch, mut octets, mut frames) = (Batch::new(), Vec::new(), 0);
+    while source.fill(&mut batch).unwrap() {
+        octets.extend_from_slice(batch.octets());
+        frames += batch.len();
+    }
+    writer.join().unwrap();
+    assert_eq!(frames, 2_000);
+    assert!(octets == plain);
+    assert_eq!(source.consumed(), plain.len() as u64);
 }
 
 /// Reads a file in stretches that begin at guessed boundaries, as threads would, and counts the guesses that were

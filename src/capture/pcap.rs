@@ -165,20 +165,33 @@ impl Walker {
     /// See [`AnyWalker::resync`].
     ///
     /// A boundary is believed where [`CHAIN`] record headers follow each other, or fewer that end exactly or
-    /// go beyond the octets at hand: lengths within bounds, captured at most original, fractions below a
+    /// go beyond the octets at hand: lengths within bounds that agree with each other, fractions below a
     /// second, and times within a day of each other.
     pub(super) fn resync(&self, octets: &[u8]) -> Option<usize> {
-        let search = |strict| (0..octets.len()).find(|&at| self.is_boundary(octets, at, strict));
-        // Some writers give an original length below the captured one.
-        search(true).or_else(|| search(false))
+        // The strictest rule first: fields that are off by one look plausible in frames that are all alike.
+        let snap_len = self.snap_len();
+        let search = |agree: &dyn Fn(&RecordHeader) -> bool| {
+            (0..octets.len()).find(|&at| self.is_boundary(octets, at, agree))
+        };
+        search(&|record| record.captured == record.original.min(snap_len))
+            .or_else(|| search(&|record| record.captured <= record.original))
+            // Some writers give an original length below the captured one.
+            .or_else(|| search(&|_| true))
     }
 
-    fn is_boundary(&self, octets: &[u8], start: usize, strict: bool) -> bool {
+    /// The most octets a record holds by the file's own word, and by the limit.
+    fn snap_len(&self) -> u32 {
+        match self.interface.snap_len {
+            0 => self.limit,
+            snap_len => snap_len.min(self.limit),
+        }
+    }
+
+    fn is_boundary(&self, octets: &[u8], start: usize, agree: &dyn Fn(&RecordHeader) -> bool) -> bool {
         const CHAIN: usize = 5;
         const DAY: u64 = 86_400 * Timestamp::SECOND;
         let header_len = self.record_header_len();
-        let snap_len = self.interface.snap_len;
-        let limit = if snap_len == 0 { self.limit } else { snap_len.min(self.limit) };
+        let limit = self.snap_len();
         let mut at = start;
         let mut before: Option<Timestamp> = None;
         for found in 0..CHAIN {
@@ -187,7 +200,7 @@ impl Walker {
             };
             let record = self.record_header(header);
             let plausible = record.captured <= limit
-                && (record.captured <= record.original || !strict)
+                && agree(&record)
                 // A run of zeros looks like empty records.
                 && record.original > 0
                 && record.original <= 1 << 20

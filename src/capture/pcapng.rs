@@ -19,8 +19,6 @@ const INTERFACE_LIMIT: usize = 1 << 16;
 /// The most octets kept of an interface's name.
 const NAME_LIMIT: usize = 255;
 
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-
 mod kind {
     pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
     pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
@@ -76,77 +74,60 @@ impl Walker {
             let Some(head) = rest.first_chunk::<12>() else {
                 return Walked::short(at, 12, rest.len(), eof, "a block header");
             };
-            let framing = match self.framing(head) {
+            let (order, length) = match self.order(head).and_then(|order| Ok((order, length(order, head)?))) {
                 Ok(framing) => framing,
                 Err(reason) => return Walked::damaged(at, reason),
             };
-            let Some(block) = rest.get(..framing.padded) else {
-                return Walked::short(at, framing.padded, rest.len(), eof, "a block");
+            let padded = padded(length);
+            let Some(block) = rest.get(..padded) else {
+                return Walked::short(at, padded, rest.len(), eof, "a block");
             };
-            if let Err(reason) = self.block(&framing, block, at, frames) {
+            if let Err(reason) = self.block(order, length, block, at, frames) {
                 return Walked::damaged(at, reason);
             }
-            at += framing.padded;
+            at += padded;
         }
         Walked { consumed: at, stop: Stop::Reached }
     }
 
-    /// Reads type and length of the block that begins with `head`.
-    fn framing(&self, head: &[u8; 12]) -> Result<Framing, String> {
-        let [t, y, p, e, l, n, g, h, m, a, i, c] = *head;
-        let mut order = self.order;
+    /// The byte order of the block that begins with `head`.
+    #[inline]
+    fn order(&self, head: &[u8; 12]) -> Result<Order, String> {
+        let [t, y, p, e, _, _, _, _, m, a, i, c] = *head;
         if [t, y, p, e] == SECTION_HEADER {
-            order = if Order::Little.u32([m, a, i, c]) == BYTE_ORDER_MAGIC {
-                Order::Little
-            } else if Order::Big.u32([m, a, i, c]) == BYTE_ORDER_MAGIC {
-                Order::Big
-            } else {
-                return Err(format!(
+            return match [m, a, i, c] {
+                [0x4d, 0x3c, 0x2b, 0x1a] => Ok(Order::Little),
+                [0x1a, 0x2b, 0x3c, 0x4d] => Ok(Order::Big),
+                _ => Err(format!(
                     "section header has the byte-order magic {m:02x}{a:02x}{i:02x}{c:02x}, not 1a2b3c4d or 4d3c2b1a"
-                ));
+                )),
             };
-        } else if !self.in_section {
-            return Err("no section header at the start".to_owned());
         }
-        let length = order.u32([l, n, g, h]);
-        if length < 12 {
-            return Err(format!("block says {length} octets, less than the 12 of an empty one"));
-        }
-        if length > BLOCK_LIMIT {
-            return Err(format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}"));
-        }
-        // Drafts before 2009 let the length count the block without its padding.
-        Ok(Framing {
-            order,
-            kind: order.u32([t, y, p, e]),
-            length,
-            padded: length.next_multiple_of(4) as usize,
-        })
+        if self.in_section { Ok(self.order) } else { Err("no section header at the start".to_owned()) }
     }
 
     /// Takes in a whole block.
+    #[inline]
     fn block(
         &mut self,
-        framing: &Framing,
+        order: Order,
+        length: u32,
         block: &[u8],
         at: usize,
         frames: &mut Vec<Located>,
     ) -> Result<(), String> {
-        let order = framing.order;
+        let kind = order.u32_at(block, 0).unwrap_or_default();
         let (body, trailer) =
             block[8..].split_last_chunk::<4>().ok_or("block without a length at its end")?;
         let trailing = order.u32(*trailer);
-        if trailing != framing.length {
-            return Err(format!(
-                "block says {} octets at its start and {trailing} at its end",
-                framing.length
-            ));
+        if trailing != length {
+            return Err(format!("block says {length} octets at its start and {trailing} at its end"));
         }
-        match framing.kind {
+        match kind {
             kind::ENHANCED_PACKET => {
                 let fixed: &[u8; 20] = fixed_part(body, "enhanced packet block")?;
                 let interface = order.u32([fixed[0], fixed[1], fixed[2], fixed[3]]);
-                frames.push(self.packet(order, interface, fixed, body, at)?);
+                self.packet(order, interface, fixed, body, at, frames)?;
             }
             kind::SIMPLE_PACKET => {
                 let original = order.u32(*fixed_part(body, "simple packet block")?);
@@ -155,7 +136,7 @@ impl Walker {
             kind::PACKET => {
                 let fixed: &[u8; 20] = fixed_part(body, "packet block")?;
                 let interface = u32::from(order.u16([fixed[0], fixed[1]]));
-                frames.push(self.packet(order, interface, fixed, body, at)?);
+                self.packet(order, interface, fixed, body, at, frames)?;
             }
             kind::INTERFACE_DESCRIPTION => self.interface_description(body)?,
             kind::SECTION_HEADER => {
@@ -175,6 +156,7 @@ impl Walker {
     }
 
     /// An Enhanced Packet Block or an obsolete Packet Block; they differ in their first four octets only.
+    #[inline]
     fn packet(
         &self,
         order: Order,
@@ -182,7 +164,8 @@ impl Walker {
         fixed: &[u8; 20],
         body: &[u8],
         at: usize,
-    ) -> Result<Located, String> {
+        frames: &mut Vec<Located>,
+    ) -> Result<(), String> {
         let [_, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *fixed;
         let ticks = u64::from(order.u32([a, b, c, d])) << 32 | u64::from(order.u32([e, f, g, h]));
         let captured = order.u32([i, j, k, l]);
@@ -193,7 +176,7 @@ impl Walker {
             return Err(format!("block says {captured} captured octets, it has room for {room}"));
         }
         within_limit(captured, link)?;
-        Ok(Located {
+        frames.push(Located {
             time: self.clocks[index].time(ticks),
             record: at as u32,
             offset: (at + 8 + fixed.len()) as u32,
@@ -201,7 +184,8 @@ impl Walker {
             original_len: order.u32([m, n, o, p]),
             interface: index as u32,
             link,
-        })
+        });
+        Ok(())
     }
 
     /// A Simple Packet Block: of the section's first interface, without time; its captured length is the least
@@ -227,6 +211,7 @@ impl Walker {
     }
 
     /// The index through the whole file of the section's interface `interface`.
+    #[inline]
     fn interface_index(&self, interface: u32) -> Result<usize, String> {
         let described = self.interfaces.len() - self.first_interface;
         if interface as usize >= described {
@@ -300,17 +285,19 @@ impl Walker {
             let Some(head) = octets.get(at..).and_then(|rest| rest.first_chunk()) else {
                 return found >= 1;
             };
-            let Ok(framing) = self.framing(head) else { return false };
+            let Ok(order) = self.order(head) else { return false };
+            let Ok(length) = length(order, head) else { return false };
+            let kind = order.u32_at(head, 0).unwrap_or_default();
             // Assigned types are small or those of custom blocks; the highest bit marks local ones.
-            let known = framing.kind <= kind::LAST_ASSIGNED
-                || matches!(framing.kind, kind::SECTION_HEADER | kind::CUSTOM | kind::CUSTOM_NOT_COPIED)
-                || framing.kind & 0x8000_0000 != 0;
+            let known = kind <= kind::LAST_ASSIGNED
+                || matches!(kind, kind::SECTION_HEADER | kind::CUSTOM | kind::CUSTOM_NOT_COPIED)
+                || kind & 0x8000_0000 != 0;
             if !known {
                 return false;
             }
-            let end = at + framing.padded;
-            match octets.get(end - 4..end).map(|trailer| framing.order.u32_at(trailer, 0)) {
-                Some(trailing) if trailing == Some(framing.length) => at = end,
+            let end = at + padded(length);
+            match octets.get(end - 4..end).map(|trailer| order.u32_at(trailer, 0)) {
+                Some(trailing) if trailing == Some(length) => at = end,
                 Some(_) => return false,
                 None => return found >= 1,
             }
@@ -319,14 +306,23 @@ impl Walker {
     }
 }
 
-/// Type and length of a block.
-struct Framing {
-    order: Order,
-    kind: u32,
-    /// As written.
-    length: u32,
-    /// As it lies in the file.
-    padded: usize,
+/// The length as written of the block that begins with `head`.
+#[inline]
+fn length(order: Order, head: &[u8; 12]) -> Result<u32, String> {
+    let [_, _, _, _, l, e, n, g, ..] = *head;
+    let length = order.u32([l, e, n, g]);
+    if length < 12 {
+        return Err(format!("block says {length} octets, less than the 12 of an empty one"));
+    }
+    if length > BLOCK_LIMIT {
+        return Err(format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}"));
+    }
+    Ok(length)
+}
+
+/// The length a block has in the file: drafts before 2009 let the written one leave the padding out.
+const fn padded(length: u32) -> usize {
+    length.next_multiple_of(4) as usize
 }
 
 /// How an interface counts time.
@@ -342,6 +338,7 @@ impl Clock {
     const MICROSECONDS: Self = Self { unit: Unit::Nanoseconds(1_000), offset: 0 };
 
     /// The moment `ticks` mean, rounded down to a nanosecond; absent before 1970 and after 2554.
+    #[inline]
     fn time(self, ticks: u64) -> Option<Timestamp> {
         let nanoseconds = match self.unit {
             Unit::Nanoseconds(count) => ticks.checked_mul(count)?,
@@ -385,10 +382,12 @@ impl Unit {
 }
 
 /// The fixed-size part at the start of a block's body.
+#[inline]
 fn fixed_part<'a, const N: usize>(body: &'a [u8], what: &str) -> Result<&'a [u8; N], String> {
     body.first_chunk().ok_or_else(|| format!("{what} has {} octets, less than the {N} it needs", body.len()))
 }
 
+#[inline]
 fn within_limit(captured: u32, link: LinkType) -> Result<(), String> {
     let limit = captured_limit(link);
     if captured > limit {
