@@ -14,5 +14,7 @@ mod registry;
 
 /// The synthetic captures that benchmarks are measured on.
 mod generator;
+/// The command on a live interface, with real servers in network namespaces.
+mod live;
 /// The samples, against the tables that came with their recording.
 mod samples;

@@ -1,0 +1,325 @@
+//! The command on a live interface: nginx and sshd in one network namespace, their clients in another.
+//!
+//! Needs root and the programs; says so and passes where they are missing.
+
+use std::{
+    env, fs,
+    io::{BufRead as _, BufReader, Read as _},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+const SERVER: &str = "192.0.2.20";
+const CLIENT: &str = "192.0.2.10";
+
+/// Two namespaces joined by a veth pair, and what runs in them. All of it ends with the value.
+struct Lab {
+    server: String,
+    client: String,
+    /// The server's end of the pair.
+    interface: String,
+    directory: PathBuf,
+    daemons: Vec<Child>,
+}
+
+/// Runs a command line and returns what it said, or why not.
+fn run(line: &str) -> Result<Output, String> {
+    let output =
+        Command::new("sh").args(["-c", line]).stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(format!("{line}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Asks until the answer is yes, for ten seconds at most.
+fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !ready() {
+        assert!(start.elapsed() < Duration::from_secs(10), "gave up waiting for {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+impl Lab {
+    /// Builds the lab and starts both servers; `None` with a printed reason where that is not possible here.
+    fn build(name: &str) -> Option<Self> {
+        if run("test $(id -u) = 0").is_err() {
+            eprintln!("skipped: network namespaces need root");
+            return None;
+        }
+        for program in ["ip", "nginx", "/usr/sbin/sshd", "ssh-keygen", "ssh-keyscan", "curl", "ss"] {
+            if run(&format!("command -v {program}")).is_err() {
+                eprintln!("skipped: {program} is not installed");
+                return None;
+            }
+        }
+        let id = format!("{name}{}", std::process::id());
+        let lab = Self {
+            server: format!("portolan-{id}-server"),
+            client: format!("portolan-{id}-client"),
+            interface: "lan0".into(),
+            directory: env::temp_dir().join(format!("portolan-live-{id}")),
+            daemons: Vec::new(),
+        };
+        if let Err(reason) = run(&format!("ip netns add {}", lab.server)) {
+            eprintln!("skipped: no network namespaces here: {reason}");
+            return None;
+        }
+        Some(lab.start())
+    }
+
+    fn start(mut self) -> Self {
+        let (server, client, interface) = (&self.server, &self.client, &self.interface);
+        let directory = self.directory.display().to_string();
+        for line in [
+            format!("ip netns add {client}"),
+            format!("ip -n {server} link add {interface} type veth peer name lan0 netns {client}"),
+            format!("ip -n {server} address add {SERVER}/24 dev {interface}"),
+            format!("ip -n {client} address add {CLIENT}/24 dev lan0"),
+            format!("ip -n {server} link set {interface} up"),
+            format!("ip -n {client} link set lan0 up"),
+            format!("mkdir -p {directory}/temporary"),
+            format!("ssh-keygen -q -t ed25519 -N '' -f {directory}/key"),
+        ] {
+            run(&line).unwrap();
+        }
+        fs::write(self.directory.join("index.html"), "All printers ready.\n").unwrap();
+        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|user| format!("{user}_temp_path {directory}/temporary;"))
+            .concat();
+        let configuration = format!(
+            "daemon off; user root; worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/error.log;
+             events {{ worker_connections 64; }}
+             http {{ access_log off; {paths} server {{ listen 80; root {directory}; }} }}"
+        );
+        fs::write(self.directory.join("nginx.conf"), configuration).unwrap();
+        self.daemon(&format!("exec nginx -e {directory}/error.log -c {directory}/nginx.conf"));
+        // sshd insists on its own directory under /run, which a namespace of mounts gives it.
+        self.daemon(&format!(
+            "mount -t tmpfs none /run && mkdir -p /run/sshd &&
+             exec /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h {directory}/key -o PidFile=none -o UsePAM=no"
+        ));
+        for port in [80, 2222] {
+            let ask = format!("ip netns exec {} ss -H -ltn 'sport = :{port}' | grep -q .", self.server);
+            wait_for(&format!("a server on port {port}"), || run(&ask).is_ok());
+        }
+        self
+    }
+
+    /// Starts a command line in the server's namespace. `ip netns exec` becomes the shell and the shell the program,
+    /// so that a signal to the child reaches it.
+    fn daemon(&mut self, line: &str) {
+        let log =
+            fs::File::options().create(true).append(true).open(self.directory.join("daemons.log")).unwrap();
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.server, "sh", "-c", line])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.daemons.push(child);
+    }
+
+    /// Runs a command line in the client's namespace and returns what it printed.
+    fn ask(&self, line: &str) -> String {
+        let output = run(&format!("ip netns exec {} {line}", self.client)).unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// One page from nginx, and sshd's host key.
+    fn talk(&self) {
+        assert_eq!(self.ask(&format!("curl -sS --max-time 5 http://{SERVER}/")), "All printers ready.\n");
+        let key = self.ask(&format!("ssh-keyscan -T 5 -p 2222 -t ed25519 {SERVER}"));
+        assert!(key.contains("ssh-ed25519"), "{key}");
+    }
+
+    /// Starts portolan in the server's namespace; returns once it captures.
+    fn portolan(&self, arguments: &[&str]) -> Running {
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_portolan")])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut running = Running(child);
+        // A promiscuous capture shows in the interface's counter of them.
+        let ask = format!("ip -n {} -d link show {} | grep -q 'promiscuity 1'", self.server, self.interface);
+        wait_for("portolan to capture", || {
+            assert!(running.0.try_wait().unwrap().is_none(), "portolan ended: {:?}", running.wait());
+            run(&ask).is_ok()
+        });
+        running
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for daemon in &mut self.daemons {
+            // nginx's worker would outlive its master if that were killed.
+            let _ = run(&format!("kill -TERM {}", daemon.id()));
+            let _ = daemon.wait();
+        }
+        for namespace in [&self.server, &self.client] {
+            let _ = run(&format!("ip netns pids {namespace} | xargs -r kill -KILL"));
+            let _ = run(&format!("ip netns delete {namespace}"));
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// portolan at work; killed if the test fails.
+struct Running(Child);
+
+impl Running {
+    /// Ends it as Ctrl-C does.
+    fn interrupt(mut self) -> Ended {
+        run(&format!("kill -INT {}", self.0.id())).unwrap();
+        self.wait()
+    }
+
+    /// Waits for its end and takes what it printed.
+    fn wait(&mut self) -> Ended {
+        let mut stdout = self.0.stdout.take().unwrap();
+        let mut stderr = self.0.stderr.take().unwrap();
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).map(|_| text)
+        });
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).unwrap();
+        let code = self.0.wait().unwrap().code();
+        Ended { code, stdout: text, stderr: errors.join().unwrap().unwrap() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// The row of a summary with this key.
+fn row<'a>(summary: &'a Value, key: &str) -> &'a Value {
+    let rows = summary["rows"].as_array().unwrap();
+    rows.iter().find(|row| row["key"] == key).unwrap_or_else(|| panic!("no row {key} in {summary:#}"))
+}
+
+#[test]
+fn summary_of_an_interface_ends_with_totals_on_interrupt() {
+    let Some(lab) = Lab::build("s") else { return };
+    let running = lab.portolan(&["summary", "-i", &lab.interface, "--format", "json"]);
+    lab.talk();
+    // What the kernel still holds is read before the end, so nothing needs to be waited for.
+    let ended = running.interrupt();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+
+    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(summary["schema"], "portolan/summary/1");
+    let http = row(&summary, "http/tcp");
+    assert_eq!((&http["name"], &http["transport"]), (&"http".into(), &"tcp".into()));
+    assert_eq!(http["flows"], 1);
+    // A connection with a page takes at least: three to open, two of data, two to close.
+    assert!(http["packets"].as_u64().unwrap() >= 7, "{http:#}");
+    assert_eq!(http["evidence"]["registered"], http["packets"]);
+
+    // IANA has 2222/tcp for EtherNet/IP; sshd answers there, and nothing on the wire's headers says so.
+    let other = row(&summary, "EtherNet-IP-1/tcp");
+    assert_eq!(other["evidence"]["registered"], other["packets"]);
+
+    let total = |key: &str| -> u64 {
+        summary["rows"].as_array().unwrap().iter().map(|row| row[key].as_u64().unwrap()).sum()
+    };
+    assert_eq!(summary["capture"]["packets"], total("packets"));
+    assert_eq!(summary["capture"]["bytes"], total("bytes"));
+
+    // Losses are told even when there are none.
+    assert!(ended.stderr.contains("kernel") && ended.stderr.contains("interface"), "{}", ended.stderr);
+}
+
+#[test]
+fn annotating_an_interface_names_the_serving_side_by_the_handshake() {
+    let Some(lab) = Lab::build("a") else { return };
+    let mut running = lab.portolan(&["annotate", "-i", &lab.interface, "--format", "json", "-l"]);
+    lab.talk();
+    // Lines come while it captures: read until the last connection closes from both sides.
+    let lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let interrupt = format!("kill -INT {}", running.0.id());
+    run(&format!("sleep 0.5; {interrupt}")).unwrap();
+    let records: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    let mut stderr = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(running.0.wait().unwrap().code(), Some(0), "{stderr}");
+
+    for (port, name) in [(80, "http"), (2222, "EtherNet-IP-1")] {
+        let side = |end: &str, address: &str| -> Vec<&Value> {
+            records
+                .iter()
+                .filter(|record| record[end]["port"] == port && record[end]["ip"] == address)
+                .collect()
+        };
+        let (to, from) = (side("destination", SERVER), side("source", SERVER));
+        assert!(to.len() >= 3 && from.len() >= 3, "port {port}: {} to, {} from", to.len(), from.len());
+        for (records, side) in [(to, "destination"), (from, "source")] {
+            for record in records {
+                let service = &record["svc"];
+                assert_eq!(service["name"], name, "{record:#}");
+                assert_eq!(service["port"], port, "{record:#}");
+                assert_eq!(service["side"], side, "{record:#}");
+                assert_eq!(service["rule"], "handshake", "{record:#}");
+                assert_eq!(service["evidence"], "registered", "{record:#}");
+            }
+        }
+    }
+    // Every packet has its own number, without gaps.
+    for (index, record) in records.iter().enumerate() {
+        assert_eq!(record["frame"]["number"], index as u64 + 1);
+    }
+}
+
+#[test]
+fn a_live_run_ends_by_itself_after_its_packets_or_its_time() {
+    let Some(lab) = Lab::build("e") else { return };
+    let mut running =
+        lab.portolan(&["summary", "-i", &lab.interface, "--format", "json", "-c", "5", "-f", "tcp port 80"]);
+    lab.talk();
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(summary["capture"]["packets"], 5);
+    assert_eq!(row(&summary, "http/tcp")["packets"], 5);
+
+    let start = Instant::now();
+    let mut running =
+        lab.portolan(&["summary", "-i", &lab.interface, "--format", "json", "--duration", "1s"]);
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!((1..5).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_interface_that_is_not_there_has_its_own_exit_code() {
+    let output = Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(["summary", "-i", "portolan-none0"])
+        .output()
+        .unwrap();
+    // Without root the missing permission may be found first.
+    let codes: &[i32] = if run("test $(id -u) = 0").is_ok() { &[7] } else { &[6, 7] };
+    assert!(codes.contains(&output.status.code().unwrap()), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("portolan-none0"), "{output:?}");
+}
