@@ -2,6 +2,8 @@
 //!
 //! Needs root and the programs; says so and passes where they are missing.
 
+#![allow(clippy::print_stderr, reason = "a skipped test says why")]
+
 use std::{
     env, fs,
     io::{BufRead as _, BufReader, Read as _},
