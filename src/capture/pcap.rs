@@ -164,7 +164,7 @@ impl Walker {
 
     /// See [`AnyWalker::resync`].
     ///
-    /// A boundary is believed where [`CHAIN`] record headers follow each other, or fewer that end exactly or
+    /// A boundary is believed where five record headers follow each other, or fewer that end exactly or
     /// go beyond the octets at hand: lengths within bounds that agree with each other, fractions below a
     /// second, and times within a day of each other.
     pub(super) fn resync(&self, octets: &[u8]) -> Option<usize> {
