@@ -110,7 +110,7 @@ impl Decoder {
 impl Headers {
     /// Forgets the frame read before; only what tells the fields apart is written.
     #[inline]
-    fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.macs = None;
         self.to_group = false;
         self.vlan.truncate(0);
@@ -209,3 +209,139 @@ impl fmt::Display for DecapError {
 }
 
 impl error::Error for DecapError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
+    use super::super::samples::{self, PORTS, decode_cut, ethernet, inner_v4, ipv4, samples, udp};
+    use super::*;
+
+    /// Every link type with a name, and some without.
+    fn links() -> impl Iterator<Item = LinkType> {
+        (0..=310).chain([65_001, u16::MAX]).map(LinkType)
+    }
+
+    fn check(decoder: &Decoder, link: LinkType, octets: &[u8], original_len: u32, headers: &mut Headers) {
+        decoder.decode(link, octets, original_len, headers);
+        let end = u64::from(headers.payload_offset) + u64::from(headers.payload_len);
+        assert!(end <= octets.len() as u64, "{link}: {headers:?}");
+        assert!(headers.ports.is_none() || headers.protocol.has_ports(), "{link}: {headers:?}");
+        assert!(
+            headers.network == Network::None || matches!(headers.kind, Kind::Ip(_)),
+            "{link}: {headers:?}"
+        );
+        if let Some(stopped) = headers.stopped {
+            assert!(stopped.offset as usize <= octets.len(), "{link}: {headers:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_of_any_link_type_are_read_within_their_bounds(
+            octets in vec(any::<u8>(), 0..200),
+            more in 0..100_u32,
+        ) {
+            let (decoder, mut headers) = (Decoder::default(), Headers::default());
+            for link in links() {
+                check(&decoder, link, &octets, octets.len() as u32 + more, &mut headers);
+            }
+        }
+
+        #[test]
+        fn changed_samples_are_read_within_their_bounds(
+            changes in vec((any::<Index>(), any::<u8>()), 1..6),
+            len in any::<Index>(),
+        ) {
+            let (decoder, mut headers) = (Decoder::default(), Headers::default());
+            for mut sample in samples() {
+                for (at, value) in &changes {
+                    let at = at.index(sample.octets.len());
+                    sample.octets[at] = *value;
+                }
+                let original_len = sample.octets.len() as u32;
+                check(&decoder, sample.link, &sample.octets, original_len, &mut headers);
+                check(&decoder, sample.link, &sample.octets[..len.index(original_len as usize)], original_len, &mut headers);
+            }
+        }
+    }
+
+    #[test]
+    fn headers_are_reset_from_frame_to_frame() {
+        let decoder = Decoder::default();
+        let mut reused = Headers::default();
+        for sample in samples() {
+            for len in [sample.octets.len(), sample.octets.len() / 2, 0] {
+                let original_len = sample.octets.len() as u32;
+                decoder.decode(sample.link, &sample.octets[..len], original_len, &mut reused);
+                let fresh = decode_cut(sample.link, &sample.octets, len);
+                let seen = |headers: &Headers| {
+                    let (tunnels, vlan) =
+                        (headers.tunnels.as_slice().to_vec(), headers.vlan.as_slice().to_vec());
+                    let headers =
+                        Headers { tunnels: Default::default(), vlan: Default::default(), ..headers.clone() };
+                    (tunnels, vlan, format!("{headers:?}"))
+                };
+                assert_eq!(seen(&reused), seen(&fresh), "{} at {len}", sample.name);
+            }
+        }
+    }
+
+    #[test]
+    fn without_decap_the_outer_flow_is_read() {
+        let decoder = Decoder::default().without_decap();
+        let mut headers = Headers::default();
+        for sample in samples() {
+            decoder.decode(sample.link, &sample.octets, sample.octets.len() as u32, &mut headers);
+            let inside = |tunnel: &&Tunnel| {
+                !matches!(
+                    tunnel,
+                    Tunnel::Mpls | Tunnel::Pppoe | Tunnel::Pbb | Tunnel::Macsec | Tunnel::Nsh | Tunnel::Ah
+                )
+            };
+            assert_eq!(headers.tunnels.as_slice().iter().find(inside), None, "{}", sample.name);
+            assert_eq!(headers.stopped, None, "{}", sample.name);
+            let outer = headers.network == samples::INNER_V4 && headers.ports == Some(PORTS);
+            let in_ip = sample.tunnels.iter().any(|tunnel| inside(&tunnel)) || sample.name == "mpls in ip";
+            assert_eq!(outer, !in_ip, "{}: {headers:?}", sample.name);
+        }
+    }
+
+    #[test]
+    fn a_tunnel_opens_on_another_port_when_asked() {
+        let vxlan = [&[8, 0, 0, 0, 0, 0, 7, 0][..], &ethernet(0x0800, &inner_v4())].concat();
+        let octets = ethernet(0x0800, &ipv4(17, &udp(49_152, 8472, &vxlan)));
+        let mut headers = Headers::default();
+        Decoder::default().decode(LinkType::ETHERNET, &octets, octets.len() as u32, &mut headers);
+        assert_eq!(headers.ports, Some((49_152, 8472)));
+        let decoder = Decoder::default().decap("udp:8472=vxlan".parse().expect("the form of the manual"));
+        decoder.decode(LinkType::ETHERNET, &octets, octets.len() as u32, &mut headers);
+        assert_eq!((headers.ports, headers.tunnels.as_slice()), (Some(PORTS), &[Tunnel::Vxlan][..]));
+    }
+
+    #[test]
+    fn texts_that_name_no_tunnel_on_a_port_are_refused() {
+        for (text, error) in [
+            ("", DecapError::Form),
+            ("udp:8472", DecapError::Form),
+            ("8472=vxlan", DecapError::Form),
+            ("tcp:8472=vxlan", DecapError::Protocol),
+            ("udp:0=vxlan", DecapError::Port),
+            ("udp:65536=vxlan", DecapError::Port),
+            ("udp:8472=VXLAN", DecapError::Tunnel),
+            ("udp:8472=erspan", DecapError::Tunnel),
+        ] {
+            assert_eq!(text.parse::<Decap>(), Err(error), "{text}");
+        }
+        let tcp = TransportProtocol::TCP;
+        assert_eq!(Decap::new(tcp, 8472, Tunnel::Vxlan), Err(DecapError::Protocol));
+    }
+
+    #[test]
+    fn tunnel_names_are_distinct_and_read_back() {
+        for tunnel in Tunnel::ALL {
+            assert_eq!(Tunnel::from_name(tunnel.name()), Some(tunnel));
+        }
+        assert!(Tunnel::ALL.is_sorted_by(|a, b| a.name() < b.name()));
+    }
+}

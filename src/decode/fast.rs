@@ -1,5 +1,5 @@
 //! The ordinary frame read straight through: Ethernet II, at most one VLAN tag, IPv4 or IPv6, and a whole
-//! TCP or UDP header. Everything else is refused, and [`super::walk`] reads it.
+//! TCP or UDP header; the payload may be cut. Everything else is refused, and [`super::walk`] reads it.
 
 use etherparse::{
     EtherType, Ethernet2HeaderSlice, IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice, SingleVlanHeaderSlice,
@@ -28,12 +28,12 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
                 return None;
             }
             headers.network = Network::V4(ip.source(), ip.destination());
-            (ip.protocol(), rest.get(ip.slice().len()..usize::from(ip.total_len()))?)
+            (ip.protocol(), within(rest, ip.slice().len(), ip.total_len().into())?)
         }
         EtherType::IPV6 => {
             let ip = Ipv6HeaderSlice::from_slice(rest).ok()?;
             headers.network = Network::V6(ip.source(), ip.destination());
-            (ip.next_header(), rest.get(40..40 + usize::from(ip.payload_length()))?)
+            (ip.next_header(), within(rest, 40, 40 + usize::from(ip.payload_length()))?)
         }
         _ => return None,
     };
@@ -52,7 +52,7 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
                 return None;
             }
             headers.ports = Some((source, destination));
-            packet.get(8..usize::from(udp.length()))?
+            within(packet, 8, udp.length().into())?
         }
         _ => return None,
     };
@@ -65,4 +65,74 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
     headers.payload_offset = (payload.as_ptr().addr() - octets.as_ptr().addr()) as u32;
     headers.payload_len = payload.len() as u32;
     Some(())
+}
+
+/// The octets from `start` to `end`, or as many as were captured.
+fn within(octets: &[u8], start: usize, end: usize) -> Option<&[u8]> {
+    octets.get(start..end.min(octets.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
+    use super::super::{Reader, samples, walk::Walk};
+    use super::*;
+    use crate::frame::LinkType;
+
+    /// Frames that the fast path takes: both versions, both transports, with and without a tag.
+    fn ordinary() -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        for segment in
+            [(6, samples::tcp(50_000, 443, 0x10, b"hello")), (17, samples::udp(50_000, 53, b"hello"))]
+        {
+            for (ether_type, packet) in [
+                (0x0800, samples::ipv4(segment.0, &segment.1)),
+                (0x86dd_u16, samples::ipv6(segment.0, &segment.1)),
+            ] {
+                let tag = samples::joined(&[&[0x60, 7], &ether_type.to_be_bytes(), &packet]);
+                frames.extend([samples::ethernet(ether_type, &packet), samples::ethernet(0x8100, &tag)]);
+            }
+        }
+        frames
+    }
+
+    #[test]
+    fn ordinary_frames_are_taken_and_padding_is_left_out() {
+        for mut frame in ordinary() {
+            frame.extend([0; 6]);
+            let mut headers = Headers::default();
+            assert!(read(&Decoder::default(), &frame, &mut headers).is_some());
+            let start = headers.payload_offset as usize;
+            assert_eq!(&frame[start..start + headers.payload_len as usize], b"hello");
+        }
+    }
+
+    proptest! {
+        /// What the fast path takes, the walk reads the same way.
+        #[test]
+        fn the_walk_agrees(
+            frame in any::<Index>(),
+            changes in vec((any::<Index>(), any::<u8>()), 0..4),
+            len in any::<Index>(),
+            cut in any::<bool>(),
+        ) {
+            let mut octets = ordinary()[frame.index(8)].clone();
+            for (at, value) in changes {
+                let at = at.index(octets.len());
+                octets[at] = value;
+            }
+            let original_len = octets.len() as u32;
+            if cut {
+                octets.truncate(len.index(octets.len()));
+            }
+            let decoder = Decoder::default();
+            let (mut fast, mut walked) = (Headers::default(), Headers::default());
+            if read(&decoder, &octets, &mut fast).is_some() {
+                walked.reset();
+                Walk::run(&decoder, LinkType::ETHERNET, Reader::new(&octets, original_len), &mut walked);
+                prop_assert_eq!(format!("{fast:?}"), format!("{walked:?}"));
+            }
+        }
+    }
 }

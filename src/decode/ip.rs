@@ -269,3 +269,153 @@ fn jumbo_payload_len(header: &[u8]) -> Option<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{OUTER_V4, decode, decode_cut, ethernet, ipv4, ipv6, udp};
+    use super::super::{Kind, Stopped};
+    use super::*;
+    use crate::frame::LinkType;
+
+    fn changed(mut octets: Vec<u8>, changes: &[(usize, u8)]) -> Vec<u8> {
+        changes.iter().for_each(|&(at, value)| octets[at] = value);
+        octets
+    }
+
+    #[test]
+    fn padding_behind_the_packet_is_no_payload() {
+        let mut frame = ethernet(0x0800, &ipv4(17, &udp(50_000, 53, b"hello")));
+        frame.extend([0; 13]);
+        let headers = decode(LinkType::ETHERNET, &frame);
+        assert_eq!((headers.payload_offset, headers.payload_len), (42, 5));
+        let mut frame = ethernet(0x86dd, &ipv6(50, b"sealed"));
+        frame.extend([0; 13]);
+        let headers = decode(LinkType::ETHERNET, &frame);
+        assert_eq!((headers.payload_offset, headers.payload_len), (54, 6));
+        assert_eq!((headers.kind, headers.ports), (Kind::Ip(TransportProtocol(50)), None));
+    }
+
+    #[test]
+    fn length_0_means_all_that_was_captured() {
+        let v4 = changed(ipv4(17, &udp(50_000, 53, b"hello")), &[(2, 0), (3, 0), (24, 0), (25, 0)]);
+        let v6 = changed(ipv6(17, &udp(50_000, 53, b"hello")), &[(4, 0), (5, 0), (44, 0), (45, 0)]);
+        for octets in [v4, v6] {
+            let headers = decode(LinkType::RAW, &octets);
+            assert_eq!((headers.ports, headers.payload_len, headers.stopped), (Some((50_000, 53)), 5, None));
+        }
+    }
+
+    #[test]
+    fn a_jumbogram_has_the_length_of_its_option() {
+        // Hop-by-hop: next header UDP, no more units; Jumbo Payload of 8 + 8 + 70,000 octets (RFC 2675 section 2).
+        let len = (8 + 8 + 70_000_u32).to_be_bytes();
+        let datagram = changed(udp(50_000, 53, &[]), &[(5, 0)]);
+        let mut octets = ipv6(0, &[&[17, 0, 0xc2, 4], &len[..], &datagram, &vec![7; 70_000]].concat());
+        (octets[4], octets[5]) = (0, 0);
+        octets.extend([0; 6]);
+        let headers = decode(LinkType::RAW, &octets);
+        assert_eq!((headers.ports, headers.payload_len), (Some((50_000, 53)), 70_000));
+        assert_eq!(headers.stopped, None);
+    }
+
+    #[test]
+    fn fragments_are_told_and_only_the_first_has_ports() {
+        let datagram = udp(50_000, 53, b"hello");
+        let first = decode(LinkType::RAW, &changed(ipv4(17, &datagram), &[(6, 0x20)]));
+        assert_eq!(first.fragment, Some(Fragment { id: 0x1234, offset: 0, more: true }));
+        assert_eq!(first.ports, Some((50_000, 53)));
+        let later = decode(LinkType::RAW, &changed(ipv4(17, &datagram), &[(6, 0x20), (7, 185)]));
+        assert_eq!(later.fragment, Some(Fragment { id: 0x1234, offset: 1480, more: true }));
+        assert_eq!((later.ports, later.kind), (None, Kind::Ip(TransportProtocol::UDP)));
+        assert_eq!((later.payload_offset, later.payload_len), (20, 13));
+        let whole = decode(LinkType::RAW, &changed(ipv4(17, &datagram), &[(6, 0x40)]));
+        assert_eq!((whole.fragment, whole.ports), (None, Some((50_000, 53))), "do not fragment");
+    }
+
+    #[test]
+    fn a_first_fragment_of_8_octets_has_ports() {
+        // RFC 1858: the tiny fragment.
+        let octets = changed(ipv4(6, &[0xc3, 0x50, 0, 80, 0, 0, 0, 1]), &[(6, 0x20)]);
+        let headers = decode(LinkType::RAW, &octets);
+        assert_eq!(headers.ports, Some((50_000, 80)));
+        assert!(matches!(headers.stopped, Some(Stopped { layer: "tcp", .. })));
+    }
+
+    #[test]
+    fn ipv6_fragments_count_in_8_octets_and_atomic_ones_are_none() {
+        let datagram = udp(50_000, 53, b"hello");
+        let fragment = |field: [u8; 2]| {
+            let header = [17, 0, field[0], field[1], 0xde, 0xad, 0xbe, 0xef];
+            decode(LinkType::RAW, &ipv6(44, &[&header[..], &datagram].concat()))
+        };
+        let first = fragment([0, 1]);
+        assert_eq!(first.fragment, Some(Fragment { id: 0xdead_beef, offset: 0, more: true }));
+        assert_eq!(first.ports, Some((50_000, 53)));
+        let last = fragment([0x05, 0xa8]);
+        assert_eq!(last.fragment, Some(Fragment { id: 0xdead_beef, offset: 1448, more: false }));
+        assert_eq!((last.ports, last.payload_offset, last.payload_len), (None, 48, 13));
+        let atomic = fragment([0, 0]);
+        assert_eq!((atomic.fragment, atomic.ports), (None, Some((50_000, 53))));
+    }
+
+    #[test]
+    fn extension_headers_are_passed_over() {
+        let options = |next: u8| [next, 0, 1, 4, 0, 0, 0, 0];
+        let routing = [60, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let chain = [&options(43)[..], &routing, &options(17), &udp(50_000, 53, b"hello")].concat();
+        let octets = ipv6(0, &chain);
+        let headers = decode(LinkType::IPV6, &octets);
+        assert_eq!((headers.protocol, headers.ports), (TransportProtocol::UDP, Some((50_000, 53))));
+        let cut = decode_cut(LinkType::IPV6, &octets, 60);
+        let reason = Reason::Truncated { needed: 24, present: 12 };
+        assert_eq!(cut.stopped, Some(Stopped { layer: "ipv6 routing", offset: 48, reason }));
+        assert_eq!(cut.kind, Kind::Ip(TransportProtocol(43)));
+    }
+
+    #[test]
+    fn what_ends_an_ipv6_chain_is_what_the_packet_is() {
+        let none = decode(LinkType::RAW, &ipv6(59, b"ignored"));
+        assert_eq!(none.kind, Kind::Ip(TransportProtocol(59)));
+        // A mobility header's next header is always 59 (RFC 6275 section 6.1.1).
+        let mobility = decode(LinkType::RAW, &ipv6(135, &[59, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+        assert_eq!((mobility.kind, mobility.stopped), (Kind::Ip(TransportProtocol(135)), None));
+    }
+
+    #[test]
+    fn the_authentication_header_is_passed_over() {
+        let header = [17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let octets = ipv6(51, &[&header[..], &udp(50_000, 53, b"hello")].concat());
+        let headers = decode(LinkType::RAW, &octets);
+        assert_eq!((headers.ports, headers.tunnels.as_slice()), (Some((50_000, 53)), &[Tunnel::Ah][..]));
+        let short = decode(LinkType::RAW, &changed(octets, &[(41, 0)]));
+        assert!(matches!(short.stopped, Some(Stopped { layer: "ah", reason: Reason::Malformed(_), .. })));
+    }
+
+    #[test]
+    fn a_damaged_header_still_has_addresses() {
+        let octets = ipv4(17, &udp(50_000, 53, b"hello"));
+        for (at, value) in [(0, 0x44), (3, 19)] {
+            let headers = decode(LinkType::IPV4, &changed(octets.clone(), &[(at, value)]));
+            assert_eq!((headers.network, headers.ports), (OUTER_V4, None));
+            assert!(matches!(
+                headers.stopped,
+                Some(Stopped { layer: "ipv4", reason: Reason::Malformed(_), .. })
+            ));
+        }
+        let headers = decode(LinkType::IPV4, &changed(octets.clone(), &[(0, 0x55)]));
+        assert_eq!((headers.network, headers.kind), (Network::None, Kind::Undecodable));
+        let headers = decode(LinkType::RAW, &changed(octets, &[(0, 0x55)]));
+        assert!(matches!(
+            headers.stopped,
+            Some(Stopped { layer: "ip", offset: 0, reason: Reason::Malformed(_) })
+        ));
+    }
+
+    #[test]
+    fn options_lie_between_header_and_ports() {
+        let mut octets = ipv4(17, &[&[1, 1, 1, 0][..], &udp(50_000, 53, b"hello")].concat());
+        octets[0] = 0x46;
+        let headers = decode(LinkType::RAW, &octets);
+        assert_eq!((headers.ports, headers.payload_offset), (Some((50_000, 53)), 32));
+    }
+}

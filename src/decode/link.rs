@@ -117,8 +117,11 @@ impl Walk<'_, '_> {
             (0xaa | 0xab, 0x03) => self.snap(),
             (0x06, 0x03) => Ok(Next::Ip),
             // RFC 2684 section 5.1: routed protocols other than IP by their NLPID.
-            (0xfe, 0x03) if self.reader.peek() == Some(NLPID_IPV4) => self.after("nlpid", 1, Next::Ipv4),
-            (0xfe, 0x03) if self.reader.peek() == Some(NLPID_IPV6) => self.after("nlpid", 1, Next::Ipv6),
+            (0xfe, 0x03) => match self.reader.u8()? {
+                NLPID_IPV4 => Ok(Next::Ipv4),
+                NLPID_IPV6 => Ok(Next::Ipv6),
+                _ => self.end(Kind::Llc(destination)),
+            },
             _ => self.end(Kind::Llc(destination)),
         }
     }
@@ -200,8 +203,8 @@ impl Walk<'_, '_> {
 
     /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC on the same interface type (RFC 1547).
     fn ppp_link(&mut self) -> Step {
-        match self.reader.peek_array::<2>() {
-            Some([0x0f | 0x8f, 0]) => self.cisco_hdlc(),
+        match self.reader.peek() {
+            Some(0x0f | 0x8f) => self.cisco_hdlc(),
             _ => Ok(Next::Ppp),
         }
     }
@@ -209,7 +212,8 @@ impl Walk<'_, '_> {
     /// PPP whose address and control fields may have been compressed away (RFC 1661 section 6.6).
     pub(super) fn ppp(&mut self) -> Step {
         self.begin("ppp");
-        if self.reader.peek_array() == Some(&[0xff, 0x03]) {
+        // No protocol begins with ff (RFC 1661 section 2).
+        if self.reader.peek() == Some(0xff) {
             self.reader.skip(2)?;
         }
         Ok(Next::PppProtocol)
@@ -445,3 +449,90 @@ impl Walk<'_, '_> {
 const NLPID_SNAP: u8 = 0x80;
 const NLPID_IPV6: u8 = 0x8e;
 const NLPID_IPV4: u8 = 0xcc;
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{decode, ethernet, inner_v4, ipv6, udp};
+    use super::super::{Network, Stopped, TransportProtocol};
+    use super::*;
+
+    #[test]
+    fn frames_that_carry_no_ip_are_told_by_what_they_are() {
+        let snap = [0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0];
+        for (link, octets, kind) in [
+            (LinkType::ETHERNET, ethernet(0x0806, &[0; 28]), Kind::EtherType(0x0806)),
+            (LinkType::ETHERNET, ethernet(0x88cc, &[2, 7]), Kind::EtherType(0x88cc)),
+            (LinkType::ETHERNET, ethernet(0x8863, &[0x11, 9]), Kind::EtherType(0x8863)),
+            (LinkType::ETHERNET, ethernet(0x05ff, &[0; 28]), Kind::EtherType(0x05ff)),
+            // Spanning tree, Cisco's protocols, Novell's raw 802.3.
+            (LinkType::ETHERNET, ethernet(38, &[0x42; 38]), Kind::Llc(0x42)),
+            (LinkType::ETHERNET, ethernet(8, &snap), Kind::Llc(0xaa)),
+            (LinkType::ETHERNET, ethernet(30, &[0xff; 30]), Kind::Llc(0xff)),
+            // Encrypted MACsec; PPP link control in PPPoE.
+            (LinkType::ETHERNET, ethernet(0x88e5, &[0x2c, 0, 0, 0, 0, 1, 9, 9]), Kind::EtherType(0x88e5)),
+            (LinkType::ETHERNET, ethernet(0x8864, &[0x11, 0, 0, 1, 0, 4, 0xc0, 0x21, 9, 1]), Kind::NonIp),
+            (LinkType::PPP, vec![0xff, 3, 0xc0, 0x21, 1], Kind::NonIp),
+            (LinkType::C_HDLC, vec![0x8f, 0, 0x80, 0x35, 0], Kind::EtherType(0x8035)),
+            (LinkType::NULL, vec![7, 0, 0, 0, 1], Kind::NonIp),
+            (LinkType::LINUX_SLL, vec![0, 0, 3, 0x38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], Kind::NonIp),
+            (LinkType::FDDI, vec![0x4f; 20], Kind::NonIp),
+            (LinkType(220), vec![1, 2, 3], Kind::Unsupported(LinkType(220))),
+            (LinkType(65_000), vec![1, 2, 3], Kind::Unsupported(LinkType(65_000))),
+        ] {
+            let headers = decode(link, &octets);
+            assert_eq!((headers.kind, headers.stopped), (kind, None), "{link}: {octets:?}");
+            assert_eq!((headers.network, headers.ports), (Network::None, None));
+        }
+    }
+
+    #[test]
+    fn an_empty_frame_is_undecodable() {
+        for link in [LinkType::ETHERNET, LinkType::RAW, LinkType(220)] {
+            let headers = decode(link, &[]);
+            assert_eq!(headers.kind, Kind::Undecodable);
+            assert!(matches!(headers.stopped, Some(Stopped { layer: "link", offset: 0, .. })));
+        }
+    }
+
+    #[test]
+    fn addresses_are_the_outermost_and_groups_are_told() {
+        let mut frame = ethernet(0x0800, &inner_v4());
+        assert_eq!(decode(LinkType::ETHERNET, &frame).macs, Some(([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])));
+        assert!(!decode(LinkType::ETHERNET, &frame).to_group);
+        frame[0] = 0x01;
+        assert!(decode(LinkType::ETHERNET, &frame).to_group);
+        for (packet_type, to_group) in [(0, false), (1, true), (2, true), (4, false)] {
+            let head = [0, packet_type, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0];
+            let headers = decode(LinkType::LINUX_SLL, &[&head[..], &inner_v4()].concat());
+            assert_eq!((headers.to_group, headers.macs), (to_group, None));
+        }
+    }
+
+    #[test]
+    fn the_length_of_802_3_leaves_padding_out() {
+        let mut octets = ethernet(3, &[0x42, 0x42, 3]);
+        octets.extend([0; 43]);
+        assert_eq!(decode(LinkType::ETHERNET, &octets).kind, Kind::Llc(0x42));
+        let octets = ethernet(2, &[0x42, 0x42, 3, 0, 0]);
+        assert!(matches!(
+            decode(LinkType::ETHERNET, &octets).stopped,
+            Some(Stopped { layer: "llc", offset: 14, .. })
+        ));
+    }
+
+    #[test]
+    fn every_family_number_of_ipv6_is_known() {
+        let packet = ipv6(17, &udp(50_000, 53, b"hello"));
+        for family in [10, 23, 24, 26, 28, 30] {
+            let headers = decode(LinkType::NULL, &[&[family, 0, 0, 0], &packet[..]].concat());
+            assert_eq!((headers.protocol, headers.ports), (TransportProtocol::UDP, Some((50_000, 53))));
+        }
+    }
+
+    #[test]
+    fn ppp_over_ethernet_has_a_link_type_of_its_own() {
+        let head = [0x11, 0, 0, 9, 0, 2 + inner_v4().len() as u8, 0, 0x21];
+        let headers = decode(LinkType::PPP_ETHER, &[&head[..], &inner_v4()].concat());
+        assert_eq!(headers.ports, Some((50_000, 443)));
+    }
+}

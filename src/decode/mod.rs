@@ -8,6 +8,8 @@ mod fast;
 mod ip;
 mod link;
 mod reader;
+#[cfg(test)]
+mod samples;
 mod shim;
 mod transport;
 mod tunnel;

@@ -137,3 +137,170 @@ fn sctp_phase(mut chunks: &[u8]) -> Phase {
     }
     Phase::None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{decode, decode_cut, ipv4, ipv6, tcp, udp};
+    use super::super::{Headers, Kind, Network, Quoted, Stopped, TransportProtocol};
+    use super::*;
+    use crate::frame::LinkType;
+
+    fn raw(protocol: u8, payload: &[u8]) -> Headers {
+        decode(LinkType::RAW, &ipv4(protocol, payload))
+    }
+
+    #[test]
+    fn tcp_flags_tell_the_phase() {
+        const FIN: u8 = 0x01;
+        const SYN: u8 = 0x02;
+        const RST: u8 = 0x04;
+        const PSH: u8 = 0x08;
+        const ACK: u8 = 0x10;
+        const ECE_CWR: u8 = 0xc0;
+        for (flags, phase) in [
+            (SYN, Phase::Open),
+            (SYN | ECE_CWR, Phase::Open),
+            (SYN | ACK, Phase::Accept),
+            (ACK, Phase::None),
+            (PSH | ACK, Phase::None),
+            (0, Phase::None),
+            (FIN | ACK, Phase::Close),
+            (FIN, Phase::Close),
+            (RST, Phase::Close),
+            (RST | ACK, Phase::Close),
+            (SYN | RST, Phase::Close),
+        ] {
+            assert_eq!(raw(6, &tcp(1, 2, flags, &[])).phase, phase, "{flags:#04x}");
+        }
+    }
+
+    #[test]
+    fn the_phase_is_known_as_soon_as_the_flags_are_there() {
+        let octets = ipv4(6, &tcp(50_000, 80, 0x02, &[]));
+        assert_eq!(decode_cut(LinkType::RAW, &octets, 23).ports, None);
+        assert_eq!(decode_cut(LinkType::RAW, &octets, 24).ports, Some((50_000, 80)));
+        assert_eq!(decode_cut(LinkType::RAW, &octets, 33).phase, Phase::None);
+        let headers = decode_cut(LinkType::RAW, &octets, 34);
+        assert_eq!((headers.ports, headers.phase), (Some((50_000, 80)), Phase::Open));
+        let reason = Reason::Truncated { needed: 20, present: 14 };
+        assert_eq!(headers.stopped, Some(Stopped { layer: "tcp", offset: 20, reason }));
+    }
+
+    #[test]
+    fn a_wrong_data_offset_leaves_the_ports() {
+        let mut segment = tcp(50_000, 80, 0x10, b"hello");
+        segment[12] = 0x40;
+        let headers = raw(6, &segment);
+        assert_eq!((headers.ports, headers.payload_len), (Some((50_000, 80)), 0));
+        assert!(matches!(
+            headers.stopped,
+            Some(Stopped { layer: "tcp", offset: 20, reason: Reason::Malformed(_) })
+        ));
+        // Options beyond the packet's end.
+        segment[12] = 0xf0;
+        assert!(matches!(raw(6, &segment).stopped, Some(Stopped { reason: Reason::Malformed(_), .. })));
+        segment[12] = 0x60;
+        assert_eq!((raw(6, &segment).stopped, raw(6, &segment).payload_len), (None, 1));
+    }
+
+    #[test]
+    fn udp_length_bounds_the_payload() {
+        let mut datagram = udp(50_000, 53, b"hello");
+        datagram[5] = 10;
+        assert_eq!((raw(17, &datagram).payload_offset, raw(17, &datagram).payload_len), (28, 2));
+        for len in [0, 7] {
+            datagram[5] = len;
+            let headers = raw(17, &datagram);
+            assert_eq!(headers.ports, Some((50_000, 53)));
+            assert!(matches!(headers.stopped, Some(Stopped { layer: "udp", offset: 20, .. })), "{len}");
+        }
+        datagram[5] = 200;
+        assert_eq!((raw(17, &datagram).payload_len, raw(17, &datagram).stopped), (5, None));
+    }
+
+    #[test]
+    fn udp_lite_has_a_coverage_in_place_of_a_length() {
+        let mut datagram = udp(50_000, 53, b"hello");
+        datagram[5] = 8;
+        let headers = raw(136, &datagram);
+        assert_eq!((headers.protocol, headers.ports), (TransportProtocol::UDP_LITE, Some((50_000, 53))));
+        assert_eq!(headers.payload_len, 5);
+    }
+
+    #[test]
+    fn sctp_chunks_tell_the_phase() {
+        let packet = |chunks: &[u8]| [&[0x80, 0, 0x0b, 0x59, 0, 0, 0, 1, 0, 0, 0, 0], chunks].concat();
+        for (chunks, phase) in [
+            (&[1, 0, 0, 4][..], Phase::Open),
+            (&[2, 0, 0, 4], Phase::Accept),
+            (&[0, 3, 0, 5, 9, 0, 0, 0], Phase::None),
+            // COOKIE ECHO of 5 octets and its padding, then ABORT.
+            (&[10, 0, 0, 5, 9, 0, 0, 0, 6, 0, 0, 4], Phase::Close),
+            (&[14, 0, 0, 4], Phase::Close),
+            // A length of 0 must not stop the scan.
+            (&[3, 0, 0, 0, 6, 0, 0, 4], Phase::Close),
+            (&[], Phase::None),
+        ] {
+            let headers = raw(132, &packet(chunks));
+            assert_eq!((headers.ports, headers.phase), (Some((32_768, 2905)), phase), "{chunks:?}");
+            assert_eq!((headers.payload_offset, headers.payload_len as usize), (32, chunks.len()));
+        }
+    }
+
+    #[test]
+    fn dccp_types_tell_the_phase() {
+        for (kind, phase) in [
+            (0, Phase::Open),
+            (1, Phase::Accept),
+            (2, Phase::None),
+            (3, Phase::None),
+            (5, Phase::None),
+            (6, Phase::Close),
+            (7, Phase::Close),
+        ] {
+            let head = [0x80, 0, 0x13, 0x89, 4, 0, 0, 0, kind << 1 | 1, 0, 0, 0, 0, 0, 0, 1, 0xaa, 0xbb];
+            let headers = raw(33, &head);
+            assert_eq!((headers.ports, headers.phase), (Some((32_768, 5001)), phase), "{kind}");
+            assert_eq!((headers.payload_offset, headers.payload_len), (36, 2));
+        }
+    }
+
+    #[test]
+    fn an_icmp_error_quotes_a_flow_and_has_none() {
+        let quoted = ipv4(17, &udp(50_000, 53, &[])[..8]);
+        for kind in [3, 4, 5, 11, 12] {
+            let headers = raw(1, &[&[kind, 3, 0, 0, 0, 0, 0, 0], &quoted[..]].concat());
+            assert_eq!((headers.icmp, headers.ports), (Some((kind, 3)), None));
+            let network = Network::V4([192, 0, 2, 1], [192, 0, 2, 2]);
+            let protocol = TransportProtocol::UDP;
+            assert_eq!(headers.quoted, Some(Quoted { network, protocol, ports: Some((50_000, 53)) }));
+            assert_eq!((headers.kind, headers.stopped), (Kind::Ip(TransportProtocol(1)), None));
+        }
+        let echo = raw(1, &[&[8, 0, 0, 0, 0, 0, 0, 0], &quoted[..]].concat());
+        assert_eq!((echo.icmp, echo.quoted), (Some((8, 0)), None));
+    }
+
+    #[test]
+    fn what_is_quoted_may_be_cut_or_a_later_fragment() {
+        let mut quoted = ipv4(6, &tcp(50_000, 80, 0x10, &[]));
+        let error = |quoted: &[u8]| raw(1, &[&[11, 0, 0, 0, 0, 0, 0, 0], quoted].concat()).quoted;
+        assert_eq!(error(&quoted[..19]), None);
+        assert_eq!(error(&quoted[..23]).map(|quoted| quoted.ports), Some(None));
+        assert_eq!(error(&quoted[..24]).map(|quoted| quoted.ports), Some(Some((50_000, 80))));
+        quoted[7] = 1;
+        assert_eq!(error(&quoted).map(|quoted| quoted.ports), Some(None), "a later fragment");
+    }
+
+    #[test]
+    fn icmpv6_errors_quote_through_extension_headers() {
+        let datagram = udp(50_000, 53, &[]);
+        let fragment = [17, 0, 0, 0, 0, 0, 0, 9];
+        let options = [44, 0, 1, 4, 0, 0, 0, 0];
+        let quoted = ipv6(60, &[&options[..], &fragment, &datagram].concat());
+        let error = ipv6(58, &[&[1, 4, 0, 0, 0, 0, 0, 0], &quoted[..]].concat());
+        let headers = decode(LinkType::RAW, &error);
+        assert_eq!((headers.icmp, headers.ports), (Some((1, 4)), None));
+        let quoted = headers.quoted.expect("a quoted packet");
+        assert_eq!((quoted.protocol, quoted.ports), (TransportProtocol::UDP, Some((50_000, 53))));
+    }
+}

@@ -105,18 +105,26 @@ impl Walk<'_, '_> {
     /// Teredo (RFC 4380 section 5.1.1): perhaps an authentication and an origin indication, then IPv6.
     fn teredo(&mut self) -> Step {
         self.begin("teredo");
-        if self.reader.peek_array() == Some(&[0, 1]) {
+        let mut head = self.teredo_head()?;
+        if head == [0, 1] {
             let &[_, _, id_len, value_len] = self.reader.array()?;
             self.reader.skip(usize::from(id_len) + usize::from(value_len) + 9)?;
+            head = self.teredo_head()?;
         }
-        if self.reader.peek_array() == Some(&[0, 0]) {
+        if head == [0, 0] {
             self.reader.skip(8)?;
+            head = self.teredo_head()?;
         }
-        if self.reader.peek().is_some_and(|octet| octet >> 4 != 6) {
+        if head[0] >> 4 != 6 {
             return Ok(Next::Done);
         }
         self.push_tunnel(Tunnel::Teredo)?;
         Ok(Next::Ipv6)
+    }
+
+    /// The two octets that tell the parts of a Teredo packet apart, left unread.
+    fn teredo_head(&self) -> Result<[u8; 2], Reason> {
+        { self.reader }.array().copied()
     }
 
     /// GRE: version 0 (RFC 2784, 2890, and the routing of RFC 1701) and version 1 (RFC 2637).
@@ -244,7 +252,12 @@ impl Walk<'_, '_> {
         let rest = self.reader.rest();
         let skip =
             [0, 4, 8, 12].into_iter().find(|&skip| rest.get(skip..).is_some_and(super::shim::is_ethernet));
-        let Some(skip) = skip else { return Ok(Next::Done) };
+        let Some(skip) = skip else {
+            if self.reader.is_cut() {
+                self.reader.skip(12 + 15)?;
+            }
+            return Ok(Next::Done);
+        };
         self.reader.skip(skip)?;
         self.push_tunnel(Tunnel::L2tp)?;
         Ok(Next::Ethernet)

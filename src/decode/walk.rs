@@ -143,3 +143,105 @@ impl<'d, 'a> Walk<'d, 'a> {
         self.entered = self.headers.tunnels.as_slice().len();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{
+        INNER_V4, OUTER_V4, PAYLOAD, PORTS, decode, decode_cut, ethernet, inner_v4, ipv4, samples, udp,
+    };
+    use super::*;
+
+    #[test]
+    fn every_way_in_leads_to_the_innermost_flow() {
+        for sample in samples() {
+            let headers = decode(sample.link, &sample.octets);
+            let name = sample.name;
+            assert_eq!(headers.stopped, None, "{name}");
+            assert_eq!(headers.tunnels.as_slice(), sample.tunnels, "{name}");
+            assert_eq!(headers.vlan.as_slice(), sample.vlan, "{name}");
+            assert_eq!((headers.network, headers.ports), (INNER_V4, Some(PORTS)), "{name}");
+            assert_eq!(headers.kind, Kind::Ip(TransportProtocol::TCP), "{name}");
+            assert_eq!(headers.phase, super::super::Phase::Open, "{name}");
+            assert_eq!(headers.fragment, None, "{name}");
+            let start = headers.payload_offset as usize;
+            assert_eq!(&sample.octets[start..start + headers.payload_len as usize], PAYLOAD, "{name}");
+        }
+    }
+
+    /// What is read of a frame only grows with the octets captured, and what is missing is called truncated.
+    #[test]
+    fn every_short_length_tells_what_is_there() {
+        for sample in samples() {
+            let whole = decode(sample.link, &sample.octets);
+            let mut before = Headers::default();
+            for len in 0..sample.octets.len() {
+                let headers = decode_cut(sample.link, &sample.octets, len);
+                let at = format!("{} at {len}: {headers:?}", sample.name);
+                assert!((headers.payload_offset + headers.payload_len) as usize <= len, "{at}");
+                assert!(whole.vlan.as_slice().starts_with(headers.vlan.as_slice()), "{at}");
+                assert!(headers.vlan.as_slice().starts_with(before.vlan.as_slice()), "{at}");
+                assert!(headers.macs == before.macs || before.macs.is_none(), "{at}");
+                let same = headers.network == before.network
+                    && headers.tunnels.as_slice() == before.tunnels.as_slice();
+                if same && before.ports.is_some() {
+                    assert_eq!(headers.ports, before.ports, "{at}");
+                }
+                if headers.tunnels.as_slice() == sample.tunnels && len >= whole.payload_offset as usize {
+                    assert_eq!(headers.ports, whole.ports, "{at}");
+                    assert_eq!(headers.stopped, None, "{at}");
+                } else {
+                    let Some(Stopped { reason: Reason::Truncated { needed, present }, offset, .. }) =
+                        headers.stopped
+                    else {
+                        panic!("{at}")
+                    };
+                    assert!(needed > present && (offset + present) as usize <= len, "{at}");
+                }
+                before = headers;
+            }
+        }
+    }
+
+    #[test]
+    fn a_tunnel_with_an_unreadable_inside_is_not_entered() {
+        for inside in
+            [&b""[..], b"\x02\0\0\0\0\x02", &ethernet(0x0806, &[0; 28]), &ethernet(0x0800, &[0x45; 12])]
+        {
+            let vxlan = [&[8, 0, 0, 0, 0, 0, 7, 0], inside].concat();
+            let headers =
+                decode(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(17, &udp(49_152, 4789, &vxlan))));
+            assert_eq!((headers.network, headers.ports), (OUTER_V4, Some((49_152, 4789))), "{inside:?}");
+            assert_eq!(headers.tunnels.as_slice(), []);
+            assert_eq!(headers.kind, Kind::Ip(TransportProtocol::UDP));
+            assert_eq!(headers.payload_len as usize, 8 + inside.len());
+        }
+    }
+
+    #[test]
+    fn a_packet_without_ports_in_a_tunnel_is_the_innermost() {
+        let echo = ipv4(1, &[8, 0, 0, 0, 0, 1, 0, 1]);
+        let gtp = [&[0x30, 255, 0, echo.len() as u8, 0, 0, 0, 1], &echo[..]].concat();
+        let headers = decode(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(17, &udp(2152, 2152, &gtp))));
+        assert_eq!(headers.kind, Kind::Ip(TransportProtocol(1)));
+        assert_eq!((headers.ports, headers.icmp), (None, Some((8, 0))));
+        assert_eq!(headers.tunnels.as_slice(), [Tunnel::GtpU]);
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit_with_what_was_read() {
+        let mut octets = inner_v4();
+        for _ in 0..=Headers::DEPTH {
+            octets = ipv4(4, &octets);
+        }
+        let headers = decode(LinkType::RAW, &octets);
+        assert_eq!(headers.stopped.map(|stopped| stopped.reason), Some(Reason::TooDeep));
+        assert_eq!(headers.tunnels.as_slice().len(), Headers::DEPTH);
+        assert_eq!((headers.network, headers.ports), (OUTER_V4, None));
+
+        let tags = [[0, 7, 0x81, 0]; Headers::DEPTH + 1].concat();
+        let headers = decode(LinkType::ETHERNET, &ethernet(0x8100, &tags));
+        assert_eq!(headers.stopped.map(|stopped| stopped.reason), Some(Reason::TooDeep));
+        assert_eq!(headers.vlan.as_slice(), [7; Headers::DEPTH]);
+        assert_eq!(headers.kind, Kind::Undecodable);
+    }
+}

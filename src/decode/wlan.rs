@@ -159,3 +159,61 @@ fn ppi_flags(mut fields: &[u8]) -> Radio {
     }
     Radio::default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{PORTS, decode, inner_v4, joined};
+    use super::*;
+
+    /// A data frame of this frame control, with QoS control where the subtype has it, and IP behind SNAP.
+    fn data(control: [u8; 2]) -> Vec<u8> {
+        let head = [0, 0, 1, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0, 0];
+        let qos: &[u8] = if control[0] & 0x80 != 0 { &[0, 0] } else { &[] };
+        joined(&[&control, &head, qos, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &inner_v4()])
+    }
+
+    #[test]
+    fn only_open_data_frames_are_read() {
+        assert_eq!(decode(LinkType::IEEE802_11, &data([0x08, 0])).ports, Some(PORTS));
+        assert_eq!(decode(LinkType::IEEE802_11, &data([0x88, 0])).ports, Some(PORTS));
+        // Protected; null; QoS null; beacon; acknowledgement.
+        for control in [[0x08, 0x40], [0x48, 0], [0xc8, 0], [0x80, 0], [0xd4, 0]] {
+            let headers = decode(LinkType::IEEE802_11, &data(control));
+            assert_eq!(
+                (headers.ports, headers.kind, headers.stopped),
+                (None, Kind::NonIp, None),
+                "{control:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_distribution_bits_say_which_address_is_whose() {
+        let [bssid, source, destination] = [[1, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
+        for (bits, macs) in [(0, (source, bssid)), (1, (source, destination)), (2, (destination, bssid))] {
+            let headers = decode(LinkType::IEEE802_11, &data([0x08, bits]));
+            assert_eq!(headers.macs, Some(macs), "{bits}");
+            assert_eq!(headers.to_group, bits != 1, "the first address is a group's");
+        }
+    }
+
+    #[test]
+    fn radiotap_flags_are_found_behind_what_comes_first() {
+        let fcs = Radio { check_sequence: true, ..Radio::default() };
+        assert_eq!(radiotap_flags(2, &[0x10]), fcs);
+        assert_eq!(radiotap_flags(3, &[0, 0, 0, 0, 0, 0, 0, 0, 0x10]), fcs);
+        // An extended present word moves the time stamp to offset 16.
+        assert_eq!(radiotap_flags(0x8000_0003, &[&[0; 16][..], &[0x10]].concat()), fcs);
+        assert_eq!(radiotap_flags(0x8000_0002, &[0, 0, 0, 0, 0x10]), fcs);
+        assert_eq!(radiotap_flags(4, &[0x10]), Radio::default());
+        assert_eq!(radiotap_flags(0xffff_ffff, &[0xff; 6]), Radio::default(), "cut within the present words");
+    }
+
+    #[test]
+    fn ppi_flags_are_those_of_the_common_field() {
+        let common = [2, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+        assert!(ppi_flags(&common).check_sequence);
+        assert!(ppi_flags(&[&[9, 0, 2, 0, 7, 7][..], &common].concat()).check_sequence);
+        assert!(!ppi_flags(&common[..10]).check_sequence);
+    }
+}
