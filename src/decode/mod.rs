@@ -15,6 +15,7 @@ mod transport;
 mod tunnel;
 mod walk;
 mod wlan;
+mod wrapper;
 
 pub use decoder::{Decap, DecapError, Decoder};
 use reader::Reader;

@@ -169,3 +169,73 @@ pub(super) fn is_ethernet(octets: &[u8]) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{INNER_V4, PORTS, decode, ethernet, inner_v4};
+    use super::super::{Headers, Stopped};
+    use super::*;
+    use crate::frame::LinkType;
+
+    fn behind_label(inside: &[u8]) -> Headers {
+        decode(LinkType::MPLS, &[&[0, 2, 1, 64], inside].concat())
+    }
+
+    #[test]
+    fn the_first_octet_behind_labels_tells_what_they_carry() {
+        let frame = ethernet(0x0800, &inner_v4());
+        let mut universal = frame.clone();
+        universal[0] = 0xa0;
+        // IP; a pseudowire with control word, empty or with a sequence number; without one, to addresses that
+        // begin with other nibbles.
+        let with_word = |word: [u8; 4]| [&word[..], &frame].concat();
+        for inside in [inner_v4(), with_word([0; 4]), with_word([0, 0, 0x12, 0x34]), frame.clone(), universal]
+        {
+            let headers = behind_label(&inside);
+            assert_eq!((headers.network, headers.ports, headers.stopped), (INNER_V4, Some(PORTS), None));
+            assert_eq!(headers.tunnels.as_slice(), [Tunnel::Mpls]);
+        }
+        // An associated channel (RFC 4385 section 5) is no frame.
+        assert_eq!(behind_label(&[0x10, 0, 0, 7, 0x20, 0x40]).kind, Kind::EtherType(MPLS));
+    }
+
+    #[test]
+    fn only_sessions_of_pppoe_carry_packets() {
+        let session = |version_type, code| {
+            let len = (inner_v4().len() as u16 + 2).to_be_bytes();
+            let head = [version_type, code, 0, 9, len[0], len[1], 0, 0x21];
+            decode(LinkType::ETHERNET, &ethernet(PPPOE_SESSION, &[&head[..], &inner_v4()].concat()))
+        };
+        assert_eq!(session(0x11, 0).ports, Some(PORTS));
+        for (version_type, code) in [(0x12, 0), (0x21, 0), (0x11, 9)] {
+            assert_eq!(session(version_type, code).kind, Kind::EtherType(PPPOE_SESSION));
+        }
+    }
+
+    #[test]
+    fn the_short_length_of_macsec_leaves_padding_out() {
+        // 8 octets: an EtherType and 6 of ARP's; then padding and check value.
+        let octets = ethernet(0x88e5, &[&[0, 8, 0, 0, 0, 1, 0x08, 0x06][..], &[0; 50]].concat());
+        let headers = decode(LinkType::ETHERNET, &octets);
+        assert_eq!((headers.kind, headers.stopped), (Kind::EtherType(ARP), None));
+        assert_eq!(headers.tunnels.as_slice(), [Tunnel::Macsec]);
+    }
+
+    #[test]
+    fn a_service_header_may_follow_another_and_has_a_length() {
+        let head = |protocol| [0, 2, 2, protocol, 0, 0, 1, 255];
+        let twice = [&head(4)[..], &head(1), &inner_v4()].concat();
+        let headers = decode(LinkType::ETHERNET, &ethernet(NSH, &twice));
+        assert_eq!(
+            (headers.ports, headers.tunnels.as_slice()),
+            (Some(PORTS), &[Tunnel::Nsh, Tunnel::Nsh][..])
+        );
+        let headers = decode(LinkType::ETHERNET, &ethernet(NSH, &[0, 0, 2, 1]));
+        assert!(matches!(
+            headers.stopped,
+            Some(Stopped { layer: "nsh", offset: 14, reason: Reason::Malformed(_) })
+        ));
+        let unknown = decode(LinkType::ETHERNET, &ethernet(NSH, &head(9)));
+        assert_eq!(unknown.kind, Kind::EtherType(NSH));
+    }
+}

@@ -332,3 +332,99 @@ impl Walk<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{OUTER_V4, decode, ethernet, inner_v4, ipv4, samples, udp};
+    use super::super::{Headers, Kind, Stopped, TransportProtocol};
+    use super::*;
+    use crate::frame::LinkType;
+
+    fn in_udp(port: u16, header: &[u8]) -> Headers {
+        let inside = [header, &ethernet(0x0800, &inner_v4())].concat();
+        decode(LinkType::RAW, &ipv4(17, &udp(49_152, port, &inside)))
+    }
+
+    #[test]
+    fn what_a_tunnel_port_carries_besides_packets_stays_with_the_port() {
+        for (port, header) in [
+            (4789, &[0, 0, 0, 0, 0, 0, 7, 0][..]),      // VXLAN without an identifier
+            (6081, &[0x40, 0, 0x65, 0x58, 0, 0, 7, 0]), // GENEVE of another version
+            (2152, &[0x32, 1, 0, 4, 0, 0, 0, 0]),       // GTP-U echo request
+            (2152, &[0x48, 255, 0, 80, 0, 0, 0, 0]),    // GTP of version 2
+            (3386, &[0x0e, 1, 0, 0, 0, 0]),             // GTP'
+            (1701, &[0xc8, 2, 0, 20, 0, 1, 0, 0, 0, 0]), // L2TP control
+            (5247, &[0, 0x10, 2, 8, 0, 0, 0, 0]),       // CAPWAP keep-alive
+            (5247, &[0, 0x10, 2, 0x80, 0, 0, 0, 0]),    // CAPWAP fragment
+            (5247, &[1, 0, 0, 0, 0x16, 0xfe, 0xfd]),    // CAPWAP in DTLS
+            (3544, &[0x16, 0xfe]),                      // not Teredo
+        ] {
+            let headers = in_udp(port, header);
+            assert_eq!(
+                (headers.network, headers.ports),
+                (OUTER_V4, Some((49_152, port))),
+                "{port} {header:?}"
+            );
+            assert_eq!((headers.tunnels.as_slice(), headers.stopped), (&[][..], None), "{port} {header:?}");
+        }
+    }
+
+    #[test]
+    fn what_ip_tunnels_carry_besides_packets_stays_with_the_protocol() {
+        for (protocol, payload) in [
+            (47, &[0, 0, 0, 0][..]),                // GRE keep-alive
+            (47, &[0x20, 0, 0, 0xfe, 0, 0, 0, 1]),  // GRE with OSI
+            (103, &[0x20, 0, 0, 0, 0, 1, 0, 2]),    // PIM hello
+            (103, &[0x21, 0, 0, 0, 0x40, 0, 0, 0]), // PIM null register
+            (115, &[0, 0, 0, 0, 0xc8, 3]),          // L2TP 3 control
+        ] {
+            let headers = decode(LinkType::RAW, &ipv4(protocol, payload));
+            assert_eq!((headers.kind, headers.stopped), (Kind::Ip(TransportProtocol(protocol)), None));
+            assert_eq!((headers.network, headers.tunnels.as_slice()), (OUTER_V4, &[][..]), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn headers_that_contradict_their_standard_are_damage() {
+        for (protocol, payload, layer) in
+            [(47, &[0, 2, 8, 0][..], "gre"), (97, &[0x40, 0, 0, 0], "etherip"), (4, &[0x55; 40], "ipv4")]
+        {
+            let headers = decode(LinkType::RAW, &ipv4(protocol, payload));
+            let Some(Stopped { layer: at, offset: 20, reason: Reason::Malformed(_) }) = headers.stopped
+            else {
+                panic!("{headers:?}")
+            };
+            assert_eq!((at, headers.kind), (layer, Kind::Ip(TransportProtocol(protocol))));
+        }
+        let extension = in_udp(2152, &[0x34, 255, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0x85, 0]);
+        assert!(matches!(
+            extension.stopped,
+            Some(Stopped { layer: "gtp-u", reason: Reason::Malformed(_), .. })
+        ));
+        assert_eq!(extension.ports, Some((49_152, 2152)));
+    }
+
+    #[test]
+    fn a_tunnel_is_found_by_either_port() {
+        let sample = samples().into_iter().find(|sample| sample.name == "teredo").expect("a sample");
+        let mut octets = sample.octets;
+        // Source and destination port lie behind Ethernet and IPv4.
+        octets[34..38].copy_from_slice(&[0x0d, 0xd8, 0xc0, 0x00]);
+        assert_eq!(decode(LinkType::ETHERNET, &octets).tunnels.as_slice(), sample.tunnels);
+    }
+
+    #[test]
+    fn all_four_combinations_of_ip_in_ip_are_opened() {
+        use super::super::samples::ipv6;
+        let datagram = udp(50_000, 53, &[]);
+        for outer_v6 in [false, true] {
+            for inner in [ipv4(17, &datagram), ipv6(17, &datagram)] {
+                let protocol = if inner[0] >> 4 == 4 { 4 } else { 41 };
+                let octets = if outer_v6 { ipv6(protocol, &inner) } else { ipv4(protocol, &inner) };
+                let headers = decode(LinkType::RAW, &octets);
+                assert_eq!(headers.tunnels.as_slice(), [Tunnel::IpInIp]);
+                assert_eq!((headers.ports, headers.stopped), (Some((50_000, 53)), None));
+            }
+        }
+    }
+}
