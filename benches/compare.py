@@ -346,7 +346,7 @@ def machine(arguments):
         if shutil.which(peer, path=PATH):
             said = subprocess.run(
                 command, capture_output=True, text=True, errors="replace", env=dict(os.environ, PATH=PATH), check=False)
-            found = re.search(r"\d+\.\d+[\w.]*", said.stdout + said.stderr)
+            found = re.search(r"\d+(\.\w+)+", said.stdout + said.stderr)
             versions.append(f"{peer} {found[0] if found else '(no version)'}")
     if arguments.portolan is not None:
         versions.insert(0, subprocess.run(
