@@ -12,7 +12,10 @@ mod lookup;
 mod pipeline;
 mod read;
 
-use std::{fs::File, path::PathBuf};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+};
 
 use generator::{Plan, Totals};
 use portolan::{
@@ -52,6 +55,13 @@ impl Capture {
             }
             batches.push(batch);
         }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        // What is left behind by a failure here is written over by the next run.
+        let _ = fs::remove_file(&self.path);
     }
 }
 
