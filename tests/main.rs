@@ -18,3 +18,6 @@ mod generator;
 mod live;
 /// The samples, against the tables that came with their recording.
 mod samples;
+
+/// DNS messages and the inventory, compared with tshark.
+mod dns;

@@ -16,6 +16,7 @@ pub(crate) mod json;
 mod line;
 mod message;
 pub(crate) mod name;
+mod reassembly;
 mod service;
 mod via;
 
@@ -28,5 +29,6 @@ pub use json::json;
 pub use line::line;
 pub use message::{Damage, DamageReason, Message, Question, Questions, Record, Records, Section};
 pub use name::{Labels, Name};
+pub use reassembly::Reassembly;
 pub use service::{Meaning, Pair, ServiceType, pairs};
 pub use via::{Messages, Via};
