@@ -39,9 +39,16 @@ fn announcement(number: u8) -> Vec<u8> {
     let server = [&[0, 0, 0, 0, 2, 0x77, 8], b"printer".as_slice(), &[digit], &pointer(22)].concat();
     let server = record(&pointer(instance), 33, 0x80, 120, &server);
     let host = pointer(server + 6);
-    let txt =
-        b"\x09txtvers=1\x08qtotal=1\x10rp=printers/first\x15ty=Printer Model 4711\x0cadminurl=/#x\x07Color=T";
-    record(&pointer(instance), 16, 0x80, 4500, txt);
+    let strings: [&[u8]; 6] = [
+        b"txtvers=1",
+        b"qtotal=1",
+        b"rp=printers/first",
+        b"ty=Printer Model 4711",
+        b"adminurl=/#x",
+        b"Color=T",
+    ];
+    let txt = strings.map(|string| [&[string.len() as u8], string].concat()).concat();
+    record(&pointer(instance), 16, 0x80, 4500, &txt);
     record(&host, 1, 0x80, 120, &[192, 168, 1, number]);
     record(&host, 28, 0x80, 120, &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number]);
     record(&host, 47, 0x80, 120, &[host.as_slice(), &[0, 4, 0x40, 0, 0, 8]].concat());

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::{
     decode::{Headers, Kind, Network, Reason},
     dns::{
-        Advertised, Via,
+        Advertised, Reassembly, Via,
         inventory::{Inventory, Packet, Sighting},
     },
     flow::{
@@ -150,6 +150,7 @@ pub struct Knowledge {
     pub(crate) fragments: Fragments,
     pub(crate) advertised: Advertised,
     inventory: Option<Inventory>,
+    reassembly: Reassembly,
     others: BTreeMap<Kind, Tally>,
     damaged: HashMap<Subject, Damaged>,
     span: Span,
@@ -174,6 +175,7 @@ impl Knowledge {
             fragments: Fragments::default(),
             advertised: Advertised::new(),
             inventory: options.inventory.then(Inventory::default),
+            reassembly: Reassembly::new(),
             others: BTreeMap::new(),
             damaged: HashMap::new(),
             span: Span::default(),
@@ -341,18 +343,27 @@ impl Knowledge {
 
     #[inline]
     fn learn_dns(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
-        let Some((source, destination)) = headers.ports else { return };
+        // What a stretch teaches may not depend on where the next begins: only the inventory, which is learned in
+        // one stretch, hears of messages in fragments.
+        let ((source, destination), payload) = match (headers.fragment, headers.ports, &self.inventory) {
+            (None, Some(ports), _) => (ports, headers.payload(frame.octets)),
+            (Some(_), _, Some(_)) => {
+                let whole = self.reassembly.push(frame.time, headers, headers.payload(frame.octets));
+                let Some(whole) = whole else { return };
+                whole
+            }
+            _ => return,
+        };
         let Some(via) = Via::of(headers.protocol, source, destination) else { return };
-        if headers.fragment.is_some() {
-            return;
-        }
         let (from, to) = match headers.network {
             Network::V4(from, to) => (from.into(), to.into()),
             Network::V6(from, to) => (from.into(), to.into()),
             Network::None => return,
         };
-        for message in via.messages(headers.payload(frame.octets)) {
-            self.advertised.observe(frame.time, &message);
+        for message in via.messages(payload) {
+            if headers.fragment.is_none() {
+                self.advertised.observe(frame.time, &message);
+            }
             if let Some(inventory) = &mut self.inventory {
                 let sighting = Sighting {
                     packet: Packet { file, number: frame.number },
@@ -370,6 +381,10 @@ impl Knowledge {
     /// Gives later fragments to the flows of their first ones: the end of a run with hindsight.
     pub fn settle(&mut self, registry: &Registry) {
         self.flush(registry);
+        if let (Some(inventory), Some(last)) = (&mut self.inventory, self.span.last) {
+            // Packets without DNS make time pass, too.
+            inventory.advance(last);
+        }
         let Self { fragments, v4, v6, .. } = self;
         fragments.settle(|datagram, ports, tally| {
             let (source, destination) = ports.unwrap_or_default();
