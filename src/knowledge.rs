@@ -232,6 +232,7 @@ impl Knowledge {
     /// `file` numbers the inputs of a run from 0.
     pub fn learn(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32, registry: &Registry) {
         self.span.count(frame);
+        self.learn_dns(frame, headers, file);
         let subject = match headers.network {
             Network::V4(source, destination) => {
                 let endpoints = (V4::from(source), V4::from(destination));
@@ -260,7 +261,6 @@ impl Knowledge {
         if let Some(stopped) = headers.stopped {
             self.damaged.entry(subject).or_default().count(stopped.reason);
         }
-        self.learn_dns(frame, headers, file);
     }
 
     /// Makes all that was learned take effect.

@@ -353,3 +353,27 @@ fn every_message_is_written_as_valid_json_and_one_harmless_line() {
     println!("{count} messages");
     assert!(count > 1_553, "only {count} messages");
 }
+
+#[test]
+fn discover_joins_what_came_in_fragments() {
+    let Some(path) =
+        material::shared("captures/seladb+PcapPlusPlus/Tests/Pcap++Test/PcapExamples/ip6_fragments.pcap")
+    else {
+        return;
+    };
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(["discover", "--format", "json", "--type", "_sftp-ssh._tcp"])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let found: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    // tshark, frame 20: SRV Roscorii._sftp-ssh._tcp.local 22 Roscorii.local, in 13 fragments.
+    let instance = &found["instances"][0];
+    assert_eq!(instance["instance"], "Roscorii");
+    assert_eq!((&instance["host"], &instance["port"]), (&"Roscorii.local".into(), &22.into()));
+    assert_eq!(found["messages"], 2);
+    let announced =
+        found["events"].as_array().unwrap().iter().find(|event| event["event"] == "announce").unwrap();
+    assert_eq!(announced["packet"]["number"], 20);
+}

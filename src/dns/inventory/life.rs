@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{
     About, Context, FindingKind, Inventory, Limits, Packet,
     cache::{Ending, HeldData},
-    names::NameId,
+    names::{NameId, Role},
 };
 use crate::{
     dns::{Name, RecordType},
@@ -187,10 +187,12 @@ impl Inventory {
             }
             slot => *slot = Some(Box::new(Probe { time: now, source, proposed: vec![(kind, data)] })),
         }
+        // Hosts claim the reverse names of their addresses, too; only a quarrel about one is news.
+        let reverse = self.names.at(name).role == Role::Reverse;
         let event = match (rival, running) {
             (true, _) => EventKind::Conflict,
-            (false, false) => EventKind::Probe,
-            (false, true) => return,
+            (false, false) if !reverse => EventKind::Probe,
+            _ => return,
         };
         self.happened(context, event, name);
     }
@@ -207,7 +209,7 @@ impl Inventory {
         let held = &self.cache.records[index as usize];
         let (subject, kind, data) = (held.subject, held.kind, held.data);
         // A pointer from a subtype says that the instance lives, but its goodbye ends the subtype only.
-        let of_subtype = matches!(self.names.at(held.owner).role, super::Role::Subtype(_));
+        let of_subtype = matches!(self.names.at(held.owner).role, Role::Subtype(_));
         let (source, side) = (context.source, family(context.source));
         let rivals = if goodbye || was_alive || !self.is_alive(subject) {
             Rivals::None

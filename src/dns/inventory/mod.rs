@@ -106,7 +106,7 @@ pub struct Counts {
     pub probes: u64,
     /// Responses.
     pub responses: u64,
-    /// Messages passed over for their opcode or rcode (RFC 6762 sections 18.3 and 18.11).
+    /// Messages passed over: opcode not 0, and in mDNS rcode not 0 (RFC 6762 sections 18.3 and 18.11).
     pub ignored: u64,
     /// Known answers in queries (RFC 6762 section 7.1).
     pub known_answers: u64,
@@ -201,11 +201,15 @@ impl Inventory {
             self.counts.queries += 1;
         }
         if message.opcode() != 0 || message.rcode() != 0 {
+            if message.opcode() == 0 && via != Via::Mdns {
+                if message.is_response() {
+                    self.negative(&context, message);
+                }
+                return;
+            }
             self.counts.ignored += 1;
             if via == Via::Mdns {
                 self.found(&context, FindingKind::OpcodeOrRcode, About::Source(source));
-            } else if message.is_response() && message.opcode() == 0 {
-                self.negative(&context, message);
             }
             return;
         }
@@ -228,7 +232,7 @@ impl Inventory {
         self.findings.add(kind, about, context.packet, &mut self.limits);
     }
 
-    /// Unicast DNS says that there is nothing: an answer, too.
+    /// Takes it that a unicast message answers the questions it repeats, be it with nothing.
     fn negative(&mut self, context: &Context, message: &Message<'_>) {
         for question in message.questions() {
             if let Some(name) = self.names.find(&question.name) {
@@ -284,7 +288,6 @@ impl Inventory {
 
     fn response(&mut self, context: &Context, message: &Message<'_>) {
         if !context.via.is_multicast() {
-            // Whatever is in it, it answers the questions it repeats.
             self.negative(context, message);
         }
         let mut records = message.records();

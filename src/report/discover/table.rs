@@ -5,7 +5,11 @@ use std::io;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{View, attributes, missing, subject_text};
-use crate::{dns::Name, escape, format::machine_time};
+use crate::{
+    dns::{Name, inventory::State},
+    escape,
+    format::machine_time,
+};
 
 pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let counts = view.inventory.counts();
@@ -55,9 +59,9 @@ fn instances(view: &View<'_>) -> Rows {
     let rows = view.instances().map(|instance| {
         let registration = view.registration(&instance.service);
         let missing: Vec<_> = missing(&instance).collect();
-        let state = match missing.as_slice() {
-            [] => instance.state.name().to_owned(),
-            missing => format!("{} (no {})", instance.state.name(), missing.join(", ")),
+        let state = match instance.state {
+            State::Partial => format!("partial (no {})", missing.join(", ")),
+            state => state.name().to_owned(),
         };
         let addresses: Vec<_> = instance.addresses.iter().map(ToString::to_string).collect();
         vec![
