@@ -105,14 +105,14 @@ build_host() {
     fi
 }
 
-# Names, leases and time of day.
-start_gate() {
+# start_dns TTL: names and leases. dnsmasq's own default for local names is a TTL of zero.
+start_dns() {
     local texts=() number
     for number in {1..12}; do
         texts+=("--txt-record=inventory.office.example,shelf $number: $(printf '%0200d' "$number")")
     done
     daemon gate dnsmasq dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --pid-file= \
-        --no-hosts --no-resolv --local=/office.example/ --domain=office.example --edns-packet-max=4096 \
+        --no-hosts --no-resolv --local-ttl="$1" --local=/office.example/ --domain=office.example --edns-packet-max=4096 \
         --host-record=server.office.example,192.0.2.20,2001:db8::20 \
         --host-record=gate.office.example,192.0.2.1,2001:db8::1 \
         --srv-host=_caldav._tcp.office.example,server.office.example,8800,0,5 \
@@ -122,11 +122,14 @@ start_gate() {
         "${texts[@]}" \
         --dhcp-range=192.0.2.100,192.0.2.120,1h --dhcp-leasefile="$work/gate/leases" --dhcp-authoritative \
         --no-ping
+    until_true listening gate udp 53
+}
 
+# The time of day.
+start_time() {
     printf '%s\n' 'local stratum 8' 'allow' 'cmdport 0' "pidfile $work/gate/chronyd.pid" >"$work/gate/chrony.conf"
     # -x: it tells the time and never sets this machine's clock.
     daemon gate chronyd chronyd -x -d -u root -f "$work/gate/chrony.conf"
-    until_true listening gate udp 53
     until_true listening gate udp 123
 }
 

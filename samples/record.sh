@@ -175,7 +175,8 @@ HEAD
 
 build_bridge
 for host in "${hosts[@]}"; do build_host "$host"; done
-start_gate
+start_dns 0
+start_time
 start_server
 start_printer
 start_desk
@@ -190,7 +191,7 @@ both() {
     capture "$1-v6.pcap" "($2) and ip6" "$3, IPv6"
 }
 
-talk_names() {
+talk_caldav() {
     local server
     for server in 192.0.2.1 2001:db8::1; do
         client desk dig +tries=1 server.office.example A @$server
@@ -199,13 +200,19 @@ talk_names() {
         client desk dig +tries=1 'Office Calendar._caldav._tcp.office.example' SRV @$server
         client desk dig +tries=1 'Office Calendar._caldav._tcp.office.example' TXT @$server
     done
+    web desk http://192.0.2.20:8800/
+    web desk "http://[2001:db8::20]:8800/"
 }
 
 echo 'recording: names, leases, time' >&2
+both dns-srv-ttl0 'port 53 or port 8800' 'dns-srv with a TTL of zero, the default of dnsmasq for local names'
+talk_caldav
+finish
+stop gate dnsmasq
+start_dns 300
+
 both dns-srv 'port 53 or port 8800' 'dnsmasq answers A, AAAA, PTR, SRV and TXT; then HTTP on port 8800, which the SRV record named'
-talk_names
-web desk http://192.0.2.20:8800/
-web desk "http://[2001:db8::20]:8800/"
+talk_caldav
 finish
 
 both dns-tcp 'port 53' 'a question over TCP, and one for a name that does not exist over UDP'
