@@ -9,7 +9,7 @@
 //!
 //! The modules, in the order data passes through them; each uses only those above it:
 //!
-//! - [`frame`]: the words every stage shares; [`escape`] and [`format`]: text, harmless and fast.
+//! - [`frame`]: the words every stage shares; [`escape`] and [`mod@format`]: text, harmless and fast.
 //! - [`registry`]: the IANA Service Name and Transport Protocol Port Number Registry.
 //! - [`capture`]: files, standard input and live interfaces as a [`capture::Source`] of batches.
 //! - [`decode`]: from the octets of a frame to addresses and ports.

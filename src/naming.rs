@@ -1,6 +1,6 @@
 //! Which side of a flow serves, what the service is called, and how we know.
 //!
-//! One pure function, [`answer`], asks the rules of [`RULES`] in order; the first that speaks decides. What it is told
+//! One pure function, [`answer`], asks every [`Rule`] in order; the first that speaks decides. What it is told
 //! of the flow is a [`Case`], what it is told of the rest of the capture and of the registry a [`Context`].
 
 use std::{net::IpAddr, sync::OnceLock};
