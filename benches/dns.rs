@@ -73,7 +73,7 @@ fn walk(message: &Message<'_>) -> (usize, usize) {
     (records, labels)
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn decode_announcement(bencher: Bencher<'_, '_>) {
     let octets = announcement(1);
     // 3 + 4 labels of PTR and its target, 4 and 2 of SRV, 4 and 6 strings of TXT, 2 of A, 2 of AAAA, 2 and 2 of NSEC.
@@ -81,7 +81,7 @@ fn decode_announcement(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_u8)).bench(|| walk(&Message::new(black_box(&octets)).unwrap()));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn line_of_announcement(bencher: Bencher<'_, '_>) {
     let octets = announcement(1);
     let mut out = Vec::new();
@@ -92,7 +92,7 @@ fn line_of_announcement(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn json_of_announcement(bencher: Bencher<'_, '_>) {
     let octets = announcement(1);
     let mut out = Vec::new();
@@ -114,7 +114,7 @@ fn sighting(number: u64) -> Sighting {
     }
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn join_announcement(bencher: Bencher<'_, '_>) {
     let messages: Vec<_> = (0..10).map(announcement).collect();
     let mut inventory = Inventory::new();
@@ -128,7 +128,7 @@ fn join_announcement(bencher: Bencher<'_, '_>) {
     assert_eq!(inventory.counts().responses, number);
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn learn_endpoints(bencher: Bencher<'_, '_>) {
     let messages: Vec<_> = (0..10).map(announcement).collect();
     let mut advertised = Advertised::new();
@@ -142,7 +142,7 @@ fn learn_endpoints(bencher: Bencher<'_, '_>) {
     assert_eq!(found.name, "ipp");
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn look_up_endpoint(bencher: Bencher<'_, '_>) {
     let mut advertised = Advertised::new();
     for number in 0..10 {

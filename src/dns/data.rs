@@ -120,10 +120,12 @@ pub enum Data<'a> {
 }
 
 impl<'a> Data<'a> {
+    #[inline]
     pub(super) fn read(record: &Record<'a>) -> Self {
         Self::try_read(record).unwrap_or_else(Self::Malformed)
     }
 
+    #[inline]
     fn try_read(record: &Record<'a>) -> Result<Self, Damage> {
         // Names may point anywhere in the message but may not lie beyond the record's own data.
         let end = record.data_at + record.data_len;
@@ -180,6 +182,7 @@ pub struct Strings<'a>(&'a [u8]);
 
 impl<'a> Strings<'a> {
     /// Checks that the strings fill `data` exactly; no octets at all are tolerated as no string.
+    #[inline]
     pub(crate) fn read(data: &'a [u8]) -> Option<Self> {
         let mut rest = data;
         while let [len, tail @ ..] = rest {
@@ -197,6 +200,7 @@ impl<'a> Strings<'a> {
 impl<'a> Iterator for Strings<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let (&len, rest) = self.0.split_first()?;
         let (string, rest) = rest.split_at_checked(usize::from(len))?;

@@ -98,6 +98,7 @@ impl error::Error for Damage {}
 
 impl<'a> Message<'a> {
     /// Views `octets` as a message; `None` where there are fewer than the 12 of the header.
+    #[inline]
     pub fn new(octets: &'a [u8]) -> Option<Self> {
         octets.first_chunk().map(|header| Self { octets, header })
     }
@@ -158,6 +159,7 @@ impl<'a> Message<'a> {
     }
 
     /// The records of all sections in wire order, up to the first damage.
+    #[inline]
     pub fn records(&self) -> Records<'a> {
         let mut questions = self.questions();
         questions.by_ref().for_each(drop);
@@ -243,6 +245,7 @@ impl<'a> Questions<'a> {
 impl<'a> Iterator for Questions<'a> {
     type Item = Question<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Question<'a>> {
         self.left = self.left.checked_sub(1)?;
         self.read()
@@ -284,11 +287,13 @@ impl<'a> Record<'a> {
     }
 
     /// Octets of the data as on the wire, names in it perhaps compressed.
+    #[inline]
     pub fn octets(&self) -> &'a [u8] {
         self.octets.get(self.data_at..self.data_at + self.data_len).unwrap_or_default()
     }
 
     /// The data, decoded by type.
+    #[inline]
     pub fn data(&self) -> Data<'a> {
         Data::read(self)
     }
@@ -310,6 +315,7 @@ impl<'a> Records<'a> {
         self.damage
     }
 
+    #[inline]
     fn read(&mut self) -> Result<Record<'a>, Damage> {
         let (name, at) = Name::read(self.octets, self.at)?;
         let fixed: &[u8; 10] = take(self.octets, at)?;
@@ -336,6 +342,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Record<'a>> {
         if self.damage.is_some() {
             return None;

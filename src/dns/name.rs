@@ -27,6 +27,7 @@ impl<'a> Name<'a> {
     pub const MAX_POINTERS: usize = 127;
 
     /// Reads the name at `start`, and tells the offset of what follows it there.
+    #[inline]
     pub(super) fn read(message: &'a [u8], start: usize) -> Result<(Self, usize), Damage> {
         let (mut at, mut behind) = (start, None);
         let (mut wire_len, mut pointers) = (1, 0);
@@ -79,6 +80,7 @@ impl<'a> Name<'a> {
     }
 
     /// The labels, from the first to the one below the root.
+    #[inline]
     pub fn labels(&self) -> Labels<'a> {
         Labels { message: self.message, at: self.start }
     }
@@ -106,6 +108,7 @@ impl<'a> Name<'a> {
     }
 
     /// Writes the name without compression into `buffer` and returns it, with the root's zero octet.
+    #[inline]
     pub fn expand<'b>(&self, buffer: &'b mut [u8; Name::MAX_LEN]) -> &'b [u8] {
         let mut len = 0;
         for label in self.labels() {

@@ -1,10 +1,6 @@
 //! The records told by their owners, and how long they live (RFC 6762 section 10).
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
-    net::IpAddr,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, net::IpAddr};
 
 use super::{
     About, Context, FindingKind, Inventory, Limits, Packet, Scope,
@@ -66,7 +62,6 @@ type Key = (Scope, NameId, RecordType, HeldData);
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     pub records: Vec<Held>,
-    index: HashMap<Key, u32>,
     queue: BinaryHeap<Reverse<(Timestamp, u32)>>,
 }
 
@@ -150,10 +145,16 @@ impl Inventory {
 
     /// The number of a record, which is made if it is new and there is room.
     fn held(&mut self, context: &Context, key: Key, subject: NameId) -> Option<u32> {
-        if let Some(&index) = self.cache.index.get(&key) {
+        let (scope, owner, kind, data) = key;
+        let known = self.names.at_mut(subject);
+        // A name has few records: looking through them costs less than a hash of all that makes one.
+        let same = |&&index: &&u32| {
+            let held = &self.cache.records[index as usize];
+            held.kind == kind && held.data == data && held.owner == owner && held.scope == scope
+        };
+        if let Some(&index) = known.records.iter().find(same) {
             return Some(index);
         }
-        let known = self.names.at_mut(subject);
         if self.cache.records.len() >= Limits::RECORDS || known.records.len() >= Limits::RECORDS_OF_NAME {
             self.limits.records += 1;
             return None;
@@ -171,8 +172,6 @@ impl Inventory {
                 self.found(context, FindingKind::InstanceName, About::Name(subject));
             }
         }
-        let (scope, owner, kind, data) = key;
-        self.cache.index.insert(key, index);
         self.cache.records.push(Held {
             scope,
             owner,

@@ -86,7 +86,7 @@ impl Limits {
     /// Most distinct records.
     pub const RECORDS: usize = 131_072;
     /// Most records of one name, and of those that point to one instance.
-    pub const RECORDS_OF_NAME: usize = 256;
+    pub const RECORDS_OF_NAME: usize = 128;
     /// Most distinct questions and clients that ask them.
     pub const QUESTIONS: usize = 131_072;
     /// Most events of the life line.
@@ -253,6 +253,7 @@ impl Inventory {
             // Silence is what a prober hopes for: its questions do not wait for answers.
             if !probe {
                 let key = (context.scope, name, question.kind);
+                self.names.at_mut(name).asked = true;
                 self.questions.ask(context.number, key, context.source, context.packet, &mut self.limits);
             }
         }
@@ -299,8 +300,14 @@ impl Inventory {
                 continue;
             }
             let Some(owner) = self.owner(context, &record.name, record.kind) else { continue };
-            self.questions.answer(context.number, (context.scope, owner, record.kind));
+            let asked = self.names.at(owner).asked;
+            if asked {
+                self.questions.answer(context.number, (context.scope, owner, record.kind));
+            }
             if let Data::Nsec { types, .. } = data {
+                if !asked {
+                    continue;
+                }
                 // "Only these types exist" answers the questions for the others (RFC 6762 section 6.1).
                 for kind in [RecordType::A, RecordType::AAAA, RecordType::SRV, RecordType::TXT] {
                     if types.clone().all(|exists| exists != kind) {

@@ -38,6 +38,8 @@ pub(super) enum Role {
 pub(super) struct Known {
     pub wire: Box<[u8]>,
     pub role: Role,
+    /// Whether a question was for it.
+    pub asked: bool,
     pub records: Vec<u32>,
     pub life: Option<Box<super::life::Life>>,
 }
@@ -102,7 +104,7 @@ impl Names {
         };
         let id = self.entries.len() as u32;
         let wire = name.expand(&mut [0; Name::MAX_LEN]).into();
-        self.entries.push(Known { wire, role, records: Vec::new(), life: None });
+        self.entries.push(Known { wire, role, asked: false, records: Vec::new(), life: None });
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.ids.insert_unique(hash, id, |&id| {
             hasher.hash_one(entries[id as usize].wire.to_ascii_lowercase().as_slice())

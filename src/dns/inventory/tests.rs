@@ -441,5 +441,57 @@ fn bounds_hold_and_are_counted() {
     for second in 2..3_600 {
         lab.send(f64::from(second), OWNER, pointer(if second % 3 == 0 { 0 } else { 4_500 }));
     }
-    assert!(lab.inventory.cache.queue_len() <= 4 * 257 + 1_024);
+    assert!(lab.inventory.cache.queue_len() <= 4 * 129 + 1_024);
+}
+
+mod any_octets {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dns::{Advertised, json, line};
+
+    /// Reads, joins, learns from and writes whatever comes.
+    fn survive(octets: &[u8]) {
+        let Some(message) = Message::new(octets) else { return };
+        let mut inventory = Inventory::new();
+        let mut advertised = Advertised::new();
+        let (mut text, mut object) = (Vec::new(), Vec::new());
+        for (number, port) in [(1, 5353), (2, 53), (3, 40_000)] {
+            let sighting = Sighting {
+                packet: Packet { file: 0, number },
+                time: Some(Timestamp(number)),
+                interface: 0,
+                source: (OWNER.into(), 5353),
+                destination: (CLIENT.into(), port),
+                protocol: TransportProtocol::UDP,
+            };
+            inventory.observe(sighting, &message);
+            advertised.observe(sighting.time, &message);
+        }
+        inventory.advance(Timestamp(u64::MAX));
+        line(Via::Mdns, &message, &mut text);
+        json(Via::Mdns, &message, &mut object);
+        assert!(!String::from_utf8(text).unwrap().contains(char::is_control));
+        serde_json::from_slice::<serde::de::IgnoredAny>(&object).unwrap();
+        for instance in inventory.instances() {
+            assert!(instance.announced_by == [IpAddr::from(OWNER)] || instance.state == State::Goodbye);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn random(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            survive(&octets);
+        }
+
+        #[test]
+        fn changed(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4), cut in 0..20_usize) {
+            let mut octets = announcement().octets();
+            for (at, value) in changes {
+                *at.get_mut(&mut octets) = value;
+            }
+            octets.truncate(octets.len() - cut);
+            survive(&octets);
+        }
+    }
 }
