@@ -47,7 +47,7 @@ pub enum FindingKind {
     QuestionInResponse,
     /// Opcode or rcode is not zero in mDNS: receivers ignore the message.
     OpcodeOrRcode,
-    /// An mDNS response between a global and a private or link-local address: not of this link.
+    /// An mDNS response from a global IPv4 address to a private or link-local one: not of this link.
     OffLink,
     /// Cache-flush bit on a shared record: the PTR of a service type.
     FlushOnShared,

@@ -89,6 +89,9 @@ pub(super) struct Life {
     /// Number of the message that showed the last event, and of the last conflict.
     message: u64,
     conflict: u64,
+    /// Whether two sources told different addresses: two hosts in conflict, or one with several links that the
+    /// capture shows as one. That the loser takes another name settles it.
+    disputed: bool,
     goodbye: Option<Timestamp>,
     renames: u32,
 }
@@ -132,6 +135,9 @@ impl Inventory {
             let renames = renamed.map_or(0, |(_, renames)| renames + 1);
             self.names.at_mut(name).life = Some(Box::new(Life { renames, ..Life::default() }));
             if let Some((from, _)) = renamed {
+                if self.names.at(from).life.as_ref().is_some_and(|life| life.disputed) {
+                    self.happened(context, EventKind::Conflict, from);
+                }
                 self.log(context, EventKind::Rename, name, Some(from));
                 if renames >= Life::STORM {
                     self.found(context, FindingKind::RenameStorm, About::Name(name));
@@ -151,10 +157,10 @@ impl Inventory {
         let wire =
             [&[previous.len() as u8], previous.as_slice(), name.parent()?.expand(&mut buffer)].concat();
         let from = self.names.find(&Name::from_wire(&wire)?)?;
-        let life = self.names.at(from).life.as_ref()?;
+        let life = self.names.at(from).life.as_deref()?;
         let own = life.claimants.contains(&context.source) || life.announcers.contains(&context.source);
         // A host may well serve both `Printer` and `Printer (2)`.
-        let lost = life.conflict > 0 || life.stage != Stage::Alive;
+        let lost = life.conflict > 0 || life.disputed || life.stage != Stage::Alive;
         (own && lost).then_some((from, life.renames))
     }
 
@@ -177,7 +183,10 @@ impl Inventory {
         let life = self.life(context, name);
         note(&mut life.claimants, source);
         let running = life.probes.iter().flatten().any(|probe| probe.is_recent(now));
-        let rival = life.probes[side].as_ref().is_some_and(|probe| probe.opposes(context, kind, data));
+        let opposed = life.probes[side].as_ref().is_some_and(|probe| probe.opposes(context, kind, data));
+        let address = matches!(data, HeldData::Address(_));
+        life.disputed |= opposed && address;
+        let rival = opposed && !address;
         match &mut life.probes[side] {
             Some(probe) if probe.is_recent(now) && probe.source == source => {
                 probe.time = now;
@@ -235,10 +244,12 @@ impl Inventory {
             (life.stage, life.goodbye) = (Stage::Gone, context.time);
             EventKind::Goodbye
         } else {
-            let disputed = flushed_by.is_some_and(|by| by != source && family(by) == side);
+            let replaced = flushed_by.is_some_and(|by| by != source && family(by) == side);
+            let address = matches!(data, HeldData::Address(_));
+            life.disputed |= (denies || replaced) && address;
             let stage = std::mem::replace(&mut life.stage, Stage::Alive);
             match rivals {
-                _ if denies || disputed => EventKind::Conflict,
+                _ if (denies || replaced) && !address => EventKind::Conflict,
                 _ if stage != Stage::Alive => EventKind::Announce,
                 Rivals::OfAnother => EventKind::Conflict,
                 Rivals::Own => EventKind::Update,

@@ -407,15 +407,14 @@ impl Inventory {
     }
 }
 
-/// Whether an address is beyond the link for sure: unicast between a global and a private IPv4 address. More
-/// cannot be told without the link's prefix.
+/// Whether a response comes from beyond the link, as far as that can be told without the link's prefixes: from a
+/// global IPv4 address to a private one.
 fn is_off_link(source: IpAddr, destination: IpAddr) -> bool {
     let (IpAddr::V4(source), IpAddr::V4(destination)) = (source, destination) else { return false };
     let is_local = |address: std::net::Ipv4Addr| address.is_private() || address.is_link_local();
-    let is_special = |address: std::net::Ipv4Addr| {
-        address.is_multicast() || address.is_broadcast() || address.is_unspecified() || address.is_loopback()
-    };
-    !is_special(source) && !is_special(destination) && is_local(source) != is_local(destination)
+    let is_special =
+        source.is_multicast() || source.is_broadcast() || source.is_unspecified() || source.is_loopback();
+    is_local(destination) && !is_local(source) && !is_special
 }
 
 #[cfg(test)]

@@ -350,8 +350,36 @@ fn renaming_again_and_again_is_a_storm() {
     }
     let renames = lab.inventory.events().filter(|event| event.kind == EventKind::Rename).count();
     assert_eq!(renames, 5);
+    // Each time it lost the name before.
+    let conflicts = lab.inventory.events().filter(|event| event.kind == EventKind::Conflict).count();
+    assert_eq!(conflicts, 5);
     // The fourth and the fifth.
     assert_eq!(lab.findings(), [(FindingKind::RenameStorm, 1), (FindingKind::RenameStorm, 1)]);
+}
+
+#[test]
+fn a_host_on_two_links_that_the_capture_shows_as_one_is_no_conflict() {
+    let mut lab = Lab::default();
+    for seconds in [1.0, 1.25, 1.5] {
+        for source in [OWNER, OTHER] {
+            let probe = Builder::query().question(HOST, RecordType::ANY, 1).record(
+                Section::Authority,
+                HOST,
+                RecordType::A,
+                1,
+                120,
+                &source,
+            );
+            lab.send(seconds, source, probe);
+        }
+    }
+    for seconds in [1.75, 2.75, 4.75] {
+        for source in [OWNER, OTHER] {
+            lab.send(seconds, source, Builder::response().flush(HOST, RecordType::A, 120, &source));
+        }
+    }
+    let kinds: Vec<_> = lab.events().into_iter().map(|(kind, ..)| kind).collect();
+    assert_eq!(kinds, ["probe", "announce", "update"]);
 }
 
 #[test]
