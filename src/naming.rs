@@ -355,3 +355,149 @@ fn lower_port<A: Address>(case: &Case<A>, context: &Context<'_>) -> Option<Serve
     let (low, high) = (case.key.low_port, case.key.high_port);
     (both && low != high).then_some(if low < high { Server::Low } else { Server::High })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::Phase,
+        flow::{
+            key::V4,
+            table::{FlowTable, Observation},
+        },
+    };
+
+    const CLIENT: [u8; 4] = [192, 0, 2, 7];
+    const SERVER: [u8; 4] = [192, 0, 2, 10];
+    const SECOND: u64 = Timestamp::SECOND;
+
+    /// A capture of a few packets: source, destination, protocol, phase, time in seconds.
+    #[derive(Default)]
+    struct World {
+        table: Option<FlowTable<V4>>,
+        registry: Option<Registry>,
+        advertised: Advertised,
+    }
+
+    impl World {
+        fn packet(
+            mut self,
+            source: ([u8; 4], u16),
+            destination: ([u8; 4], u16),
+            protocol: TransportProtocol,
+            phase: Phase,
+            second: u64,
+        ) -> Self {
+            let table = self.table.get_or_insert_with(|| FlowTable::new(Seed::random(), false, false));
+            let ends = ((source.0.into(), source.1), (destination.0.into(), destination.1));
+            let (key, direction) = FlowKey::new(ends.0, ends.1, protocol, true);
+            let time = Some(second * SECOND);
+            let packet = Observation { key, direction, time, octets: 60, phase, to_group: false };
+            table.observe(&[packet], |_, _, _| {});
+            self
+        }
+
+        /// The rule, the serving port (both: 0) and the evidence of the last five-tuple.
+        fn answer(&self) -> (Rule, Option<u16>, Evidence) {
+            let table = self.table.as_ref().unwrap();
+            let built_in = Registry::built_in();
+            let seed = Seed::random();
+            let count_peers = || {
+                let mut peers = FanIn::default();
+                table.tuples().for_each(|tuple| peers.add(&tuple.key, seed));
+                peers
+            };
+            let context = Context {
+                registry: self.registry.as_ref().unwrap_or(&built_in),
+                advertised: &self.advertised,
+                began: Some(0),
+                at: None,
+                fan_in: &OnceLock::new(),
+                count_peers: &count_peers,
+                seed,
+            };
+            let case = Case::from(&table.tuples().last().unwrap());
+            let answer = answer(&case, &context);
+            let heard = hearing(&case, &context).find(|(_, server)| server.is_some());
+            assert_eq!(heard.map_or(Rule::Unknown, |(rule, _)| rule), answer.rule);
+            let port = serving(&case.key, answer.server).map(|(_, port)| port);
+            (answer.rule, port.filter(|_| answer.server != Server::Both), answer.evidence)
+        }
+    }
+
+    fn tcp(source: u16, destination: u16, phase: Phase) -> (Rule, Option<u16>, Evidence) {
+        let ends = ((CLIENT, source), (SERVER, destination));
+        World::default().packet(ends.0, ends.1, TransportProtocol::TCP, phase, 0).answer()
+    }
+
+    fn udp(source: u16, destination: ([u8; 4], u16), second: u64) -> (Rule, Option<u16>, Evidence) {
+        World::default()
+            .packet((CLIENT, source), destination, TransportProtocol::UDP, Phase::None, second)
+            .answer()
+    }
+
+    #[test]
+    fn a_handshake_outranks_every_port() {
+        use Evidence::{None, Registered};
+        // 443 connects to 50512 here, against all appearance.
+        assert_eq!(tcp(443, 50512, Phase::Open), (Rule::Handshake, Some(50512), None));
+        assert_eq!(tcp(443, 50512, Phase::Accept), (Rule::Handshake, Some(443), Registered));
+        assert_eq!(tcp(50512, 2222, Phase::Open), (Rule::Handshake, Some(2222), Registered));
+    }
+
+    #[test]
+    fn equal_registered_ports_serve_each_other() {
+        assert_eq!(udp(123, (SERVER, 123), 0), (Rule::Symmetric, None, Evidence::Registered));
+        // 9 registered peers exist for 179/tcp (BGP): a handshake still tells who asked.
+        assert_eq!(tcp(179, 179, Phase::Open), (Rule::Handshake, Some(179), Evidence::Registered));
+        // 5 is registered for rje, 4 is unassigned.
+        assert_eq!(tcp(4, 4, Phase::None).0, Rule::Unknown);
+    }
+
+    #[test]
+    fn groups_are_served() {
+        let group = [239, 255, 255, 250];
+        assert_eq!(udp(1900, (group, 40_000), 0), (Rule::Multicast, Some(40_000), Evidence::None));
+        let all = [255, 255, 255, 255];
+        assert_eq!(udp(68, (all, 67), 0), (Rule::Multicast, Some(67), Evidence::Registered));
+    }
+
+    #[test]
+    fn three_peers_make_a_server() {
+        let open = |peers: u8| {
+            (1..=peers).fold(World::default(), |world, peer| {
+                let client = ([192, 0, 2, 100 + peer], 8000 + u16::from(peer));
+                world.packet(client, (SERVER, 60_000), TransportProtocol::TCP, Phase::None, 0)
+            })
+        };
+        assert_eq!(open(3).answer(), (Rule::FanIn, Some(60_000), Evidence::None));
+        // With two, the dynamic range speaks: 60000 is in it, 8002 is not.
+        assert_eq!(open(2).answer(), (Rule::DynamicRange, Some(8002), Evidence::Registered));
+    }
+
+    #[test]
+    fn ports_speak_in_order_of_what_they_prove() {
+        use Evidence::{None, Registered};
+        assert_eq!(tcp(8080, 443, Phase::None), (Rule::SystemPort, Some(443), Registered));
+        assert_eq!(udp(8080, (SERVER, 9999), 3), (Rule::LowerPort, Some(8080), Registered));
+        assert_eq!(udp(8080, (SERVER, 9999), 6), (Rule::Opening, Some(9999), Registered));
+        assert_eq!(tcp(49152, 40_000, Phase::None), (Rule::DynamicRange, Some(40_000), None));
+        // 40001 has no name; 24242 is registered for filesphere, 24243 for nobody.
+        assert_eq!(tcp(40_001, 24_243, Phase::None), (Rule::EphemeralRange, Some(24_243), None));
+        assert_eq!(tcp(24_243, 24_242, Phase::None), (Rule::Registered, Some(24_242), Registered));
+        assert_eq!(tcp(24_243, 24_244, Phase::None), (Rule::Unknown, Option::None, None));
+    }
+
+    #[test]
+    fn the_user_outranks_the_handshake() {
+        let folder = std::env::temp_dir().join(format!("portolan-naming-{}", std::process::id()));
+        std::fs::write(&folder, "192.0.2.7 50512/tcp payroll\n").unwrap();
+        let mut registry = Registry::built_in();
+        registry.add_layer(&folder).unwrap();
+        std::fs::remove_file(&folder).unwrap();
+        let world = World { registry: Some(registry), ..World::default() };
+        let world =
+            world.packet((CLIENT, 50512), (SERVER, 443), TransportProtocol::TCP, Phase::Open, 0);
+        assert_eq!(world.answer(), (Rule::User, Some(50512), Evidence::User));
+    }
+}
