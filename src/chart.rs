@@ -36,7 +36,7 @@ impl<'k> Charter<'k> {
     pub fn chart<'a>(
         &self,
         file: Option<&'a str>,
-        frame: Frame<'a>,
+        (frame, raw): (Frame<'a>, &'a [u8]),
         headers: &'a Headers,
         previous: Option<Timestamp>,
     ) -> Record<'a>
@@ -52,6 +52,7 @@ impl<'k> Charter<'k> {
         Record {
             file,
             frame,
+            raw,
             previous,
             began: self.knowledge.span().first,
             headers,

@@ -3,7 +3,7 @@
 //! [`Knowledge`] is the only state of a run. Knowledge of two stretches of a capture merges, in order, into the
 //! knowledge of both.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{collections::BTreeMap, net::IpAddr, sync::OnceLock};
 
 use hashbrown::HashMap;
 
@@ -217,6 +217,11 @@ impl Knowledge {
         self.damaged.get(subject).copied().unwrap_or_default()
     }
 
+    /// Addresses and the host names that DNS taught for them, escaped as on a terminal.
+    pub fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
+        self.advertised.host_names()
+    }
+
     /// Five-tuples that had to leave, by label.
     pub fn evicted(&self) -> impl Iterator<Item = &Evicted> {
         self.evicted.values()
@@ -389,13 +394,13 @@ impl Knowledge {
         fragments.settle(|datagram, ports, tally| {
             let (source, destination) = ports.unwrap_or_default();
             match (datagram.source, datagram.destination) {
-                (std::net::IpAddr::V4(from), std::net::IpAddr::V4(to)) => {
+                (IpAddr::V4(from), IpAddr::V4(to)) => {
                     let from = (V4::from(from.octets()), source);
                     let to = (V4::from(to.octets()), destination);
                     let (key, direction) = FlowKey::new(from, to, datagram.protocol, ports.is_some());
                     v4.credit(&key, direction, tally);
                 }
-                (std::net::IpAddr::V6(from), std::net::IpAddr::V6(to)) => {
+                (IpAddr::V6(from), IpAddr::V6(to)) => {
                     let from = (V6::from(from.octets()), source);
                     let to = (V6::from(to.octets()), destination);
                     let (key, direction) = FlowKey::new(from, to, datagram.protocol, ports.is_some());

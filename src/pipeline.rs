@@ -19,9 +19,8 @@ use crate::{
     frame::{Batch, Frame, Timestamp},
     knowledge::{Knowledge, Options},
     names::Names,
-    record::Record,
     registry::Registry,
-    sink::Sink,
+    sink::{Sink, Step},
 };
 
 /// Octets of output that are written at once.
@@ -254,7 +253,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Charts a source to its end: calls `record` with each packet.
+    /// Charts a source to its end: calls `visit` with each packet and what lies between.
     ///
     /// # Errors
     /// [`Failure`]: what came before it was charted.
@@ -264,18 +263,20 @@ impl Run<'_> {
         file: Option<&str>,
         selection: &mut Selection,
         charter: &Charter<'_>,
-        mut record: impl FnMut(&Record<'_>) -> io::Result<()>,
+        mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut batch = Batch::new();
         let mut headers = Headers::default();
         let mut previous = None;
         while source.fill(&mut batch)? {
-            for frame in batch.frames() {
+            visit(Step::Between(batch.head()))?;
+            for (frame, raw) in batch.frames().zip(batch.records()) {
                 if !selection.takes(&frame)? {
+                    visit(Step::Skipped(raw))?;
                     continue;
                 }
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                record(&charter.chart(file, frame, &headers, previous))?;
+                visit(Step::Packet(&charter.chart(file, (frame, raw), &headers, previous)))?;
                 previous = frame.time.or(previous);
             }
             if self.is_stopped() || selection.is_over() {
@@ -298,17 +299,21 @@ impl Run<'_> {
         sink: &mut impl Sink,
         out: &mut impl io::Write,
     ) -> Result<(), Failure> {
+        let mut head = Vec::new();
+        sink.file(Some(source.format()), source.interfaces(), &mut head);
+        out.write_all(&head)?;
         let large = source.size().is_none_or(|size| size >= 2 * self.min_stretch.min(4 << 20));
         if self.threads < 2 || !selection.is_all() || !large {
             let mut buffer = Vec::with_capacity(2 * WRITE_SIZE);
-            let result = self.chart(source, file, selection, charter, |record| {
-                sink.packet(record, &mut buffer);
+            let result = self.chart(source, file, selection, charter, |step| {
+                sink.step(step, &mut buffer);
                 if buffer.len() >= WRITE_SIZE {
                     out.write_all(&buffer)?;
                     buffer.clear();
                 }
                 Ok(())
             });
+            // Damage ends the input, not what was written of it.
             if !matches!(result, Err(Failure::Output(_))) {
                 out.write_all(&buffer)?;
             }
@@ -384,9 +389,10 @@ impl Run<'_> {
         while let Ok(mut work) = work.recv() {
             let Work { batch, previous, out } = &mut work;
             out.clear();
-            for frame in batch.frames() {
+            sink.between(batch.head(), out);
+            for (frame, raw) in batch.frames().zip(batch.records()) {
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                sink.packet(&charter.chart(file, frame, &headers, *previous), out);
+                sink.packet(&charter.chart(file, (frame, raw), &headers, *previous), out);
                 *previous = frame.time.or(*previous);
             }
             if done.send(work).is_err() {
@@ -409,22 +415,25 @@ impl Run<'_> {
         selection: &mut Selection,
         knowledge: &mut Knowledge,
         names: &mut Names,
-        mut record: impl FnMut(&Record<'_>) -> io::Result<()>,
+        mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
         mut flush: impl FnMut() -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut batch = Batch::new();
         let mut headers = Headers::default();
         let mut previous = None;
         while source.fill(&mut batch)? {
-            for frame in batch.frames() {
+            visit(Step::Between(batch.head()))?;
+            for (frame, raw) in batch.frames().zip(batch.records()) {
                 if !selection.takes(&frame)? {
+                    visit(Step::Skipped(raw))?;
                     continue;
                 }
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
                 knowledge.learn(&frame, &headers, index, self.registry);
                 knowledge.flush(self.registry);
                 names.revise(&headers, frame.time, knowledge, self.registry);
-                record(&Charter::new(knowledge, names).chart(file, frame, &headers, previous))?;
+                let charter = Charter::new(knowledge, names);
+                visit(Step::Packet(&charter.chart(file, (frame, raw), &headers, previous)))?;
                 previous = frame.time.or(previous);
             }
             flush()?;

@@ -19,6 +19,8 @@ pub struct Record<'a> {
     pub file: Option<&'a str>,
     /// The frame.
     pub frame: Frame<'a>,
+    /// The record or block it lies in, and what follows in the input up to the next one.
+    pub raw: &'a [u8],
     /// Time of the packet before, in the same input.
     pub previous: Option<Timestamp>,
     /// When the capture began.

@@ -8,14 +8,14 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use portolan::{
-    capture::{self, FileSource, Filter, Live},
+    capture::{self, FileSource, Filter, Live, Source},
     chart::Charter,
-    frame::Batch,
+    frame::{Batch, Interface},
     knowledge::{self, Knowledge},
     names::Names,
     pipeline::{Failure, Selection},
     report::summary::Intervals,
-    sink::Sink,
+    sink::{Sink, Step},
 };
 
 use super::{
@@ -163,12 +163,18 @@ impl Inputs {
     ) -> Result<u8, End> {
         let out = std::cell::RefCell::new(out);
         let mut buffer = Vec::new();
-        let mut record = |record: &portolan::record::Record<'_>| {
+        let sink = std::cell::RefCell::new(sink);
+        let mut visit = |step: Step<'_>| {
             buffer.clear();
-            sink.packet(record, &mut buffer);
+            sink.borrow_mut().step(step, &mut buffer);
             let mut out = out.borrow_mut();
             out.write_all(&buffer)?;
             if at_once { out.flush() } else { Ok(()) }
+        };
+        let begin = |form, interfaces: &[Interface]| {
+            let mut head = Vec::new();
+            sink.borrow_mut().file(form, interfaces, &mut head);
+            out.borrow_mut().write_all(&head)
         };
         let flush = || out.borrow_mut().flush();
         match &self.from {
@@ -176,13 +182,14 @@ impl Inputs {
                 let mut selection = self.selection(false)?;
                 self.each_file_named(session, "annotating", |number, source, name, progress| {
                     let file = (number, self.label(name));
+                    begin(Some(source.format()), source.interfaces())?;
                     session.run(progress).causal(
                         source,
                         file,
                         &mut selection,
                         knowledge,
                         names,
-                        &mut record,
+                        &mut visit,
                         flush,
                     )?;
                     Ok(selection.is_over())
@@ -197,8 +204,9 @@ impl Inputs {
                 };
                 let run = session.run(&|_| {});
                 let mut selection = self.selection(true)?;
+                begin(None, live.interfaces())?;
                 let done =
-                    run.causal(&mut live, (0, None), &mut selection, knowledge, names, &mut record, flush);
+                    run.causal(&mut live, (0, None), &mut selection, knowledge, names, &mut visit, flush);
                 self.report_losses(&mut live);
                 said(done)
             }
@@ -215,10 +223,7 @@ impl Inputs {
             let again = self.each_file_quietly(session, |_, source, name, progress| {
                 let run = session.run(progress);
                 let file = self.label(name);
-                run.chart(source, file, &mut selection, &charter, |record| {
-                    sums.count(record);
-                    Ok(())
-                })?;
+                run.chart(source, file, &mut selection, &charter, |step| count(sums, step))?;
                 Ok(selection.is_over())
             })?;
             return Ok((knowledge, code.max(again)));
@@ -226,10 +231,7 @@ impl Inputs {
         let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
         let mut knowledge = Knowledge::new(options, false);
         let mut names = Names::new(false);
-        let mut record = |record: &portolan::record::Record<'_>| {
-            sums.count(record);
-            Ok(())
-        };
+        let mut visit = |step: Step<'_>| count(sums, step);
         let code = match &self.from {
             From::Files(_) => {
                 let mut selection = self.selection(false)?;
@@ -242,7 +244,7 @@ impl Inputs {
                         &mut selection,
                         &mut knowledge,
                         &mut names,
-                        &mut record,
+                        &mut visit,
                         || Ok(()),
                     )?;
                     Ok(selection.is_over())
@@ -263,7 +265,7 @@ impl Inputs {
                     &mut selection,
                     &mut knowledge,
                     &mut names,
-                    &mut record,
+                    &mut visit,
                     flush,
                 );
                 self.report_losses(&mut live);
@@ -372,6 +374,13 @@ impl Inputs {
             Err(error) => message::error(error),
         }
     }
+}
+
+fn count(sums: &mut Intervals, step: Step<'_>) -> std::io::Result<()> {
+    if let Step::Packet(record) = step {
+        sums.count(record);
+    }
+    Ok(())
 }
 
 /// An input that cannot be opened weighs more than one that is damaged.

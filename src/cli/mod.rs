@@ -172,8 +172,8 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
         RecordFormat::Json => annotate_with(&session, inputs, args, sink::Json::default(), &mut out),
         RecordFormat::Csv => annotate_with(&session, inputs, args, sink::Csv::default(), &mut out),
         RecordFormat::Pcapng => {
-            message::error("annotated pcapng is not written by this version");
-            return Err(End::Said(exit::USAGE));
+            let sink = sink::Pcapng::new(session.registry.updated());
+            annotate_with(&session, inputs, args, sink, &mut out)
         }
     }?;
     out.finish()?;
@@ -196,6 +196,7 @@ fn annotate_with(
         let (knowledge, mut code) = inputs.learn(session, options)?;
         let names = Names::of(&knowledge, &session.registry, ids);
         let charter = Charter::new(&knowledge, &names);
+        sink.learned(&knowledge);
         code = code.max(inputs.chart(session, &charter, &mut sink, out)?);
         return Ok(code);
     }

@@ -219,6 +219,19 @@ impl Advertised {
         Some(index)
     }
 
+    /// Every address that was told, with the name of its host (ASCII letters in lower case, escaped), in the order first
+    /// seen.
+    pub fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
+        self.hosts.iter().flat_map(|host| {
+            let mut text = Vec::new();
+            if let Some(name) = Name::from_wire(&host.name) {
+                name.text(&mut text);
+            }
+            let text = String::from_utf8_lossy(&text).trim_end_matches('.').to_owned();
+            host.addresses.iter().map(move |&(address, _)| (address, text.clone()))
+        })
+    }
+
     /// Adds what the next stretch of the capture taught.
     pub fn merge(&mut self, later: Self) {
         self.dropped += later.dropped;

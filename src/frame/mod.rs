@@ -162,6 +162,21 @@ impl Batch {
         &self.buffer[..self.filled]
     }
 
+    /// What lies before the first frame: a file's header, or blocks without a frame.
+    pub fn head(&self) -> &[u8] {
+        let end = self.frames.first().map_or(self.octets().len(), |located| located.record as usize);
+        self.octets().get(..end).unwrap_or_default()
+    }
+
+    /// The record or block of each frame, and what lies between it and the next one.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = self.frames.iter().skip(1).map(|next| next.record as usize);
+        let ends = ends.chain(std::iter::once(self.octets().len()));
+        self.frames.iter().zip(ends).map(|(located, end)| {
+            self.octets().get(located.record as usize..end).unwrap_or_default()
+        })
+    }
+
     /// Where each frame lies in [`Batch::octets`].
     pub fn located(&self) -> &[Located] {
         &self.frames

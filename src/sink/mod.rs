@@ -5,16 +5,54 @@
 
 mod csv;
 mod json;
+mod pcapng;
 mod text;
 
-pub use self::{csv::Csv, json::Json, text::Text};
-use crate::record::Record;
+pub use self::{
+    csv::Csv,
+    json::Json,
+    pcapng::Pcapng,
+    text::Text,
+};
+use crate::{capture::Format, frame::Interface, knowledge::Knowledge, record::Record};
 
-/// Receives annotated packets in capture order: `begin` once, then `packet` for each.
+/// One thing that charting meets, in the order of the input.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// Octets of the input before the first packet of a batch.
+    Between(&'a [u8]),
+    /// The record of a packet that was not selected, and what follows up to the next one.
+    Skipped(&'a [u8]),
+    /// A packet.
+    Packet(&'a Record<'a>),
+}
+
+/// Receives annotated packets in capture order: `begin` once, `file` for each input, then `packet` for each packet.
 pub trait Sink: Clone + Send {
     /// Appends what comes before the first packet.
     fn begin(&mut self, _out: &mut Vec<u8>) {}
 
+    /// Told what was learned of the whole capture, where that is known before the first packet.
+    fn learned(&mut self, _knowledge: &Knowledge) {}
+
+    /// Appends what begins an input: `form` is a file's format, `interfaces` those known before its first packet.
+    fn file(&mut self, _form: Option<Format>, _interfaces: &[Interface], _out: &mut Vec<u8>) {}
+
     /// Appends one packet.
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>);
+
+    /// Appends what lies between packets; for sinks that keep the input's own form.
+    fn between(&mut self, _octets: &[u8], _out: &mut Vec<u8>) {}
+
+    /// Appends what follows the record of a packet that was not selected; for sinks that keep the input's own form.
+    fn skip(&mut self, _octets: &[u8], _out: &mut Vec<u8>) {}
+
+    /// Appends whatever charting met.
+    fn step(&mut self, step: Step<'_>, out: &mut Vec<u8>) {
+        match step {
+            Step::Packet(record) => self.packet(record, out),
+            Step::Between(octets) => self.between(octets, out),
+            Step::Skipped(octets) => self.skip(octets, out),
+        }
+    }
 }
