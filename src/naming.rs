@@ -496,8 +496,7 @@ mod tests {
         registry.add_layer(&folder).unwrap();
         std::fs::remove_file(&folder).unwrap();
         let world = World { registry: Some(registry), ..World::default() };
-        let world =
-            world.packet((CLIENT, 50512), (SERVER, 443), TransportProtocol::TCP, Phase::Open, 0);
+        let world = world.packet((CLIENT, 50512), (SERVER, 443), TransportProtocol::TCP, Phase::Open, 0);
         assert_eq!(world.answer(), (Rule::User, Some(50512), Evidence::User));
     }
 }

@@ -67,14 +67,8 @@ fn theirs(fields: &BTreeMap<&str, &str>) -> Option<Seen> {
 
     // The k-th token of a transport has the k-th ports of its fields.
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut last, mut in_packet) = (None, false);
+    let mut last = None;
     for token in fields["frame.protocols"].split(':') {
-        // A packet in a tunnel is the innermost one, also if it has no ports (an echo request in GTP); a header
-        // with nothing behind it could not be read.
-        if in_packet {
-            last = None;
-        }
-        in_packet = matches!(token, "ip" | "ipv6");
         let (transport, field) = match token {
             "tcp" => ("tcp", "tcp"),
             "udp" => ("udp", "udp"),

@@ -238,15 +238,9 @@ impl Inputs {
                 self.each_file_named(session, "learning", |number, source, name, progress| {
                     let file = (number, self.label(name));
                     let run = session.run(progress);
-                    run.causal(
-                        source,
-                        file,
-                        &mut selection,
-                        &mut knowledge,
-                        &mut names,
-                        &mut visit,
-                        || Ok(()),
-                    )?;
+                    run.causal(source, file, &mut selection, &mut knowledge, &mut names, &mut visit, || {
+                        Ok(())
+                    })?;
                     Ok(selection.is_over())
                 })?
             }

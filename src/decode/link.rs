@@ -15,9 +15,10 @@ impl Walk<'_, '_> {
             LinkType::ETHERNET => Ok(Next::Ethernet),
             LinkType::LINUX_SLL => self.linux_sll(),
             LinkType::LINUX_SLL2 => self.linux_sll2(),
-            LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD => Ok(Next::Ip),
-            LinkType::IPV4 => Ok(Next::Ipv4),
-            LinkType::IPV6 => Ok(Next::Ipv6),
+            // The version in the packet is heeded, whatever the link type promises.
+            LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => {
+                Ok(Next::Ip)
+            }
             LinkType::NULL | LinkType::LOOP => self.null(),
             LinkType::PPP | LinkType::PPP_HDLC => self.ppp_link(),
             LinkType::PPP_ETHER => Ok(Next::EtherType(super::shim::PPPOE_SESSION)),

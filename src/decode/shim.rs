@@ -84,11 +84,13 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// PPPoE session (RFC 2516): version and type 1, code 0, session, length; then PPP without framing.
+    /// PPPoE session (RFC 2516): version and type, code 0, session, length; then PPP without framing.
+    ///
+    /// Version and type must be 1 (section 4), yet senders that got them wrong carry packets all the same.
     fn pppoe(&mut self) -> Step {
         self.begin("pppoe");
-        let &[version_type, code, _, _, l0, l1] = self.reader.array()?;
-        if version_type != 0x11 || code != 0 {
+        let &[_, code, _, _, l0, l1] = self.reader.array()?;
+        if code != 0 {
             return self.end(Kind::EtherType(PPPOE_SESSION));
         }
         self.push_tunnel(Tunnel::Pppoe)?;
@@ -207,9 +209,8 @@ mod tests {
             decode(LinkType::ETHERNET, &ethernet(PPPOE_SESSION, &[&head[..], &inner_v4()].concat()))
         };
         assert_eq!(session(0x11, 0).ports, Some(PORTS));
-        for (version_type, code) in [(0x12, 0), (0x21, 0), (0x11, 9)] {
-            assert_eq!(session(version_type, code).kind, Kind::EtherType(PPPOE_SESSION));
-        }
+        assert_eq!(session(0x12, 0).ports, Some(PORTS));
+        assert_eq!(session(0x11, 9).kind, Kind::EtherType(PPPOE_SESSION));
     }
 
     #[test]

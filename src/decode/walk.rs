@@ -39,6 +39,17 @@ pub(super) enum Next {
 /// The next layer, or why there is none.
 pub(super) type Step = Result<Next, Reason>;
 
+/// A packet with ports that carries another one: what is said of the frame if the one inside has none.
+#[derive(Clone, Copy)]
+struct Around {
+    network: Network,
+    protocol: TransportProtocol,
+    ports: (u16, u16),
+    fragment: Option<super::Fragment>,
+    payload: (u32, u32),
+    entered: usize,
+}
+
 /// The state of one walk.
 pub(super) struct Walk<'d, 'a> {
     pub(super) decoder: &'d Decoder,
@@ -48,6 +59,8 @@ pub(super) struct Walk<'d, 'a> {
     layer: &'static str,
     /// Tunnels on the way to the innermost IP packet.
     entered: usize,
+    /// The innermost packet with ports that another one was found in.
+    around: Option<Around>,
     /// Whether the IP packet being read gave no length, so that its payload is all that was captured.
     pub(super) unbounded: bool,
 }
@@ -55,7 +68,8 @@ pub(super) struct Walk<'d, 'a> {
 impl<'d, 'a> Walk<'d, 'a> {
     /// Reads a frame of type `link` from the outside in.
     pub(super) fn run(decoder: &'d Decoder, link: LinkType, reader: Reader<'a>, headers: &'d mut Headers) {
-        let mut walk = Self { decoder, headers, reader, layer: "link", entered: 0, unbounded: false };
+        let mut walk =
+            Self { decoder, headers, reader, layer: "link", entered: 0, around: None, unbounded: false };
         let mut next = Next::Link(link);
         while next != Next::Done {
             next = match walk.step(next) {
@@ -67,10 +81,32 @@ impl<'d, 'a> Walk<'d, 'a> {
                 }
             };
         }
+        walk.prefer_ports();
         // A tunnel whose inside could not be read was not entered: its own flow is the innermost.
         if walk.headers.network != Network::None {
             walk.headers.tunnels.truncate(walk.entered);
         }
+    }
+
+    /// A packet without ports inside one with ports (an echo request in GTP, a Teredo bubble) is what that flow carries:
+    /// the innermost flow, by which the frame is named, is the innermost five-tuple there is. Of fragments the ports are
+    /// known elsewhere.
+    fn prefer_ports(&mut self) {
+        let headers = &mut *self.headers;
+        let Some(around) = self.around else { return };
+        if headers.ports.is_some() || headers.protocol.has_ports() && headers.fragment.is_some() {
+            return;
+        }
+        headers.network = around.network;
+        headers.protocol = around.protocol;
+        headers.kind = Kind::Ip(around.protocol);
+        headers.ports = Some(around.ports);
+        headers.fragment = around.fragment;
+        headers.phase = super::Phase::None;
+        headers.icmp = None;
+        headers.quoted = None;
+        (headers.payload_offset, headers.payload_len) = around.payload;
+        self.entered = around.entered;
     }
 
     fn step(&mut self, next: Next) -> Step {
@@ -109,6 +145,16 @@ impl<'d, 'a> Walk<'d, 'a> {
     /// Takes this packet as the innermost one so far.
     pub(super) fn begin_packet(&mut self, network: Network, protocol: u8) {
         let headers = &mut *self.headers;
+        if let Some(ports) = headers.ports {
+            self.around = Some(Around {
+                network: headers.network,
+                protocol: headers.protocol,
+                ports,
+                fragment: headers.fragment,
+                payload: (headers.payload_offset, headers.payload_len),
+                entered: self.entered,
+            });
+        }
         headers.network = network;
         headers.ports = None;
         headers.phase = super::Phase::None;
@@ -218,13 +264,19 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_without_ports_in_a_tunnel_is_the_innermost() {
+    fn a_packet_without_ports_in_a_tunnel_leaves_the_flow_around_it_named() {
         let echo = ipv4(1, &[8, 0, 0, 0, 0, 1, 0, 1]);
         let gtp = [&[0x30, 255, 0, echo.len() as u8, 0, 0, 0, 1], &echo[..]].concat();
         let headers = decode(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(17, &udp(2152, 2152, &gtp))));
-        assert_eq!(headers.kind, Kind::Ip(TransportProtocol(1)));
+        assert_eq!(headers.kind, Kind::Ip(TransportProtocol::UDP));
+        assert_eq!((headers.network, headers.ports, headers.icmp), (OUTER_V4, Some((2152, 2152)), None));
+        assert_eq!(headers.tunnels.as_slice(), []);
+        assert_eq!(headers.payload_len as usize, gtp.len());
+
+        // Without a flow around it, the packet itself is all there is.
+        let headers = decode(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(4, &echo)));
         assert_eq!((headers.ports, headers.icmp), (None, Some((8, 0))));
-        assert_eq!(headers.tunnels.as_slice(), [Tunnel::GtpU]);
+        assert_eq!(headers.tunnels.as_slice(), [Tunnel::IpInIp]);
     }
 
     #[test]

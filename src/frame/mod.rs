@@ -172,9 +172,10 @@ impl Batch {
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         let ends = self.frames.iter().skip(1).map(|next| next.record as usize);
         let ends = ends.chain(std::iter::once(self.octets().len()));
-        self.frames.iter().zip(ends).map(|(located, end)| {
-            self.octets().get(located.record as usize..end).unwrap_or_default()
-        })
+        self.frames
+            .iter()
+            .zip(ends)
+            .map(|(located, end)| self.octets().get(located.record as usize..end).unwrap_or_default())
     }
 
     /// Where each frame lies in [`Batch::octets`].

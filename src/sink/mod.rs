@@ -8,12 +8,7 @@ mod json;
 mod pcapng;
 mod text;
 
-pub use self::{
-    csv::Csv,
-    json::Json,
-    pcapng::Pcapng,
-    text::Text,
-};
+pub use self::{csv::Csv, json::Json, pcapng::Pcapng, text::Text};
 use crate::{capture::Format, frame::Interface, knowledge::Knowledge, record::Record};
 
 /// One thing that charting meets, in the order of the input.
