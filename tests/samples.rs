@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     net::IpAddr,
+    process::Command,
 };
 
 use portolan::{
@@ -11,20 +12,21 @@ use portolan::{
     decode::{Decoder, Headers, Network, TransportProtocol},
     frame::Batch,
 };
+use serde_json::Value;
 
 use crate::material;
 
 /// A serving socket as the kernel listed it while the capture ran.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Serving {
-    pub(crate) address: IpAddr,
-    pub(crate) port: u16,
-    pub(crate) transport: String,
-    pub(crate) program: String,
+struct Serving {
+    address: IpAddr,
+    port: u16,
+    transport: String,
+    program: String,
 }
 
 /// `services.tsv`, by capture.
-pub(crate) fn services() -> BTreeMap<String, Vec<Serving>> {
+fn services() -> BTreeMap<String, Vec<Serving>> {
     let text = fs::read_to_string(material::sample("services.tsv")).unwrap();
     let mut services = BTreeMap::<String, Vec<Serving>>::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -105,6 +107,68 @@ fn decoding_finds_every_serving_socket() {
             }
             let endpoint = (socket.address, socket.port, socket.transport.as_str());
             assert!(endpoints.contains(&endpoint), "{name}: {endpoint:?} ({})", socket.program);
+        }
+    }
+}
+
+/// The flows of a sample as the command reports them.
+fn flows(name: &str) -> Vec<Value> {
+    let output = Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(["flows", "--format", "json"])
+        .arg(material::sample(name))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{name}: {output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_serving_side_is_where_the_kernel_saw_a_socket_listen() {
+    let mut judged = 0;
+    for (name, serving) in services() {
+        for flow in flows(&name) {
+            let serves = |end: &str| {
+                serving.iter().any(|socket| {
+                    flow[end]["ip"] == socket.address.to_string()
+                        && flow[end]["port"] == socket.port
+                        && flow["network"]["transport"] == socket.transport
+                })
+            };
+            let side = match (serves("source"), serves("destination")) {
+                (false, false) => continue,
+                // Both ends of mDNS have the same port; neither is more of a server (RFC 6762 section 5.2).
+                _ if flow["source"]["port"] == flow["destination"]["port"] => "both",
+                (true, _) => "source",
+                (false, true) => "destination",
+            };
+            assert_eq!(flow["svc"]["side"], side, "{name}: {flow:#}");
+            judged += 1;
+        }
+    }
+    assert!(judged > 100, "{judged}");
+}
+
+#[test]
+fn a_port_that_an_srv_record_names_is_advertised() {
+    for (name, port, service) in [
+        ("dns-srv.pcap", 8800, "caldav"),
+        ("dns-srv-v6.pcap", 8800, "caldav"),
+        ("mdns-http-49154.pcap", 49154, "http"),
+        ("mdns-http-49154-v6.pcap", 49154, "http"),
+        ("mdns-ipp-6631.pcap", 6631, "ipp"),
+        ("mdns-ipp-6631-v6.pcap", 6631, "ipp"),
+        // Here HTTP comes before any record that explains its port.
+        ("office.pcapng", 49154, "http"),
+        ("office.pcapng", 6631, "ipp"),
+        ("office.pcapng", 8800, "caldav"),
+    ] {
+        let flows = flows(name);
+        let mut there = flows.iter().filter(|flow| flow["destination"]["port"] == port).peekable();
+        assert!(there.peek().is_some(), "{name}: no flow to {port}");
+        for flow in there {
+            assert_eq!(flow["svc"]["evidence"], "advertised", "{name}: {flow:#}");
+            assert_eq!(flow["svc"]["name"], service, "{name}: {flow:#}");
         }
     }
 }
