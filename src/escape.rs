@@ -15,6 +15,7 @@
 /// assert_eq!(line, "a\\027[31m é\\255\\\\".as_bytes());
 /// ```
 pub fn terminal(octets: &[u8], out: &mut Vec<u8>) {
+    let octets = copy_plain(octets, out);
     for chunk in octets.utf8_chunks() {
         for c in chunk.valid().chars() {
             let mut buffer = [0; 4];
@@ -40,6 +41,7 @@ pub fn terminal(octets: &[u8], out: &mut Vec<u8>) {
 /// assert_eq!(json, "a\\\"b\\u000a\u{fffd}".as_bytes());
 /// ```
 pub fn json(octets: &[u8], out: &mut Vec<u8>) {
+    let octets = copy_plain(octets, out);
     for chunk in octets.utf8_chunks() {
         let mut plain = 0;
         let text = chunk.valid();
@@ -116,6 +118,15 @@ fn close_csv(start: usize, out: &mut Vec<u8>) {
     if quoted {
         out.push(b'"');
     }
+}
+
+/// Appends the beginning that no medium escapes, which is nearly always everything, and returns the rest.
+fn copy_plain<'a>(octets: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    let plain = |octet: &u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'\\' | b'"');
+    let len = octets.iter().position(|octet| !plain(octet)).unwrap_or(octets.len());
+    let (plain, rest) = octets.split_at(len);
+    out.extend_from_slice(plain);
+    rest
 }
 
 /// Whether a character could act on a terminal, forge a line, or show text other than it is.
