@@ -136,6 +136,11 @@ pub struct FanIn {
 }
 
 impl FanIn {
+    /// Room for so many endpoints.
+    pub fn with_capacity(endpoints: usize) -> Self {
+        Self { peers: HashMap::with_capacity(endpoints) }
+    }
+
     /// Counts a five-tuple; each is to be counted once.
     pub fn add<A: Address>(&mut self, key: &FlowKey<A>, seed: Seed) {
         for endpoint in endpoints(key, seed) {

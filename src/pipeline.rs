@@ -184,7 +184,7 @@ impl Run<'_> {
             knowledge.learn(&frame, &headers, file, self.registry);
         }
         knowledge.flush(self.registry);
-        let begin = Place { position: source.position(), state: source.state() };
+        let begin = Place { position: source.position(), state: source.state(), packets: batch.len() as u64 };
         self.learn_stretches(&stretches, begin, file, knowledge, options)
     }
 
@@ -210,23 +210,29 @@ impl Run<'_> {
         let ends: Vec<u64> = starts.iter().skip(1).copied().chain([u64::MAX]).collect();
         let read = std::sync::atomic::AtomicU64::new(begin.position);
         let stretch = |place: Place, end: u64, mut knowledge: Knowledge| {
-            let mut stretch = stretches.stretch(place.state, place.position..end, 1);
+            let known = knowledge.span().packets;
+            let mut stretch = stretches.stretch(place.state, place.position..end, place.packets + 1);
             let consumed = |_: &Stretch, batch: &Batch| {
                 let len = batch.octets().len() as u64;
                 read.fetch_add(len, Ordering::Relaxed) + len
             };
             let result = self.learn(&mut stretch, file, &mut Selection::default(), &mut knowledge, consumed);
-            let place = Place { position: stretch.position(), state: stretch.state() };
+            let packets = place.packets + knowledge.span().packets - known;
+            let place = Place { position: stretch.position(), state: stretch.state(), packets };
             (knowledge, place, result)
         };
+        // The first stretch goes on with what is known already; the others begin with nothing and are appended.
+        let known = std::mem::replace(knowledge, Knowledge::new(options, true));
+        let fresh = starts.iter().skip(1).map(|_| Knowledge::new(options, true));
         let guessed: Vec<_> = thread::scope(|scope| {
             let workers: Vec<_> = starts
                 .iter()
                 .zip(&ends)
-                .map(|(&position, &end)| {
-                    let place = Place { position, state: begin.state.clone() };
+                .zip(std::iter::once(known).chain(fresh))
+                .map(|((&position, &end), knowledge)| {
+                    let place = Place { position, ..begin.clone() };
                     let stretch = &stretch;
-                    scope.spawn(move || stretch(place, end, Knowledge::new(options, true)))
+                    scope.spawn(move || stretch(place, end, knowledge))
                 })
                 .collect();
             workers.into_iter().map(thread::ScopedJoinHandle::join).collect()
@@ -234,7 +240,13 @@ impl Run<'_> {
         let mut expected = begin.clone();
         for ((learned, &start), &end) in guessed.into_iter().zip(&starts).zip(&ends) {
             let learned = learned.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            let before = knowledge.span().packets;
+            if start == begin.position {
+                let (first, place, result) = learned;
+                *knowledge = first;
+                result?;
+                expected = place;
+                continue;
+            }
             // A boundary that the stretch before does not end at was a guess misled by a payload; so was one behind which
             // interfaces differ. Then the stretch is read again, from where it truly begins.
             let right = start == expected.position && begin.state == expected.state;
@@ -245,10 +257,12 @@ impl Run<'_> {
                 stretch(expected.clone(), end, Knowledge::new(options, true))
             };
             knowledge.merge(later);
-            if let Err(error) = result {
-                return Err(error.after(before));
-            }
-            expected = place;
+            result
+                .map_err(|error| if right { error.after(expected.packets - begin.packets) } else { error })?;
+            expected = Place {
+                packets: if right { expected.packets + place.packets - begin.packets } else { place.packets },
+                ..place
+            };
         }
         Ok(())
     }
@@ -450,6 +464,8 @@ impl Run<'_> {
 struct Place {
     position: u64,
     state: capture::State,
+    /// Packets of the file before it; a guess is numbered as if it followed the first batch.
+    packets: u64,
 }
 
 /// A batch on its way to a worker, and its output on the way back. Reused.
