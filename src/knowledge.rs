@@ -367,7 +367,7 @@ impl Knowledge {
         };
         for message in via.messages(payload) {
             if headers.fragment.is_none() {
-                self.advertised.observe(frame.time, &message);
+                self.advertised.observe(via, frame.time, &message);
             }
             if let Some(inventory) = &mut self.inventory {
                 let sighting = Sighting {

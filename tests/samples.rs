@@ -154,6 +154,9 @@ fn a_port_that_an_srv_record_names_is_advertised() {
     for (name, port, service) in [
         ("dns-srv.pcap", 8800, "caldav"),
         ("dns-srv-v6.pcap", 8800, "caldav"),
+        // A TTL of 0 forbids caching; it is no goodbye outside of mDNS.
+        ("dns-srv-ttl0.pcap", 8800, "caldav"),
+        ("dns-srv-ttl0-v6.pcap", 8800, "caldav"),
         ("mdns-http-49154.pcap", 49154, "http"),
         ("mdns-http-49154-v6.pcap", 49154, "http"),
         ("mdns-ipp-6631.pcap", 6631, "ipp"),

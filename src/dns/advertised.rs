@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use super::{Data, Meaning, Message, Name, Section, ServiceType, name::label_text};
+use super::{Data, Meaning, Message, Name, Section, ServiceType, Via, name::label_text};
 use crate::{decode::TransportProtocol, frame::Timestamp};
 
 /// Endpoints learned from the SRV, A and AAAA records of a stretch of a capture.
@@ -92,12 +92,18 @@ impl Advertised {
         self.dropped
     }
 
-    /// Learns from one message seen at `time`.
-    pub fn observe(&mut self, time: Option<Timestamp>, message: &Message<'_>) {
+    /// Learns from one message that came this way at `time`.
+    ///
+    /// A TTL of 0 says goodbye in multicast DNS (RFC 6762 section 10.1); elsewhere it forbids caching only (RFC 1035
+    /// section 3.2.1) and the record is as true as any.
+    pub fn observe(&mut self, via: Via, time: Option<Timestamp>, message: &Message<'_>) {
         if !message.is_response() || message.opcode() != 0 || message.rcode() != 0 {
             return;
         }
-        for record in message.records().filter(|record| record.ttl > 0 && record.class() == 1) {
+        for record in message.records().filter(|record| record.class() == 1) {
+            if record.ttl == 0 && via.is_multicast() {
+                continue;
+            }
             let seen = Lifetime::new(time, record.ttl);
             match record.data() {
                 Data::Srv { port, target, .. } if port != 0 && !target.is_root() => {
@@ -342,7 +348,7 @@ mod tests {
 
     fn observe(advertised: &mut Advertised, time: Option<Timestamp>, message: Builder) {
         let octets = message.octets();
-        advertised.observe(time, &Message::new(&octets).unwrap());
+        advertised.observe(Via::Mdns, time, &Message::new(&octets).unwrap());
     }
 
     fn service() -> Builder {

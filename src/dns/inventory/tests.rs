@@ -494,7 +494,7 @@ mod any_octets {
                 protocol: TransportProtocol::UDP,
             };
             inventory.observe(sighting, &message);
-            advertised.observe(sighting.time, &message);
+            advertised.observe(Via::Mdns, sighting.time, &message);
         }
         inventory.advance(Timestamp(u64::MAX));
         line(Via::Mdns, &message, &mut text);
