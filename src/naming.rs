@@ -462,7 +462,7 @@ mod tests {
     #[test]
     fn groups_are_served() {
         let group = [239, 255, 255, 250];
-        assert_eq!(udp(1900, (group, 40_000), 0), (Rule::Multicast, Some(40_000), Evidence::None));
+        assert_eq!(udp(1900, (group, 39_999), 0), (Rule::Multicast, Some(39_999), Evidence::None));
         let all = [255, 255, 255, 255];
         assert_eq!(udp(68, (all, 67), 0), (Rule::Multicast, Some(67), Evidence::Registered));
     }
@@ -486,7 +486,7 @@ mod tests {
         assert_eq!(tcp(8080, 443, Phase::None), (Rule::SystemPort, Some(443), Registered));
         assert_eq!(udp(8080, (SERVER, 9999), 3), (Rule::LowerPort, Some(8080), Registered));
         assert_eq!(udp(8080, (SERVER, 9999), 6), (Rule::Opening, Some(9999), Registered));
-        assert_eq!(tcp(49152, 40_000, Phase::None), (Rule::DynamicRange, Some(40_000), None));
+        assert_eq!(tcp(49152, 40_007, Phase::None), (Rule::DynamicRange, Some(40_007), None));
         // 40001 has no name; 24242 is registered for filesphere, 24243 for nobody.
         assert_eq!(tcp(40_001, 24_243, Phase::None), (Rule::EphemeralRange, Some(24_243), None));
         assert_eq!(tcp(24_243, 24_242, Phase::None), (Rule::Registered, Some(24_242), Registered));
