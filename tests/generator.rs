@@ -1,7 +1,7 @@
 //! The generator of synthetic captures keeps its word: what figures rest on must not change unnoticed.
 
 #[path = "../benches/generator/mod.rs"]
-mod captures;
+pub(crate) mod captures;
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use std::collections::HashSet;

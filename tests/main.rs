@@ -21,3 +21,12 @@ mod samples;
 
 /// DNS messages and the inventory, compared with tshark.
 mod dns;
+
+/// The command line: exit codes, messages, formats.
+mod cli;
+/// What the command prints about each sample, word for word, and the facts it may not contradict.
+mod golden;
+/// Cut and changed captures.
+mod robustness;
+/// Rows add up, and neither threads nor compression change a report.
+mod summary;

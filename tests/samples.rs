@@ -18,15 +18,15 @@ use crate::material;
 
 /// A serving socket as the kernel listed it while the capture ran.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Serving {
-    address: IpAddr,
-    port: u16,
-    transport: String,
-    program: String,
+pub(crate) struct Serving {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) transport: String,
+    pub(crate) program: String,
 }
 
 /// `services.tsv`, by capture.
-fn services() -> BTreeMap<String, Vec<Serving>> {
+pub(crate) fn services() -> BTreeMap<String, Vec<Serving>> {
     let text = fs::read_to_string(material::sample("services.tsv")).unwrap();
     let mut services = BTreeMap::<String, Vec<Serving>>::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -44,7 +44,7 @@ fn services() -> BTreeMap<String, Vec<Serving>> {
 }
 
 /// Cells of the captures' table in the README, without the backquotes.
-fn table() -> Vec<Vec<String>> {
+pub(crate) fn table() -> Vec<Vec<String>> {
     let text = fs::read_to_string(material::sample("README.md")).unwrap();
     text.lines()
         .filter(|line| line.starts_with("| `"))

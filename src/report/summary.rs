@@ -280,6 +280,7 @@ impl Summary {
             let (source, destination) = record.addresses()?;
             let up = direction == Direction::Up;
             Some(match server {
+                Server::Both if source == destination => source.to_string(),
                 Server::Both => format!("{} and {}", source.min(destination), source.max(destination)),
                 Server::Neither => return None,
                 Server::High if up != client => destination.to_string(),
@@ -287,14 +288,19 @@ impl Summary {
                 _ => source.to_string(),
             })
         };
+        // As for flows: without a side, a row per protocol; without addresses, what the frame is.
+        let unknown = || match record.addresses() {
+            Some(_) => format!("unknown/{}", label.transport.as_deref().unwrap_or("ip")),
+            None => label.key.clone(),
+        };
         let keys: Vec<Cow<'static, str>> = match by {
             By::Service => vec![label.key.clone().into()],
             By::Port => vec![match (label.port, label.transport.as_deref()) {
                 (Some(port), Some(transport)) => format!("{port}/{transport}").into(),
                 _ => label.key.clone().into(),
             }],
-            By::Server => vec![serving(false).unwrap_or_else(|| label.key.clone()).into()],
-            By::Client => vec![serving(true).unwrap_or_else(|| label.key.clone()).into()],
+            By::Server => vec![serving(false).unwrap_or_else(unknown).into()],
+            By::Client => vec![serving(true).unwrap_or_else(unknown).into()],
             By::Host => match record.addresses() {
                 Some((source, destination)) if source == destination => vec![source.to_string().into()],
                 Some((source, destination)) => {

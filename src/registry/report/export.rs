@@ -30,16 +30,25 @@ pub fn export(registry: &Registry, format: Format, out: &mut dyn Write) -> io::R
 /// What `out` returns.
 pub fn export_csv(registry: &Registry, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(COLUMNS.into_iter().chain([UPDATED])).map_err(io::Error::from)?;
+    writer.write_record(COLUMNS.into_iter().chain([UPDATED])).map_err(plain)?;
     for row in registry.rows() {
         let cells = cells(row);
         let cells = cells.iter().map(|cell| guarded(cell));
         for cell in cells.chain([registry.updated().into()]) {
-            writer.write_field(cell.as_bytes()).map_err(io::Error::from)?;
+            writer.write_field(cell.as_bytes()).map_err(plain)?;
         }
-        writer.write_record(None::<&[u8]>).map_err(io::Error::from)?;
+        writer.write_record(None::<&[u8]>).map_err(plain)?;
     }
     writer.flush()
+}
+
+/// The error of what is written to, with its kind: a pipe that its reader closed is told by it.
+fn plain(error: csv::Error) -> io::Error {
+    let text = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::Error::other(text),
+    }
 }
 
 /// A row in IANA's columns.

@@ -1,0 +1,338 @@
+//! Rows add up to the capture, and neither the number of threads nor a compression changes a report.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
+
+use portolan::{
+    capture::{self, Source as _},
+    chart::Charter,
+    decode::{Decoder, Headers},
+    format::TimeStyle,
+    frame::Batch,
+    knowledge::{self, Knowledge, Span},
+    names::Names,
+    pipeline::{Failure, Run, Selection},
+    registry::Registry,
+    report::{
+        flows,
+        summary::{By, Intervals, Options, Scope, Summary, json},
+    },
+    sink::{self, Step},
+};
+
+use crate::{
+    capture::{Scratch, compressed, frames_of},
+    generator::captures::{Format, Plan, Shape},
+    material,
+};
+
+/// How a capture is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) threads: usize,
+    pub(crate) min_stretch: u64,
+}
+
+/// On one thread, in one piece.
+pub(crate) const PLAIN: Way = Way { threads: 1, min_stretch: u64::MAX };
+
+/// Calls `with` with the settings of a run.
+fn run<T>(way: Way, registry: &Registry, with: impl FnOnce(&Run<'_>) -> T) -> T {
+    let (decoder, stop) = (Decoder::default(), AtomicBool::new(false));
+    let Way { threads, min_stretch } = way;
+    with(&Run { registry, decoder: &decoder, stop: &stop, progress: &|_| {}, threads, min_stretch })
+}
+
+/// Learns a file as the command does; with the error that ended it.
+pub(crate) fn learn(
+    path: &Path,
+    way: Way,
+    options: knowledge::Options,
+    registry: &Registry,
+) -> (Knowledge, Option<String>) {
+    let mut knowledge = Knowledge::new(options, false);
+    let result = capture::open(path).and_then(|mut source| {
+        let selection = &mut Selection::default();
+        run(way, registry, |run| run.learn_file(&mut source, 0, selection, &mut knowledge, options))
+    });
+    knowledge.settle(registry);
+    (knowledge, result.err().map(|error| error.to_string()))
+}
+
+/// All reports of a file, and the error that ended reading.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reports {
+    pub(crate) summary: String,
+    pub(crate) flows: String,
+    pub(crate) text: String,
+    pub(crate) error: Option<String>,
+}
+
+pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
+    let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
+    // Flows are learned apart, as the commands do it.
+    let (knowledge, error) = learn(path, way, knowledge::Options::default(), registry);
+    let names = Names::of(&knowledge, registry, false);
+    let summary = as_json(&Summary::of(&knowledge, &names, By::Service), &knowledge, registry);
+    let mut text = Vec::new();
+    let charted = capture::open(path).map_err(Failure::Input).and_then(|mut source| {
+        let charter = Charter::new(&knowledge, &names);
+        let mut sink = sink::Text::new(TimeStyle::Utc, false, false);
+        let selection = &mut Selection::default();
+        run(way, registry, |run| run.chart_file(&mut source, None, selection, &charter, &mut sink, &mut text))
+    });
+    let again = charted.err().map(|failure| match failure {
+        Failure::Input(error) => error.to_string(),
+        Failure::Output(error) => panic!("memory does not fail: {error}"),
+    });
+    assert_eq!(again, error, "{}: the second reading ends otherwise", path.display());
+    let (knowledge, third) = learn(path, way, options, registry);
+    assert_eq!(third, error);
+    let names = Names::of(&knowledge, registry, false);
+    let mut out = Vec::new();
+    flows::write(&knowledge, &names, flows::Form::Json, &mut out).unwrap();
+    let [text, flows] = [text, out].map(|octets| String::from_utf8(octets).unwrap());
+    Reports { summary, flows, text, error }
+}
+
+fn as_json(summary: &Summary, knowledge: &Knowledge, registry: &Registry) -> String {
+    let mut out = Vec::new();
+    let scope = Scope { files: &["capture".to_owned()], knowledge, registry };
+    json(summary, None, &scope, &Options::default(), &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// Packets and octets of all rows.
+fn sum(summary: &Summary) -> (u64, u64) {
+    let rows = summary.rows(&Options::default());
+    rows.iter().fold((0, 0), |(packets, octets), row| (packets + row.packets, octets + row.bytes))
+}
+
+/// Key, packets and octets of each row.
+fn rows(summary: &Summary) -> Vec<(&str, u64, u64)> {
+    let options = Options { sort: portolan::report::summary::Sort::Name, ..Options::default() };
+    summary.rows(&options).iter().map(|row| (row.key.as_str(), row.packets, row.bytes)).collect()
+}
+
+/// The rows of each division that gives a packet to one row, by flow and by packet.
+fn check_rows(path: &Path, registry: &Registry) -> Span {
+    let (knowledge, _) = learn(path, PLAIN, knowledge::Options::default(), registry);
+    let names = Names::of(&knowledge, registry, false);
+    let span = *knowledge.span();
+    let file = path.display();
+    for by in [
+        By::Service,
+        By::Port,
+        By::Server,
+        By::Client,
+        By::Host,
+        By::Conversation,
+        By::Transport,
+        By::Vlan,
+        By::Interface,
+    ] {
+        let mut parts = Intervals::new(Some(Duration::from_secs(1)), by);
+        let mut whole = Intervals::new(None, by);
+        if let Ok(mut source) = capture::open(path) {
+            let charter = Charter::new(&knowledge, &names);
+            let selection = &mut Selection::default();
+            let _ = run(PLAIN, registry, |run| {
+                run.chart(&mut source, None, selection, &charter, |step| {
+                    if let Step::Packet(record) = step {
+                        parts.count(record);
+                        whole.count(record);
+                    }
+                    Ok(())
+                })
+            });
+        }
+        let (_, parts) = parts.into_parts();
+        let (whole, _) = whole.into_parts();
+        let in_parts =
+            parts.iter().map(|part| sum(&part.summary)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        assert_eq!(in_parts, sum(&whole), "{file}: {by:?} per second");
+        // A packet counts for both of its hosts.
+        if by != By::Host {
+            assert_eq!(sum(&whole), (span.packets, span.octets), "{file}: {by:?} by packet");
+        }
+        if !by.needs_packets() {
+            let by_flow = Summary::of(&knowledge, &names, by);
+            assert_eq!(rows(&by_flow), rows(&whole), "{file}: {by:?} by flow and by packet");
+        }
+    }
+    span
+}
+
+pub(crate) fn samples() -> Vec<PathBuf> {
+    let entries = fs::read_dir(material::sample("")).unwrap().map(|entry| entry.unwrap().path());
+    let is_capture = |path: &PathBuf| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng");
+    let mut samples: Vec<_> = entries.filter(is_capture).collect();
+    samples.sort();
+    samples
+}
+
+/// The captures of the shared material, each with its SHA-256.
+pub(crate) fn shared_captures() -> Vec<(PathBuf, String)> {
+    let Some(folder) = material::shared("captures") else { return Vec::new() };
+    let manifest = fs::read_to_string(folder.join("MANIFEST.tsv")).unwrap();
+    let row = |line: &str| {
+        let fields: Vec<_> = line.split('\t').collect();
+        (folder.join(fields[0].replace('/', "+")).join(fields[1]), fields[3].to_owned())
+    };
+    manifest.lines().skip(1).map(row).collect()
+}
+
+#[test]
+fn rows_of_every_sample_add_up() {
+    let registry = Registry::built_in();
+    for path in samples() {
+        assert!(check_rows(&path, &registry).packets > 0);
+    }
+}
+
+#[test]
+fn rows_of_every_shared_capture_add_up_to_what_tshark_counts() {
+    let Some(folder) = material::shared("captures") else { return };
+    let registry = Registry::built_in();
+    let (mut agree, mut packets, mut differ) = (0, 0, Vec::new());
+    for (path, sha256) in shared_captures() {
+        let span = check_rows(&path, &registry);
+        let Some(frames) = frames_of(&folder, &sha256) else { continue };
+        if span.packets == frames {
+            agree += 1;
+            packets += frames;
+        } else {
+            differ.push(format!("{}: {} packets, tshark {frames}", path.display(), span.packets));
+        }
+    }
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+    println!("{agree} captures, {packets} packets");
+    assert!(agree > 1_300 && packets > 100_000);
+}
+
+/// Compares every report over numbers of threads, in stretches of a few packets.
+fn check_threads(path: &Path, registry: &Registry, failures: &mut Vec<String>) {
+    let plain = reports(path, PLAIN, registry);
+    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    for threads in [1, 2, 3, 8] {
+        let way = Way { threads, min_stretch: (size / 11).max(1) };
+        let other = reports(path, way, registry);
+        let parts = [
+            ("summary", &plain.summary, &other.summary),
+            ("flows", &plain.flows, &other.flows),
+            ("annotate", &plain.text, &other.text),
+        ];
+        for (what, one, many) in parts {
+            if one != many {
+                let line = one.lines().zip(many.lines()).find(|(a, b)| a != b);
+                failures.push(format!("{}: {what}, {threads} threads: {line:?}", path.display()));
+            }
+        }
+        if plain.error != other.error {
+            failures.push(format!("{}: {:?} and {:?}", path.display(), plain.error, other.error));
+        }
+    }
+}
+
+/// Knowledge of a capture learned in stretches of so many packets, merged in order.
+fn learn_in_stretches(path: &Path, len: u64, options: knowledge::Options, registry: &Registry) -> Knowledge {
+    let mut whole = Knowledge::new(options, false);
+    let mut stretch = Knowledge::new(options, true);
+    let (decoder, mut headers, mut batch) = (Decoder::default(), Headers::default(), Batch::new());
+    if let Ok(mut source) = capture::open(path) {
+        while let Ok(true) = source.fill(&mut batch) {
+            for frame in batch.frames() {
+                decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                stretch.learn(&frame, &headers, 0, registry);
+                if stretch.span().packets == len {
+                    stretch.flush(registry);
+                    whole.merge(std::mem::replace(&mut stretch, Knowledge::new(options, true)));
+                }
+            }
+        }
+    }
+    stretch.flush(registry);
+    whole.merge(stretch);
+    whole.settle(registry);
+    whole
+}
+
+/// Most captures are read in one piece, as they are small: here they are taken apart between any two packets.
+#[test]
+fn knowledge_of_stretches_merges_into_that_of_the_whole() {
+    let registry = Registry::built_in();
+    let mut failures = Vec::new();
+    let paths = samples().into_iter().chain(shared_captures().into_iter().map(|(path, _)| path));
+    for path in paths {
+        for flows in [false, true] {
+            let options = knowledge::Options { flows, ..knowledge::Options::default() };
+            let told = |knowledge: &Knowledge| {
+                let names = Names::of(knowledge, &registry, false);
+                let mut out = Vec::new();
+                if flows {
+                    flows::write(knowledge, &names, flows::Form::Json, &mut out).unwrap();
+                    return String::from_utf8(out).unwrap();
+                }
+                as_json(&Summary::of(knowledge, &names, By::Service), knowledge, &registry)
+            };
+            let (whole, _) = learn(&path, PLAIN, options, &registry);
+            let packets = whole.span().packets;
+            let whole = told(&whole);
+            for len in [1, 2, 3, 7, packets.div_ceil(2)] {
+                // Thousands of stretches show nothing that hundreds do not.
+                let len = len.max(packets / 400).max(1);
+                let parts = told(&learn_in_stretches(&path, len, options, &registry));
+                if whole != parts {
+                    let line = whole.lines().zip(parts.lines()).find(|(a, b)| a != b);
+                    failures.push(format!("{}: stretches of {len}, {line:#?}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn threads_do_not_change_reports() {
+    let registry = Registry::built_in();
+    let mut failures = Vec::new();
+    let folder = Scratch::new("threads");
+    for format in [Format::Pcap, Format::Pcapng] {
+        // Payloads that look like records lead every guessed boundary astray.
+        for shape in [Shape::Adversarial, Shape::Mix] {
+            let plan = Plan { packets: 3_000, flows: 200, format, ..Plan::new(shape) };
+            let mut octets = Vec::new();
+            plan.write(&mut octets).unwrap();
+            check_threads(&folder.file("generated", &octets), &registry, &mut failures);
+        }
+    }
+    for path in samples() {
+        check_threads(&path, &registry, &mut failures);
+    }
+    for (path, _) in shared_captures() {
+        check_threads(&path, &registry, &mut failures);
+    }
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn compression_does_not_change_reports() {
+    let registry = Registry::built_in();
+    let folder = Scratch::new("compression");
+    for path in samples() {
+        let octets = fs::read(&path).unwrap();
+        let plain = reports(&path, PLAIN, &registry);
+        assert_eq!(plain.error, None);
+        for (compression, packed) in compressed(&octets) {
+            let packed = folder.file("packed", &packed);
+            for threads in [1, 2] {
+                let way = Way { threads, min_stretch: 100 };
+                assert_eq!(reports(&packed, way, &registry), plain, "{} in {compression}", path.display());
+            }
+        }
+    }
+}
