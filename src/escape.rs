@@ -102,21 +102,26 @@ fn close_csv(start: usize, out: &mut Vec<u8>) {
     if !formula && !quoted {
         return;
     }
-    let field = out.split_off(start);
-    if quoted {
-        out.push(b'"');
+    // From the end on, so that each octet moves once and nothing is needed beside the buffer.
+    let mut from = out.len();
+    let doubled = field.iter().filter(|&&octet| octet == b'"').count();
+    let mut to = from + doubled + usize::from(formula) + 2 * usize::from(quoted);
+    out.resize(to, b'"');
+    to -= usize::from(quoted);
+    while from > start {
+        from -= 1;
+        to -= 1;
+        out[to] = out[from];
+        if out[to] == b'"' {
+            to -= 1;
+            out[to] = b'"';
+        }
     }
     if formula {
-        out.push(b'\'');
-    }
-    for octet in field {
-        if octet == b'"' {
-            out.push(b'"');
-        }
-        out.push(octet);
+        out[to - 1] = b'\'';
     }
     if quoted {
-        out.push(b'"');
+        out[start] = b'"';
     }
 }
 

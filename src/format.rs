@@ -3,7 +3,10 @@
 //! The formatting machinery of the standard library costs several times as much as these few loops, and a capture has
 //! millions of lines.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    io::Write as _,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use jiff::{Timestamp as Moment, tz::TimeZone};
 
@@ -73,7 +76,7 @@ fn v6_address(address: Ipv6Addr, out: &mut Vec<u8>) {
     let segments = address.segments();
     if address.to_ipv4_mapped().is_some() {
         // RFC 5952 section 5 writes these with an IPv4 tail; they are too rare to be fast.
-        out.extend_from_slice(address.to_string().as_bytes());
+        let _ = write!(out, "{address}");
         return;
     }
     let (mut best, mut best_len, mut run) = (0, 1, 0);

@@ -267,7 +267,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Charts a source to its end: calls `visit` with each packet and what lies between.
+    /// Charts a source: calls `visit` with each batch and packet. Ends where the selection is over, or with `to_end` at
+    /// the end of the source.
     ///
     /// # Errors
     /// [`Failure`]: what came before it was charted.
@@ -277,13 +278,21 @@ impl Run<'_> {
         file: Option<&str>,
         selection: &mut Selection,
         charter: &Charter<'_>,
+        to_end: bool,
         mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut batch = Batch::new();
         let mut headers = Headers::default();
         let mut previous = None;
-        while source.fill(&mut batch)? {
-            visit(Step::Between(batch.head()))?;
+        loop {
+            match source.fill(&mut batch) {
+                Ok(true) => {}
+                Ok(false) => break,
+                // Behind the last packet asked for, damage is nobody's concern.
+                Err(_) if selection.is_over() => break,
+                Err(error) => return Err(error.into()),
+            }
+            visit(Step::Batch(&batch))?;
             for (frame, raw) in batch.frames().zip(batch.records()) {
                 if !selection.takes(&frame)? {
                     visit(Step::Skipped(raw))?;
@@ -293,7 +302,7 @@ impl Run<'_> {
                 visit(Step::Packet(&charter.chart(file, (frame, raw), &headers, previous)))?;
                 previous = frame.time.or(previous);
             }
-            if self.is_stopped() || selection.is_over() {
+            if self.is_stopped() || !to_end && selection.is_over() {
                 break;
             }
         }
@@ -319,7 +328,8 @@ impl Run<'_> {
         let large = source.size().is_none_or(|size| size >= 2 * self.min_stretch.min(4 << 20));
         if self.threads < 2 || !selection.is_all() || !large {
             let mut buffer = Vec::with_capacity(2 * WRITE_SIZE);
-            let result = self.chart(source, file, selection, charter, |step| {
+            let to_end = sink.keeps_blocks();
+            let result = self.chart(source, file, selection, charter, to_end, |step| {
                 sink.step(step, &mut buffer);
                 if buffer.len() >= WRITE_SIZE {
                     out.write_all(&buffer)?;
@@ -403,7 +413,7 @@ impl Run<'_> {
         while let Ok(mut work) = work.recv() {
             let Work { batch, previous, out } = &mut work;
             out.clear();
-            sink.between(batch.head(), out);
+            sink.batch(batch, out);
             for (frame, raw) in batch.frames().zip(batch.records()) {
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
                 sink.packet(&charter.chart(file, (frame, raw), &headers, *previous), out);
@@ -436,7 +446,7 @@ impl Run<'_> {
         let mut headers = Headers::default();
         let mut previous = None;
         while source.fill(&mut batch)? {
-            visit(Step::Between(batch.head()))?;
+            visit(Step::Batch(&batch))?;
             for (frame, raw) in batch.frames().zip(batch.records()) {
                 if !selection.takes(&frame)? {
                     visit(Step::Skipped(raw))?;

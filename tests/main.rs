@@ -9,6 +9,8 @@ mod material;
 mod agreement;
 /// Reading capture files, compared with tshark.
 mod capture;
+/// Annotated pcapng: nothing lost, and read by tshark.
+mod pcapng;
 /// The registry against a plain scan of its own file, and IANA's renderings of it against each other.
 mod registry;
 

@@ -73,6 +73,7 @@ impl<R: Read> Filler<R> {
     /// See [`super::Source::fill`].
     pub(super) fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         batch.begin(self.number, self.position);
+        batch.sections = self.walker.sections();
         if let Some(error) = self.pending.take() {
             self.finished = true;
             return Err(error);

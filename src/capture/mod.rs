@@ -23,6 +23,8 @@ pub use file::{FileSource, State, Stretch, Stretches, open, stdin};
 pub use filter::Filter;
 pub use live::{Device, Live, LiveOptions, Statistics, devices};
 pub use magic::{Compression, Format};
+pub(crate) use octets::Order;
+pub(crate) use pcapng::BLOCK_LIMIT;
 
 use std::{error, fmt, io, path::PathBuf};
 

@@ -7,13 +7,13 @@ use super::{
     octets::Order,
     walk::{Stop, Walked, captured_limit},
 };
-use crate::frame::{Interface, LinkType, Located, Timestamp};
+use crate::frame::{Interface, LinkType, Located, Sections, Timestamp};
 
 /// Block type of a Section Header Block; the same in either byte order.
 pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
 /// The largest block believed, in octets: one packet of the largest size and some options (as Wireshark).
-const BLOCK_LIMIT: u32 = (128 << 20) + (128 << 10);
+pub(crate) const BLOCK_LIMIT: u32 = (128 << 20) + (128 << 10);
 /// The most interfaces kept for a file, so that a hostile one cannot fill the memory.
 const INTERFACE_LIMIT: usize = 1 << 16;
 /// The most octets kept of an interface's name.
@@ -36,8 +36,8 @@ mod kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Walker {
     order: Order,
-    /// A section has begun.
-    in_section: bool,
+    /// Sections begun so far.
+    sections: u64,
     /// Index of the section's first interface.
     first_interface: usize,
     interfaces: Vec<Interface>,
@@ -49,7 +49,7 @@ impl Walker {
     pub(super) fn new() -> Self {
         Self {
             order: Order::Little,
-            in_section: false,
+            sections: 0,
             first_interface: 0,
             interfaces: Vec::new(),
             clocks: Vec::new(),
@@ -58,6 +58,10 @@ impl Walker {
 
     pub(super) fn interfaces(&self) -> &[Interface] {
         &self.interfaces
+    }
+
+    pub(super) fn sections(&self) -> Sections {
+        Sections { big_endian: self.order == Order::Big, begun: self.sections }
     }
 
     /// See [`super::walk::Walker::walk`].
@@ -103,7 +107,7 @@ impl Walker {
                 )),
             };
         }
-        if self.in_section { Ok(self.order) } else { Err("no section header at the start".to_owned()) }
+        if self.sections > 0 { Ok(self.order) } else { Err("no section header at the start".to_owned()) }
     }
 
     /// Takes in a whole block.
@@ -147,7 +151,7 @@ impl Walker {
                     return Err(format!("pcapng version {major}.{minor} is not known; 1.0 is"));
                 }
                 self.order = order;
-                self.in_section = true;
+                self.sections += 1;
                 self.first_interface = self.interfaces.len();
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! From octets of a capture file to the frames in them: one walker for each format, free of I/O.
 
 use super::{Format, pcap, pcapng, snoop};
-use crate::frame::{Interface, LinkType, Located};
+use crate::frame::{Interface, LinkType, Located, Sections};
 
 /// How far a walk came and why it stopped there.
 #[derive(Debug)]
@@ -70,6 +70,14 @@ impl Walker {
             Self::Pcap(walker) => walker.interfaces(),
             Self::Pcapng(walker) => walker.interfaces(),
             Self::Snoop(walker) => walker.interfaces(),
+        }
+    }
+
+    /// What comes before the next record, for who copies blocks.
+    pub(super) fn sections(&self) -> Sections {
+        match self {
+            Self::Pcapng(walker) => walker.sections(),
+            Self::Pcap(_) | Self::Snoop(_) => Sections::default(),
         }
     }
 

@@ -177,7 +177,7 @@ impl Inputs {
             out.borrow_mut().write_all(&head)
         };
         let flush = || out.borrow_mut().flush();
-        match &self.from {
+        let code = match &self.from {
             From::Files(_) => {
                 let mut selection = self.selection(false)?;
                 self.each_file_named(session, "annotating", |number, source, name, progress| {
@@ -193,7 +193,7 @@ impl Inputs {
                         flush,
                     )?;
                     Ok(selection.is_over())
-                })
+                })?
             }
             From::Live { interface, options, duration } => {
                 let mut live = Live::open(interface, options)?;
@@ -208,9 +208,13 @@ impl Inputs {
                 let done =
                     run.causal(&mut live, (0, None), &mut selection, knowledge, names, &mut visit, flush);
                 self.report_losses(&mut live);
-                said(done)
+                said(done)?
             }
-        }
+        };
+        let mut tail = Vec::new();
+        sink.borrow_mut().end(knowledge, &mut tail);
+        out.borrow_mut().write_all(&tail)?;
+        Ok(code)
     }
 
     /// Adds up packet by packet, for reports that flows cannot tell.
@@ -223,7 +227,7 @@ impl Inputs {
             let again = self.each_file_quietly(session, |_, source, name, progress| {
                 let run = session.run(progress);
                 let file = self.label(name);
-                run.chart(source, file, &mut selection, &charter, |step| count(sums, step))?;
+                run.chart(source, file, &mut selection, &charter, false, |step| count(sums, step))?;
                 Ok(selection.is_over())
             })?;
             return Ok((knowledge, code.max(again)));

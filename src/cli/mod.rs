@@ -159,6 +159,7 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
     }
     let session = Session::new(global, &args.input)?;
     let inputs = Inputs::open(global, &args.input)?;
+    let whole = inputs.are_rewindable();
     let mut out = Output::new(args.write.as_deref())?;
     let color = args.write.is_none() && wants_color(global.color);
     let code = match format {
@@ -176,7 +177,14 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
             annotate_with(&session, inputs, args, sink, &mut out)
         }
     }?;
-    out.finish()?;
+    if whole && session.is_stopped() && out.is_file() {
+        message::error("interrupted: the output file was not written");
+        return Err(End::Said(exit::OUTPUT));
+    }
+    // A file without an octet is no capture, so none is left where no input could be opened.
+    if code != exit::INPUT || !out.is_empty()? {
+        out.finish()?;
+    }
     Ok(code)
 }
 

@@ -93,6 +93,16 @@ pub struct Batch {
     pub(crate) frames: Vec<Located>,
     pub(crate) first_number: u64,
     pub(crate) position: u64,
+    pub(crate) sections: Sections,
+}
+
+/// What must be known of the part of a pcapng file before a batch to read the blocks in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sections {
+    /// Numbers of the section at hand are big-endian.
+    pub(crate) big_endian: bool,
+    /// Sections begun.
+    pub(crate) begun: u64,
 }
 
 impl Batch {
@@ -186,6 +196,11 @@ impl Batch {
     /// Offset of the stretch in the (decompressed) input, in octets.
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// The sections before the batch.
+    pub(crate) fn sections(&self) -> Sections {
+        self.sections
     }
 
     fn slice(&self, located: &Located) -> &[u8] {

@@ -1,6 +1,6 @@
 //! One line per packet, for people: time, transport, endpoints, length, service and how it is known.
 
-use std::net::IpAddr;
+use std::{io::Write as _, net::IpAddr};
 
 use anstyle::{AnsiColor, Style};
 
@@ -38,12 +38,13 @@ impl Text {
     fn service(&self, service: &Service<'_>, out: &mut Vec<u8>) {
         let label = service.label;
         let style = label.evidence.filter(|_| self.color).map(style);
+        // Writing to memory does not fail.
         if let Some(style) = style {
-            out.extend_from_slice(style.render().to_string().as_bytes());
+            let _ = write!(out, "{}", style.render());
         }
         out.extend_from_slice(&label.text);
         if let Some(style) = style {
-            out.extend_from_slice(style.render_reset().to_string().as_bytes());
+            let _ = write!(out, "{}", style.render_reset());
         }
         if let (Some(evidence), Some(rule)) = (label.evidence, service.known.rule) {
             out.extend_from_slice(b" (");
