@@ -11,6 +11,7 @@ use crate::{
     decode::{Kind, TransportProtocol},
     escape,
     flow::key::Address,
+    format,
     naming::{Answer, Case, Context, Evidence, Server, serving},
     registry::{self, Registry},
 };
@@ -25,6 +26,16 @@ pub fn protocol_word(protocol: TransportProtocol) -> Cow<'static, str> {
             Some(keyword) => keyword.into(),
             None => format!("ip-{}", other.0).into(),
         },
+    }
+}
+
+/// Appends what [`protocol_word`] returns, without making a string of its own.
+pub(crate) fn write_protocol_word(protocol: TransportProtocol, out: &mut Vec<u8>) {
+    if protocol.has_ports() || registry::protocol_keyword(protocol.0).is_some() {
+        out.extend_from_slice(protocol_word(protocol).as_bytes());
+    } else {
+        out.extend_from_slice(b"ip-");
+        format::decimal(protocol.0.into(), out);
     }
 }
 

@@ -1,15 +1,32 @@
 //! The hot path allocates nothing once its buffers have grown.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+#[path = "../benches/generator/mod.rs"]
+#[allow(dead_code, reason = "one shape of several is used here")]
+mod captures;
 
 use portolan::{
     capture::{self, Source as _},
+    chart::Charter,
+    decode::{Decoder, Headers},
+    format::TimeStyle,
     frame::Batch,
+    knowledge::{Knowledge, Options},
+    names::Names,
+    registry::Registry,
+    sink::{self, Sink, Step},
 };
 
 /// Frames of 60 to 187 octets.
 const FRAMES: u32 = 100_000;
+
+/// Packets of the generated captures: a dozen batches.
+const PACKETS: u64 = 20_000;
 
 /// A file that is removed at the end.
 struct Scratch(PathBuf);
@@ -81,5 +98,78 @@ fn reading_allocates_nothing_after_warm_up() {
         });
         assert_eq!(frames, FRAMES as usize, "{name}");
         assert_eq!(allocations.count_total, 0, "{name}: {allocations:?}");
+    }
+}
+
+/// Charts a capture into a sink, which allocates nothing after the second batch.
+fn chart(path: &Path, (knowledge, names): (&Knowledge, &Names), mut sink: impl Sink, what: &str) {
+    let charter = Charter::new(knowledge, names);
+    let (decoder, mut headers) = (Decoder::default(), Headers::default());
+    let (mut batch, mut out) = (Batch::new(), Vec::new());
+    let mut source = capture::open(path).unwrap();
+    sink.learned(knowledge);
+    sink.file(Some(source.format()), source.interfaces(), &mut out);
+    let (mut frames, mut written) = (0, 0);
+    let mut chart = |batches: usize| {
+        for _ in 0..batches {
+            if !source.fill(&mut batch).unwrap() {
+                return;
+            }
+            sink.step(Step::Batch(&batch), &mut out);
+            for (frame, raw) in batch.frames().zip(batch.records()) {
+                decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                let record = charter.chart(Some("a, \"b\""), (frame, raw), &headers, None);
+                sink.step(Step::Packet(&record), &mut out);
+                (frames, written) = (frames + 1, written + out.len());
+                out.clear();
+            }
+        }
+    };
+    chart(2);
+    let allocations = allocation_counter::measure(|| chart(usize::MAX));
+    assert_eq!(allocations.count_total, 0, "{what}: {allocations:?}");
+    assert!(frames == PACKETS && written as u64 > PACKETS * 50, "{what}: {frames} frames, {written} octets");
+}
+
+#[test]
+fn learning_and_charting_allocate_nothing_after_warm_up() {
+    let plan = |format| captures::Plan {
+        packets: PACKETS,
+        flows: 1_000,
+        format,
+        ..captures::Plan::new(captures::Shape::Hosts200)
+    };
+    let (registry, decoder) = (Registry::built_in(), Decoder::default());
+    for (name, format) in [("mix.pcap", captures::Format::Pcap), ("mix.pcapng", captures::Format::Pcapng)] {
+        let mut octets = Vec::new();
+        let totals = plan(format).write(&mut octets).unwrap();
+        assert!(totals.mdns > 50 && totals.icmp > 50 && totals.arp > 50, "{totals:?}");
+        let file = Scratch::new(name, &octets);
+        let mut knowledge = Knowledge::new(Options::default(), false);
+        let (mut batch, mut headers) = (Batch::new(), Headers::default());
+        for turn in 0..3 {
+            let mut source = capture::open(&file.0).unwrap();
+            let mut number = 0;
+            while source.fill(&mut batch).unwrap() {
+                let counted = allocation_counter::measure(|| {
+                    for frame in batch.frames() {
+                        decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                        knowledge.learn(&frame, &headers, 0, &registry);
+                    }
+                });
+                number += batch.len();
+                // What all has been seen once takes no more room.
+                assert!(turn < 2 || counted.count_total == 0, "{name}, up to {number}: {counted:?}");
+            }
+        }
+        knowledge.settle(&registry);
+        let names = Names::of(&knowledge, &registry, true);
+        let known = (&knowledge, &names);
+        for color in [false, true] {
+            chart(&file.0, known, sink::Text::new(TimeStyle::Utc, color, true), "text");
+        }
+        chart(&file.0, known, sink::Json::default(), "JSON");
+        chart(&file.0, known, sink::Csv::default(), "CSV");
+        chart(&file.0, known, sink::Pcapng::new(registry.updated()), "pcapng");
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     decode::Network,
     dns, escape,
     format::{self, Clock, TimeStyle},
-    label::protocol_word,
+    label::write_protocol_word,
     record::Record,
 };
 
@@ -99,7 +99,7 @@ impl Sink for Csv {
             out.extend_from_slice(if v4 { b"ipv4," } else { b"ipv6," });
             match label.transport.as_deref() {
                 Some(transport) => out.extend_from_slice(transport.as_bytes()),
-                None => out.extend_from_slice(protocol_word(headers.protocol).as_bytes()),
+                None => write_protocol_word(headers.protocol, out),
             }
             out.push(b',');
             format::decimal(headers.protocol.0.into(), out);

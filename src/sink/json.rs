@@ -5,7 +5,7 @@ use crate::{
     decode::Network,
     dns, escape,
     format::{self, Clock, TimeStyle},
-    label::protocol_word,
+    label::write_protocol_word,
     record::{Record, Service},
 };
 
@@ -111,7 +111,7 @@ fn network(record: &Record<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"transport\":\"");
         match record.label.transport.as_deref() {
             Some(transport) => out.extend_from_slice(transport.as_bytes()),
-            None => out.extend_from_slice(protocol_word(headers.protocol).as_bytes()),
+            None => write_protocol_word(headers.protocol, out),
         }
         out.extend_from_slice(b"\",\"iana_number\":\"");
         format::decimal(headers.protocol.0.into(), out);
@@ -214,7 +214,7 @@ fn about(record: &Record<'_>, out: &mut Vec<u8>) {
         Network::None => return,
     };
     out.extend_from_slice(b",\"about\":{\"transport\":\"");
-    out.extend_from_slice(protocol_word(quoted.protocol).as_bytes());
+    write_protocol_word(quoted.protocol, out);
     out.push(b'"');
     let ends = [
         (&b"source"[..], source, quoted.ports.map(|p| p.0)),
