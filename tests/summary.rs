@@ -141,7 +141,7 @@ fn check_rows(path: &Path, registry: &Registry) -> Span {
             let charter = Charter::new(&knowledge, &names);
             let selection = &mut Selection::default();
             let _ = run(PLAIN, registry, |run| {
-                run.chart(&mut source, None, selection, &charter, |step| {
+                run.chart(&mut source, None, selection, &charter, false, |step| {
                     if let Step::Packet(record) = step {
                         parts.count(record);
                         whole.count(record);
