@@ -156,6 +156,7 @@ fn usage_filters_interfaces_and_outputs() {
         &["summary", "--interval", "0", "http-get.pcap"],
         &["summary", "--threads", "0", "http-get.pcap"],
         &["summary", "--decap", "8472", "http-get.pcap"],
+        &["interfaces", "--format", "csv"],
         &["chart", "http-get.pcap"],
     ] {
         let said = portolan(wrong);
@@ -368,11 +369,17 @@ fn summary_by_everything() {
             "interface" => &["0"],
             _ => &["tcp", "udp", "icmp", "ipv6-icmp", "igmp", "arp"],
         };
+        // What is added up packet by packet knows no flows, and does not say there were none.
+        let told = !["vlan", "interface"].contains(&by);
+        assert!(rows.iter().all(|row| row.get("flows").is_some() == told), "{by}");
         for key in expected {
             assert!(keys.contains(key), "{by}: {key} is not in {keys:?}");
         }
         assert!(!good(&["summary", "--by", by, "office.pcapng"]).is_empty());
     }
+    // Two clients and two servers, one of each over IPv4 and IPv6.
+    let untagged = json(&good(&["summary", "--by", "vlan", "--format", "json", "http-any-sll.pcap"]));
+    assert_eq!((&untagged["rows"][0]["clients"], &untagged["rows"][0]["servers"]), (&2.into(), &2.into()));
     let interfaces =
         json(&good(&["summary", "--by", "interface", "--format", "json", "interfaces-mixed.pcapng"]));
     let packets: Vec<_> = interfaces["rows"]

@@ -451,7 +451,15 @@ pub(crate) enum Registry {
 pub(crate) struct Interfaces {
     /// Form of the list.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// A table for people.
+    Table,
+    /// One JSON array.
+    Json,
 }
 
 /// A length of time: `500ms`, `30s`, `1m30s`, or a number of seconds.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     End,
-    args::{Interfaces, ReportFormat},
+    args::{Interfaces, ListFormat},
 };
 
 /// The target of a run's results.
@@ -105,13 +105,13 @@ pub(crate) fn interfaces(args: &Interfaces) -> Result<u8, End> {
     let devices = capture::devices()?;
     let mut out = Output::new(None)?;
     match args.format {
-        ReportFormat::Json => {
+        ListFormat::Json => {
             let list: Vec<_> =
                 devices.iter().enumerate().map(|(number, device)| as_json(number + 1, device)).collect();
             serde_json::to_writer_pretty(&mut out, &list).map_err(io::Error::from)?;
             writeln!(out)?;
         }
-        ReportFormat::Table | ReportFormat::Csv => {
+        ListFormat::Table => {
             let mut table = Table::new();
             table.load_style(presets::NOTHING);
             table.set_header(["", "interface", "link types", "state", "addresses", "missing"]);

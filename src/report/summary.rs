@@ -120,6 +120,8 @@ pub struct Row {
     damaged: Damaged,
     /// Whether flows left early, so that distinct hosts were lost.
     approximate: bool,
+    /// Whether it was added up packet by packet, so that how many flows there were is not known.
+    by_packet: bool,
 }
 
 impl Row {
@@ -135,6 +137,11 @@ impl Row {
             description: label.description.clone(),
             ..Self::default()
         }
+    }
+
+    /// How many flows, where that is known.
+    fn flows(&self) -> Option<u64> {
+        (!self.by_packet).then_some(self.flows)
     }
 
     fn tally(&mut self, packets: u64, bytes: u64, first: Option<u64>, last: Option<u64>) {
@@ -327,7 +334,20 @@ impl Summary {
                 By::Service => Row::of_label(label),
                 _ => Row::new(key.into_owned()),
             });
+            row.by_packet = true;
             row.tally(1, record.frame.original_len.into(), time, time);
+            if let (Some((server, direction)), Some((source, destination))) = (server, record.addresses()) {
+                let (low, high) =
+                    if direction == Direction::Up { (source, destination) } else { (destination, source) };
+                if matches!(server, Server::Low | Server::Both) {
+                    row.servers.insert(low);
+                    row.clients.insert(high);
+                }
+                if matches!(server, Server::High | Server::Both) {
+                    row.servers.insert(high);
+                    row.clients.insert(low);
+                }
+            }
             row.label(label, 1);
             if let Some(stopped) = record.headers.stopped {
                 row.damaged.count(stopped.reason);
@@ -567,7 +587,8 @@ struct JsonRow<'a> {
     description: Option<&'a str>,
     packets: u64,
     bytes: u64,
-    flows: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flows: Option<u64>,
     clients: usize,
     servers: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -591,7 +612,7 @@ fn json_rows<'a>(summary: &'a Summary, options: &Options) -> Vec<JsonRow<'a>> {
         description: row.description.as_deref(),
         packets: row.packets,
         bytes: row.bytes,
-        flows: row.flows,
+        flows: row.flows(),
         clients: row.clients.len(),
         servers: row.servers.len(),
         first: time(row.first),
@@ -669,7 +690,7 @@ pub fn csv(
                 row.description.clone().unwrap_or_default(),
                 row.packets.to_string(),
                 row.bytes.to_string(),
-                row.flows.to_string(),
+                row.flows().map(|flows| flows.to_string()).unwrap_or_default(),
                 row.clients.len().to_string(),
                 row.servers.len().to_string(),
                 time(row.first),
