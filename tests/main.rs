@@ -32,3 +32,5 @@ mod golden;
 mod robustness;
 /// Rows add up, and neither threads nor compression change a report.
 mod summary;
+/// Interfaces of different link types in one file.
+mod mixed;
