@@ -511,9 +511,10 @@ impl Knowledge {
 }
 
 fn count_peers(v4: &FlowTable<V4>, v6: &FlowTable<V6>, seed: Seed) -> FanIn {
-    let mut peers = FanIn::with_capacity(2 * (v4.len() + v6.len()));
-    v4.tuples().filter(|tuple| tuple.key.ported).for_each(|tuple| peers.add(&tuple.key, seed));
-    v6.tuples().filter(|tuple| tuple.key.ported).for_each(|tuple| peers.add(&tuple.key, seed));
+    let mut peers = FanIn::default();
+    peers.reserve(2 * (v4.len() + v6.len()));
+    peers.add_all(v4.keys().filter(|key| key.ported), seed);
+    peers.add_all(v6.keys().filter(|key| key.ported), seed);
     peers
 }
 

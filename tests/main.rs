@@ -28,9 +28,9 @@ mod dns;
 mod cli;
 /// What the command prints about each sample, word for word, and the facts it may not contradict.
 mod golden;
+/// Interfaces of different link types in one file.
+mod mixed;
 /// Cut and changed captures.
 mod robustness;
 /// Rows add up, and neither threads nor compression change a report.
 mod summary;
-/// Interfaces of different link types in one file.
-mod mixed;

@@ -122,20 +122,22 @@ pub struct Segment {
 
 /// What was seen of a five-tuple that helps to tell which side serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts(u8);
+pub struct Facts(u16);
 
 impl Facts {
-    const CURRENT_DOWN: u8 = 1;
-    const FIRST_DOWN: u8 = 2;
-    const SERVER_LOW: u8 = 4;
-    const SERVER_HIGH: u8 = 8;
-    const CLOSED: u8 = 16;
-    const GROUP_LOW: u8 = 32;
-    const GROUP_HIGH: u8 = 64;
+    const CURRENT_DOWN: u16 = 1;
+    const FIRST_DOWN: u16 = 2;
+    const SERVER_LOW: u16 = 4;
+    const SERVER_HIGH: u16 = 8;
+    const CLOSED: u16 = 16;
+    const GROUP_LOW: u16 = 32;
+    const GROUP_HIGH: u16 = 64;
     /// The first packet of the stretch asked to open.
-    const OPENED: u8 = 128;
+    const OPENED: u16 = 128;
+    /// Flows before the current one are remembered: worth a look-up.
+    const HAS_EARLIER: u16 = 256;
 
-    const fn has(self, bit: u8) -> bool {
+    const fn has(self, bit: u16) -> bool {
         self.0 & bit != 0
     }
 
@@ -337,6 +339,11 @@ impl<A: Address> FlowTable<A> {
         self.tuples_from(0)
     }
 
+    /// All keys in the order of their first packets.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &FlowKey<A>> {
+        self.blocks.iter().flatten().map(|entry| &entry.key)
+    }
+
     /// Five-tuples from that number on.
     pub(crate) fn tuples_from(&self, index: usize) -> impl Iterator<Item = Tuple<'_, A>> {
         let blocks = self.blocks.get(index / BLOCK..).unwrap_or_default();
@@ -428,7 +435,11 @@ impl<A: Address> FlowTable<A> {
     }
 
     fn view(&self, index: u32, entry: &Entry<A>) -> Tuple<'_, A> {
-        let earlier = self.earlier.get(&index).map_or(&[][..], Vec::as_slice);
+        let earlier = if entry.facts.has(Facts::HAS_EARLIER) {
+            self.earlier.get(&index).map_or(&[][..], Vec::as_slice)
+        } else {
+            &[]
+        };
         Tuple {
             index,
             key: entry.key,
@@ -567,6 +578,9 @@ impl<A: Address> FlowTable<A> {
     }
 
     fn add_earlier(&mut self, index: u32, segment: Segment) {
+        if let Some(entry) = self.entry_mut(index + 1) {
+            entry.facts.0 |= Facts::HAS_EARLIER;
+        }
         let earlier = self.earlier.entry(index).or_default();
         match earlier.last_mut() {
             Some(sum) if !self.keep_earlier => sum.tally.then(&segment.tally),
@@ -664,7 +678,7 @@ impl<A: Address> FlowTable<A> {
 }
 
 /// What a packet's phase and destination add to the facts.
-fn facts_of<A>(known: Facts, observation: &Observation<A>) -> u8 {
+fn facts_of<A>(known: Facts, observation: &Observation<A>) -> u16 {
     let up = observation.direction == Direction::Up;
     let mut facts = 0;
     if observation.to_group {
