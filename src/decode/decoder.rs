@@ -47,6 +47,7 @@ impl Default for Decoder {
             (5247, Tunnel::Capwap),
             (6081, Tunnel::Geneve),
             (6635, Tunnel::MplsInUdp),
+            (17_754, Tunnel::Zep),
         ] {
             decoder.add(port, tunnel);
         }

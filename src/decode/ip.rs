@@ -174,18 +174,21 @@ impl Walk<'_, '_> {
     fn fragment(&mut self) -> Step {
         self.begin("ipv6 fragment");
         let &[next, _, o0, o1, i0, i1, i2, i3] = self.reader.array()?;
-        let field = u16::from_be_bytes([o0, o1]);
-        let fragment = Fragment {
-            id: u32::from_be_bytes([i0, i1, i2, i3]),
-            offset: u32::from(field & 0xfff8),
-            more: field & 1 != 0,
-        };
         self.set_protocol(next);
+        let later = self.set_fragment([o0, o1], [i0, i1, i2, i3]);
+        self.take_payload();
+        Ok(if later { Next::Done } else { Next::Protocol(next) })
+    }
+
+    /// Notes the fields of a fragment header unless the fragment is atomic; `true` for a later fragment.
+    pub(super) fn set_fragment(&mut self, offset: [u8; 2], id: [u8; 4]) -> bool {
+        let field = u16::from_be_bytes(offset);
+        let fragment =
+            Fragment { id: u32::from_be_bytes(id), offset: u32::from(field & 0xfff8), more: field & 1 != 0 };
         if fragment.more || fragment.offset > 0 {
             self.headers.fragment = Some(fragment);
         }
-        self.take_payload();
-        Ok(if fragment.offset > 0 { Next::Done } else { Next::Protocol(next) })
+        fragment.offset > 0
     }
 
     fn authentication_header(&mut self) -> Step {

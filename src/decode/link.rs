@@ -57,6 +57,9 @@ impl Walk<'_, '_> {
             LinkType::JUNIPER_PPP => self.juniper(Next::Ppp),
             LinkType::JUNIPER_FRELAY => self.juniper(Next::Link(LinkType::FRELAY)),
             LinkType::JUNIPER_CHDLC => self.juniper(Next::Link(LinkType::C_HDLC)),
+            LinkType::IEEE802_15_4_WITHFCS => Ok(Next::Ieee802154 { check_sequence: 2 }),
+            LinkType::IEEE802_15_4_NOFCS => Ok(Next::Ieee802154 { check_sequence: 0 }),
+            LinkType::IEEE802_15_4_TAP => self.ieee802_15_4_tap(),
             _ => self.end(Kind::Unsupported(link)),
         }
     }

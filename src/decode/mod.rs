@@ -7,6 +7,7 @@ mod decoder;
 mod fast;
 mod ip;
 mod link;
+mod lowpan;
 mod reader;
 #[cfg(test)]
 mod samples;
@@ -115,11 +116,13 @@ pub enum Tunnel {
     Pim,
     /// Anything In Anything.
     Ayiya,
+    /// ZigBee Encapsulation Protocol: IEEE 802.15.4 frames.
+    Zep,
 }
 
 impl Tunnel {
     /// Every tunnel, in the order of their names.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Ah,
         Self::Ayiya,
         Self::Capwap,
@@ -140,6 +143,7 @@ impl Tunnel {
         Self::Pppoe,
         Self::Teredo,
         Self::Vxlan,
+        Self::Zep,
     ];
 
     /// The name in records and on the command line: lower case, with hyphens.
@@ -165,6 +169,7 @@ impl Tunnel {
             Self::Pppoe => "pppoe",
             Self::Teredo => "teredo",
             Self::Vxlan => "vxlan",
+            Self::Zep => "zep",
         }
     }
 
@@ -177,7 +182,7 @@ impl Tunnel {
     pub const fn travels_in_udp(self) -> bool {
         use Tunnel::{
             Ayiya, Capwap, EtherIp, Geneve, Gre, GtpU, IpInIp, L2tp, Lisp, Mpls, MplsInUdp, Nsh, Teredo,
-            Vxlan,
+            Vxlan, Zep,
         };
         matches!(
             self,
@@ -195,6 +200,7 @@ impl Tunnel {
                 | Nsh
                 | Teredo
                 | Vxlan
+                | Zep
         )
     }
 }

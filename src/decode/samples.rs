@@ -294,5 +294,73 @@ pub(super) fn samples() -> Vec<Sample> {
         &in_udp(6081, &[0, 0, 0x65, 0x58, 0, 0, 7, 0], &in_ip(47, &[0, 0, 8, 0], &packet)),
     );
     way("three deep", deep, &[Vxlan, Geneve, Gre], &[]);
+
+    // IEEE 802.15.4 data, networks the same: network beef, to extended 02:…:02, from extended 02:…:01, sent last octet
+    // first.
+    let extended =
+        joined(&[&[0x41, 0xcc, 9, 0xef, 0xbe], &[2, 0, 0, 0, 0, 0, 0, 2], &[1, 0, 0, 0, 0, 0, 0, 2]]);
+    let short = [0x41, 0x88, 9, 0xef, 0xbe, 2, 0, 1, 0];
+    // Header elements and payload elements, each with its termination, and no sequence number.
+    let elements =
+        [0x41, 0xab, 0xef, 0xbe, 2, 0, 1, 0, 0x01, 0x0d, 7, 0x00, 0x3f, 0x02, 0x88, 7, 7, 0x00, 0xf8];
+    let whole = joined(&[&[0x41], &in_ipv6]);
+    let mut lowpan = |name, link, octets: &[&[u8]], tunnels| add(name, link, joined(octets), tunnels, &[]);
+    let nofcs = LinkType::IEEE802_15_4_NOFCS;
+    lowpan("6lowpan", nofcs, &[&extended, &whole], &[IpInIp]);
+    lowpan("6lowpan, elements", nofcs, &[&elements, &whole], &[IpInIp]);
+    lowpan("6lowpan, check sequence", LinkType::IEEE802_15_4_WITHFCS, &[&short, &whole, &[1, 2]], &[IpInIp]);
+    let tap = [0, 0, 20, 0, 3, 0, 3, 0, 26, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0];
+    lowpan("6lowpan tap", LinkType::IEEE802_15_4_TAP, &[&tap, &short, &whole, &[1, 2, 3, 4]], &[IpInIp]);
+    let mesh = [0xaf, 1, 0, 1, 2, 0, 0, 0, 0, 0, 0, 2, 0x50, 1];
+    lowpan("6lowpan mesh", nofcs, &[&short, &mesh, &whole], &[IpInIp]);
+    let first = [0xc0, in_ipv6.len() as u8, 0, 1];
+    lowpan("6lowpan fragment", nofcs, &[&short, &first, &whole], &[IpInIp]);
+    // Nothing compressed but the version, then everything.
+    let hc1 = joined(&[&[0x42, 0x00, 64], &[0xfd; 32], &[0, 0, 0, 0x00, 0x40]]);
+    lowpan("hc1, all inline", nofcs, &[&short, &hc1, &packet], &[IpInIp]);
+    lowpan("hc1", nofcs, &[&short, &[0x42, 0xf8, 64, 4], &packet], &[IpInIp]);
+    let vxlan = joined(&[&[8, 0, 0, 0, 0, 0, 7, 0], &frame]);
+    // Source port 4789 inline, destination port 61617 of 4 bits, checksum.
+    lowpan(
+        "hc1 and hc2",
+        nofcs,
+        &[&short, &[0x42, 0xfb, 0x60, 64, 0x12, 0xb5, 0x1a, 0xbc, 0xd0], &vxlan],
+        &[Vxlan],
+    );
+    let iphc = joined(&[&[0x60, 0x80, 0x12, 0, 0, 0, 0, 4, 64], &[0xfd; 32]]);
+    lowpan("iphc, all inline", nofcs, &[&short, &iphc, &packet], &[IpInIp]);
+    lowpan("iphc", nofcs, &[&extended, &[0x7a, 0x33, 4], &packet], &[IpInIp]);
+    let iphc = [0x7a, 0x11, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2];
+    lowpan("iphc, 64 bits", nofcs, &[&short, &iphc, &packet], &[IpInIp]);
+    lowpan("iphc, 16 bits", nofcs, &[&short, &[0x6a, 0x22, 1, 2, 3, 4, 0, 1, 0, 2], &packet], &[IpInIp]);
+    lowpan(
+        "iphc, multicast 48 bits",
+        nofcs,
+        &[&short, &[0x72, 0x39, 9, 4, 2, 0, 0, 0, 0, 0xfb], &packet],
+        &[IpInIp],
+    );
+    lowpan("iphc, multicast 32 bits", nofcs, &[&short, &[0x7a, 0x3a, 4, 2, 0, 0, 0xfb], &packet], &[IpInIp]);
+    lowpan("iphc, multicast 8 bits", nofcs, &[&short, &[0x7a, 0x3b, 4, 0xfb], &packet], &[IpInIp]);
+    let udp_00 = [0x7e, 0x33, 0xf0, 0xc0, 0, 0x12, 0xb5, 0xab, 0xcd];
+    lowpan("iphc udp 00", nofcs, &[&short, &udp_00, &vxlan], &[Vxlan]);
+    lowpan("iphc udp 01", nofcs, &[&short, &[0x7e, 0x33, 0xf5, 0x12, 0xb5, 0xb0], &vxlan], &[Vxlan]);
+    lowpan(
+        "iphc udp 10",
+        nofcs,
+        &[&short, &[0x7e, 0x33, 0xf2, 0xb0, 0x12, 0xb5, 0xab, 0xcd], &vxlan],
+        &[Vxlan],
+    );
+    // A hop-by-hop options header whose next one is compressed as well, and one whose next one is not.
+    let options = [0x7e, 0x33, 0xe1, 6, 1, 4, 0, 0, 0, 0, 0xe6, 4, 2, 1, 0];
+    lowpan("iphc extensions", nofcs, &[&short, &options, &packet], &[IpInIp]);
+    let inner = [0x7e, 0x33, 0xee, 0x7a, 0x33, 4];
+    lowpan("iphc in iphc", nofcs, &[&short, &inner, &packet], &[IpInIp, IpInIp]);
+    let mut zep = |name, header: &[u8]| {
+        let len = (short.len() + whole.len() + 2) as u8;
+        let octets = in_udp(17_754, header, &joined(&[&[len], &short, &whole, &[1, 2]]));
+        add(name, LinkType::ETHERNET, octets, &[Zep, IpInIp], &[]);
+    };
+    zep("zep 1", &joined(&[&[b'E', b'X', 1, 15, 0, 1, 1, 0], &[0; 7]]));
+    zep("zep 2", &joined(&[&[b'E', b'X', 2, 1, 15, 0, 1, 1, 0], &[0; 22]]));
     all
 }

@@ -9,10 +9,15 @@ impl Walk<'_, '_> {
     fn ports(&mut self) -> Result<(u16, u16), Reason> {
         let &[s0, s1, d0, d1] = self.reader.array()?;
         let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
+        self.set_ports(ports);
+        Ok(ports)
+    }
+
+    /// Notes the ports; what follows them is not known to be payload yet.
+    pub(super) fn set_ports(&mut self, ports: (u16, u16)) {
         self.headers.ports = Some(ports);
         self.headers.payload_offset = self.reader.offset();
         self.headers.payload_len = 0;
-        Ok(ports)
     }
 
     pub(super) fn tcp(&mut self) -> Step {
@@ -40,6 +45,11 @@ impl Walk<'_, '_> {
             0..8 => return Err(Reason::Malformed("the length is less than 8 octets")),
             len => self.reader.bound_layer(len.into()),
         }
+        self.udp_payload((source, destination))
+    }
+
+    /// What UDP carries between these ports.
+    pub(super) fn udp_payload(&mut self, (source, destination): (u16, u16)) -> Step {
         self.take_payload();
         Ok(match self.decoder.tunnel(destination).or_else(|| self.decoder.tunnel(source)) {
             Some(tunnel) => Next::Tunnel(tunnel),

@@ -29,6 +29,7 @@ impl Walk<'_, '_> {
             Tunnel::Ayiya => self.ayiya(),
             Tunnel::Nsh => self.network_service_header(),
             Tunnel::EtherIp => self.etherip(),
+            Tunnel::Zep => self.zep(),
             // These are not found by a port.
             Tunnel::Ah | Tunnel::Erspan | Tunnel::Macsec | Tunnel::Pbb | Tunnel::Pim | Tunnel::Pppoe => {
                 Ok(Next::Done)

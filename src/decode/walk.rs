@@ -34,6 +34,8 @@ pub(super) enum Next {
     Tunnel(Tunnel),
     /// An IEEE 802.11 frame.
     Wlan(super::wlan::Radio),
+    /// An IEEE 802.15.4 frame that ends with a check sequence of so many octets.
+    Ieee802154 { check_sequence: u8 },
 }
 
 /// The next layer, or why there is none.
@@ -63,13 +65,23 @@ pub(super) struct Walk<'d, 'a> {
     around: Option<Around>,
     /// Whether the IP packet being read gave no length, so that its payload is all that was captured.
     pub(super) unbounded: bool,
+    /// The fragment, of a layer below IP, that the next IP packet begins in.
+    pub(super) carried_in: Option<super::Fragment>,
 }
 
 impl<'d, 'a> Walk<'d, 'a> {
     /// Reads a frame of type `link` from the outside in.
     pub(super) fn run(decoder: &'d Decoder, link: LinkType, reader: Reader<'a>, headers: &'d mut Headers) {
-        let mut walk =
-            Self { decoder, headers, reader, layer: "link", entered: 0, around: None, unbounded: false };
+        let mut walk = Self {
+            decoder,
+            headers,
+            reader,
+            layer: "link",
+            entered: 0,
+            around: None,
+            unbounded: false,
+            carried_in: None,
+        };
         let mut next = Next::Link(link);
         while next != Next::Done {
             next = match walk.step(next) {
@@ -125,6 +137,7 @@ impl<'d, 'a> Walk<'d, 'a> {
             Next::PppProtocol => self.ppp_protocol(),
             Next::Tunnel(tunnel) => self.tunnel(tunnel),
             Next::Wlan(radio) => self.wlan(radio),
+            Next::Ieee802154 { check_sequence } => self.ieee802_15_4(check_sequence),
         }
     }
 
@@ -158,7 +171,7 @@ impl<'d, 'a> Walk<'d, 'a> {
         headers.network = network;
         headers.ports = None;
         headers.phase = super::Phase::None;
-        headers.fragment = None;
+        headers.fragment = self.carried_in.take();
         headers.icmp = None;
         headers.quoted = None;
         headers.payload_offset = self.reader.offset();

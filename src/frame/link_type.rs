@@ -76,6 +76,8 @@ impl LinkType {
     pub const JUNIPER_FRELAY: Self = Self(180);
     /// Cisco HDLC behind a Juniper header.
     pub const JUNIPER_CHDLC: Self = Self(181);
+    /// IEEE 802.15.4 frames with their check sequence.
+    pub const IEEE802_15_4_WITHFCS: Self = Self(195);
     /// PPP behind a direction octet.
     pub const PPP_WITH_DIR: Self = Self(204);
     /// Cisco HDLC behind a direction octet.
@@ -88,6 +90,8 @@ impl LinkType {
     pub const IPV4: Self = Self(228);
     /// IPv6.
     pub const IPV6: Self = Self(229);
+    /// IEEE 802.15.4 frames without their check sequence.
+    pub const IEEE802_15_4_NOFCS: Self = Self(230);
     /// Linux netfilter log.
     pub const NFLOG: Self = Self(239);
     /// Hilscher netANALYZER: Ethernet behind 4 octets.
@@ -104,6 +108,8 @@ impl LinkType {
     pub const DSA_TAG_BRCM: Self = Self(281);
     /// Ethernet behind a Broadcom switch tag.
     pub const DSA_TAG_BRCM_PREPEND: Self = Self(282);
+    /// IEEE 802.15.4 frames behind fields about their reception.
+    pub const IEEE802_15_4_TAP: Self = Self(283);
     /// Ethernet with a Marvell switch tag.
     pub const DSA_TAG_DSA: Self = Self(284);
     /// Ethernet with a Marvell extended switch tag.
