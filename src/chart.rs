@@ -2,6 +2,7 @@
 
 use crate::{
     decode::{Headers, Network, TransportProtocol},
+    dns::inventory::Packet,
     flow::{
         fragment::DatagramKey,
         key::{Address, Direction, FlowKey, V4, V6},
@@ -13,10 +14,11 @@ use crate::{
 };
 
 /// Turns frames into records; needs no state of its own.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Charter<'k> {
     knowledge: &'k Knowledge,
     names: &'k Names,
+    file: u32,
 }
 
 /// The five-tuple of a packet over either family.
@@ -27,9 +29,14 @@ pub(crate) enum Flow {
 }
 
 impl<'k> Charter<'k> {
-    /// A charter that knows this.
+    /// A charter that knows this, for the first input.
     pub fn new(knowledge: &'k Knowledge, names: &'k Names) -> Self {
-        Self { knowledge, names }
+        Self { knowledge, names, file: 0 }
+    }
+
+    /// The same for another input, by the number it was learned with.
+    pub fn of_file(&self, file: u32) -> Self {
+        Self { file, ..*self }
     }
 
     /// The record of a frame whose headers were decoded.
@@ -43,6 +50,8 @@ impl<'k> Charter<'k> {
     where
         'k: 'a,
     {
+        let packet = Packet { file: self.file, number: frame.number };
+        let fragment = headers.fragment.map(|_| packet);
         let flow = flow_of(self.knowledge, headers, frame.time);
         let service = flow.and_then(|flow| self.service(flow));
         let label = match service {
@@ -59,6 +68,8 @@ impl<'k> Charter<'k> {
             service,
             label,
             about: self.about(headers),
+            whole: fragment.and_then(|packet| self.knowledge.whole(packet)),
+            overlaps: fragment.is_some_and(|packet| self.knowledge.overlaps(packet)),
             community_id: flow.and_then(|flow| self.names.community_id(flow, self.knowledge, headers.icmp)),
         }
     }

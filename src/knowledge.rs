@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::{
     decode::{Headers, Kind, Network, Reason},
     dns::{
-        Advertised, Reassembly, Via,
+        Advertised, Fragmented, Via, Whole,
         inventory::{Inventory, Packet, Sighting},
     },
     flow::{
@@ -150,7 +150,10 @@ pub struct Knowledge {
     pub(crate) fragments: Fragments,
     pub(crate) advertised: Advertised,
     inventory: Option<Inventory>,
-    reassembly: Reassembly,
+    fragmented: Fragmented,
+    /// What messages in fragments taught. It counts after all else, as fragments do not know in which stretch their
+    /// message will be complete.
+    late: Advertised,
     others: BTreeMap<Kind, Tally>,
     damaged: HashMap<Subject, Damaged>,
     span: Span,
@@ -175,7 +178,8 @@ impl Knowledge {
             fragments: Fragments::default(),
             advertised: Advertised::new(),
             inventory: options.inventory.then(Inventory::default),
-            reassembly: Reassembly::new(),
+            fragmented: Fragmented::new(later_stretch, options.causal),
+            late: Advertised::new(),
             others: BTreeMap::new(),
             damaged: HashMap::new(),
             span: Span::default(),
@@ -348,39 +352,64 @@ impl Knowledge {
 
     #[inline]
     fn learn_dns(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
-        // What a stretch teaches may not depend on where the next begins: only the inventory, which is learned in
-        // one stretch, hears of messages in fragments.
-        let ((source, destination), payload) = match (headers.fragment, headers.ports, &self.inventory) {
-            (None, Some(ports), _) => (ports, headers.payload(frame.octets)),
-            (Some(_), _, Some(_)) => {
-                let whole = self.reassembly.push(frame.time, headers, headers.payload(frame.octets));
-                let Some(whole) = whole else { return };
-                whole
-            }
-            _ => return,
-        };
-        let Some(via) = Via::of(headers.protocol, source, destination) else { return };
-        let (from, to) = match headers.network {
-            Network::V4(from, to) => (from.into(), to.into()),
-            Network::V6(from, to) => (from.into(), to.into()),
-            Network::None => return,
-        };
-        for message in via.messages(payload) {
-            if headers.fragment.is_none() {
-                self.advertised.observe(via, frame.time, &message);
-            }
+        if headers.fragment.is_some() {
+            return self.learn_fragment(frame, headers, file);
+        }
+        let Some(ports) = headers.ports else { return };
+        let Some(via) = Via::of(headers.protocol, ports.0, ports.1) else { return };
+        let Some(sighting) = sighting(frame, headers, ports, file) else { return };
+        for message in via.messages(headers.payload(frame.octets)) {
+            self.advertised.observe(via, frame.time, &message);
             if let Some(inventory) = &mut self.inventory {
-                let sighting = Sighting {
-                    packet: Packet { file, number: frame.number },
-                    time: frame.time,
-                    interface: frame.interface,
-                    source: (from, source),
-                    destination: (to, destination),
-                    protocol: headers.protocol,
-                };
                 inventory.observe(sighting, &message);
             }
         }
+    }
+
+    /// Learns only what a fragment adds to a DNS message: for stretches that [lack](Self::lacks_fragments) them.
+    #[cold]
+    pub(crate) fn learn_fragment(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+        let Some(sighting) = sighting(frame, headers, headers.ports.unwrap_or_default(), file) else {
+            return;
+        };
+        self.take_fragment(sighting, headers, headers.payload(frame.octets));
+    }
+
+    fn take_fragment(&mut self, sighting: Sighting, headers: &Headers, payload: &[u8]) {
+        let Some((ports, whole)) = self.fragmented.push(sighting.packet, sighting.time, headers, payload)
+        else {
+            return;
+        };
+        let Some(via) = Via::of(headers.protocol, ports.0, ports.1) else { return };
+        let (source, destination) = ((sighting.source.0, ports.0), (sighting.destination.0, ports.1));
+        let advertised = if self.options.causal { &mut self.advertised } else { &mut self.late };
+        for message in via.messages(whole) {
+            advertised.observe(via, sighting.time, &message);
+            if let Some(inventory) = &mut self.inventory {
+                inventory.observe(Sighting { source, destination, ..sighting }, &message);
+            }
+        }
+    }
+
+    /// The DNS message that this frame completes.
+    pub(crate) fn whole(&self, packet: Packet) -> Option<Whole<'_>> {
+        self.fragmented.message(packet)
+    }
+
+    /// Whether this frame holds a fragment that overlaps another of its datagram.
+    pub(crate) fn overlaps(&self, packet: Packet) -> bool {
+        self.fragmented.overlaps(packet)
+    }
+
+    /// DNS messages in fragments that charting will not show because there is no room for them.
+    pub fn dropped_messages(&self) -> u64 {
+        self.fragmented.dropped()
+    }
+
+    /// Whether this is of a later stretch with more fragments than could be noted down: whoever merges it must have the
+    /// stretch's fragments learned before.
+    pub(crate) fn lacks_fragments(&self) -> bool {
+        self.fragmented.is_full()
     }
 
     /// Gives later fragments to the flows of their first ones: the end of a run with hindsight.
@@ -390,6 +419,7 @@ impl Knowledge {
             // Packets without DNS make time pass, too.
             inventory.advance(last);
         }
+        self.advertised.merge(std::mem::take(&mut self.late));
         let Self { fragments, v4, v6, .. } = self;
         fragments.settle(|datagram, ports, tally| {
             let (source, destination) = ports.unwrap_or_default();
@@ -412,7 +442,28 @@ impl Knowledge {
     }
 
     /// Appends the knowledge of the stretch that follows; both must be flushed.
+    ///
+    /// Frames of the later stretch have the numbers they had when they were learned.
     pub fn merge(&mut self, later: Self) {
+        self.merge_shifted(later, 0);
+    }
+
+    /// The same for a stretch whose frames were numbered too low by `shift`.
+    pub(crate) fn merge_shifted(&mut self, later: Self, shift: u64) {
+        later.fragmented.replay(|packet, time, headers, payload| {
+            let packet = Packet { number: packet.number + shift, ..packet };
+            let Some((from, to)) = addresses(headers) else { return };
+            let (source, destination) = headers.ports.unwrap_or_default();
+            let sighting = Sighting {
+                packet,
+                time,
+                interface: 0,
+                source: (from, source),
+                destination: (to, destination),
+                protocol: headers.protocol,
+            };
+            self.take_fragment(sighting, headers, payload);
+        });
         self.v4.merge(later.v4);
         self.v6.merge(later.v6);
         self.fragments.merge(later.fragments);
@@ -507,6 +558,27 @@ impl Knowledge {
     /// Whether only the past is known.
     pub fn is_causal(&self) -> bool {
         self.options.causal
+    }
+}
+
+/// Where and when a DNS message, or a fragment of one, was seen.
+fn sighting(frame: &Frame<'_>, headers: &Headers, ports: (u16, u16), file: u32) -> Option<Sighting> {
+    let (from, to) = addresses(headers)?;
+    Some(Sighting {
+        packet: Packet { file, number: frame.number },
+        time: frame.time,
+        interface: frame.interface,
+        source: (from, ports.0),
+        destination: (to, ports.1),
+        protocol: headers.protocol,
+    })
+}
+
+fn addresses(headers: &Headers) -> Option<(IpAddr, IpAddr)> {
+    match headers.network {
+        Network::V4(from, to) => Some((from.into(), to.into())),
+        Network::V6(from, to) => Some((from.into(), to.into())),
+        Network::None => None,
     }
 }
 

@@ -256,7 +256,10 @@ impl Run<'_> {
                 drop(learned);
                 stretch(expected.clone(), end, Knowledge::new(options, true))
             };
-            knowledge.merge(later);
+            if later.lacks_fragments() {
+                self.learn_fragments(stretches, &expected, end, file, knowledge);
+            }
+            knowledge.merge_shifted(later, if right { expected.packets - begin.packets } else { 0 });
             result
                 .map_err(|error| if right { error.after(expected.packets - begin.packets) } else { error })?;
             expected = Place {
@@ -265,6 +268,32 @@ impl Run<'_> {
             };
         }
         Ok(())
+    }
+
+    /// Reads a stretch again for the fragments in it, where there were too many to be noted down.
+    #[cold]
+    fn learn_fragments(
+        &self,
+        stretches: &Stretches,
+        place: &Place,
+        end: u64,
+        file: u32,
+        knowledge: &mut Knowledge,
+    ) {
+        let mut stretch = stretches.stretch(place.state.clone(), place.position..end, place.packets + 1);
+        let (mut batch, mut headers) = (Batch::new(), Headers::default());
+        // Damage ends this turn where it ended the first one, which reports it.
+        while let Ok(true) = stretch.fill(&mut batch) {
+            for frame in batch.frames() {
+                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                if headers.fragment.is_some() {
+                    knowledge.learn_fragment(&frame, &headers, file);
+                }
+            }
+            if self.is_stopped() {
+                break;
+            }
+        }
     }
 
     /// Charts a source: calls `visit` with each batch and packet. Ends where the selection is over, or with `to_end` at
@@ -456,7 +485,7 @@ impl Run<'_> {
                 knowledge.learn(&frame, &headers, index, self.registry);
                 knowledge.flush(self.registry);
                 names.revise(&headers, frame.time, knowledge, self.registry);
-                let charter = Charter::new(knowledge, names);
+                let charter = Charter::new(knowledge, names).of_file(index);
                 visit(Step::Packet(&charter.chart(file, (frame, raw), &headers, previous)))?;
                 previous = frame.time.or(previous);
             }

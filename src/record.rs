@@ -33,6 +33,10 @@ pub struct Record<'a> {
     pub label: &'a Label,
     /// The flow that an ICMP error complains about.
     pub about: Option<Service<'a>>,
+    /// Ports and payload of the datagram between DNS ports that it completes as its last fragment to come.
+    pub whole: Option<((u16, u16), &'a [u8])>,
+    /// Whether it is a fragment that overlaps another of a datagram that may be DNS: the datagram is not put together.
+    pub overlaps: bool,
     /// Community ID v1 of its flow in base64, where it was asked for.
     pub community_id: Option<[u8; 28]>,
 }
@@ -70,13 +74,27 @@ impl Record<'_> {
         }
     }
 
-    /// The DNS messages in its payload, and how they came; none of a fragment.
+    /// The DNS messages in its payload, and how they came. Those of a fragmented datagram are of the fragment that
+    /// completes it.
     pub fn dns(&self) -> impl Iterator<Item = (Via, Message<'_>)> {
-        let ports = self.headers.ports.filter(|_| self.headers.fragment.is_none());
+        let (ports, payload) = match self.headers.fragment {
+            None => (self.headers.ports, self.headers.payload(self.frame.octets)),
+            Some(_) => self.whole.map_or((None, &[][..]), |(ports, whole)| (Some(ports), whole)),
+        };
         let via = ports.and_then(|(source, destination)| Via::of(self.headers.protocol, source, destination));
-        let messages =
-            via.map(|via| via.messages(self.headers.payload(self.frame.octets)).map(move |m| (via, m)));
-        messages.into_iter().flatten()
+        via.map(|via| via.messages(payload).map(move |message| (via, message))).into_iter().flatten()
+    }
+
+    /// Whether it is a fragment that other fragments follow, with no more payload than the least there can be.
+    fn is_tiny_fragment(&self) -> bool {
+        /// Offsets of fragments count in these.
+        const UNIT: u32 = 8;
+        let headers = self.headers;
+        let header =
+            if headers.ports.is_some() && headers.protocol == TransportProtocol::UDP { UNIT } else { 0 };
+        let present = headers.payload_len + header;
+        let cut = (self.frame.octets.len() as u32) < self.frame.original_len;
+        headers.fragment.is_some_and(|fragment| fragment.more && present <= UNIT && !cut)
     }
 
     /// Appends what is odd about the packet, one call of `note` each.
@@ -123,6 +141,17 @@ impl Record<'_> {
                 && self.headers.protocol == TransportProtocol::TCP
             {
                 text.extend_from_slice(b", too small for its ports");
+            }
+            if self.is_tiny_fragment() {
+                text.extend_from_slice(b", tiny");
+            }
+            if self.overlaps {
+                text.extend_from_slice(b", overlaps another");
+            }
+            if let Some((_, whole)) = self.whole {
+                text.extend_from_slice(b", completes ");
+                decimal(whole.len() as u64, text);
+                text.extend_from_slice(b" octets");
             }
             note(text);
         }

@@ -23,6 +23,8 @@ mod samples;
 
 /// DNS messages and the inventory, compared with tshark.
 mod dns;
+/// DNS messages in fragments.
+mod fragments;
 
 /// The command line: exit codes, messages, formats.
 mod cli;

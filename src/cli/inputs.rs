@@ -144,9 +144,10 @@ impl Inputs {
         out: &mut Output,
     ) -> Result<u8, End> {
         let mut selection = self.selection(false)?;
-        self.each_file_quietly(session, |_, source, name, progress| {
+        self.each_file_quietly(session, |number, source, name, progress| {
             let run = session.run(progress);
-            run.chart_file(source, self.label(name), &mut selection, charter, sink, out)?;
+            let charter = charter.of_file(number);
+            run.chart_file(source, self.label(name), &mut selection, &charter, sink, out)?;
             Ok(selection.is_over())
         })
     }

@@ -11,6 +11,7 @@
 
 mod advertised;
 mod data;
+mod fragmented;
 pub mod inventory;
 pub(crate) mod json;
 mod line;
@@ -25,6 +26,7 @@ pub(crate) mod testing;
 
 pub use advertised::{Advertised, Advertisement};
 pub use data::{Data, Options, RecordType, Strings, TypeBitmap};
+pub(crate) use fragmented::{Fragmented, Whole};
 pub use json::json;
 pub use line::line;
 pub use message::{Damage, DamageReason, Message, Question, Questions, Record, Records, Section};

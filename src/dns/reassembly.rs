@@ -15,6 +15,7 @@ use crate::{
 pub struct Reassembly {
     datagrams: Vec<Datagram>,
     whole: Vec<u8>,
+    overlapped: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl Reassembly {
         payload: &[u8],
     ) -> Option<((u16, u16), &[u8])> {
         let fragment = headers.fragment.filter(|_| headers.protocol == TransportProtocol::UDP)?;
+        self.overlapped = false;
         let at = self.datagram(time, headers.network, fragment.id);
         let datagram = &mut self.datagrams[at];
         let start = if fragment.offset == 0 {
@@ -70,7 +72,9 @@ impl Reassembly {
             (fragment.offset as usize).checked_sub(UDP_HEADER)
         };
         match start {
-            Some(start) if !datagram.ignored => datagram.add(start, payload, fragment.more),
+            Some(start) if !datagram.ignored => {
+                self.overlapped = datagram.add(start, payload, fragment.more);
+            }
             _ => datagram.ignored = true,
         }
         if datagram.ignored {
@@ -84,6 +88,16 @@ impl Reassembly {
         let ports = datagram.ports?;
         self.whole = self.datagrams.swap_remove(at).octets;
         Some((ports, &self.whole))
+    }
+
+    /// The payload that was completed last.
+    pub(crate) fn whole(&self) -> &[u8] {
+        &self.whole
+    }
+
+    /// Whether the fragment just taken overlaps others of its datagram.
+    pub fn overlapped(&self) -> bool {
+        self.overlapped
     }
 
     /// Index of the datagram under way, which begins here if there is none.
@@ -116,16 +130,17 @@ impl Reassembly {
 }
 
 impl Datagram {
-    fn add(&mut self, start: usize, payload: &[u8], more: bool) {
+    /// Returns whether the fragment overlaps others.
+    fn add(&mut self, start: usize, payload: &[u8], more: bool) -> bool {
         let end = start + payload.len();
         if self.pieces.contains(&(start, payload.len())) {
-            return;
+            return false;
         }
         let overlaps = self.pieces.iter().any(|&(known, len)| start < known + len && known < end);
         let beyond = self.total.is_some_and(|total| end > total || !more);
         if overlaps || beyond || end > MAX_PAYLOAD || self.pieces.len() >= Reassembly::MAX_FRAGMENTS {
             self.ignored = true;
-            return;
+            return overlaps;
         }
         if !more {
             self.total = Some(end);
@@ -135,6 +150,7 @@ impl Datagram {
         }
         self.octets[start..end].copy_from_slice(payload);
         self.pieces.push((start, payload.len()));
+        false
     }
 }
 

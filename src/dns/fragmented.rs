@@ -1,0 +1,196 @@
+//! What came of DNS messages in fragments: each by the frame that completes it, however a capture is cut into stretches.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::{Reassembly, inventory::Packet};
+use crate::{
+    decode::{Fragment, Headers, Network, TransportProtocol},
+    frame::Timestamp,
+};
+
+/// Ports and payload of a reassembled UDP datagram.
+pub(crate) type Whole<'a> = ((u16, u16), &'a [u8]);
+
+/// Puts messages together and remembers them.
+///
+/// Fragments of a datagram may lie in several stretches, and which datagrams there is room for depends on all that came
+/// before. A later stretch therefore only notes down its fragments; they are put together when it is merged.
+#[derive(Debug, Default)]
+pub(crate) struct Fragmented {
+    reassembly: Reassembly,
+    /// The fragments of a later stretch.
+    log: Option<Log>,
+    /// Where only the past is known, nothing is looked up but the last frame.
+    causal: bool,
+    messages: HashMap<Packet, ((u16, u16), Box<[u8]>)>,
+    /// Octets that `messages` takes.
+    held: usize,
+    /// Fragments that overlap others, which ends their datagram.
+    overlaps: HashSet<Packet>,
+    dropped: u64,
+}
+
+/// Fragments noted down.
+#[derive(Debug, Default)]
+struct Log {
+    pieces: Vec<Piece>,
+    octets: Vec<u8>,
+    /// There were more than there is room for: the stretch must be read again for them.
+    full: bool,
+}
+
+#[derive(Debug)]
+struct Piece {
+    packet: Packet,
+    time: Option<Timestamp>,
+    network: Network,
+    fragment: Fragment,
+    ports: Option<(u16, u16)>,
+    len: usize,
+}
+
+impl Fragmented {
+    /// Most octets of reassembled messages that are kept for charting.
+    const MAX_HELD: usize = 4 << 20;
+    /// Most octets that a stretch notes down.
+    const MAX_LOG: usize = 8 << 20;
+    /// What an entry of a table or a log takes beside the octets of its payload, about.
+    const ENTRY: usize = 96;
+    /// Most overlapping fragments that are remembered.
+    const MAX_OVERLAPS: usize = 1 << 16;
+
+    /// Knows no fragment yet; `later_stretch` as in [`crate::knowledge::Knowledge::new`].
+    pub(crate) fn new(later_stretch: bool, causal: bool) -> Self {
+        Self { log: later_stretch.then(Log::default), causal, ..Self::default() }
+    }
+
+    /// Takes a fragment; when that completes a message, returns it.
+    pub(crate) fn push(
+        &mut self,
+        packet: Packet,
+        time: Option<Timestamp>,
+        headers: &Headers,
+        payload: &[u8],
+    ) -> Option<Whole<'_>> {
+        let fragment = headers.fragment.filter(|_| headers.protocol == TransportProtocol::UDP)?;
+        if let Some(log) = &mut self.log {
+            let (network, ports, len) = (headers.network, headers.ports, payload.len());
+            log.add(Piece { packet, time, network, fragment, ports, len }, payload);
+            return None;
+        }
+        if self.causal {
+            self.messages.clear();
+            self.overlaps.clear();
+            self.held = 0;
+        }
+        let complete = self.reassembly.push(time, headers, payload).map(|(ports, _)| ports);
+        let Some(ports) = complete else {
+            if self.reassembly.overlapped() && self.overlaps.len() < Self::MAX_OVERLAPS {
+                self.overlaps.insert(packet);
+            }
+            return None;
+        };
+        let whole = self.reassembly.whole();
+        let needed = whole.len() + Self::ENTRY;
+        if self.held + needed <= Self::MAX_HELD {
+            self.held += needed;
+            self.messages.insert(packet, (ports, whole.into()));
+        } else {
+            self.dropped += 1;
+        }
+        Some((ports, whole))
+    }
+
+    /// The message that this frame completes.
+    pub(crate) fn message(&self, packet: Packet) -> Option<Whole<'_>> {
+        self.messages.get(&packet).map(|(ports, whole)| (*ports, &**whole))
+    }
+
+    /// Whether this frame holds a fragment that overlaps another.
+    pub(crate) fn overlaps(&self, packet: Packet) -> bool {
+        self.overlaps.contains(&packet)
+    }
+
+    /// Messages that charting will not show because there is no room for them.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether the stretch has more fragments than could be noted down.
+    pub(crate) fn is_full(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.full)
+    }
+
+    /// Calls `visit` with each fragment noted down, in order.
+    pub(crate) fn replay(self, mut visit: impl FnMut(Packet, Option<Timestamp>, &Headers, &[u8])) {
+        let log = self.log.unwrap_or_default();
+        let mut headers = Headers { protocol: TransportProtocol::UDP, ..Headers::default() };
+        let mut rest = &log.octets[..];
+        for piece in log.pieces {
+            let (payload, more) = rest.split_at(piece.len);
+            rest = more;
+            headers.network = piece.network;
+            headers.fragment = Some(piece.fragment);
+            headers.ports = piece.ports;
+            visit(piece.packet, piece.time, &headers, payload);
+        }
+    }
+}
+
+impl Log {
+    fn add(&mut self, piece: Piece, payload: &[u8]) {
+        let needed = self.octets.len() + payload.len() + (self.pieces.len() + 1) * Fragmented::ENTRY;
+        if self.full || needed > Fragmented::MAX_LOG {
+            *self = Self { full: true, ..Self::default() };
+            return;
+        }
+        self.pieces.push(piece);
+        self.octets.extend_from_slice(payload);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(id: u32, offset: u32, more: bool) -> Headers {
+        Headers {
+            network: Network::V4([192, 0, 2, 1], [224, 0, 0, 251]),
+            protocol: TransportProtocol::UDP,
+            ports: (offset == 0).then_some((5353, 5353)),
+            fragment: Some(Fragment { id, offset, more }),
+            ..Headers::default()
+        }
+    }
+
+    fn packet(number: u64) -> Packet {
+        Packet { file: 0, number }
+    }
+
+    #[test]
+    fn messages_are_kept_up_to_a_bound_and_counted_beyond() {
+        let mut fragmented = Fragmented::new(false, false);
+        let half = vec![7; 32 << 10];
+        for id in 0..100 {
+            let number = u64::from(id) * 2;
+            assert!(fragmented.push(packet(number), None, &headers(id, 0, true), &half).is_none());
+            let tail = headers(id, 8 + half.len() as u32, false);
+            let (ports, whole) = fragmented.push(packet(number + 1), None, &tail, b"tail").unwrap();
+            assert_eq!((ports, whole.len()), ((5353, 5353), half.len() + 4));
+        }
+        let kept = (0..200).filter(|&number| fragmented.message(packet(number)).is_some()).count() as u64;
+        assert_eq!(kept, (4 << 20) / (half.len() as u64 + 4 + 96));
+        assert_eq!(fragmented.dropped(), 100 - kept);
+    }
+
+    #[test]
+    fn a_log_that_overflows_says_so_and_gives_its_memory_back() {
+        let mut fragmented = Fragmented::new(true, false);
+        for number in 0..200 {
+            assert!(fragmented.push(packet(number), None, &headers(1, 0, true), &[7; 60_000]).is_none());
+            assert_eq!(fragmented.is_full(), number >= 139, "{number}");
+        }
+        assert_eq!(fragmented.log.as_ref().unwrap().octets.capacity(), 0);
+        fragmented.replay(|_, _, _, _| panic!("there is nothing left"));
+    }
+}
