@@ -77,7 +77,7 @@ fn packet(
         frame.extend([8, 0, 0x45, 0]);
         frame.extend((20 + octets.len() as u16).to_be_bytes());
         frame.extend((id as u16).to_be_bytes());
-        frame.extend((offset / 8 | if more { 0x2000 } else { 0 }).to_be_bytes());
+        frame.extend(((offset / 8) | if more { 0x2000 } else { 0 }).to_be_bytes());
         frame.extend([255, protocol, 0, 0, 192, 0, 2, 1]);
         frame.extend(if to == 0 { [224, 0, 0, 251] } else { [192, 0, 2, to] });
     }
