@@ -228,6 +228,11 @@ impl Walk<'_, '_> {
                     let &[size, t0, t1] = self.reader.array()?;
                     let size = usize::from(u16::from_be_bytes([dispatch & 7, size]));
                     let id = u16::from_be_bytes([t0, t1]).into();
+                    // Later fragments have no addresses to find this one's flow by: in a tunnel, all fragments of a
+                    // datagram stay with the flow around them.
+                    if self.headers.network != Network::None {
+                        return self.end(Kind::EtherType(LOWPAN_ENCAPSULATION));
+                    }
                     self.carried_in = Some(Fragment { id, offset: 0, more: true });
                     // The size is that of the datagram before compression and without a dispatch octet. What is
                     // missing up to it is in other frames.
