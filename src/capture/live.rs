@@ -1,6 +1,13 @@
 //! Live capture through libpcap.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
 
@@ -29,11 +36,24 @@ pub struct LiveOptions {
     pub filter: Option<String>,
     /// Deliver each frame at once instead of some at a time: less delay, more work.
     pub immediate: bool,
+    /// Set by anyone to end the capture.
+    pub stop: Arc<AtomicBool>,
+    /// Time after which the capture ends by itself.
+    pub duration: Option<Duration>,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { snap_len: 0, promiscuous: true, buffer: None, link: None, filter: None, immediate: false }
+        Self {
+            snap_len: 0,
+            promiscuous: true,
+            buffer: None,
+            link: None,
+            filter: None,
+            immediate: false,
+            stop: Arc::default(),
+            duration: None,
+        }
     }
 }
 
@@ -44,6 +64,10 @@ pub struct Live {
     /// Nanoseconds in a unit of libpcap's sub-second field.
     unit: u64,
     number: u64,
+    stop: Arc<AtomicBool>,
+    due: Option<Instant>,
+    /// When the capture was told to end.
+    end: Option<Timestamp>,
     statistics: Statistics,
     /// The counters as last read; libpcap's have 32 bits and go round.
     last: [u32; 3],
@@ -110,6 +134,9 @@ impl Live {
             interface,
             unit: if nanoseconds { 1 } else { 1_000 },
             number: 1,
+            stop: Arc::clone(&options.stop),
+            due: options.duration.map(|duration| Instant::now() + duration),
+            end: None,
             statistics: Statistics::default(),
             last: [0; 3],
         })
@@ -170,36 +197,50 @@ impl Live {
         }
     }
 
-    /// Sleeps until a packet comes, a signal, or the end of [`WAIT`].
+    fn is_due(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.due.is_some_and(|due| Instant::now() >= due)
+    }
+
+    /// Sleeps until a packet comes, a signal, or the end of the time.
     #[cfg(unix)]
-    fn wait(&self) {
+    fn wait(&self, time: Duration) {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(WAIT.subsec_nanos()) };
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
         // An error is a signal, which the caller wants to know of, or one that the next read meets again.
         let _ = poll(&mut [PollFd::new(&self.capture, PollFlags::IN)], Some(&timeout));
     }
 
     #[cfg(not(unix))]
-    fn wait(&self) {
-        std::thread::sleep(WAIT / 10);
+    fn wait(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 }
 
 impl Source for Live {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        if self.end.is_none() && self.is_due() {
+            self.end = Some(now());
+        }
         batch.begin(self.number, 0);
         self.take(batch)?;
         if batch.is_empty() {
-            self.wait();
+            // The kernel hands packets over within a WAIT; at the end none of them shall be left behind.
+            self.wait(if self.end.is_some() { 2 * WAIT } else { WAIT });
             self.take(batch)?;
         }
         self.number += batch.len() as u64;
-        Ok(true)
+        let Some(end) = self.end else { return Ok(true) };
+        Ok(batch.frames().next().is_some_and(|first| first.time.is_none_or(|time| time <= end)))
     }
 
     fn interfaces(&self) -> &[Interface] {
         std::slice::from_ref(&self.interface)
     }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// An interface that can be captured on.
@@ -388,7 +429,7 @@ mod tests {
                 .send_to(&[number; 100], listener.local_addr().unwrap())
                 .unwrap();
         }
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = now();
         let (mut batch, mut seen, begin) = (Batch::new(), Vec::new(), Instant::now());
         while seen.len() < 3 && begin.elapsed() < Duration::from_secs(5) {
             assert!(live.fill(&mut batch).unwrap());
@@ -397,7 +438,7 @@ mod tests {
                 assert!((50..=60).contains(&frame.octets.len()), "{}", frame.octets.len());
                 // Ethernet, IPv4 and UDP headers before the 100 octets.
                 assert_eq!(frame.original_len, 142);
-                assert!(frame.time.unwrap().0.abs_diff(now.as_nanos() as u64) < 10 * Timestamp::SECOND);
+                assert!(frame.time.unwrap().0.abs_diff(now.0) < 10 * Timestamp::SECOND);
                 (frame.number, frame.octets[42])
             }));
         }
@@ -408,6 +449,35 @@ mod tests {
         let begin = Instant::now();
         assert!(live.fill(&mut batch).unwrap() && batch.is_empty());
         assert!(begin.elapsed() < Duration::from_secs(2));
+    }
+
+    /// Skips where capturing is not allowed, as in most builds.
+    #[test]
+    fn what_came_before_the_end_is_read() {
+        let listener = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let options = LiveOptions {
+            filter: Some(format!("udp dst port {}", listener.local_addr().unwrap().port())),
+            ..LiveOptions::default()
+        };
+        let Some(mut live) = devices()
+            .unwrap()
+            .into_iter()
+            .find(|device| device.loopback)
+            .and_then(|loopback| Live::open(&loopback.name, &options).ok())
+        else {
+            eprintln!("skipped: no loopback interface to capture on");
+            return;
+        };
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(b"before", listener.local_addr().unwrap()).unwrap();
+        options.stop.store(true, Ordering::Relaxed);
+        let mut batch = Batch::new();
+        let mut seen = Vec::new();
+        while live.fill(&mut batch).unwrap() {
+            seen.extend(batch.frames().map(|frame| frame.octets[42..].to_vec()));
+            sender.send_to(b"after", listener.local_addr().unwrap()).unwrap();
+        }
+        assert_eq!(seen.first().map(Vec::as_slice), Some(&b"before"[..]));
     }
 
     #[test]

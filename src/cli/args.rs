@@ -1,6 +1,10 @@
 //! The command line as it is typed. Nothing outside `cli` sees these types.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{
@@ -181,13 +185,15 @@ impl Input {
         self.files.iter().chain(&self.read).cloned().collect()
     }
 
-    pub(crate) fn live_options(&self) -> capture::LiveOptions {
+    pub(crate) fn live_options(&self, stop: Arc<AtomicBool>) -> capture::LiveOptions {
         capture::LiveOptions {
             snap_len: self.snap_len,
             promiscuous: !self.no_promiscuous,
             buffer: self.buffer.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
             link: self.link_type.clone(),
             filter: self.filter.clone(),
+            stop,
+            duration: self.duration,
             ..capture::LiveOptions::default()
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
-    time::{Duration, Instant},
+    sync::Arc,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -37,17 +37,16 @@ pub(crate) struct Inputs {
 
 enum From {
     Files(Vec<PathBuf>),
-    Live { interface: String, options: capture::LiveOptions, duration: Option<Duration> },
+    Live { interface: String, options: capture::LiveOptions },
 }
 
 impl Inputs {
     /// Finds the files, and checks the filter before anything is read.
-    pub(crate) fn open(global: &Global, input: &Input) -> Result<Self, End> {
+    pub(crate) fn open(global: &Global, input: &Input, session: &Session) -> Result<Self, End> {
         let from = match &input.interface {
             Some(interface) => From::Live {
                 interface: interface.clone(),
-                options: input.live_options(),
-                duration: input.duration,
+                options: input.live_options(Arc::clone(&session.stop)),
             },
             None => {
                 let found = capture::expand(&input.paths(), input.recursive)?;
@@ -115,12 +114,10 @@ impl Inputs {
                     Ok(selection.is_over())
                 })?;
             }
-            From::Live { interface, options, duration } => {
-                let mut live = Live::open(interface, options)?;
-                let stop_at = duration.map(|duration| Instant::now() + duration);
-                let tick = |_| stop_when_due(session, stop_at);
+            From::Live { interface, options } => {
+                let mut live = self.capture(interface, options)?;
                 let consumed = |_: &Live, _: &Batch| 0;
-                let learned = session.run(&tick).learn(
+                let learned = session.live_run().learn(
                     &mut live,
                     0,
                     &mut self.selection(true)?,
@@ -196,14 +193,9 @@ impl Inputs {
                     Ok(selection.is_over())
                 })?
             }
-            From::Live { interface, options, duration } => {
-                let mut live = Live::open(interface, options)?;
-                let stop_at = duration.map(|duration| Instant::now() + duration);
-                let flush = || {
-                    stop_when_due(session, stop_at);
-                    out.borrow_mut().flush()
-                };
-                let run = session.run(&|_| {});
+            From::Live { interface, options } => {
+                let mut live = self.capture(interface, options)?;
+                let run = session.live_run();
                 let mut selection = self.selection(true)?;
                 begin(None, live.interfaces())?;
                 let done =
@@ -249,14 +241,9 @@ impl Inputs {
                     Ok(selection.is_over())
                 })?
             }
-            From::Live { interface, options, duration } => {
-                let mut live = Live::open(interface, options)?;
-                let stop_at = duration.map(|duration| Instant::now() + duration);
-                let flush = || {
-                    stop_when_due(session, stop_at);
-                    Ok(())
-                };
-                let run = session.run(&|_| {});
+            From::Live { interface, options } => {
+                let mut live = self.capture(interface, options)?;
+                let run = session.live_run();
                 let mut selection = self.selection(true)?;
                 let done = run.causal(
                     &mut live,
@@ -265,7 +252,7 @@ impl Inputs {
                     &mut knowledge,
                     &mut names,
                     &mut visit,
-                    flush,
+                    || Ok(()),
                 );
                 self.report_losses(&mut live);
                 said(done)?
@@ -355,6 +342,16 @@ impl Inputs {
         Some(ProgressBar::new(size).with_style(style).with_message(doing))
     }
 
+    /// Begins to capture, and says so: whoever starts something to be captured can wait for it.
+    fn capture(&self, interface: &str, options: &capture::LiveOptions) -> Result<Live, End> {
+        let live = Live::open(interface, options)?;
+        if !self.quiet {
+            let link = live.interfaces().first().map(|interface| interface.link.to_string());
+            message::line("", format_args!("capturing on {} ({})", live.name(), link.unwrap_or_default()));
+        }
+        Ok(live)
+    }
+
     fn report_losses(&self, live: &mut Live) {
         if self.quiet {
             return;
@@ -385,12 +382,6 @@ fn count(sums: &mut Intervals, step: Step<'_>) -> std::io::Result<()> {
 /// An input that cannot be opened weighs more than one that is damaged.
 fn worse(a: u8, b: u8) -> u8 {
     if a == exit::INPUT || b == exit::INPUT { exit::INPUT } else { a.max(b) }
-}
-
-fn stop_when_due(session: &Session, stop_at: Option<Instant>) {
-    if stop_at.is_some_and(|due| Instant::now() >= due) {
-        session.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    }
 }
 
 /// Prints an input's error; passes on an output's.

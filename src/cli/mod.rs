@@ -141,6 +141,12 @@ impl Session {
         }
     }
 
+    /// A live input ends by itself when it is told to stop, with all that came before.
+    fn live_run(&self) -> Run<'_> {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        Run { stop: &NEVER, ..self.run(&|_| {}) }
+    }
+
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -158,7 +164,7 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;
-    let inputs = Inputs::open(global, &args.input)?;
+    let inputs = Inputs::open(global, &args.input, &session)?;
     let whole = inputs.are_rewindable();
     let mut out = Output::new(args.write.as_deref())?;
     let color = args.write.is_none() && wants_color(global.color);
@@ -220,7 +226,7 @@ fn annotate_with(
 
 fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
-    let inputs = Inputs::open(global, &args.input)?;
+    let inputs = Inputs::open(global, &args.input, &session)?;
     let by: summary::By = args.by.into();
     let options = summary::Options { by, sort: args.sort.into(), top: args.top };
     let mut intervals = None;
@@ -251,7 +257,7 @@ fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
 
 fn list_flows(global: &Global, args: &Flows) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
-    let inputs = Inputs::open(global, &args.input)?;
+    let inputs = Inputs::open(global, &args.input, &session)?;
     let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
     let (knowledge, code) = inputs.learn(&session, options)?;
     let names = Names::of(&knowledge, &session.registry, false);
@@ -268,7 +274,7 @@ fn list_flows(global: &Global, args: &Flows) -> Result<u8, End> {
 
 fn discover_services(global: &Global, args: &Discover) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
-    let inputs = Inputs::open(global, &args.input)?;
+    let inputs = Inputs::open(global, &args.input, &session)?;
     let options = knowledge::Options { inventory: true, ..knowledge::Options::default() };
     let (knowledge, code) = inputs.learn(&session, options)?;
     let options = discover::DiscoverOptions {
