@@ -87,17 +87,38 @@ fn inputs_that_are_no_captures() {
     let (empty, text) = (file("empty", b""), file("text", b"hello, world\n"));
     let missing = folder.0.join("missing").display().to_string();
     for command in ["annotate", "summary", "flows", "discover"] {
-        bad(&[command, &empty], 3, &format!("{empty}: the file is empty"));
-        bad(&[command, &text], 3, &format!("{text}: a text file, no capture"));
-        bad(&[command, &missing], 3, &format!("{missing}: No such file or directory (os error 2)"));
+        // Nothing was read, so there is nothing to report: no empty table, object or header either.
+        for format in [&[][..], &["--format", "json"], &["--format", "csv"]] {
+            for (file, problem) in [
+                (&empty, "the file is empty"),
+                (&text, "a text file, no capture"),
+                (&missing, "No such file or directory (os error 2)"),
+            ] {
+                let run = [&[command, file], format].concat();
+                assert_eq!(bad(&run, 3, &format!("{file}: {problem}")), "", "{run:?}");
+            }
+        }
         let said = portolan(&[command, &folder.0.display().to_string()]);
         assert_eq!((said.code, said.error.lines().count()), (3, 1));
         assert!(said.error.contains("--recursive"), "{}", said.error);
     }
-    assert_eq!(bad(&["annotate", &empty], 3, &format!("{empty}: the file is empty")), "");
+    for more in [&["--causal"][..], &["--causal", "--format", "csv"]] {
+        let run = [&["annotate", &empty], more].concat();
+        assert_eq!(bad(&run, 3, &format!("{empty}: the file is empty")), "");
+    }
+    let intervals = ["summary", "--interval", "1s", &missing];
+    assert_eq!(bad(&intervals, 3, &format!("{missing}: No such file or directory (os error 2)")), "");
     // What can be read is read all the same, and the code is that of the worst input.
     let out = bad(&["annotate", &text, "snmp-get.pcap"], 3, &format!("{text}: a text file, no capture"));
     assert_eq!(out.lines().count(), 2);
+    let run = ["summary", "--format", "json", &missing, "snmp-get.pcap", &text];
+    let said = portolan(&run);
+    assert_eq!((said.code, said.error.lines().count()), (3, 2), "{}", said.error);
+    let capture = &json(&said.out)["capture"];
+    assert_eq!(capture["packets"], 2);
+    assert_eq!(capture["files"], serde_json::json!(["snmp-get.pcap"]));
+    let run = ["flows", "--format", "json", "snmp-get.pcap", &empty];
+    assert_eq!(lines(&bad(&run, 3, &format!("{empty}: the file is empty"))).len(), 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The inputs of a run: files in turn, or one live interface.
 
 use std::{
+    cell::RefCell,
     io::{IsTerminal, Write},
     path::PathBuf,
     sync::Arc,
@@ -33,6 +34,8 @@ pub(crate) struct Inputs {
     count: Option<u64>,
     progress: bool,
     quiet: bool,
+    /// Names of the files that could be opened.
+    opened: RefCell<Vec<String>>,
 }
 
 enum From {
@@ -60,10 +63,26 @@ impl Inputs {
             Filter::new(filter)?;
         }
         let progress = !global.no_progress && !global.quiet && std::io::stderr().is_terminal();
-        Ok(Self { from, filter: input.filter.clone(), count: input.count, progress, quiet: global.quiet })
+        let opened = RefCell::default();
+        Ok(Self {
+            from,
+            filter: input.filter.clone(),
+            count: input.count,
+            progress,
+            quiet: global.quiet,
+            opened,
+        })
     }
 
-    /// Names for the report.
+    /// What was read: the names for the report.
+    pub(crate) fn read(&self) -> Vec<String> {
+        match &self.from {
+            From::Files(_) => self.opened.borrow().clone(),
+            From::Live { interface, .. } => vec![interface.clone()],
+        }
+    }
+
+    /// Names of all inputs, in the order of their numbers.
     pub(crate) fn names(&self) -> Vec<String> {
         match &self.from {
             From::Files(files) => files.iter().map(|file| file.display().to_string()).collect(),
@@ -159,9 +178,11 @@ impl Inputs {
         out: &mut Output,
         at_once: bool,
     ) -> Result<u8, End> {
-        let out = std::cell::RefCell::new(out);
+        let out = RefCell::new(out);
         let mut buffer = Vec::new();
-        let sink = std::cell::RefCell::new(sink);
+        let mut head = Vec::new();
+        sink.begin(&mut head);
+        let sink = RefCell::new(sink);
         let mut visit = |step: Step<'_>| {
             buffer.clear();
             sink.borrow_mut().step(step, &mut buffer);
@@ -169,8 +190,9 @@ impl Inputs {
             out.write_all(&buffer)?;
             if at_once { out.flush() } else { Ok(()) }
         };
-        let begin = |form, interfaces: &[Interface]| {
-            let mut head = Vec::new();
+        let mut begin = |form, interfaces: &[Interface]| {
+            // Nothing is written before an input is open.
+            let mut head = std::mem::take(&mut head);
             sink.borrow_mut().file(form, interfaces, &mut head);
             out.borrow_mut().write_all(&head)
         };
@@ -271,6 +293,8 @@ impl Inputs {
     }
 
     /// Opens each file in turn and reads it; what cannot be read is reported, and the next one is tried.
+    ///
+    /// Where none can be opened, there is nothing to report on and the run ends.
     fn each_file_named(
         &self,
         session: &Session,
@@ -303,6 +327,9 @@ impl Inputs {
                 break;
             }
             let result = capture::open(file).map_err(Failure::Input).and_then(|mut source| {
+                if say {
+                    self.opened.borrow_mut().push(file.display().to_string());
+                }
                 let bar = self.bar(source.size(), doing);
                 let progress = |consumed| {
                     if let Some(bar) = &bar {
@@ -329,6 +356,9 @@ impl Inputs {
                 }
                 Err(Failure::Output(error)) => return Err(error.into()),
             }
+        }
+        if code != exit::GOOD && self.opened.borrow().is_empty() {
+            return Err(End::Said(code));
         }
         Ok(code)
     }

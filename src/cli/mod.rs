@@ -187,10 +187,7 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
         message::error("interrupted: the output file was not written");
         return Err(End::Said(exit::OUTPUT));
     }
-    // A file without an octet is no capture, so none is left where no input could be opened.
-    if code != exit::INPUT || !out.is_empty()? {
-        out.finish()?;
-    }
+    out.finish()?;
     Ok(code)
 }
 
@@ -201,15 +198,15 @@ fn annotate_with(
     mut sink: impl Sink,
     out: &mut Output,
 ) -> Result<u8, End> {
-    let mut head = Vec::new();
-    sink.begin(&mut head);
-    out.write_all(&head)?;
     let ids = args.format.is_some_and(|format| matches!(format, RecordFormat::Json | RecordFormat::Csv));
     if !args.causal && inputs.are_rewindable() {
         let options = knowledge::Options::default();
         let (knowledge, mut code) = inputs.learn(session, options)?;
         let names = Names::of(&knowledge, &session.registry, ids);
         let charter = Charter::new(&knowledge, &names);
+        let mut head = Vec::new();
+        sink.begin(&mut head);
+        out.write_all(&head)?;
         sink.learned(&knowledge);
         code = code.max(inputs.chart(session, &charter, &mut sink, out)?);
         return Ok(code);
@@ -241,7 +238,7 @@ fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
         let (whole, parts) = sums.into_parts();
         (summary, intervals) = (whole, args.interval.map(|_| parts));
     }
-    let files = inputs.names();
+    let files = inputs.read();
     let scope = summary::Scope { files: &files, knowledge: &knowledge, registry: &session.registry };
     let mut out = Output::new(None)?;
     match args.format {

@@ -48,15 +48,6 @@ impl Output {
         matches!(self, Self::File { .. })
     }
 
-    /// Whether this is such a file, and nothing was written to it.
-    pub(crate) fn is_empty(&mut self) -> io::Result<bool> {
-        self.flush()?;
-        match self {
-            Self::File { writer, .. } => Ok(writer.get_ref().metadata()?.len() == 0),
-            Self::Standard(_) | Self::Device(_) => Ok(false),
-        }
-    }
-
     /// Writes what is left and puts a file in its place.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
