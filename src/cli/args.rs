@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{
     capture, decode,
     format::TimeStyle,
-    report::{discover, summary},
+    report::{self, summary},
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.
@@ -289,17 +289,7 @@ pub(crate) enum ReportFormat {
     Csv,
 }
 
-impl From<ReportFormat> for portolan::registry::report::Format {
-    fn from(format: ReportFormat) -> Self {
-        match format {
-            ReportFormat::Table => Self::Table,
-            ReportFormat::Json => Self::Json,
-            ReportFormat::Csv => Self::Csv,
-        }
-    }
-}
-
-impl From<ReportFormat> for discover::Format {
+impl From<ReportFormat> for report::Format {
     fn from(format: ReportFormat) -> Self {
         match format {
             ReportFormat::Table => Self::Table,

@@ -6,6 +6,7 @@ mod table;
 
 use std::{io, net::IpAddr};
 
+use super::Format;
 use crate::{
     dns::{
         Name, Pair, ServiceType,
@@ -18,7 +19,7 @@ use crate::{
 /// What `discover` shows, and how.
 #[derive(Clone, Debug, Default)]
 pub struct DiscoverOptions {
-    /// The output.
+    /// The form of the report: tables, one JSON object (`portolan/discover/1`), or one CSV table.
     pub format: Format,
     /// Show the life line: a second table; in CSV in place of the instances. JSON always has it.
     pub events: bool,
@@ -30,18 +31,6 @@ pub struct DiscoverOptions {
     pub hosts: Vec<String>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
-}
-
-/// An output format of `discover`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// Tables for people.
-    #[default]
-    Table,
-    /// One JSON object, `schema` is `portolan/discover/1`.
-    Json,
-    /// One CSV table with a header line.
-    Csv,
 }
 
 /// Writes the inventory. `files` are the names of the inputs; packets are told with their file where there

@@ -3,3 +3,5 @@
 pub mod discover;
 pub mod flows;
 pub mod summary;
+
+pub use crate::registry::report::Format;
