@@ -297,6 +297,10 @@ impl Knowledge {
                 protocol: headers.protocol,
                 id: fragment.id,
             };
+            if let Some(now) = time.filter(|_| self.options.causal) {
+                // With hindsight, charting still asks for the ports of old datagrams.
+                self.fragments.make_room(now);
+            }
             if let Some(ports) = ports {
                 self.fragments.first(key, time, ports);
             } else if fragment.offset > 0 {
@@ -404,6 +408,28 @@ impl Knowledge {
     /// DNS messages in fragments that charting will not show because there is no room for them.
     pub fn dropped_messages(&self) -> u64 {
         self.fragmented.dropped()
+    }
+
+    /// What the bounds of learning kept out, where they did: how often, and what.
+    pub fn losses(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        let limits = self.inventory.as_ref().map(Inventory::limits).unwrap_or_default();
+        let all = [
+            (self.evicted.values().map(|gone| gone.flows).sum(), "flows left the full flow table early"),
+            (self.fragments.unplaced(), "fragments found no room among those that wait for the others"),
+            (
+                self.fragmented.given_up(),
+                "datagrams that may hold DNS were not put together: too many at a time",
+            ),
+            (self.advertised.dropped(), "SRV and address records were not learned: too many"),
+            (limits.names, "times a name found no room in the inventory"),
+            (limits.types, "times a service type found no room in the inventory"),
+            (limits.texts, "times TXT data found no room in the inventory"),
+            (limits.records, "times a record found no room in the inventory"),
+            (limits.questions, "times a question found no room in the inventory"),
+            (limits.events, "times an event found no room in the inventory"),
+            (limits.findings, "times a finding found no room in the inventory"),
+        ];
+        all.into_iter().filter(|&(count, _)| count > 0)
     }
 
     /// Whether this is of a later stretch with more fragments than could be noted down: whoever merges it must have the

@@ -289,6 +289,38 @@ fn standard_input_and_compressions_give_the_same_summary() {
     }
 }
 
+/// The totals of a run that a signal ends are those of what was read, and it says so.
+#[test]
+fn an_interrupted_run_says_so() {
+    let octets = fs::read(material::sample("snmp-get.pcap")).unwrap();
+    for signal in ["INT", "TERM"] {
+        let mut child = command(&["annotate", "-", "ntp-client.pcap"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // That the input cannot be read twice is said once signals are heeded.
+        let mut error = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        error.read_line(&mut line).unwrap();
+        assert!(line.contains("cannot be read twice"), "{line}");
+        let kill = ["-s", signal, &child.id().to_string()].map(ToOwned::to_owned);
+        assert!(Command::new("kill").args(kill).status().unwrap().success());
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&octets).unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), output.stdout.split(|&octet| octet == b'\n').count()),
+            (Some(0), 3)
+        );
+        line.clear();
+        error.read_to_string(&mut line).unwrap();
+        assert_eq!(line, "portolan: note: interrupted: the results are of what was read until then\n");
+    }
+}
+
 #[test]
 fn several_files_and_selections() {
     let two = ["annotate", "--format", "json", "ntp-client.pcap", "snmp-get.pcap"];

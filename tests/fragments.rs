@@ -244,6 +244,44 @@ fn threads_do_not_change_what_fragments_teach() {
     }
 }
 
+#[test]
+fn what_finds_no_room_is_told() {
+    let folder = Scratch::new("fragment-losses");
+    let run = |command: &str, file: &Path| {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_portolan"));
+        let run = run.arg(command).arg(file).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+        String::from_utf8(run.stderr).unwrap()
+    };
+    // 70 datagrams under way at a time where there is room for 64.
+    let datagram = udp(5353, 5353, &announcement(1, 40_001));
+    let begun: Vec<_> = (0..70).map(|id| packet(false, 0, 17, id, &datagram, 0..104)).collect();
+    let file = folder.file("begun.pcap", &pcap(&begun));
+    let note = "portolan: note: 6 datagrams that may hold DNS were not put together: too many at a time\n";
+    for command in ["annotate", "summary", "flows", "discover"] {
+        assert_eq!(run(command, &file), note);
+    }
+    // 75 messages of 60,000 octets are learned, but not all of them kept: 4 MiB / (60,000 + 96) are 69.
+    let datagram = udp(5353, 5353, &[0; 60_000]);
+    let large = |id| [0..30_000, 30_000..60_008].map(|range| packet(false, 0, 17, id, &datagram, range));
+    let frames: Vec<_> = (0..75).flat_map(large).collect();
+    let file = folder.file("large.pcap", &pcap(&frames));
+    let note = "portolan: note: 6 DNS messages in fragments are not shown: too many to keep\n";
+    assert_eq!((run("annotate", &file).as_str(), run("summary", &file).as_str()), (note, ""));
+    // 130 addresses of a host: 32 make endpoints, 128 enter the inventory.
+    let mut message = b"\0\0\x84\0\0\0\0\x82\0\0\0\0".to_vec();
+    for last in 0..130 {
+        message.extend(name(&["host", "local"]));
+        message.extend([0, 1, 0, 1, 0, 0, 0, 120, 0, 4, 192, 0, 2, last]);
+    }
+    let datagram = udp(5353, 5353, &message);
+    let file = folder.file("hosts.pcap", &pcap(&[packet(false, 0, 17, 0, &datagram, 0..datagram.len())]));
+    let records = "portolan: note: 98 SRV and address records were not learned: too many\n";
+    assert_eq!(run("summary", &file), records);
+    let inventory = "portolan: note: 2 times a record found no room in the inventory\n";
+    assert_eq!(run("discover", &file), format!("{records}{inventory}"));
+}
+
 /// Recorded from dnsmasq; tshark shows the answer in frame 3 of both.
 #[test]
 fn samples_show_their_answers_in_the_last_fragment() {

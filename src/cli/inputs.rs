@@ -357,6 +357,9 @@ impl Inputs {
                 Err(Failure::Output(error)) => return Err(error.into()),
             }
         }
+        if say && !self.quiet && session.is_stopped() {
+            message::note("interrupted: the results are of what was read until then");
+        }
         if code != exit::GOOD && self.opened.borrow().is_empty() {
             return Err(End::Said(code));
         }

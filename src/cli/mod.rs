@@ -170,17 +170,18 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
     let color = args.write.is_none() && wants_color(global.color);
     let code = match format {
         RecordFormat::Text => annotate_with(
+            global,
             &session,
             inputs,
             args,
             sink::Text::new(args.time.into(), color, global.verbose),
             &mut out,
         ),
-        RecordFormat::Json => annotate_with(&session, inputs, args, sink::Json::default(), &mut out),
-        RecordFormat::Csv => annotate_with(&session, inputs, args, sink::Csv::default(), &mut out),
+        RecordFormat::Json => annotate_with(global, &session, inputs, args, sink::Json::default(), &mut out),
+        RecordFormat::Csv => annotate_with(global, &session, inputs, args, sink::Csv::default(), &mut out),
         RecordFormat::Pcapng => {
             let sink = sink::Pcapng::new(session.registry.updated());
-            annotate_with(&session, inputs, args, sink, &mut out)
+            annotate_with(global, &session, inputs, args, sink, &mut out)
         }
     }?;
     if whole && session.is_stopped() && out.is_file() {
@@ -191,7 +192,15 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
     Ok(code)
 }
 
+/// Says what did not fit into memory.
+fn tell_losses(global: &Global, knowledge: &Knowledge) {
+    for (count, what) in knowledge.losses().filter(|_| !global.quiet) {
+        message::note(format_args!("{count} {what}"));
+    }
+}
+
 fn annotate_with(
+    global: &Global,
     session: &Session,
     inputs: Inputs,
     args: &Annotate,
@@ -209,6 +218,11 @@ fn annotate_with(
         out.write_all(&head)?;
         sink.learned(&knowledge);
         code = code.max(inputs.chart(session, &charter, &mut sink, out)?);
+        tell_losses(global, &knowledge);
+        let hidden = knowledge.dropped_messages();
+        if hidden > 0 && !global.quiet {
+            message::note(format_args!("{hidden} DNS messages in fragments are not shown: too many to keep"));
+        }
         return Ok(code);
     }
     if !args.causal && inputs.are_files() {
@@ -218,7 +232,9 @@ fn annotate_with(
     let mut knowledge = Knowledge::new(options, false);
     let mut names = Names::new(ids);
     let at_once = args.line_buffered;
-    inputs.causal(session, &mut knowledge, &mut names, &mut sink, out, at_once)
+    let code = inputs.causal(session, &mut knowledge, &mut names, &mut sink, out, at_once)?;
+    tell_losses(global, &knowledge);
+    Ok(code)
 }
 
 fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
@@ -249,6 +265,7 @@ fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
         ReportFormat::Csv => summary::csv(&summary, intervals.as_deref(), &options, &mut out)?,
     }
     out.finish()?;
+    tell_losses(global, &knowledge);
     Ok(code)
 }
 
@@ -266,6 +283,7 @@ fn list_flows(global: &Global, args: &Flows) -> Result<u8, End> {
     let mut out = Output::new(None)?;
     flows::write(&knowledge, &names, form, &mut out)?;
     out.finish()?;
+    tell_losses(global, &knowledge);
     Ok(code)
 }
 
@@ -287,5 +305,6 @@ fn discover_services(global: &Global, args: &Discover) -> Result<u8, End> {
         discover::write(inventory, &session.registry, &inputs.names(), &options, &mut out)?;
     }
     out.finish()?;
+    tell_losses(global, &knowledge);
     Ok(code)
 }

@@ -119,6 +119,11 @@ impl Fragmented {
         self.dropped
     }
 
+    /// Datagrams that may hold DNS and were given up for want of room.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.reassembly.dropped()
+    }
+
     /// Whether the stretch has more fragments than could be noted down.
     pub(crate) fn is_full(&self) -> bool {
         self.log.as_ref().is_some_and(|log| log.full)

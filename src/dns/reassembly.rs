@@ -16,6 +16,7 @@ pub struct Reassembly {
     datagrams: Vec<Datagram>,
     whole: Vec<u8>,
     overlapped: bool,
+    dropped: u64,
 }
 
 #[derive(Debug)]
@@ -72,6 +73,10 @@ impl Reassembly {
             (fragment.offset as usize).checked_sub(UDP_HEADER)
         };
         match start {
+            Some(_) if datagram.pieces.len() >= Self::MAX_FRAGMENTS => {
+                self.dropped += u64::from(!datagram.ignored);
+                datagram.ignored = true;
+            }
             Some(start) if !datagram.ignored => {
                 self.overlapped = datagram.add(start, payload, fragment.more);
             }
@@ -95,6 +100,11 @@ impl Reassembly {
         &self.whole
     }
 
+    /// Datagrams that may hold DNS and were given up for want of room.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     /// Whether the fragment just taken overlaps others of its datagram.
     pub fn overlapped(&self) -> bool {
         self.overlapped
@@ -111,7 +121,7 @@ impl Reassembly {
             if self.datagrams.len() >= Self::MAX_DATAGRAMS {
                 let oldest = self.datagrams.iter().enumerate().min_by_key(|(_, datagram)| datagram.begun);
                 if let Some((oldest, _)) = oldest {
-                    self.datagrams.swap_remove(oldest);
+                    self.dropped += u64::from(!self.datagrams.swap_remove(oldest).ignored);
                 }
             }
             self.datagrams.push(Datagram {
@@ -138,7 +148,7 @@ impl Datagram {
         }
         let overlaps = self.pieces.iter().any(|&(known, len)| start < known + len && known < end);
         let beyond = self.total.is_some_and(|total| end > total || !more);
-        if overlaps || beyond || end > MAX_PAYLOAD || self.pieces.len() >= Reassembly::MAX_FRAGMENTS {
+        if overlaps || beyond || end > MAX_PAYLOAD {
             self.ignored = true;
             return overlaps;
         }
@@ -220,6 +230,7 @@ mod tests {
             assert_eq!(push(&mut reassembly, u64::from(id) / 1_000, fragment(id, 0, 8)), None);
         }
         assert_eq!(reassembly.datagrams.len(), Reassembly::MAX_DATAGRAMS);
+        assert_eq!(reassembly.dropped(), 10_000 - 64);
         let (mut headers, _) = fragment(1, 0, 8);
         headers.ports = Some((1000, 2000));
         let mut reassembly = Reassembly::new();
@@ -230,5 +241,11 @@ mod tests {
         headers.fragment = Some(Fragment { id: 9, offset: 65_528, more: false });
         assert_eq!(reassembly.push(None, &headers, b"01234567"), None);
         assert!(reassembly.datagrams[1].ignored);
+        assert_eq!(reassembly.dropped(), 0);
+        for piece in 0..=Reassembly::MAX_FRAGMENTS as u32 {
+            headers.fragment = Some(Fragment { id: 10, offset: 8 + piece * 8, more: true });
+            assert_eq!(reassembly.push(None, &headers, b"01234567"), None);
+            assert_eq!(reassembly.dropped(), u64::from(piece == 128), "{piece}");
+        }
     }
 }

@@ -57,6 +57,10 @@ impl Datagram {
 pub struct Fragments {
     datagrams: HashMap<DatagramKey, Vec<Datagram>>,
     len: usize,
+    /// Fragments for whose datagram there was no room.
+    unplaced: u64,
+    /// When [`Fragments::forget`] ran last because there was no room.
+    forgot: Option<u64>,
 }
 
 impl Fragments {
@@ -68,6 +72,11 @@ impl Fragments {
     /// Whether another datagram would exceed [`LIMIT`].
     pub fn is_full(&self) -> bool {
         self.len >= LIMIT
+    }
+
+    /// Fragments that [`LIMIT`] kept from their datagram: later ones of it are counted without ports.
+    pub fn unplaced(&self) -> u64 {
+        self.unplaced
     }
 
     /// Takes in the first fragment of a datagram, which tells the ports.
@@ -95,6 +104,7 @@ impl Fragments {
         };
         if begins {
             if full {
+                self.unplaced += 1;
                 return None;
             }
             known.push(Datagram::default());
@@ -140,8 +150,18 @@ impl Fragments {
         *len = self.datagrams.values().map(Vec::len).sum();
     }
 
+    /// Makes room if there is none, at most once a second, as that looks at every datagram.
+    pub fn make_room(&mut self, now: u64) {
+        const PAUSE: u64 = 1_000_000_000;
+        if self.is_full() && self.forgot.is_none_or(|last| now.abs_diff(last) >= PAUSE) {
+            self.forgot = Some(now);
+            self.forget(now);
+        }
+    }
+
     /// Appends the fragments of the stretch that follows: the result is that of one pass over both.
     pub fn merge(&mut self, later: Self) {
+        self.unplaced += later.unplaced;
         for (key, mut datagrams) in later.datagrams {
             let known = self.datagrams.entry(key).or_default();
             if let (Some(current), Some(next)) = (known.last_mut(), datagrams.first_mut())
@@ -269,9 +289,12 @@ mod tests {
             assert!(fragments.later(key(id), Some(0), 1));
         }
         assert!(!fragments.later(key(u32::MAX), Some(0), 1));
+        assert_eq!(fragments.unplaced(), 1);
         fragments.settle(|_, _, _| {});
-        fragments.forget(LIFETIME + 1);
-        assert!(fragments.is_empty());
+        for (now, empty) in [(LIFETIME, false), (LIFETIME + 1, false), (LIFETIME + SECOND, true)] {
+            fragments.make_room(now);
+            assert_eq!(fragments.is_empty(), empty, "{now}");
+        }
         assert!(fragments.later(key(u32::MAX), Some(0), 1));
     }
 }
