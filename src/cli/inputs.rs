@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use portolan::{
-    capture::{self, FileSource, Filter, Live, Source},
+    capture::{self, FileSource, Filter, Format, Live, Source},
     chart::Charter,
     frame::{Batch, Interface},
     knowledge::{self, Knowledge},
@@ -183,49 +183,21 @@ impl Inputs {
         let mut head = Vec::new();
         sink.begin(&mut head);
         let sink = RefCell::new(sink);
-        let mut visit = |step: Step<'_>| {
+        let visit = |step: Step<'_>| {
             buffer.clear();
             sink.borrow_mut().step(step, &mut buffer);
             let mut out = out.borrow_mut();
             out.write_all(&buffer)?;
             if at_once { out.flush() } else { Ok(()) }
         };
-        let mut begin = |form, interfaces: &[Interface]| {
+        let begin = |form, interfaces: &[Interface]| {
             // Nothing is written before an input is open.
             let mut head = std::mem::take(&mut head);
             sink.borrow_mut().file(form, interfaces, &mut head);
             out.borrow_mut().write_all(&head)
         };
         let flush = || out.borrow_mut().flush();
-        let code = match &self.from {
-            From::Files(_) => {
-                let mut selection = self.selection(false)?;
-                self.each_file_named(session, "annotating", |number, source, name, progress| {
-                    let file = (number, self.label(name));
-                    begin(Some(source.format()), source.interfaces())?;
-                    session.run(progress).causal(
-                        source,
-                        file,
-                        &mut selection,
-                        knowledge,
-                        names,
-                        &mut visit,
-                        flush,
-                    )?;
-                    Ok(selection.is_over())
-                })?
-            }
-            From::Live { interface, options } => {
-                let mut live = self.capture(interface, options)?;
-                let run = session.live_run();
-                let mut selection = self.selection(true)?;
-                begin(None, live.interfaces())?;
-                let done =
-                    run.causal(&mut live, (0, None), &mut selection, knowledge, names, &mut visit, flush);
-                self.report_losses(&mut live);
-                said(done)?
-            }
-        };
+        let code = self.follow(session, "annotating", knowledge, names, begin, visit, flush)?;
         let mut tail = Vec::new();
         sink.borrow_mut().end(knowledge, &mut tail);
         out.borrow_mut().write_all(&tail)?;
@@ -250,37 +222,46 @@ impl Inputs {
         let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
         let mut knowledge = Knowledge::new(options, false);
         let mut names = Names::new(false);
-        let mut visit = |step: Step<'_>| count(sums, step);
-        let code = match &self.from {
+        let visit = |step: Step<'_>| count(sums, step);
+        let begin = |_, _: &[Interface]| Ok(());
+        let code = self.follow(session, "learning", &mut knowledge, &mut names, begin, visit, || Ok(()))?;
+        Ok((knowledge, code))
+    }
+
+    /// Learns packet by packet and calls `begin` with each input, `visit` with what it holds and `flush` after each
+    /// batch.
+    #[expect(clippy::too_many_arguments, reason = "input, state and output of one loop")]
+    fn follow(
+        &self,
+        session: &Session,
+        doing: &'static str,
+        knowledge: &mut Knowledge,
+        names: &mut Names,
+        mut begin: impl FnMut(Option<Format>, &[Interface]) -> std::io::Result<()>,
+        mut visit: impl FnMut(Step<'_>) -> std::io::Result<()>,
+        mut flush: impl FnMut() -> std::io::Result<()>,
+    ) -> Result<u8, End> {
+        match &self.from {
             From::Files(_) => {
                 let mut selection = self.selection(false)?;
-                self.each_file_named(session, "learning", |number, source, name, progress| {
+                self.each_file_named(session, doing, |number, source, name, progress| {
                     let file = (number, self.label(name));
+                    begin(Some(source.format()), source.interfaces())?;
                     let run = session.run(progress);
-                    run.causal(source, file, &mut selection, &mut knowledge, &mut names, &mut visit, || {
-                        Ok(())
-                    })?;
+                    run.causal(source, file, &mut selection, knowledge, names, &mut visit, &mut flush)?;
                     Ok(selection.is_over())
-                })?
+                })
             }
             From::Live { interface, options } => {
                 let mut live = self.capture(interface, options)?;
                 let run = session.live_run();
                 let mut selection = self.selection(true)?;
-                let done = run.causal(
-                    &mut live,
-                    (0, None),
-                    &mut selection,
-                    &mut knowledge,
-                    &mut names,
-                    &mut visit,
-                    || Ok(()),
-                );
+                begin(None, live.interfaces())?;
+                let done = run.causal(&mut live, (0, None), &mut selection, knowledge, names, visit, flush);
                 self.report_losses(&mut live);
-                said(done)?
+                said(done)
             }
-        };
-        Ok((knowledge, code))
+        }
     }
 
     fn each_file(

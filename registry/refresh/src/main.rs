@@ -2,33 +2,24 @@
 //!
 //! Run in this folder: `cargo update && cargo run`. The same crates give the same octets.
 
+#[allow(dead_code, unreachable_pub, reason = "shared with portolan, which uses and exports the rest")]
+#[path = "../../../src/registry/name.rs"]
+mod name;
+#[allow(dead_code, reason = "shared with portolan, which uses the rest")]
+#[path = "../../../src/registry/record.rs"]
+mod record;
+#[allow(dead_code, reason = "shared with portolan, which uses the rest")]
+#[path = "../../../src/registry/table.rs"]
+mod table;
+
 use std::{error::Error, fs, path::Path};
 
 use etherparse::IpNumber;
 use iana_service::{Record, service_names_port_numbers as iana};
 
-/// IANA's CSV columns, in IANA's order.
-const COLUMNS: [&str; 12] = [
-    "Service Name",
-    "Port Number",
-    "Transport Protocol",
-    "Description",
-    "Assignee",
-    "Contact",
-    "Registration Date",
-    "Modification Date",
-    "Reference",
-    "Service Code",
-    "Unauthorized Use Reported",
-    "Assignment Notes",
-];
-
 /// Protocol numbers assigned after the list in `etherparse` was taken (2023-04-11).
-const LATER_PROTOCOLS: [(u8, &str, &str); 3] = [
-    (145, "NSH", "Network Service Header"),
-    (146, "Homa", "Homa"),
-    (147, "BIT-EMU", "Bit-stream Emulation"),
-];
+const LATER_PROTOCOLS: [(u8, &str, &str); 3] =
+    [(145, "NSH", "Network Service Header"), (146, "Homa", "Homa"), (147, "BIT-EMU", "Bit-stream Emulation")];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -42,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn write_services(records: &[&Record], path: &Path) -> Result<(), Box<dyn Error>> {
     let mut out = csv::Writer::from_path(path)?;
-    out.write_record(COLUMNS)?;
+    out.write_record(table::COLUMNS)?;
     for record in records {
         out.write_record([
             field(record, "name")?,
