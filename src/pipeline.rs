@@ -456,7 +456,7 @@ impl Run<'_> {
 
     /// Learns and charts packet by packet: each is named by what was known when it came.
     ///
-    /// `flush` is called after each batch.
+    /// Ends where the selection is over, or with `to_end` at the end of the source. `flush` is called after each batch.
     ///
     /// # Errors
     /// [`Failure`]: what came before it was charted.
@@ -468,13 +468,21 @@ impl Run<'_> {
         selection: &mut Selection,
         knowledge: &mut Knowledge,
         names: &mut Names,
+        to_end: bool,
         mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
         mut flush: impl FnMut() -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut batch = Batch::new();
         let mut headers = Headers::default();
         let mut previous = None;
-        while source.fill(&mut batch)? {
+        loop {
+            match source.fill(&mut batch) {
+                Ok(true) => {}
+                Ok(false) => break,
+                // Behind the last packet asked for, damage is nobody's concern.
+                Err(_) if selection.is_over() => break,
+                Err(error) => return Err(error.into()),
+            }
             visit(Step::Batch(&batch))?;
             for (frame, raw) in batch.frames().zip(batch.records()) {
                 if !selection.takes(&frame)? {
@@ -490,7 +498,7 @@ impl Run<'_> {
                 previous = frame.time.or(previous);
             }
             flush()?;
-            if self.is_stopped() || selection.is_over() {
+            if self.is_stopped() || !to_end && selection.is_over() {
                 break;
             }
         }

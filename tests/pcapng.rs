@@ -467,6 +467,14 @@ fn selection_keeps_the_other_blocks() {
     let folder = Scratch::new("selection");
     let octets = everything();
     let path = folder.file("in", &octets);
+    let other = |octets: &[u8]| -> Vec<Block> {
+        let mut all = blocks(octets);
+        all.retain(|block| !matches!(block.kind(), 2 | 3 | 6) && block.ours().is_empty());
+        all.retain(|block| block.kind() != 0x0a0d_0d0a);
+        all
+    };
+    let packets =
+        |octets: &[u8]| blocks(octets).iter().filter(|block| matches!(block.kind(), 2 | 3 | 6)).count();
     for (way, count) in [
         (Way { limit: Some(2), ..ALL }, 2),
         (Way { filter: Some("udp port 7"), ..ALL }, 9),
@@ -474,16 +482,16 @@ fn selection_keeps_the_other_blocks() {
         (Way { filter: Some("udp port 53"), limit: Some(5), ..ALL }, 5),
     ] {
         let annotated = annotate(&path, way).unwrap().0;
-        let other = |octets: &[u8]| -> Vec<Block> {
-            let mut all = blocks(octets);
-            all.retain(|block| !matches!(block.kind(), 2 | 3 | 6) && block.ours().is_empty());
-            all.retain(|block| block.kind() != 0x0a0d_0d0a);
-            all
-        };
         assert_eq!(other(&annotated), other(&octets));
-        let packets = blocks(&annotated).iter().filter(|block| matches!(block.kind(), 2 | 3 | 6)).count();
-        assert_eq!(packets, count);
+        assert_eq!(packets(&annotated), count);
     }
+    // The same where each packet is named by what came before it.
+    let (input, target) = (path.to_str().unwrap(), folder.0.join("out.pcapng"));
+    let run = ["annotate", "--causal", "-c", "2", input, "-w", target.to_str().unwrap()];
+    assert_eq!(portolan(&run, None), (0, String::new()));
+    let annotated = fs::read(&target).unwrap();
+    assert_eq!(packets(&annotated), 2);
+    assert_eq!(other(&annotated), other(&octets));
 }
 
 #[test]

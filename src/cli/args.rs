@@ -137,6 +137,8 @@ pub(crate) struct Input {
     #[arg(long)]
     pub(crate) recursive: bool,
     /// Stop after so many packets.
+    ///
+    /// An annotated pcapng of a file still gets what else the file holds behind them, such as statistics.
     #[arg(short, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
     /// Take only packets that this capture filter (BPF, pcap-filter(7)) passes; live and in files.

@@ -197,7 +197,8 @@ impl Inputs {
             out.borrow_mut().write_all(&head)
         };
         let flush = || out.borrow_mut().flush();
-        let code = self.follow(session, "annotating", knowledge, names, begin, visit, flush)?;
+        let to_end = sink.borrow().keeps_blocks();
+        let code = self.follow(session, "annotating", knowledge, names, to_end, begin, visit, flush)?;
         let mut tail = Vec::new();
         sink.borrow_mut().end(knowledge, &mut tail);
         out.borrow_mut().write_all(&tail)?;
@@ -224,12 +225,14 @@ impl Inputs {
         let mut names = Names::new(false);
         let visit = |step: Step<'_>| count(sums, step);
         let begin = |_, _: &[Interface]| Ok(());
-        let code = self.follow(session, "learning", &mut knowledge, &mut names, begin, visit, || Ok(()))?;
+        let code =
+            self.follow(session, "learning", &mut knowledge, &mut names, false, begin, visit, || Ok(()))?;
         Ok((knowledge, code))
     }
 
     /// Learns packet by packet and calls `begin` with each input, `visit` with what it holds and `flush` after each
-    /// batch.
+    /// batch. `to_end` reads a file to its end where no further packet is asked for; what comes by a pipe or live may
+    /// never end.
     #[expect(clippy::too_many_arguments, reason = "input, state and output of one loop")]
     fn follow(
         &self,
@@ -237,6 +240,7 @@ impl Inputs {
         doing: &'static str,
         knowledge: &mut Knowledge,
         names: &mut Names,
+        to_end: bool,
         mut begin: impl FnMut(Option<Format>, &[Interface]) -> std::io::Result<()>,
         mut visit: impl FnMut(Step<'_>) -> std::io::Result<()>,
         mut flush: impl FnMut() -> std::io::Result<()>,
@@ -248,7 +252,17 @@ impl Inputs {
                     let file = (number, self.label(name));
                     begin(Some(source.format()), source.interfaces())?;
                     let run = session.run(progress);
-                    run.causal(source, file, &mut selection, knowledge, names, &mut visit, &mut flush)?;
+                    let to_end = to_end && source.size().is_some();
+                    run.causal(
+                        source,
+                        file,
+                        &mut selection,
+                        knowledge,
+                        names,
+                        to_end,
+                        &mut visit,
+                        &mut flush,
+                    )?;
                     Ok(selection.is_over())
                 })
             }
@@ -257,7 +271,8 @@ impl Inputs {
                 let run = session.live_run();
                 let mut selection = self.selection(true)?;
                 begin(None, live.interfaces())?;
-                let done = run.causal(&mut live, (0, None), &mut selection, knowledge, names, visit, flush);
+                let done =
+                    run.causal(&mut live, (0, None), &mut selection, knowledge, names, false, visit, flush);
                 self.report_losses(&mut live);
                 said(done)
             }
