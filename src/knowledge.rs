@@ -176,7 +176,7 @@ impl Knowledge {
             v4: FlowTable::new(seed, options.flows, later_stretch),
             v6: FlowTable::new(seed, options.flows, later_stretch),
             fragments: Fragments::default(),
-            advertised: Advertised::new(),
+            advertised: if options.causal { Advertised::causal() } else { Advertised::new() },
             inventory: options.inventory.then(Inventory::default),
             fragmented: Fragmented::new(later_stretch, options.causal),
             late: Advertised::new(),

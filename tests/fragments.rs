@@ -9,7 +9,7 @@ use crate::{capture::Scratch, material};
 /// The two families of addresses.
 const FAMILIES: [bool; 2] = [false, true];
 
-fn name(labels: &[&str]) -> Vec<u8> {
+pub(crate) fn name(labels: &[&str]) -> Vec<u8> {
     let mut wire: Vec<u8> =
         labels.iter().flat_map(|label| std::iter::once(label.len() as u8).chain(label.bytes())).collect();
     wire.push(0);
@@ -38,14 +38,14 @@ fn announcement(number: u32, port: u16) -> Vec<u8> {
 }
 
 /// A UDP datagram.
-fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
     let len = 8 + payload.len() as u16;
     [&source.to_be_bytes()[..], &destination.to_be_bytes(), &len.to_be_bytes(), &[0; 2], payload].concat()
 }
 
 /// An Ethernet frame with IP from host 1 to `to` (0 is the multicast group), and the fragment of the datagram that
 /// `range` says.
-fn packet(
+pub(crate) fn packet(
     v6: bool,
     to: u8,
     protocol: u8,
@@ -99,7 +99,7 @@ fn pcap(frames: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A segment without SYN between two ports of which none is registered, to the advertised address.
-fn segment(v6: bool, port: u16) -> Vec<u8> {
+pub(crate) fn segment(v6: bool, port: u16) -> Vec<u8> {
     let mut tcp = [&50_000_u16.to_be_bytes()[..], &port.to_be_bytes(), &[0; 8], &[0x50, 0x10]].concat();
     tcp.resize(20, 0);
     packet(v6, 7, 6, 0, &tcp, 0..20)

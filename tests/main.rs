@@ -21,6 +21,8 @@ mod live;
 /// The samples, against the tables that came with their recording.
 mod samples;
 
+/// How long SRV records name endpoints.
+mod advertised;
 /// DNS messages and the inventory, compared with tshark.
 mod dns;
 /// DNS messages in fragments.

@@ -7,9 +7,12 @@ use crate::{decode::TransportProtocol, frame::Timestamp};
 
 /// Endpoints learned from the SRV, A and AAAA records of a stretch of a capture.
 ///
-/// Only responses teach: questions, known answers and probes do not, nor do a TTL of 0, port 0 (RFC 6763
-/// section 8) and the target `.` (RFC 2782). A record counts from its first sighting to the TTL of its last.
-/// What two stretches taught, [merged](Self::merge) in order, is what both together would have taught.
+/// Only responses teach: questions, known answers and probes do not, nor do port 0 (RFC 6763 section 8) and the target
+/// `.` (RFC 2782). A record counts from its first sighting to the TTL of its last.
+///
+/// With hindsight all that was told counts for the whole capture, whatever ended it, and what two stretches taught,
+/// [merged](Self::merge) in order, is what both together would have taught. Whoever knows only the past begins with
+/// [`Self::causal`], which goodbyes end.
 #[derive(Clone, Debug, Default)]
 pub struct Advertised {
     services: Vec<Service>,
@@ -21,6 +24,8 @@ pub struct Advertised {
     /// Indexes in `services`, ascending.
     endpoints: HashMap<Endpoint, Vec<u32>>,
     dropped: u64,
+    /// Whether goodbyes are heeded.
+    causal: bool,
     key: Vec<u8>,
 }
 
@@ -77,9 +82,18 @@ impl Advertised {
     /// Most addresses kept of one host.
     pub const MAX_ADDRESSES: usize = 32;
 
-    /// Knows nothing yet.
+    /// How long at least a record counts that did not come by multicast DNS, in seconds. A TTL of 0 means that it is for
+    /// the transaction in progress (RFC 1035 section 3.2.1): the connection that follows within this time is that.
+    pub const MIN_UNICAST_TTL: u32 = 10;
+
+    /// Knows nothing yet, and will be asked with hindsight.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Knows nothing yet, and will be asked what holds at the moment; not to be merged.
+    pub fn causal() -> Self {
+        Self { causal: true, ..Self::default() }
     }
 
     /// Whether no endpoint is known, so that [`Self::lookup`] finds nothing.
@@ -94,18 +108,25 @@ impl Advertised {
 
     /// Learns from one message that came this way at `time`.
     ///
-    /// A TTL of 0 says goodbye in multicast DNS (RFC 6762 section 10.1); elsewhere it forbids caching only (RFC 1035
-    /// section 3.2.1) and the record is as true as any.
+    /// A TTL of 0 says goodbye in multicast DNS: the record ends one second later (RFC 6762 section 10.1). Elsewhere it
+    /// forbids caching only, see [`Self::MIN_UNICAST_TTL`].
     pub fn observe(&mut self, via: Via, time: Option<Timestamp>, message: &Message<'_>) {
         if !message.is_response() || message.opcode() != 0 || message.rcode() != 0 {
             return;
         }
         for record in message.records().filter(|record| record.class() == 1) {
-            if record.ttl == 0 && via.is_multicast() {
+            let data = record.data();
+            if record.ttl == 0 && via == Via::Mdns {
+                if self.causal
+                    && let Some(seen) = self.known(&record.name, &data)
+                {
+                    seen.end(time);
+                }
                 continue;
             }
-            let seen = Lifetime::new(time, record.ttl);
-            match record.data() {
+            let least = if via == Via::Mdns { 0 } else { Self::MIN_UNICAST_TTL };
+            let seen = Lifetime::new(time, record.ttl.max(least));
+            match data {
                 Data::Srv { port, target, .. } if port != 0 && !target.is_root() => {
                     self.learn_service(&record.name, port, &target, seen);
                 }
@@ -121,14 +142,29 @@ impl Advertised {
         }
     }
 
+    /// The life of a record that was seen before.
+    fn known(&mut self, owner: &Name<'_>, data: &Data<'_>) -> Option<&mut Lifetime> {
+        let address: IpAddr = match data {
+            Data::Srv { port, target, .. } => {
+                service_key(owner, target, *port, &mut self.key);
+                let &index = self.service_of.get(self.key.as_slice())?;
+                return Some(&mut self.services[index as usize].seen);
+            }
+            Data::A(address) => (*address).into(),
+            Data::Aaaa(address) => (*address).into(),
+            _ => return None,
+        };
+        self.key.clear();
+        fold(owner, &mut self.key);
+        let &host = self.host_of.get(self.key.as_slice())?;
+        let mut addresses = self.hosts[host as usize].addresses.iter_mut();
+        addresses.find(|(known, _)| *known == address).map(|(_, seen)| seen)
+    }
+
     fn learn_service(&mut self, owner: &Name<'_>, port: u16, target: &Name<'_>, seen: Lifetime) {
         let Some(service) = ServiceType::of(owner) else { return };
         let mut key = std::mem::take(&mut self.key);
-        key.clear();
-        for name in [owner, target] {
-            fold(name, &mut key);
-        }
-        key.extend(port.to_be_bytes());
+        service_key(owner, target, port, &mut key);
         if let Some(&index) = self.service_of.get(key.as_slice()) {
             self.services[index as usize].seen.extend(seen);
         } else {
@@ -312,9 +348,24 @@ impl Lifetime {
         self.end = self.end.zip(other.end).map(|(a, b)| a.max(b));
     }
 
+    /// A goodbye at `time` leaves it one second.
+    fn end(&mut self, time: Option<Timestamp>) {
+        let Some(goodbye) = Self::new(time, 1).end else { return };
+        self.end = Some(self.end.map_or(goodbye, |end| end.min(goodbye)));
+    }
+
     fn covers(&self, at: Option<Timestamp>) -> bool {
         at.is_none_or(|at| self.first.is_none_or(|first| first <= at) && self.end.is_none_or(|end| at <= end))
     }
+}
+
+/// What tells a service from others: owner, target and port.
+fn service_key(owner: &Name<'_>, target: &Name<'_>, port: u16, key: &mut Vec<u8>) {
+    key.clear();
+    for name in [owner, target] {
+        fold(name, key);
+    }
+    key.extend(port.to_be_bytes());
 }
 
 /// Appends a name without compression and without ASCII case.
@@ -394,6 +445,71 @@ mod tests {
             assert_eq!(!names(&advertised, 631, at(time)).is_empty(), known, "at {time}");
         }
         assert_eq!(names(&advertised, 631, None), ["ipp"]);
+    }
+
+    #[test]
+    fn a_goodbye_ends_a_record_one_second_later_for_those_who_know_only_the_past() {
+        let goodbye = |record: &[&[u8]], kind, data: &[u8]| Builder::response().flush(record, kind, 0, data);
+        let of_service = || goodbye(PRINTER, RecordType::SRV, &srv(631, HOST));
+        for message in [of_service(), goodbye(HOST, RecordType::A, &ADDRESS)] {
+            let mut causal = Advertised::causal();
+            let mut whole = Advertised::new();
+            for advertised in [&mut causal, &mut whole] {
+                // Before there is anything to end.
+                observe(advertised, at(1), message.clone());
+                observe(advertised, at(10), service());
+                observe(advertised, at(10), address());
+                observe(advertised, at(20), message.clone());
+            }
+            for (time, known) in [(19, true), (20, true), (21, true), (22, false), (129, false)] {
+                assert_eq!(!names(&causal, 631, at(time)).is_empty(), known, "at {time}");
+            }
+            assert_eq!(names(&whole, 631, None), ["ipp"]);
+            // A goodbye does not lengthen a life, and a new announcement revives.
+            observe(&mut causal, at(500), message);
+            assert_eq!(names(&causal, 631, at(500)), [""; 0]);
+            observe(&mut causal, at(600), service());
+            observe(&mut causal, at(600), address());
+            assert_eq!(names(&causal, 631, at(720)), ["ipp"]);
+        }
+        // Other services and addresses of the same names stay.
+        let mut causal = Advertised::causal();
+        observe(&mut causal, at(10), service());
+        observe(&mut causal, at(10), address());
+        for other in [
+            goodbye(PRINTER, RecordType::SRV, &srv(632, HOST)),
+            goodbye(PRINTER, RecordType::SRV, &srv(631, PRINTER)),
+            goodbye(HOST, RecordType::A, &[192, 0, 2, 8]),
+            goodbye(PRINTER, RecordType::A, &ADDRESS),
+            goodbye(PRINTER, RecordType::TXT, &[0]),
+        ] {
+            observe(&mut causal, at(20), other);
+        }
+        assert_eq!(names(&causal, 631, at(130)), ["ipp"]);
+        observe(&mut causal, None, of_service());
+        assert_eq!(names(&causal, 631, at(130)), ["ipp"]);
+    }
+
+    #[test]
+    fn unicast_answers_count_for_ten_seconds_at_least() {
+        let srv = srv(631, HOST);
+        for (via, ttl, last) in [
+            (Via::Udp, 0, 20),
+            (Via::Tcp, 3, 20),
+            (Via::Llmnr, 0, 20),
+            (Via::Udp, 11, 21),
+            (Via::Mdns, 3, 13),
+        ] {
+            let message = Builder::response()
+                .answer(PRINTER, RecordType::SRV, ttl, &srv)
+                .answer(HOST, RecordType::A, ttl, &ADDRESS)
+                .octets();
+            let mut advertised = Advertised::causal();
+            advertised.observe(via, at(10), &Message::new(&message).unwrap());
+            for (time, known) in [(9, false), (10, true), (last, true), (last + 1, false)] {
+                assert_eq!(!names(&advertised, 631, at(time)).is_empty(), known, "{via:?} {ttl} at {time}");
+            }
+        }
     }
 
     #[test]
