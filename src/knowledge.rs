@@ -410,24 +410,24 @@ impl Knowledge {
         self.fragmented.dropped()
     }
 
-    /// What the bounds of learning kept out, where they did: how often, and what.
+    /// What the bounds of learning kept out, where they did: how often, and what in words.
     pub fn losses(&self) -> impl Iterator<Item = (u64, &'static str)> {
         let limits = self.inventory.as_ref().map(Inventory::limits).unwrap_or_default();
         let all = [
-            (self.evicted.values().map(|gone| gone.flows).sum(), "flows left the full flow table early"),
-            (self.fragments.unplaced(), "fragments found no room among those that wait for the others"),
+            (self.evicted.values().map(|gone| gone.flows).sum(), "flows that left the full flow table early"),
+            (self.fragments.unplaced(), "fragments that found no room to wait for the others"),
             (
                 self.fragmented.given_up(),
-                "datagrams that may hold DNS were not put together: too many at a time",
+                "datagrams that may hold DNS, too many at a time to be put together",
             ),
-            (self.advertised.dropped(), "SRV and address records were not learned: too many"),
-            (limits.names, "times a name found no room in the inventory"),
-            (limits.types, "times a service type found no room in the inventory"),
-            (limits.texts, "times TXT data found no room in the inventory"),
-            (limits.records, "times a record found no room in the inventory"),
-            (limits.questions, "times a question found no room in the inventory"),
-            (limits.events, "times an event found no room in the inventory"),
-            (limits.findings, "times a finding found no room in the inventory"),
+            (self.advertised.dropped(), "SRV and address records too many to be learned"),
+            (limits.names, "no room in the inventory for names"),
+            (limits.types, "no room in the inventory for service types"),
+            (limits.texts, "no room in the inventory for TXT data"),
+            (limits.records, "no room in the inventory for records"),
+            (limits.questions, "no room in the inventory for questions"),
+            (limits.events, "no room in the inventory for events"),
+            (limits.findings, "no room in the inventory for findings"),
         ];
         all.into_iter().filter(|&(count, _)| count > 0)
     }

@@ -257,7 +257,7 @@ fn what_finds_no_room_is_told() {
     let datagram = udp(5353, 5353, &announcement(1, 40_001));
     let begun: Vec<_> = (0..70).map(|id| packet(false, 0, 17, id, &datagram, 0..104)).collect();
     let file = folder.file("begun.pcap", &pcap(&begun));
-    let note = "portolan: note: 6 datagrams that may hold DNS were not put together: too many at a time\n";
+    let note = "portolan: note: datagrams that may hold DNS, too many at a time to be put together: 6\n";
     for command in ["annotate", "summary", "flows", "discover"] {
         assert_eq!(run(command, &file), note);
     }
@@ -266,7 +266,7 @@ fn what_finds_no_room_is_told() {
     let large = |id| [0..30_000, 30_000..60_008].map(|range| packet(false, 0, 17, id, &datagram, range));
     let frames: Vec<_> = (0..75).flat_map(large).collect();
     let file = folder.file("large.pcap", &pcap(&frames));
-    let note = "portolan: note: 6 DNS messages in fragments are not shown: too many to keep\n";
+    let note = "portolan: note: DNS messages in fragments that are not shown, too many to keep: 6\n";
     assert_eq!((run("annotate", &file).as_str(), run("summary", &file).as_str()), (note, ""));
     // 130 addresses of a host: 32 make endpoints, 128 enter the inventory.
     let mut message = b"\0\0\x84\0\0\0\0\x82\0\0\0\0".to_vec();
@@ -276,9 +276,9 @@ fn what_finds_no_room_is_told() {
     }
     let datagram = udp(5353, 5353, &message);
     let file = folder.file("hosts.pcap", &pcap(&[packet(false, 0, 17, 0, &datagram, 0..datagram.len())]));
-    let records = "portolan: note: 98 SRV and address records were not learned: too many\n";
+    let records = "portolan: note: SRV and address records too many to be learned: 98\n";
     assert_eq!(run("summary", &file), records);
-    let inventory = "portolan: note: 2 times a record found no room in the inventory\n";
+    let inventory = "portolan: note: no room in the inventory for records: 2\n";
     assert_eq!(run("discover", &file), format!("{records}{inventory}"));
 }
 

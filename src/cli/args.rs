@@ -24,16 +24,18 @@ use portolan::{
     arg_required_else_help = true,
     max_term_width = 100,
     after_help = "Examples:
-  portolan annotate office.pcapng                one line per packet, with the service and how it is known
-  portolan summary office.pcapng                 which services, how much, between whom
-  portolan discover office.pcapng                what hosts advertise over DNS-SD
-  portolan summary -i eth0 --duration 30s        the same, live
-  portolan registry lookup 443/tcp _ipp._tcp     what IANA has registered
+  portolan annotate office.pcapng               one line per packet
+  portolan summary office.pcapng                which services, how much
+  portolan summary -i eth0 --duration 30s       the same, live
+  portolan discover office.pcapng               what hosts advertise over DNS-SD
+  portolan registry lookup 443/tcp _ipp._tcp    what IANA has registered
 
 Exit codes:
-  0 good · 1 differences found (diff) · 2 usage · 3 input cannot be opened or is no capture
-  4 input damaged or cut short, results up to there printed · 5 bad filter · 6 no permission
-  7 interface error · 8 output error · 70 internal error"
+  0 good · 1 differences found (registry diff) · 2 usage
+  3 input cannot be opened or is no capture
+  4 input damaged or cut short, results up to there printed
+  5 bad filter · 6 no permission to capture · 7 interface error · 8 output error
+  70 internal error"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -92,8 +94,8 @@ pub(crate) enum Command {
   portolan annotate -i eth0 -f 'port 53' -c 100
   tcpdump -i eth0 -w - | portolan annotate -
 
-Files are read twice, so that the first packet can be named by what a later one proves. Standard input and
-live interfaces know only the past; --causal reads files that way too.")]
+Files are read twice, so that the first packet can be named by what a later one proves. Standard input \
+and live interfaces know only the past; --causal reads files that way too.")]
     Annotate(Annotate),
     /// Add up packets and octets per service, host, conversation…
     #[command(after_help = "Examples:
@@ -133,7 +135,7 @@ pub(crate) struct Input {
     /// Capture live on this interface: a name or number of `portolan interfaces`, or `any`.
     #[arg(short, long, value_name = "INTERFACE")]
     pub(crate) interface: Option<String>,
-    /// Read the captures in directories, and in the directories below.
+    /// Read the captures in directories, and in the directories below; links to directories are not followed.
     #[arg(long)]
     pub(crate) recursive: bool,
     /// Stop after so many packets.
@@ -145,25 +147,25 @@ pub(crate) struct Input {
     #[arg(short, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
     /// Stop a live run after this long: `30s`, `5m`, `1h`.
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "interface")]
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "interface", conflicts_with_all = ["files", "read"])]
     pub(crate) duration: Option<Duration>,
     /// Octets to keep of each packet captured live; 0 is all of it.
     #[arg(
         short,
         value_name = "OCTETS",
         default_value_t = 0,
-        requires = "interface",
+        requires = "interface", conflicts_with_all = ["files", "read"],
         hide_default_value = true
     )]
     pub(crate) snap_len: u32,
     /// Do not put the interface into promiscuous mode.
-    #[arg(short = 'p', requires = "interface")]
+    #[arg(short = 'p', requires = "interface", conflicts_with_all = ["files", "read"])]
     pub(crate) no_promiscuous: bool,
     /// Link-layer type to capture, where the interface has several.
-    #[arg(short = 'y', value_name = "TYPE", requires = "interface")]
+    #[arg(short = 'y', value_name = "TYPE", requires = "interface", conflicts_with_all = ["files", "read"])]
     pub(crate) link_type: Option<String>,
     /// Size of the kernel's capture buffer, in MiB.
-    #[arg(long, value_name = "MIB", requires = "interface")]
+    #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     pub(crate) buffer: Option<u32>,
     /// Numbers instead of host names; accepted for habit's sake, hosts are never resolved.
     #[arg(short, hide_short_help = true)]

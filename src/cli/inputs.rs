@@ -54,7 +54,7 @@ impl Inputs {
             None => {
                 let found = capture::expand(&input.paths(), input.recursive)?;
                 if found.skipped > 0 && !global.quiet {
-                    message::note(format_args!("{} files that are no captures were left out", found.skipped));
+                    message::note(format_args!("files left out that are no captures: {}", found.skipped));
                 }
                 From::Files(found.files)
             }

@@ -195,7 +195,7 @@ fn annotate(global: &Global, args: &Annotate) -> Result<u8, End> {
 /// Says what did not fit into memory.
 fn tell_losses(global: &Global, knowledge: &Knowledge) {
     for (count, what) in knowledge.losses().filter(|_| !global.quiet) {
-        message::note(format_args!("{count} {what}"));
+        message::note(format_args!("{what}: {count}"));
     }
 }
 
@@ -221,7 +221,9 @@ fn annotate_with(
         tell_losses(global, &knowledge);
         let hidden = knowledge.dropped_messages();
         if hidden > 0 && !global.quiet {
-            message::note(format_args!("{hidden} DNS messages in fragments are not shown: too many to keep"));
+            message::note(format_args!(
+                "DNS messages in fragments that are not shown, too many to keep: {hidden}"
+            ));
         }
         return Ok(code);
     }

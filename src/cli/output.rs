@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use portolan::capture::{self, Device};
 use serde_json::json;
 
@@ -105,7 +105,7 @@ pub(crate) fn interfaces(args: &Interfaces) -> Result<u8, End> {
         ListFormat::Table => {
             let mut table = Table::new();
             table.load_style(presets::NOTHING);
-            table.set_header(["", "interface", "link types", "state", "addresses", "missing"]);
+            table.set_header(["", "interface", "link types", "state", "addresses"]);
             for (number, device) in devices.iter().enumerate() {
                 let links: Vec<_> = device.links.iter().map(ToString::to_string).collect();
                 let addresses: Vec<_> = device.addresses.iter().map(ToString::to_string).collect();
@@ -114,11 +114,27 @@ pub(crate) fn interfaces(args: &Interfaces) -> Result<u8, End> {
                     device.name.clone(),
                     links.join(" "),
                     state(device).join(" "),
-                    addresses.join(" "),
-                    device.missing.clone().unwrap_or_default(),
+                    addresses.join("\n"),
                 ]);
             }
-            writeln!(out, "{table}")?;
+            if let Some(width) = width() {
+                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            }
+            for line in table.lines() {
+                writeln!(out, "{}", line.trim_end())?;
+            }
+            // What is missing is mostly the same for all, and holds a command to be copied whole.
+            let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
+            for device in &devices {
+                let Some(reason) = device.missing.as_deref() else { continue };
+                match missing.iter_mut().find(|(known, _)| *known == reason) {
+                    Some((_, names)) => names.push(&device.name),
+                    None => missing.push((reason, vec![&device.name])),
+                }
+            }
+            for (reason, names) in missing {
+                writeln!(out, "\nmissing for {}: {reason}", names.join(", "))?;
+            }
         }
     }
     out.finish()?;

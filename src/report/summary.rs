@@ -454,12 +454,13 @@ pub fn table(
 ) -> io::Result<()> {
     let span = scope.knowledge.span();
     if intervals.is_none() {
-        writeln!(out, "{}", rows_table(summary, span.octets, options))?;
+        write_table(&rows_table(summary, span.octets, options), out)?;
     }
     for interval in intervals.unwrap_or_default() {
         writeln!(out, "from {}", machine_time(Timestamp(interval.start)))?;
         let octets = interval.summary.rows.iter().map(|row| row.bytes).sum();
-        writeln!(out, "{}\n", rows_table(&interval.summary, octets, options))?;
+        write_table(&rows_table(&interval.summary, octets, options), out)?;
+        writeln!(out)?;
     }
     let mut line = format!("{} packets, {} octets", span.packets, span.octets);
     if let (Some(first), Some(last)) = (span.first, span.last) {
@@ -487,6 +488,10 @@ pub fn table(
         "names: IANA registry of {}; a registered port does not prove a service",
         scope.registry.updated()
     )
+}
+
+fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
 }
 
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {

@@ -44,13 +44,17 @@ impl Formatter for Harmless {
     }
 }
 
-/// Writes columns two spaces apart, without lines; cells too long for `width` are wrapped.
+/// Writes columns two spaces apart, without lines; cells too long for `width` are wrapped. Without rows there is nothing
+/// to write.
 pub(super) fn table(
     header: &[&str],
     rows: &[Vec<String>],
     width: Option<u16>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header.iter().copied());
     if let Some(width) = width {

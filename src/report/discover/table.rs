@@ -4,7 +4,7 @@ use std::io;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::{View, attributes, missing, subject_text};
+use super::{View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{Name, inventory::State},
     escape,
@@ -19,6 +19,7 @@ pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()>
         counts.messages, counts.queries, counts.probes, counts.responses, counts.ignored
     )?;
     section(view, out, "Instances", instances(view))?;
+    section(view, out, "TXT pairs", texts(view))?;
     section(view, out, "Types", types(view))?;
     if view.options.events {
         section(view, out, "Events", events(view))?;
@@ -55,9 +56,8 @@ fn section(view: &View<'_>, out: &mut impl io::Write, title: &str, rows: Rows) -
 }
 
 fn instances(view: &View<'_>) -> Rows {
-    let header = &["INSTANCE", "TYPE", "HOST", "PORT", "ADDRESSES", "STATE", "REGISTERED FOR", "TXT"];
+    let header = &["INSTANCE", "TYPE", "HOST", "PORT", "ADDRESSES", "STATE"];
     let rows = view.instances().map(|instance| {
-        let registration = view.registration(&instance.service);
         let missing: Vec<_> = missing(&instance).collect();
         let state = match instance.state {
             State::Partial => format!("partial (no {})", missing.join(", ")),
@@ -69,22 +69,41 @@ fn instances(view: &View<'_>) -> Rows {
             text(|text| instance.service.text(text)),
             instance.server.map(|(host, _)| name(&host)).unwrap_or_default(),
             instance.server.map(|(_, port)| port.to_string()).unwrap_or_default(),
-            addresses.join(" "),
+            addresses.join("\n"),
             state,
-            registration.map_or_else(|| "not registered".to_owned(), |row| one_line(row.description())),
-            text(|text| {
-                for (index, pair) in attributes(&instance).into_iter().enumerate() {
-                    text.extend_from_slice(if index > 0 { b" " } else { b"" });
+        ]
+    });
+    Rows { header, rows: rows.collect() }
+}
+
+/// What each instance says of itself, and whether the registry defines its keys.
+fn texts(view: &View<'_>) -> Rows {
+    let header = &["INSTANCE", "TYPE", "PAIR", "KEY DEFINED"];
+    let mut rows = Vec::new();
+    for instance in view.instances() {
+        let registration = view.registration(&instance.service);
+        let keys = registration.and_then(|row| row.txt_keys());
+        for pair in attributes(&instance) {
+            let defined = match defines(keys.as_ref(), pair.key) {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "",
+            };
+            rows.push(vec![
+                text(|text| escape::terminal(instance.label, text)),
+                text(|text| instance.service.text(text)),
+                text(|text| {
                     escape::terminal(pair.key, text);
                     if let Some(value) = pair.value {
                         text.push(b'=');
                         escape::terminal(value, text);
                     }
-                }
-            }),
-        ]
-    });
-    Rows { header, rows: rows.collect() }
+                }),
+                defined.to_owned(),
+            ]);
+        }
+    }
+    Rows { header, rows }
 }
 
 fn types(view: &View<'_>) -> Rows {
