@@ -30,11 +30,13 @@ mod fragments;
 
 /// The command line: exit codes, messages, formats.
 mod cli;
+/// Captures cut anywhere.
+mod cuts;
 /// What the command prints about each sample, word for word, and the facts it may not contradict.
 mod golden;
 /// Interfaces of different link types in one file.
 mod mixed;
-/// Cut and changed captures.
+/// Captures changed anywhere.
 mod robustness;
 /// Rows add up, and neither threads nor compression change a report.
 mod summary;

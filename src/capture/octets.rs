@@ -43,6 +43,18 @@ impl Order {
         }
     }
 
+    /// So many 32-bit numbers, one after the other; `octets` must be as long as they are.
+    #[inline]
+    pub(crate) fn words<const N: usize>(self, octets: &[u8]) -> [u32; N] {
+        let (words, _) = octets.as_chunks::<4>();
+        let word = |index: usize| words.get(index).copied().unwrap_or_default();
+        // Told apart once, not for each number.
+        match self {
+            Self::Little => std::array::from_fn(|index| u32::from_le_bytes(word(index))),
+            Self::Big => std::array::from_fn(|index| u32::from_be_bytes(word(index))),
+        }
+    }
+
     /// The 32-bit number at `at`, if it lies inside.
     pub(crate) fn u32_at(self, octets: &[u8], at: usize) -> Option<u32> {
         Some(self.u32(*octets.get(at..)?.first_chunk()?))

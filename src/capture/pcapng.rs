@@ -42,7 +42,7 @@ pub(super) struct Walker {
     first_interface: usize,
     interfaces: Vec<Interface>,
     /// One for each interface.
-    clocks: Vec<Clock>,
+    meters: Vec<Meter>,
 }
 
 impl Walker {
@@ -52,7 +52,7 @@ impl Walker {
             sections: 0,
             first_interface: 0,
             interfaces: Vec::new(),
-            clocks: Vec::new(),
+            meters: Vec::new(),
         }
     }
 
@@ -78,7 +78,7 @@ impl Walker {
             let Some(head) = rest.first_chunk::<12>() else {
                 return Walked::short(at, 12, rest.len(), eof, "a block header");
             };
-            let (order, length) = match self.order(head).and_then(|order| Ok((order, length(order, head)?))) {
+            let (order, [kind, length]) = match self.framing(head) {
                 Ok(framing) => framing,
                 Err(reason) => return Walked::damaged(at, reason),
             };
@@ -86,7 +86,19 @@ impl Walker {
             let Some(block) = rest.get(..padded) else {
                 return Walked::short(at, padded, rest.len(), eof, "a block");
             };
-            if let Err(reason) = self.block(order, length, block, at, frames) {
+            let trailing = order.words::<1>(&block[padded - 4..])[0];
+            if trailing != length {
+                let reason = format!("block says {length} octets at its start and {trailing} at its end");
+                return Walked::damaged(at, reason);
+            }
+            let body = &block[8..padded - 4];
+            // Most blocks hold a packet in one of these two forms.
+            let taken = if matches!(kind, kind::ENHANCED_PACKET | kind::PACKET) {
+                self.packet(order, kind, body, at).map(|located| frames.push(located))
+            } else {
+                self.other_block(order, kind, body, at, frames)
+            };
+            if let Err(reason) = taken {
                 return Walked::damaged(at, reason);
             }
             at += padded;
@@ -94,53 +106,41 @@ impl Walker {
         Walked { consumed: at, stop: Stop::Reached }
     }
 
+    /// Byte order, type and length as written of the block that begins with `head`.
+    #[inline(always)]
+    fn framing(&self, head: &[u8; 12]) -> Result<(Order, [u32; 2]), String> {
+        let order = self.order(head)?;
+        let framing @ [_, length] = order.words(head);
+        if !(12..=BLOCK_LIMIT).contains(&length) {
+            return Err(impossible_length(length));
+        }
+        Ok((order, framing))
+    }
+
     /// The byte order of the block that begins with `head`.
-    #[inline]
+    #[inline(always)]
     fn order(&self, head: &[u8; 12]) -> Result<Order, String> {
         let [t, y, p, e, _, _, _, _, m, a, i, c] = *head;
         if [t, y, p, e] == SECTION_HEADER {
-            return match [m, a, i, c] {
-                [0x4d, 0x3c, 0x2b, 0x1a] => Ok(Order::Little),
-                [0x1a, 0x2b, 0x3c, 0x4d] => Ok(Order::Big),
-                _ => Err(format!(
-                    "section header has the byte-order magic {m:02x}{a:02x}{i:02x}{c:02x}, not 1a2b3c4d or 4d3c2b1a"
-                )),
-            };
+            return section_order([m, a, i, c]);
         }
         if self.sections > 0 { Ok(self.order) } else { Err("no section header at the start".to_owned()) }
     }
 
-    /// Takes in a whole block.
-    #[inline]
-    fn block(
+    /// Takes in a whole block that is neither an Enhanced Packet Block nor an obsolete Packet Block.
+    #[inline(never)]
+    fn other_block(
         &mut self,
         order: Order,
-        length: u32,
-        block: &[u8],
+        kind: u32,
+        body: &[u8],
         at: usize,
         frames: &mut Vec<Located>,
     ) -> Result<(), String> {
-        let kind = order.u32_at(block, 0).unwrap_or_default();
-        let (body, trailer) =
-            block[8..].split_last_chunk::<4>().ok_or("block without a length at its end")?;
-        let trailing = order.u32(*trailer);
-        if trailing != length {
-            return Err(format!("block says {length} octets at its start and {trailing} at its end"));
-        }
         match kind {
-            kind::ENHANCED_PACKET => {
-                let fixed: &[u8; 20] = fixed_part(body, "enhanced packet block")?;
-                let interface = order.u32([fixed[0], fixed[1], fixed[2], fixed[3]]);
-                self.packet(order, interface, fixed, body, at, frames)?;
-            }
             kind::SIMPLE_PACKET => {
                 let original = order.u32(*fixed_part(body, "simple packet block")?);
                 frames.push(self.simple_packet(original, body, at)?);
-            }
-            kind::PACKET => {
-                let fixed: &[u8; 20] = fixed_part(body, "packet block")?;
-                let interface = u32::from(order.u16([fixed[0], fixed[1]]));
-                self.packet(order, interface, fixed, body, at, frames)?;
             }
             kind::INTERFACE_DESCRIPTION => self.interface_description(body)?,
             kind::SECTION_HEADER => {
@@ -160,36 +160,32 @@ impl Walker {
     }
 
     /// An Enhanced Packet Block or an obsolete Packet Block; they differ in their first four octets only.
-    #[inline]
-    fn packet(
-        &self,
-        order: Order,
-        interface: u32,
-        fixed: &[u8; 20],
-        body: &[u8],
-        at: usize,
-        frames: &mut Vec<Located>,
-    ) -> Result<(), String> {
-        let [_, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *fixed;
-        let ticks = u64::from(order.u32([a, b, c, d])) << 32 | u64::from(order.u32([e, f, g, h]));
-        let captured = order.u32([i, j, k, l]);
+    #[inline(always)]
+    fn packet(&self, order: Order, kind: u32, body: &[u8], at: usize) -> Result<Located, String> {
+        let what = if kind == kind::PACKET { "packet block" } else { "enhanced packet block" };
+        let fixed: &[u8; 20] = fixed_part(body, what)?;
+        let [interface, high, low, captured, original] = order.words(fixed);
+        // A Packet Block counts drops in the second half of the first word.
+        let interface =
+            if kind == kind::PACKET { u32::from(order.u16([fixed[0], fixed[1]])) } else { interface };
         let index = self.interface_index(interface)?;
-        let link = self.interfaces[index].link;
+        let meter = &self.meters[index];
         let room = body.len() - fixed.len();
         if captured as usize > room {
-            return Err(format!("block says {captured} captured octets, it has room for {room}"));
+            return Err(no_room(captured, room));
         }
-        within_limit(captured, link)?;
-        frames.push(Located {
-            time: self.clocks[index].time(ticks),
+        if captured > meter.limit {
+            return Err(beyond_limit(captured, meter.limit));
+        }
+        Ok(Located {
+            time: meter.clock.time(u64::from(high) << 32 | u64::from(low)),
             record: at as u32,
             offset: (at + 8 + fixed.len()) as u32,
             captured_len: captured,
-            original_len: order.u32([m, n, o, p]),
+            original_len: original,
             interface: index as u32,
-            link,
-        });
-        Ok(())
+            link: meter.link,
+        })
     }
 
     /// A Simple Packet Block: of the section's first interface, without time; its captured length is the least
@@ -200,9 +196,12 @@ impl Walker {
         let snapped = if snap_len == 0 { original } else { original.min(snap_len) };
         let room = body.len() - 4;
         if snapped as usize > room {
-            return Err(format!("block says {snapped} captured octets, it has room for {room}"));
+            return Err(no_room(snapped, room));
         }
-        within_limit(snapped, link)?;
+        let limit = self.meters[index].limit;
+        if snapped > limit {
+            return Err(beyond_limit(snapped, limit));
+        }
         Ok(Located {
             time: None,
             record: at as u32,
@@ -215,13 +214,11 @@ impl Walker {
     }
 
     /// The index through the whole file of the section's interface `interface`.
-    #[inline]
+    #[inline(always)]
     fn interface_index(&self, interface: u32) -> Result<usize, String> {
-        let described = self.interfaces.len() - self.first_interface;
+        let described = self.meters.len() - self.first_interface;
         if interface as usize >= described {
-            return Err(format!(
-                "packet of interface {interface}, but the section has described {described}"
-            ));
+            return Err(not_described(interface, described));
         }
         Ok(self.first_interface + interface as usize)
     }
@@ -269,8 +266,8 @@ impl Walker {
             }
             options = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         }
+        self.meters.push(Meter { clock, link: interface.link, limit: captured_limit(interface.link) });
         self.interfaces.push(interface);
-        self.clocks.push(clock);
         Ok(())
     }
 
@@ -289,9 +286,7 @@ impl Walker {
             let Some(head) = octets.get(at..).and_then(|rest| rest.first_chunk()) else {
                 return found >= 1;
             };
-            let Ok(order) = self.order(head) else { return false };
-            let Ok(length) = length(order, head) else { return false };
-            let kind = order.u32_at(head, 0).unwrap_or_default();
+            let Ok((order, [kind, length])) = self.framing(head) else { return false };
             // Assigned types are small or those of custom blocks; the highest bit marks local ones.
             let known = kind <= kind::LAST_ASSIGNED
                 || matches!(kind, kind::SECTION_HEADER | kind::CUSTOM | kind::CUSTOM_NOT_COPIED)
@@ -310,23 +305,18 @@ impl Walker {
     }
 }
 
-/// The length as written of the block that begins with `head`.
-#[inline]
-fn length(order: Order, head: &[u8; 12]) -> Result<u32, String> {
-    let [_, _, _, _, l, e, n, g, ..] = *head;
-    let length = order.u32([l, e, n, g]);
-    if length < 12 {
-        return Err(format!("block says {length} octets, less than the 12 of an empty one"));
-    }
-    if length > BLOCK_LIMIT {
-        return Err(format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}"));
-    }
-    Ok(length)
-}
-
 /// The length a block has in the file: drafts before 2009 let the written one leave the padding out.
 const fn padded(length: u32) -> usize {
     length.next_multiple_of(4) as usize
+}
+
+/// What reading a packet asks of its interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Meter {
+    clock: Clock,
+    link: LinkType,
+    /// The largest captured length believed, in octets.
+    limit: u32,
 }
 
 /// How an interface counts time.
@@ -388,16 +378,50 @@ impl Unit {
 /// The fixed-size part at the start of a block's body.
 #[inline]
 fn fixed_part<'a, const N: usize>(body: &'a [u8], what: &str) -> Result<&'a [u8; N], String> {
-    body.first_chunk().ok_or_else(|| format!("{what} has {} octets, less than the {N} it needs", body.len()))
+    body.first_chunk().ok_or_else(|| too_short(what, body.len(), N))
 }
 
-#[inline]
-fn within_limit(captured: u32, link: LinkType) -> Result<(), String> {
-    let limit = captured_limit(link);
-    if captured > limit {
-        return Err(format!("block says {captured} captured octets, more than the limit of {limit}"));
+// The texts of errors are made out of line: what they need would burden every block.
+
+#[cold]
+fn impossible_length(length: u32) -> String {
+    if length < 12 {
+        format!("block says {length} octets, less than the 12 of an empty one")
+    } else {
+        format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}")
     }
-    Ok(())
+}
+
+#[cold]
+fn no_room(captured: u32, room: usize) -> String {
+    format!("block says {captured} captured octets, it has room for {room}")
+}
+
+#[cold]
+fn beyond_limit(captured: u32, limit: u32) -> String {
+    format!("block says {captured} captured octets, more than the limit of {limit}")
+}
+
+#[cold]
+fn not_described(interface: u32, described: usize) -> String {
+    format!("packet of interface {interface}, but the section has described {described}")
+}
+
+#[cold]
+fn too_short(what: &str, length: usize, least: usize) -> String {
+    format!("{what} has {length} octets, less than the {least} it needs")
+}
+
+/// The byte order that a section header's magic tells.
+#[cold]
+fn section_order(magic: [u8; 4]) -> Result<Order, String> {
+    match magic {
+        [0x4d, 0x3c, 0x2b, 0x1a] => Ok(Order::Little),
+        [0x1a, 0x2b, 0x3c, 0x4d] => Ok(Order::Big),
+        [m, a, i, c] => Err(format!(
+            "section header has the byte-order magic {m:02x}{a:02x}{i:02x}{c:02x}, not 1a2b3c4d or 4d3c2b1a"
+        )),
+    }
 }
 
 #[cfg(test)]
