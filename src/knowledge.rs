@@ -3,7 +3,7 @@
 //! [`Knowledge`] is the only state of a run. Knowledge of two stretches of a capture merges, in order, into the
 //! knowledge of both.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::OnceLock};
+use std::{collections::BTreeMap, net::IpAddr, sync::OnceLock, thread};
 
 use hashbrown::HashMap;
 
@@ -21,6 +21,7 @@ use crate::{
     frame::{Frame, Timestamp},
     label::{Label, Labels},
     naming::{Case, Context, FanIn, answer},
+    ranges,
     registry::Registry,
 };
 
@@ -218,6 +219,9 @@ impl Knowledge {
 
     /// Damaged packets of a subject.
     pub fn damaged(&self, subject: &Subject) -> Damaged {
+        if self.damaged.is_empty() {
+            return Damaged::default();
+        }
         self.damaged.get(subject).copied().unwrap_or_default()
     }
 
@@ -242,31 +246,41 @@ impl Knowledge {
     pub fn learn(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32, registry: &Registry) {
         self.span.count(frame);
         self.learn_dns(frame, headers, file);
-        let subject = match headers.network {
+        match headers.network {
             Network::V4(source, destination) => {
                 let endpoints = (V4::from(source), V4::from(destination));
-                let Some(observation) = self.observation(frame, headers, endpoints) else { return };
-                self.group_v4.push(observation);
-                if self.group_v4.len() == GROUP {
-                    self.flush_v4(registry);
+                if let Some(observation) = self.observation(frame, headers, endpoints) {
+                    if headers.stopped.is_some() {
+                        self.count_damage(Subject::V4(observation.key), headers);
+                    }
+                    self.group_v4.push(observation);
+                    if self.group_v4.len() == GROUP {
+                        self.flush_v4(registry);
+                    }
                 }
-                Subject::V4(observation.key)
             }
             Network::V6(source, destination) => {
                 let endpoints = (V6::from(source), V6::from(destination));
-                let Some(observation) = self.observation(frame, headers, endpoints) else { return };
-                self.group_v6.push(observation);
-                if self.group_v6.len() == GROUP {
-                    self.flush_v6(registry);
+                if let Some(observation) = self.observation(frame, headers, endpoints) {
+                    if headers.stopped.is_some() {
+                        self.count_damage(Subject::V6(observation.key), headers);
+                    }
+                    self.group_v6.push(observation);
+                    if self.group_v6.len() == GROUP {
+                        self.flush_v6(registry);
+                    }
                 }
-                Subject::V6(observation.key)
             }
             Network::None => {
                 let tally = self.others.entry(headers.kind).or_default();
                 tally.count(Direction::Up, frame.original_len.into(), frame.time.map(|time| time.0));
-                Subject::Other(headers.kind)
+                self.count_damage(Subject::Other(headers.kind), headers);
             }
-        };
+        }
+    }
+
+    #[cold]
+    fn count_damage(&mut self, subject: Subject, headers: &Headers) {
         if let Some(stopped) = headers.stopped {
             self.damaged.entry(subject).or_default().count(stopped.reason);
         }
@@ -332,12 +346,16 @@ impl Knowledge {
         if self.v4.is_full(self.options.limit) {
             self.evict(registry);
         }
-        let (fan_in, seed) = (&mut self.fan_in, self.seed);
-        self.v4.observe(&self.group_v4, |observation, _, new| {
-            if new && let Some(peers) = fan_in.get_mut() {
-                peers.add(&observation.key, seed);
-            }
-        });
+        if let Some(peers) = self.fan_in.get_mut() {
+            let seed = self.seed;
+            self.v4.observe(&self.group_v4, |observation, new| {
+                if new {
+                    peers.add(&observation.key, seed);
+                }
+            });
+        } else {
+            self.v4.observe(&self.group_v4, |_, _| {});
+        }
         self.group_v4.clear();
     }
 
@@ -345,12 +363,16 @@ impl Knowledge {
         if self.v6.is_full(self.options.limit) {
             self.evict(registry);
         }
-        let (fan_in, seed) = (&mut self.fan_in, self.seed);
-        self.v6.observe(&self.group_v6, |observation, _, new| {
-            if new && let Some(peers) = fan_in.get_mut() {
-                peers.add(&observation.key, seed);
-            }
-        });
+        if let Some(peers) = self.fan_in.get_mut() {
+            let seed = self.seed;
+            self.v6.observe(&self.group_v6, |observation, new| {
+                if new {
+                    peers.add(&observation.key, seed);
+                }
+            });
+        } else {
+            self.v6.observe(&self.group_v6, |_, _| {});
+        }
         self.group_v6.clear();
     }
 
@@ -490,8 +512,16 @@ impl Knowledge {
             };
             self.take_fragment(sighting, headers, payload);
         });
-        self.v4.merge(later.v4);
-        self.v6.merge(later.v6);
+        let (v4, v6) = (&mut self.v4, &mut self.v6);
+        if later.v4.len().min(later.v6.len()) < ranges::WORTH_A_THREAD {
+            v4.merge(later.v4);
+            v6.merge(later.v6);
+        } else {
+            thread::scope(|scope| {
+                scope.spawn(|| v6.merge(later.v6));
+                v4.merge(later.v4);
+            });
+        }
         self.fragments.merge(later.fragments);
         self.advertised.merge(later.advertised);
         for (kind, tally) in later.others {
@@ -512,7 +542,7 @@ impl Knowledge {
         let advertised = std::mem::take(&mut self.advertised);
         let mut v4 = std::mem::replace(&mut self.v4, FlowTable::new(self.seed, false, false));
         let mut v6 = std::mem::replace(&mut self.v6, FlowTable::new(self.seed, false, false));
-        let fan_in = OnceLock::from(count_peers(&v4, &v6, self.seed));
+        let fan_in = OnceLock::from(FanIn::of(&v4, &v6, self.seed, 1));
         let context = Context {
             registry,
             advertised: &advertised,
@@ -530,7 +560,7 @@ impl Knowledge {
         });
         (self.v4, self.v6, self.advertised) = (v4, v6, advertised);
         if self.options.causal {
-            self.fan_in = count_peers(&self.v4, &self.v6, self.seed).into();
+            self.fan_in = self.count_peers(1).into();
         }
     }
 
@@ -572,8 +602,8 @@ impl Knowledge {
     }
 
     /// Counts the peers of every endpoint.
-    pub(crate) fn count_peers(&self) -> FanIn {
-        count_peers(&self.v4, &self.v6, self.seed)
+    pub(crate) fn count_peers(&self, threads: usize) -> FanIn {
+        FanIn::of(&self.v4, &self.v6, self.seed, threads)
     }
 
     /// Changes whenever five-tuples get new numbers.
@@ -606,14 +636,6 @@ fn addresses(headers: &Headers) -> Option<(IpAddr, IpAddr)> {
         Network::V6(from, to) => Some((from.into(), to.into())),
         Network::None => None,
     }
-}
-
-fn count_peers(v4: &FlowTable<V4>, v6: &FlowTable<V6>, seed: Seed) -> FanIn {
-    let mut peers = FanIn::default();
-    peers.reserve(2 * (v4.len() + v6.len()));
-    peers.add_all(v4.keys().filter(|key| key.ported), seed);
-    peers.add_all(v6.keys().filter(|key| key.ported), seed);
-    peers
 }
 
 /// The label of a five-tuple as the context knows it.

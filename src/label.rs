@@ -116,7 +116,7 @@ impl Labels {
         let identity = Identity { kind, port: None, evidence: None, name: None, instance: None };
         self.intern(identity, || {
             let transport = if let Kind::Ip(protocol) = kind { Some(protocol_word(protocol)) } else { None };
-            Label { key: kind_word(kind).into(), transport, ..Label::default() }
+            Label { key: kind_word(kind).into(), transport, ..Label::default() }.with_pieces()
         })
     }
 
@@ -208,20 +208,32 @@ impl Labels {
                 candidates,
                 ..Label::default()
             }
+            .with_pieces()
         })
+    }
+
+    /// Takes in the labels that another thread met, and says which number each of them has here.
+    pub(crate) fn append(&mut self, other: Self) -> Vec<u32> {
+        let mut identities: Vec<_> = other.ids.into_iter().collect();
+        identities.sort_unstable_by_key(|&(_, id)| id);
+        let labels = identities.into_iter().zip(other.all);
+        labels.map(|((identity, _), label)| self.intern(identity, || label)).collect()
     }
 
     fn intern(&mut self, identity: Identity, make: impl FnOnce() -> Label) -> u32 {
         *self.ids.entry(identity).or_insert_with(|| {
-            let mut label = make();
-            label.write_pieces();
-            self.all.push(label);
+            self.all.push(make());
             self.all.len() as u32 - 1
         })
     }
 }
 
 impl Label {
+    fn with_pieces(mut self) -> Self {
+        self.write_pieces();
+        self
+    }
+
     fn write_pieces(&mut self) {
         let transport = self.transport.as_deref().unwrap_or_default();
         match (self.port, &self.name) {

@@ -35,6 +35,7 @@ pub mod label;
 pub mod names;
 pub mod naming;
 pub mod pipeline;
+mod ranges;
 pub mod record;
 pub mod registry;
 pub mod report;

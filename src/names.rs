@@ -8,12 +8,13 @@ use crate::{
     decode::{Headers, Kind},
     flow::{
         key::{Address, Direction, FlowKey},
-        table::FlowTable,
+        table::{FlowTable, GROUP},
     },
     frame::Timestamp,
     knowledge::Knowledge,
     label::{Label, Labels},
     naming::{Case, Context, Rule, Server, answer},
+    ranges,
     registry::Registry,
 };
 
@@ -55,41 +56,65 @@ impl Names {
         Self { community_ids: community_ids.then(CommunityIds::default), ..Self::default() }
     }
 
-    /// Answers for all that is known.
-    pub fn of(knowledge: &Knowledge, registry: &Registry, community_ids: bool) -> Self {
+    /// Answers for all that is known, worked out on so many threads; they do not depend on their number.
+    pub fn of(knowledge: &Knowledge, registry: &Registry, community_ids: bool, threads: usize) -> Self {
         let mut names = Self::new(community_ids);
-        let count_peers = || knowledge.count_peers();
+        let count_peers = || knowledge.count_peers(threads);
         let context = knowledge.context(registry, &count_peers);
-        names.v4 = names.of_table(&knowledge.v4, &context);
-        names.v6 = names.of_table(&knowledge.v6, &context);
+        names.v4 = names.of_table(&knowledge.v4, &context, threads);
+        names.v6 = names.of_table(&knowledge.v6, &context, threads);
         for (kind, _) in knowledge.others() {
             names.learn_kind(kind);
         }
         if let Some(ids) = &mut names.community_ids {
-            ids.v4 = knowledge.v4.tuples().map(|tuple| id_of(&tuple.key)).collect();
-            ids.v6 = knowledge.v6.tuples().map(|tuple| id_of(&tuple.key)).collect();
+            ids.v4 = ids_of(&knowledge.v4, threads);
+            ids.v6 = ids_of(&knowledge.v6, threads);
         }
         names
     }
 
-    /// The Community ID of a packet's flow, where they were asked for.
+    /// The Community ID of a packet's flow, where they were asked for; `index` is the number of its five-tuple.
     pub(crate) fn community_id(
         &self,
         flow: Flow,
-        knowledge: &Knowledge,
+        index: Option<u32>,
         icmp: Option<(u8, u8)>,
     ) -> Option<[u8; 28]> {
         let ids = self.community_ids.as_ref()?;
         match (flow, icmp) {
             (Flow::V4(key, direction), Some(icmp)) => Some(icmp_id(&key, direction, icmp)),
             (Flow::V6(key, direction), Some(icmp)) => Some(icmp_id(&key, direction, icmp)),
-            (Flow::V4(key, _), None) => ids.v4.get(knowledge.v4.find(&key)? as usize).copied(),
-            (Flow::V6(key, _), None) => ids.v6.get(knowledge.v6.find(&key)? as usize).copied(),
+            (Flow::V4(..), None) => ids.v4.get(index? as usize).copied(),
+            (Flow::V6(..), None) => ids.v6.get(index? as usize).copied(),
         }
     }
 
-    fn of_table<A: Address>(&mut self, table: &FlowTable<A>, context: &Context<'_>) -> Vec<Option<Known>> {
-        table.tuples().map(|tuple| Some(of_case(&Case::from(&tuple), &mut self.labels, context))).collect()
+    fn of_table<A: Address>(
+        &mut self,
+        table: &FlowTable<A>,
+        context: &Context<'_>,
+        threads: usize,
+    ) -> Vec<Option<Known>> {
+        let parts = ranges::map_large(table.len(), threads, |range| {
+            let mut labels = Labels::default();
+            let mut answers = Vec::with_capacity(range.len());
+            for start in range.clone().step_by(GROUP) {
+                let group = || table.tuples_from(start).take(GROUP.min(range.end - start));
+                if let Some(fan_in) = context.fan_in.get() {
+                    let undecided = group().filter(|tuple| tuple.facts.handshake().is_none());
+                    fan_in.look_ahead(undecided.map(|tuple| tuple.key), context.seed);
+                }
+                answers.extend(group().map(|tuple| of_case(&Case::from(&tuple), &mut labels, context)));
+            }
+            (labels, answers)
+        });
+        let mut all = Vec::with_capacity(table.len());
+        for (labels, answers) in parts {
+            let ids = self.labels.append(labels);
+            let numbered = |known: Known| Known { label: ids[known.label as usize], ..known };
+            all.extend(answers.into_iter().map(|known| Some(numbered(known))));
+        }
+        all
     }
 
     /// All labels in the order they were met.
@@ -135,7 +160,7 @@ impl Names {
     ) {
         self.forget_other_generations(knowledge);
         self.learn_kind(headers.kind);
-        let count_peers = || knowledge.count_peers();
+        let count_peers = || knowledge.count_peers(1);
         let context = knowledge.context(registry, &count_peers);
         let flows = [flow_of(knowledge, headers, time), quoted_flow(headers)];
         for flow in flows.into_iter().flatten() {
@@ -159,6 +184,13 @@ impl Names {
             self.community_ids = self.community_ids.take().map(|_| CommunityIds::default());
         }
     }
+}
+
+fn ids_of<A: Address>(table: &FlowTable<A>, threads: usize) -> Vec<[u8; 28]> {
+    let parts = ranges::map_large(table.len(), threads, |range| {
+        table.tuples_from(range.start).take(range.len()).map(|tuple| id_of(&tuple.key)).collect::<Vec<_>>()
+    });
+    parts.concat()
 }
 
 fn id_of<A: Address>(key: &FlowKey<A>) -> [u8; 28] {

@@ -9,10 +9,11 @@ use crate::{
     decode::TransportProtocol,
     dns::Advertised,
     flow::{
-        key::{Address, Direction, FlowKey, Seed},
-        table::{Facts, Tuple},
+        key::{Address, Direction, FlowKey, Seed, V4, V6},
+        table::{Facts, FlowTable, Tuple},
     },
     frame::Timestamp,
+    ranges,
     registry::Registry,
 };
 
@@ -129,55 +130,106 @@ impl<A: Address> From<&Tuple<'_, A>> for Case<A> {
 
 /// How many peers meet each endpoint of a capture.
 ///
-/// Open addressing, at most half full: 56 bits of an endpoint's hash under a secret seed stand for it, the last 8 count
-/// up to 255 peers. Endpoints are counted in groups, so that their cache misses overlap.
-#[derive(Debug, Default)]
+/// The endpoints are dealt out by their hashes to as many parts as there were threads to count them.
+#[derive(Debug)]
 pub struct FanIn {
+    parts: Vec<Endpoints>,
+}
+
+impl Default for FanIn {
+    fn default() -> Self {
+        Self { parts: vec![Endpoints::default()] }
+    }
+}
+
+impl FanIn {
+    /// Counts the five-tuples of both tables, of which those without ports have no endpoints, on so many threads.
+    pub(crate) fn of(v4: &FlowTable<V4>, v6: &FlowTable<V6>, seed: Seed, threads: usize) -> Self {
+        let len = v4.len() + v6.len();
+        let count = threads.min(len / ranges::WORTH_A_THREAD).max(1);
+        let parts = ranges::map(count, count, |share| {
+            let mut endpoints = Endpoints::default();
+            endpoints.reserve(2 * len / count);
+            let ours = |hash| share.contains(&part_of(hash, count));
+            endpoints.count_all(v4.keys().filter(|key| key.ported), seed, ours);
+            endpoints.count_all(v6.keys().filter(|key| key.ported), seed, ours);
+            endpoints
+        });
+        Self { parts }
+    }
+
+    /// Counts a five-tuple; each is to be counted once.
+    pub fn add<A: Address>(&mut self, key: &FlowKey<A>, seed: Seed) {
+        let count = self.parts.len();
+        for hash in endpoints(key, seed) {
+            let part = &mut self.parts[part_of(hash, count)];
+            part.reserve(1);
+            part.count(hash);
+        }
+    }
+
+    /// Loads what [`FanIn::peers`] will look at, so that the cache misses of many five-tuples overlap.
+    pub(crate) fn look_ahead<A: Address>(&self, keys: impl Iterator<Item = FlowKey<A>>, seed: Seed) {
+        let hashes = keys.flat_map(|key| endpoints(&key, seed));
+        std::hint::black_box(hashes.fold(0, |all, hash| all ^ self.part(hash).peek(hash)));
+    }
+
+    fn peers<A: Address>(&self, key: &FlowKey<A>, seed: Seed) -> [u8; 2] {
+        endpoints(key, seed).map(|hash| self.part(hash).peers(hash))
+    }
+
+    fn part(&self, hash: u64) -> &Endpoints {
+        &self.parts[part_of(hash, self.parts.len())]
+    }
+}
+
+/// The part that an endpoint belongs to, by the upper half of its hash.
+fn part_of(hash: u64, count: usize) -> usize {
+    (((hash >> 32) * count as u64) >> 32) as usize
+}
+
+/// Open addressing, at most half full: 56 bits of an endpoint's hash under a secret seed stand for it, the last 8 count
+/// up to 255 peers.
+#[derive(Debug, Default)]
+struct Endpoints {
     slots: Vec<u64>,
     len: usize,
 }
 
-impl FanIn {
-    /// Counts a five-tuple; each is to be counted once.
-    pub fn add<A: Address>(&mut self, key: &FlowKey<A>, seed: Seed) {
-        self.reserve(2);
-        endpoints(key, seed).into_iter().for_each(|endpoint| self.count(endpoint));
-    }
-
-    /// Counts many five-tuples.
-    pub(crate) fn add_all<'k, A: Address + 'k>(
+impl Endpoints {
+    /// Counts the endpoints of many five-tuples that are wanted, in groups, so that their cache misses overlap.
+    fn count_all<'k, A: Address + 'k>(
         &mut self,
         mut keys: impl Iterator<Item = &'k FlowKey<A>>,
         seed: Seed,
+        wanted: impl Fn(u64) -> bool,
     ) {
-        const GROUP: usize = 16;
+        const GROUP: usize = 32;
+        let mut group = Vec::with_capacity(2 * GROUP);
         loop {
-            let mut group = [[0; 2]; GROUP];
-            let mut filled = 0;
-            for (pair, key) in group.iter_mut().zip(&mut keys) {
-                *pair = endpoints(key, seed);
-                filled += 1;
+            group.clear();
+            let mut taken = 0;
+            for key in keys.by_ref().take(GROUP) {
+                group.extend(endpoints(key, seed).into_iter().filter(|&hash| wanted(hash)));
+                taken += 1;
             }
-            self.reserve(2 * filled);
-            let hashes = group[..filled].as_flattened();
+            self.reserve(group.len());
             // Touching every slot before the first is used lets the memory system fetch them side by side.
-            let touched = hashes.iter().fold(0, |all, &hash| all ^ self.slots[self.place(hash)]);
-            std::hint::black_box(touched);
-            hashes.iter().for_each(|&hash| self.count(hash));
-            if filled < GROUP {
+            std::hint::black_box(group.iter().fold(0, |all, &hash| all ^ self.peek(hash)));
+            group.iter().for_each(|&hash| self.count(hash));
+            if taken < GROUP {
                 return;
             }
         }
     }
 
-    fn peers<A: Address>(&self, key: &FlowKey<A>, seed: Seed) -> [u8; 2] {
-        endpoints(key, seed).map(|endpoint| {
-            if self.slots.is_empty() {
-                return 0;
-            }
-            let slot = self.slots[self.find(endpoint)];
-            (slot & 0xff) as u8
-        })
+    fn peers(&self, hash: u64) -> u8 {
+        if self.slots.is_empty() { 0 } else { (self.slots[self.find(hash)] & 0xff) as u8 }
+    }
+
+    /// The slot where the endpoint is looked for first.
+    fn peek(&self, hash: u64) -> u64 {
+        if self.slots.is_empty() { 0 } else { self.slots[self.place(hash)] }
     }
 
     fn place(&self, hash: u64) -> usize {
@@ -206,7 +258,7 @@ impl FanIn {
     }
 
     /// Makes room for so many further endpoints.
-    pub(crate) fn reserve(&mut self, more: usize) {
+    fn reserve(&mut self, more: usize) {
         if (self.len + more) * 2 <= self.slots.len() {
             return;
         }
@@ -463,7 +515,7 @@ mod tests {
             let (key, direction) = FlowKey::new(ends.0, ends.1, protocol, true);
             let time = Some(second * SECOND);
             let packet = Observation { key, direction, time, octets: 60, phase, to_group: false };
-            table.observe(&[packet], |_, _, _| {});
+            table.observe(&[packet], |_, _| {});
             self
         }
 
@@ -472,11 +524,7 @@ mod tests {
             let table = self.table.as_ref().unwrap();
             let built_in = Registry::built_in();
             let seed = Seed::random();
-            let count_peers = || {
-                let mut peers = FanIn::default();
-                peers.add_all(table.keys(), seed);
-                peers
-            };
+            let count_peers = || FanIn::of(table, &FlowTable::new(seed, false, false), seed, 1);
             let context = Context {
                 registry: self.registry.as_ref().unwrap_or(&built_in),
                 advertised: &self.advertised,

@@ -101,11 +101,12 @@ fn reading_allocates_nothing_after_warm_up() {
     }
 }
 
-/// Charts a capture into a sink, which allocates nothing after the second batch.
+/// Charts a capture into a sink, which allocates nothing after the first batches.
 fn chart(path: &Path, (knowledge, names): (&Knowledge, &Names), mut sink: impl Sink, what: &str) {
     let charter = Charter::new(knowledge, names);
     let (decoder, mut headers) = (Decoder::default(), Headers::default());
-    let (mut batch, mut out) = (Batch::new(), Vec::new());
+    // As large as those of a run, which holds many records at once.
+    let (mut batch, mut out) = (Batch::new(), Vec::with_capacity(1 << 16));
     let mut source = capture::open(path).unwrap();
     sink.learned(knowledge);
     sink.file(Some(source.format()), source.interfaces(), &mut out);
@@ -125,7 +126,7 @@ fn chart(path: &Path, (knowledge, names): (&Knowledge, &Names), mut sink: impl S
             }
         }
     };
-    chart(2);
+    chart(8);
     let allocations = allocation_counter::measure(|| chart(usize::MAX));
     assert_eq!(allocations.count_total, 0, "{what}: {allocations:?}");
     assert!(frames == PACKETS && written as u64 > PACKETS * 50, "{what}: {frames} frames, {written} octets");
@@ -163,7 +164,7 @@ fn learning_and_charting_allocate_nothing_after_warm_up() {
             }
         }
         knowledge.settle(&registry);
-        let names = Names::of(&knowledge, &registry, true);
+        let names = Names::of(&knowledge, &registry, true, 1);
         let known = (&knowledge, &names);
         for color in [false, true] {
             chart(&file.0, known, sink::Text::new(TimeStyle::Utc, color, true), "text");

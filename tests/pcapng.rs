@@ -82,7 +82,7 @@ fn annotate(path: &Path, way: Way) -> Option<(Vec<u8>, Option<Failure>)> {
     let mut source = capture::open(path).ok()?;
     let _ = run.learn_file(&mut source, 0, &mut selection, &mut knowledge, Options::default());
     knowledge.settle(&registry);
-    let names = Names::of(&knowledge, &registry, false);
+    let names = Names::of(&knowledge, &registry, false, 1);
     let charter = Charter::new(&knowledge, &names);
     let mut sink = sink::Pcapng::new(registry.updated());
     sink.learned(&knowledge);

@@ -76,8 +76,8 @@ pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
     let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
     // Flows are learned apart, as the commands do it.
     let (knowledge, error) = learn(path, way, knowledge::Options::default(), registry);
-    let names = Names::of(&knowledge, registry, false);
-    let summary = as_json(&Summary::of(&knowledge, &names, By::Service), &knowledge, registry);
+    let names = Names::of(&knowledge, registry, false, 1);
+    let summary = as_json(&Summary::of(&knowledge, &names, By::Service, 1), &knowledge, registry);
     let mut text = Vec::new();
     let charted = capture::open(path).map_err(Failure::Input).and_then(|mut source| {
         let charter = Charter::new(&knowledge, &names);
@@ -92,7 +92,7 @@ pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
     assert_eq!(again, error, "{}: the second reading ends otherwise", path.display());
     let (knowledge, third) = learn(path, way, options, registry);
     assert_eq!(third, error);
-    let names = Names::of(&knowledge, registry, false);
+    let names = Names::of(&knowledge, registry, false, 1);
     let mut out = Vec::new();
     flows::write(&knowledge, &names, flows::Form::Json, &mut out).unwrap();
     let [text, flows] = [text, out].map(|octets| String::from_utf8(octets).unwrap());
@@ -121,7 +121,7 @@ fn rows(summary: &Summary) -> Vec<(&str, u64, u64)> {
 /// The rows of each division that gives a packet to one row, by flow and by packet.
 fn check_rows(path: &Path, registry: &Registry) -> Span {
     let (knowledge, _) = learn(path, PLAIN, knowledge::Options::default(), registry);
-    let names = Names::of(&knowledge, registry, false);
+    let names = Names::of(&knowledge, registry, false, 1);
     let span = *knowledge.span();
     let file = path.display();
     for by in [
@@ -160,7 +160,7 @@ fn check_rows(path: &Path, registry: &Registry) -> Span {
             assert_eq!(sum(&whole), (span.packets, span.octets), "{file}: {by:?} by packet");
         }
         if !by.needs_packets() {
-            let by_flow = Summary::of(&knowledge, &names, by);
+            let by_flow = Summary::of(&knowledge, &names, by, 1);
             assert_eq!(rows(&by_flow), rows(&whole), "{file}: {by:?} by flow and by packet");
         }
     }
@@ -271,13 +271,13 @@ fn knowledge_of_stretches_merges_into_that_of_the_whole() {
         for flows in [false, true] {
             let options = knowledge::Options { flows, ..knowledge::Options::default() };
             let told = |knowledge: &Knowledge| {
-                let names = Names::of(knowledge, &registry, false);
+                let names = Names::of(knowledge, &registry, false, 1);
                 let mut out = Vec::new();
                 if flows {
                     flows::write(knowledge, &names, flows::Form::Json, &mut out).unwrap();
                     return String::from_utf8(out).unwrap();
                 }
-                as_json(&Summary::of(knowledge, &names, By::Service), knowledge, &registry)
+                as_json(&Summary::of(knowledge, &names, By::Service, 1), knowledge, &registry)
             };
             let (whole, _) = learn(&path, PLAIN, options, &registry);
             let packets = whole.span().packets;

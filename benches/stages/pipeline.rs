@@ -48,7 +48,7 @@ fn pipeline(bencher: Bencher, plan: Plan) {
             }
         }
         knowledge.settle(&registry);
-        let names = Names::of(&knowledge, &registry, false);
+        let names = Names::of(&knowledge, &registry, false, 1);
         assert!(names.labels().all().len() > 20);
         assert_eq!((knowledge.span().packets, knowledge.span().octets), (totals.packets, totals.octets));
         assert_eq!(ported_tuples(&knowledge), flows);

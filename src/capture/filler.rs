@@ -12,7 +12,7 @@ use super::{
 use crate::frame::Batch;
 
 /// Octets read at a time. A batch is as large, or as its one record where that is larger.
-pub(super) const BATCH_LEN: usize = 1 << 20;
+pub(super) const BATCH_LEN: usize = 1 << 18;
 
 /// Fills batches from a reader; the walker finds the frames in place.
 ///

@@ -3,7 +3,7 @@
 use super::{
     Format,
     octets::Order,
-    walk::{Stop, Walked, Walker as AnyWalker, captured_limit, pass_header},
+    walk::{Stop, Walked, Walker as AnyWalker, captured_limit},
 };
 use crate::frame::{Interface, LinkType, Located, Timestamp};
 
@@ -105,10 +105,14 @@ impl Walker {
         eof: bool,
         frames: &mut Vec<Located>,
     ) -> Walked {
-        let mut at = match pass_header(&mut self.header_left, octets, eof) {
-            Ok(at) => at,
-            Err(walked) => return walked,
-        };
+        let mut at = 0;
+        if self.header_left > 0 {
+            if octets.len() < self.header_left {
+                return Walked::short(0, self.header_left, octets.len(), eof, "the file header");
+            }
+            at = self.header_left;
+            self.header_left = 0;
+        }
         let header_len = self.record_header_len();
         let link = self.interface.link;
         while at < until {
@@ -118,7 +122,11 @@ impl Walker {
             };
             let record = self.record_header(header);
             if record.captured > self.limit {
-                return Walked::too_long(at, record.captured, self.limit);
+                let reason = format!(
+                    "record says {} captured octets, more than the limit of {}",
+                    record.captured, self.limit
+                );
+                return Walked::damaged(at, reason);
             }
             let needed = header_len + record.captured as usize;
             if needed > left {

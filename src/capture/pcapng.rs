@@ -94,7 +94,7 @@ impl Walker {
             let body = &block[8..padded - 4];
             // Most blocks hold a packet in one of these two forms.
             let taken = if matches!(kind, kind::ENHANCED_PACKET | kind::PACKET) {
-                self.packet(order, kind, body, at, frames)
+                self.packet(order, kind, body, at).map(|located| frames.push(located))
             } else {
                 self.other_block(order, kind, body, at, frames)
             };
@@ -161,14 +161,7 @@ impl Walker {
 
     /// An Enhanced Packet Block or an obsolete Packet Block; they differ in their first four octets only.
     #[inline(always)]
-    fn packet(
-        &self,
-        order: Order,
-        kind: u32,
-        body: &[u8],
-        at: usize,
-        frames: &mut Vec<Located>,
-    ) -> Result<(), String> {
+    fn packet(&self, order: Order, kind: u32, body: &[u8], at: usize) -> Result<Located, String> {
         let what = if kind == kind::PACKET { "packet block" } else { "enhanced packet block" };
         let fixed: &[u8; 20] = fixed_part(body, what)?;
         let [interface, high, low, captured, original] = order.words(fixed);
@@ -184,7 +177,7 @@ impl Walker {
         if captured > meter.limit {
             return Err(beyond_limit(captured, meter.limit));
         }
-        frames.push(Located {
+        Ok(Located {
             time: meter.clock.time(u64::from(high) << 32 | u64::from(low)),
             record: at as u32,
             offset: (at + 8 + fixed.len()) as u32,
@@ -192,8 +185,7 @@ impl Walker {
             original_len: original,
             interface: index as u32,
             link: meter.link,
-        });
-        Ok(())
+        })
     }
 
     /// A Simple Packet Block: of the section's first interface, without time; its captured length is the least

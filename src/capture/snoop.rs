@@ -2,7 +2,7 @@
 
 use super::{
     octets::Order,
-    walk::{Stop, Walked, captured_limit, pass_header},
+    walk::{Stop, Walked, captured_limit},
 };
 use crate::frame::{Interface, LinkType, Located, Timestamp};
 
@@ -69,10 +69,14 @@ impl Walker {
         eof: bool,
         frames: &mut Vec<Located>,
     ) -> Walked {
-        let mut at = match pass_header(&mut self.header_left, octets, eof) {
-            Ok(at) => at,
-            Err(walked) => return walked,
-        };
+        let mut at = 0;
+        if self.header_left > 0 {
+            if octets.len() < self.header_left {
+                return Walked::short(0, self.header_left, octets.len(), eof, "the file header");
+            }
+            at = self.header_left;
+            self.header_left = 0;
+        }
         while at < until {
             let rest = &octets[at..];
             let Some(header) = rest.first_chunk::<RECORD_HEADER_LEN>() else {
@@ -82,7 +86,9 @@ impl Walker {
             let [original, captured, length, _, seconds, microseconds] =
                 std::array::from_fn(|field| Order::Big.u32_at(header, field * 4).unwrap_or_default());
             if captured > self.limit {
-                return Walked::too_long(at, captured, self.limit);
+                let reason =
+                    format!("record says {captured} captured octets, more than the limit of {}", self.limit);
+                return Walked::damaged(at, reason);
             }
             let least = RECORD_HEADER_LEN as u32 + captured;
             // The padding is there for alignment; a kilobyte of it is generous.

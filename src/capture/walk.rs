@@ -37,24 +37,6 @@ impl Walked {
     pub(super) fn damaged(at: usize, reason: String) -> Self {
         Self { consumed: at, stop: Stop::Damaged(reason) }
     }
-
-    /// The record at `at` is longer than any of its link type.
-    #[cold]
-    pub(super) fn too_long(at: usize, captured: u32, limit: u32) -> Self {
-        let reason = format!("record says {captured} captured octets, more than the limit of {limit}");
-        Self::damaged(at, reason)
-    }
-}
-
-/// Where the first record begins in `octets`, of which `header_left` may still be file header.
-///
-/// # Errors
-/// They end in it.
-pub(super) fn pass_header(header_left: &mut usize, octets: &[u8], eof: bool) -> Result<usize, Walked> {
-    if octets.len() < *header_left {
-        return Err(Walked::short(0, *header_left, octets.len(), eof, "the file header"));
-    }
-    Ok(std::mem::take(header_left))
 }
 
 /// All a format must remember between two stretches of a file.

@@ -209,7 +209,7 @@ impl Inputs {
     pub(crate) fn count(&self, session: &Session, sums: &mut Intervals) -> Result<(Knowledge, u8), End> {
         if self.are_rewindable() {
             let (knowledge, code) = self.learn(session, knowledge::Options::default())?;
-            let names = Names::of(&knowledge, &session.registry, false);
+            let names = Names::of(&knowledge, &session.registry, false, session.threads);
             let charter = Charter::new(&knowledge, &names);
             let mut selection = self.selection(false)?;
             let again = self.each_file_quietly(session, |_, source, name, progress| {

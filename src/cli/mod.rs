@@ -211,7 +211,7 @@ fn annotate_with(
     if !args.causal && inputs.are_rewindable() {
         let options = knowledge::Options::default();
         let (knowledge, mut code) = inputs.learn(session, options)?;
-        let names = Names::of(&knowledge, &session.registry, ids);
+        let names = Names::of(&knowledge, &session.registry, ids, session.threads);
         let charter = Charter::new(&knowledge, &names);
         let mut head = Vec::new();
         sink.begin(&mut head);
@@ -248,8 +248,8 @@ fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
     let (knowledge, names, summary, code);
     if args.interval.is_none() && !by.needs_packets() {
         (knowledge, code) = inputs.learn(&session, knowledge::Options::default())?;
-        names = Names::of(&knowledge, &session.registry, false);
-        summary = summary::Summary::of(&knowledge, &names, by);
+        names = Names::of(&knowledge, &session.registry, false, session.threads);
+        summary = summary::Summary::of(&knowledge, &names, by, session.threads);
     } else {
         let mut sums = summary::Intervals::new(args.interval, by);
         (knowledge, code) = inputs.count(&session, &mut sums)?;
@@ -276,7 +276,7 @@ fn list_flows(global: &Global, args: &Flows) -> Result<u8, End> {
     let inputs = Inputs::open(global, &args.input, &session)?;
     let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
     let (knowledge, code) = inputs.learn(&session, options)?;
-    let names = Names::of(&knowledge, &session.registry, false);
+    let names = Names::of(&knowledge, &session.registry, false, session.threads);
     let form = match args.format {
         FlowFormat::Text => flows::Form::Text(args.time.into()),
         FlowFormat::Json => flows::Form::Json,

@@ -24,15 +24,15 @@ use crate::frame::LinkType;
 pub struct Decoder {
     /// Tunnels found by a UDP port; later entries win.
     by_port: Vec<(u16, Tunnel)>,
-    /// A bit for each `port % 64` in `by_port`, so that most ports cost one test.
-    seen: u64,
+    /// A bit for each `port % 4096` in `by_port`, so that nearly all ports cost one test.
+    seen: [u64; 64],
     opens: bool,
 }
 
 impl Default for Decoder {
     /// Opens every tunnel it knows on its registered port.
     fn default() -> Self {
-        let mut decoder = Self { by_port: Vec::new(), seen: 0, opens: true };
+        let mut decoder = Self { by_port: Vec::new(), seen: [0; 64], opens: true };
         // IANA's registrations; 3386 is version 0 of GTP, 4790 VXLAN-GPE.
         for (port, tunnel) in [
             (1701, Tunnel::L2tp),
@@ -75,15 +75,18 @@ impl Decoder {
 
     fn add(&mut self, port: u16, tunnel: Tunnel) {
         self.by_port.push((port, tunnel));
-        self.seen |= 1 << (port % 64);
+        self.seen[usize::from(port >> 6) % 64] |= 1 << (port % 64);
     }
 
     /// The tunnel that a UDP port stands for.
     #[inline]
     pub(super) fn tunnel(&self, port: u16) -> Option<Tunnel> {
-        if self.seen >> (port % 64) & 1 == 0 || !self.opens {
-            return None;
-        }
+        let may_be = self.seen[usize::from(port >> 6) % 64] >> (port % 64) & 1 != 0;
+        if may_be && self.opens { self.find_tunnel(port) } else { None }
+    }
+
+    #[cold]
+    fn find_tunnel(&self, port: u16) -> Option<Tunnel> {
         self.by_port.iter().rev().find(|entry| entry.0 == port).map(|entry| entry.1)
     }
 

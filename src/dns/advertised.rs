@@ -23,6 +23,8 @@ pub struct Advertised {
     host_of: HashMap<Box<[u8]>, u32>,
     /// Indexes in `services`, ascending.
     endpoints: HashMap<Endpoint, Vec<u32>>,
+    /// A bit for the port of every endpoint: most flows need no look at the endpoints. Empty as long as they are.
+    ports: Vec<u64>,
     dropped: u64,
     /// Whether goodbyes are heeded.
     causal: bool,
@@ -208,6 +210,7 @@ impl Advertised {
         host.services.push(index);
         for &(address, _) in &host.addresses {
             // The newest index is the largest.
+            note_port(&mut self.ports, port);
             self.endpoints.entry((address, tcp, port)).or_default().push(index);
         }
     }
@@ -239,6 +242,7 @@ impl Advertised {
         host.addresses.push((address, seen));
         for &index in &host.services {
             let service = &self.services[index as usize];
+            note_port(&mut self.ports, service.port);
             let known = self.endpoints.entry((address, service.tcp, service.port)).or_default();
             if let Err(at) = known.binary_search(&index) {
                 known.insert(at, index);
@@ -319,7 +323,9 @@ impl Advertised {
         at: Option<Timestamp>,
     ) -> impl Iterator<Item = Advertisement<'_>> {
         let tcp = protocol == TransportProtocol::TCP;
-        let known = if self.is_empty() { None } else { self.endpoints.get(&(address, tcp, port)) };
+        let may_be =
+            self.ports.get(usize::from(port / 64)).is_some_and(|ports| ports >> (port % 64) & 1 != 0);
+        let known = if may_be { self.endpoints.get(&(address, tcp, port)) } else { None };
         let services = known.into_iter().flatten().map(|&index| &self.services[index as usize]);
         let alive = move |service: &&Service| {
             let mut addresses = self.hosts[service.host as usize].addresses.iter();
@@ -366,6 +372,11 @@ fn service_key(owner: &Name<'_>, target: &Name<'_>, port: u16, key: &mut Vec<u8>
         fold(name, key);
     }
     key.extend(port.to_be_bytes());
+}
+
+fn note_port(ports: &mut Vec<u64>, port: u16) {
+    ports.resize(1 << 10, 0);
+    ports[usize::from(port / 64)] |= 1 << (port % 64);
 }
 
 /// Appends a name without compression and without ASCII case.

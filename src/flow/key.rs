@@ -6,6 +6,10 @@ use crate::decode::TransportProtocol;
 
 /// A network address in a form that compares and hashes in a few instructions.
 pub trait Address: Copy + Ord + Default + Send + Sync + std::fmt::Debug {
+    /// Whether an endpoint sorts above another: by address, then by port.
+    fn is_above(one: (Self, u16), other: (Self, u16)) -> bool {
+        one > other
+    }
     /// A hash of two addresses under a secret seed.
     fn hash_pair(low: Self, high: Self, seed: Seed) -> u64;
     /// The address as the standard library has it.
@@ -36,6 +40,11 @@ impl From<[u8; 16]> for V6 {
 }
 
 impl Address for V4 {
+    fn is_above(one: (Self, u16), other: (Self, u16)) -> bool {
+        let [one, other] = [one, other].map(|(address, port)| u64::from(address.0) << 16 | u64::from(port));
+        one > other
+    }
+
     fn hash_pair(low: Self, high: Self, seed: Seed) -> u64 {
         u64::from(low.0) << 32 ^ u64::from(high.0) ^ seed.0
     }
@@ -112,11 +121,11 @@ impl<A: Address> FlowKey<A> {
         protocol: TransportProtocol,
         ported: bool,
     ) -> (Self, Direction) {
-        let (low, high, direction) = if source <= destination {
-            (source, destination, Direction::Up)
-        } else {
-            (destination, source, Direction::Down)
-        };
+        // Either way is as likely, and a wrong guess of the processor costs more than all the rest.
+        let down = A::is_above(source, destination);
+        let ends = [source, destination];
+        let (low, high) = (ends[usize::from(down)], ends[usize::from(!down)]);
+        let direction = [Direction::Up, Direction::Down][usize::from(down)];
         let key = Self { low: low.0, high: high.0, low_port: low.1, high_port: high.1, protocol, ported };
         (key, direction)
     }

@@ -25,7 +25,7 @@ pub const DEFAULT_LIMIT: usize = 4_000_000;
 /// Stands for "no time known" where a time stamp is kept in one word.
 const NO_TIME: u64 = u64::MAX;
 /// Entries are kept in blocks of this many, so that growing copies none and doubles nothing.
-const BLOCK: usize = 1 << 12;
+const BLOCK: usize = 1 << 10;
 /// Slots hold an index in the lower bits and a piece of the hash in the upper ones.
 const INDEX_BITS: u32 = 24;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
@@ -136,6 +136,15 @@ impl Facts {
     const OPENED: u16 = 128;
     /// Flows before the current one are remembered: worth a look-up.
     const HAS_EARLIER: u16 = 256;
+    /// What came before the first SYN of a later stretch is kept apart.
+    const SET_APART: u16 = 512;
+    /// What is true of a table's entry, not of its five-tuple.
+    const OF_ENTRY: u16 = Self::CLOSED
+        | Self::CURRENT_DOWN
+        | Self::FIRST_DOWN
+        | Self::OPENED
+        | Self::HAS_EARLIER
+        | Self::SET_APART;
 
     const fn has(self, bit: u16) -> bool {
         self.0 & bit != 0
@@ -157,6 +166,12 @@ impl Facts {
         }
     }
 
+    /// What a later stretch knows besides.
+    fn learns(self, later: Self) -> u16 {
+        let known = if self.handshake().is_some() { Self::SERVER_LOW | Self::SERVER_HIGH } else { 0 };
+        later.0 & !(Self::OF_ENTRY | known)
+    }
+
     /// Whether a packet in this direction was sent to a link-layer group address.
     pub fn to_group(self, direction: Direction) -> bool {
         self.has(match direction {
@@ -168,7 +183,7 @@ impl Facts {
 
 /// One five-tuple. 64 octets for IPv4: one cache line.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
+#[repr(C, align(64))]
 struct Entry<A> {
     key: FlowKey<A>,
     first: u64,
@@ -208,9 +223,18 @@ impl<A: Address> Entry<A> {
     /// Whether `next`, that came after the current flow, belongs to another one.
     fn is_over(&self, next: u64, opens: bool) -> bool {
         let timeout = if self.key.protocol == TransportProtocol::TCP { TCP_TIMEOUT } else { TIMEOUT };
-        let silent = next != NO_TIME && self.last != NO_TIME && next.saturating_sub(self.last) > timeout;
+        // No time known before is later than every time.
+        let silent = next != NO_TIME && next.saturating_sub(self.last) > timeout;
         silent || opens && self.facts.has(Facts::CLOSED)
     }
+}
+
+/// Where a key was looked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Found {
+    hash: u64,
+    /// The slot looked at, before it is taken modulo their number.
+    at: usize,
 }
 
 /// One five-tuple as the table's readers see it.
@@ -253,7 +277,7 @@ pub struct FlowTable<A> {
     /// Open addressing, linear probing, at most half full: piece of hash and index + 1, or 0.
     slots: Vec<u32>,
     shift: u32,
-    blocks: Vec<Vec<Entry<A>>>,
+    blocks: Vec<Box<[Entry<A>; BLOCK]>>,
     len: usize,
     /// Flows that ended, by five-tuple. Few five-tuples are used twice.
     earlier: HashMap<u32, Vec<Segment>>,
@@ -295,29 +319,45 @@ impl<A: Address> FlowTable<A> {
         self.len >= limit.min(INDEX_MASK as usize - GROUP)
     }
 
-    /// Takes in packets in capture order and says, for each, the number of its five-tuple and whether it is new.
+    /// Takes in packets in capture order and says, for each, whether its five-tuple is new.
     ///
     /// At most [`GROUP`] at a time.
-    pub fn observe(&mut self, group: &[Observation<A>], mut seen: impl FnMut(&Observation<A>, u32, bool)) {
+    pub fn observe(&mut self, group: &[Observation<A>], mut seen: impl FnMut(&Observation<A>, bool)) {
         debug_assert!(group.len() <= GROUP, "a group is at most {GROUP} packets");
-        self.reserve(group.len());
-        let mut hashes = [0; GROUP];
-        let mut guesses = [0u32; GROUP];
-        for ((hash, guess), observation) in hashes.iter_mut().zip(&mut guesses).zip(group) {
-            *hash = observation.key.hash(self.seed);
-            *guess = self.slots[(*hash >> self.shift) as usize];
-        }
-        // Touching every entry before the first is used lets the memory system fetch them side by side.
-        let mut touched = 0;
-        for &guess in &guesses[..group.len()] {
-            touched ^= self.entry(guess & INDEX_MASK).map_or(0, |entry| entry.facts.0);
-        }
-        std::hint::black_box(touched);
-        for (observation, &hash) in group.iter().zip(&hashes) {
-            let (index, new) = self.find_or_insert(&observation.key, hash);
+        let mut found = [Found::default(); GROUP];
+        self.look_ahead(group.iter().map(|observation| &observation.key), &mut found);
+        for (observation, found) in group.iter().zip(&found) {
+            let (index, new) = self.find_or_insert(&observation.key, found);
             self.update(index, new, observation);
-            seen(observation, index, new);
+            seen(observation, new);
         }
+    }
+
+    /// Makes room for a group of keys, and finds where each of them is, or belongs.
+    ///
+    /// Touching every slot, and then every entry, before the first is used lets the memory system fetch them side by
+    /// side.
+    #[inline]
+    fn look_ahead<'k>(&mut self, keys: impl Iterator<Item = &'k FlowKey<A>>, found: &mut [Found; GROUP])
+    where
+        A: 'k,
+    {
+        self.reserve(GROUP);
+        let mut touched = 0;
+        let mut count = 0;
+        for (found, key) in found.iter_mut().zip(keys) {
+            found.hash = key.hash(self.seed);
+            found.at = (found.hash >> self.shift) as usize;
+            touched ^= self.slots[found.at];
+            count += 1;
+        }
+        let mut entries = 0;
+        for found in &mut found[..count] {
+            let slot = self.seek(found);
+            // Key and facts lie in different cache lines where addresses are long.
+            entries ^= self.entry(slot).map_or(0, |entry| entry.key.low_port ^ entry.facts.0);
+        }
+        std::hint::black_box((touched, entries));
     }
 
     /// The number of a five-tuple, if it is there.
@@ -325,7 +365,9 @@ impl<A: Address> FlowTable<A> {
         if self.slots.is_empty() {
             return None;
         }
-        self.probe(key, key.hash(self.seed)).ok()
+        let hash = key.hash(self.seed);
+        let mut found = Found { hash, at: (hash >> self.shift) as usize };
+        self.probe(key, &mut found)
     }
 
     /// The five-tuple of that number.
@@ -341,20 +383,24 @@ impl<A: Address> FlowTable<A> {
 
     /// All keys in the order of their first packets.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &FlowKey<A>> {
-        self.blocks.iter().flatten().map(|entry| &entry.key)
+        self.entries().map(|entry| &entry.key)
     }
 
     /// Five-tuples from that number on.
     pub(crate) fn tuples_from(&self, index: usize) -> impl Iterator<Item = Tuple<'_, A>> {
         let blocks = self.blocks.get(index / BLOCK..).unwrap_or_default();
-        let entries = blocks.iter().flatten().skip(index % BLOCK);
-        entries.zip(index as u32..).map(|(entry, index)| self.view(index, entry))
+        let entries = blocks.iter().flat_map(|block| block.iter()).skip(index % BLOCK);
+        let count = self.len.saturating_sub(index);
+        entries.take(count).zip(index as u32..).map(|(entry, index)| self.view(index, entry))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry<A>> {
+        self.blocks.iter().flat_map(|block| block.iter()).take(self.len)
     }
 
     /// Adds packets to a five-tuple's current flow, such as fragments whose flow is known only later.
     pub fn credit(&mut self, key: &FlowKey<A>, direction: Direction, tally: &Tally) -> (u32, bool) {
-        self.reserve(1);
-        let (index, new) = self.find_or_insert(key, key.hash(self.seed));
+        let (index, new) = self.insert(key);
         let mut all = Tally::default();
         let Some(entry) = self.entry_mut(index + 1) else { return (index, new) };
         if new {
@@ -376,32 +422,30 @@ impl<A: Address> FlowTable<A> {
 
     /// Appends the table of the stretch that follows: the result is that of one pass over both.
     pub fn merge(&mut self, later: Self) {
-        let Self { blocks, earlier, tentative, .. } = later;
+        let Self { blocks, len, earlier, tentative, .. } = later;
         let tentative = tentative.unwrap_or_default();
         let mut number = 0u32;
-        for group in blocks.iter().flat_map(|block| block.chunks(GROUP)) {
-            self.reserve(group.len());
-            let mut hashes = [0; GROUP];
-            let mut touched = 0;
-            for (hash, entry) in hashes.iter_mut().zip(group) {
-                *hash = entry.key.hash(self.seed);
-                let guess = self.slots[(*hash >> self.shift) as usize];
-                touched ^= self.entry(guess & INDEX_MASK).map_or(0, |entry| entry.facts.0);
-            }
-            std::hint::black_box(touched);
-            for (entry, &hash) in group.iter().zip(&hashes) {
-                let (index, new) = self.find_or_insert(&entry.key, hash);
-                let head = tentative.get(&number);
-                let ended = earlier.get(&number).map_or(&[][..], Vec::as_slice);
-                self.append(index, new, head, ended, entry);
-                number += 1;
+        for block in blocks {
+            let rest = len - number as usize;
+            for group in block[..rest.min(BLOCK)].chunks(GROUP) {
+                let mut found = [Found::default(); GROUP];
+                self.look_ahead(group.iter().map(|entry| &entry.key), &mut found);
+                for (entry, found) in group.iter().zip(&found) {
+                    let (index, new) = self.find_or_insert(&entry.key, found);
+                    if !self.append_plain(index, new, entry) {
+                        let head = tentative.get(&number);
+                        let ended = earlier.get(&number).map_or(&[][..], Vec::as_slice);
+                        self.append(index, new, head, ended, entry);
+                    }
+                    number += 1;
+                }
             }
         }
     }
 
     /// Removes the least recently seen five-tuples until at most `keep` remain; calls `leave` with each.
     pub(crate) fn evict(&mut self, keep: usize, mut leave: impl FnMut(Tuple<'_, A>)) {
-        let mut ages: Vec<u64> = self.blocks.iter().flatten().map(|entry| entry.last).collect();
+        let mut ages: Vec<u64> = self.entries().map(|entry| entry.last).collect();
         let surplus = ages.len().saturating_sub(keep);
         if surplus == 0 {
             return;
@@ -410,15 +454,14 @@ impl<A: Address> FlowTable<A> {
         drop(ages);
         let mut rest = Self::new(self.seed, self.keep_earlier, self.tentative.is_some());
         let mut left = 0;
-        for (index, entry) in self.blocks.iter().flatten().enumerate() {
+        for (index, entry) in self.entries().enumerate() {
             let index = index as u32;
             if entry.last <= cutoff && left < surplus {
                 left += 1;
                 leave(self.view(index, entry));
                 continue;
             }
-            rest.reserve(1);
-            let (kept, _) = rest.find_or_insert(&entry.key, entry.key.hash(rest.seed));
+            let (kept, _) = rest.insert(&entry.key);
             if let Some(slot) = rest.entry_mut(kept + 1) {
                 *slot = *entry;
             }
@@ -454,52 +497,72 @@ impl<A: Address> FlowTable<A> {
     #[inline]
     fn entry(&self, value: u32) -> Option<&Entry<A>> {
         let index = value.wrapping_sub(1) as usize;
-        self.blocks.get(index / BLOCK)?.get(index % BLOCK)
+        Some(&self.blocks.get(index / BLOCK)?[index % BLOCK])
     }
 
     #[inline]
     fn entry_mut(&mut self, value: u32) -> Option<&mut Entry<A>> {
         let index = value.wrapping_sub(1) as usize;
-        self.blocks.get_mut(index / BLOCK)?.get_mut(index % BLOCK)
+        Some(&mut self.blocks.get_mut(index / BLOCK)?[index % BLOCK])
     }
 
-    /// The number of the key, or the slot where it belongs.
+    /// Goes on to the next slot that may hold the key, or is empty, and returns what is in it.
     #[inline]
-    fn probe(&self, key: &FlowKey<A>, hash: u64) -> Result<u32, usize> {
+    fn seek(&self, found: &mut Found) -> u32 {
         let mask = self.slots.len() - 1;
-        let tag = (hash as u32) << INDEX_BITS;
-        let mut at = (hash >> self.shift) as usize;
+        let tag = (found.hash as u32) << INDEX_BITS;
         loop {
-            let slot = self.slots[at & mask];
-            if slot == 0 {
-                return Err(at & mask);
+            let slot = self.slots[found.at & mask];
+            if slot == 0 || (slot ^ tag) >> INDEX_BITS == 0 {
+                return slot & INDEX_MASK;
             }
-            if (slot ^ tag) >> INDEX_BITS == 0
-                && self.entry(slot & INDEX_MASK).is_some_and(|entry| entry.key == *key)
-            {
-                return Ok((slot & INDEX_MASK) - 1);
-            }
-            at += 1;
+            found.at += 1;
         }
     }
 
+    /// The number of the key; `None` leaves `found` at the slot where it belongs.
     #[inline]
-    fn find_or_insert(&mut self, key: &FlowKey<A>, hash: u64) -> (u32, bool) {
-        match self.probe(key, hash) {
-            Ok(index) => (index, false),
-            Err(slot) => {
-                let index = self.len as u32;
-                if self.len.is_multiple_of(BLOCK) {
-                    self.blocks.push(Vec::with_capacity(BLOCK));
-                }
-                if let Some(block) = self.blocks.last_mut() {
-                    block.push(Entry { key: *key, first: NO_TIME, last: NO_TIME, ..Entry::default() });
-                }
-                self.len += 1;
-                self.slots[slot] = (hash as u32) << INDEX_BITS | (index + 1);
-                (index, true)
+    fn probe(&self, key: &FlowKey<A>, found: &mut Found) -> Option<u32> {
+        loop {
+            let value = self.seek(found);
+            if value == 0 {
+                return None;
             }
+            if self.entry(value).is_some_and(|entry| entry.key == *key) {
+                return Some(value - 1);
+            }
+            found.at += 1;
         }
+    }
+
+    /// The number of the key, which goes in where it is not there yet, for who has one alone.
+    fn insert(&mut self, key: &FlowKey<A>) -> (u32, bool) {
+        self.reserve(1);
+        let hash = key.hash(self.seed);
+        self.find_or_insert(key, &Found { hash, at: (hash >> self.shift) as usize })
+    }
+
+    #[inline]
+    fn find_or_insert(&mut self, key: &FlowKey<A>, found: &Found) -> (u32, bool) {
+        let mut found = *found;
+        match self.probe(key, &mut found) {
+            Some(index) => (index, false),
+            None => (self.add(key, found), true),
+        }
+    }
+
+    fn add(&mut self, key: &FlowKey<A>, found: Found) -> u32 {
+        let index = self.len as u32;
+        if self.len.is_multiple_of(BLOCK) {
+            self.blocks.extend(vec![Entry::default(); BLOCK].into_boxed_slice().try_into());
+        }
+        self.len += 1;
+        if let Some(entry) = self.entry_mut(index + 1) {
+            *entry = Entry { key: *key, first: NO_TIME, last: NO_TIME, ..Entry::default() };
+        }
+        let mask = self.slots.len() - 1;
+        self.slots[found.at & mask] = (found.hash as u32) << INDEX_BITS | (index + 1);
+        index
     }
 
     /// Makes room for `more` entries, so that at least half of the slots stay empty.
@@ -513,18 +576,19 @@ impl<A: Address> FlowTable<A> {
     #[cold]
     fn grow(&mut self, more: usize) {
         let size = ((self.len + more) * 2).next_power_of_two().max(1024);
-        self.slots = vec![0; size];
+        let mut slots = vec![0; size];
         self.shift = 64 - size.trailing_zeros();
         let mut index = 0;
-        for entry in self.blocks.iter().flatten() {
+        for entry in self.entries() {
             let hash = entry.key.hash(self.seed);
             let mut at = (hash >> self.shift) as usize;
-            while self.slots[at & (size - 1)] != 0 {
+            while slots[at & (size - 1)] != 0 {
                 at += 1;
             }
             index += 1;
-            self.slots[at & (size - 1)] = (hash as u32) << INDEX_BITS | index;
+            slots[at & (size - 1)] = (hash as u32) << INDEX_BITS | index;
         }
+        self.slots = slots;
     }
 
     #[inline]
@@ -532,18 +596,16 @@ impl<A: Address> FlowTable<A> {
         let time = observation.time.unwrap_or(NO_TIME);
         let direction = observation.direction;
         let opens = observation.phase == Phase::Open;
-        let later_stretch = self.tentative.is_some();
-        let Some(entry) = self.entry_mut(index + 1) else { return };
+        let Some(mut entry) = self.entry_mut(index + 1) else { return };
         if new {
             entry.restart(direction);
             entry.facts.0 |= if direction == Direction::Down { Facts::FIRST_DOWN } else { 0 };
             entry.facts.0 |= if opens { Facts::OPENED } else { 0 };
-        } else if entry.is_over(time, opens) {
-            self.end(index, direction);
-        } else if later_stretch && opens {
-            self.set_apart(index, direction);
+        } else if opens || entry.is_over(time, false) {
+            self.turn(index, time, opens, direction);
+            let Some(same) = self.entry_mut(index + 1) else { return };
+            entry = same;
         }
-        let Some(entry) = self.entry_mut(index + 1) else { return };
         if time != NO_TIME {
             if entry.first == NO_TIME {
                 entry.first = time;
@@ -564,6 +626,16 @@ impl<A: Address> FlowTable<A> {
             entry.packets[way] = 1;
             (entry.first, entry.last) = (time, time);
             self.add_earlier(index, spilled);
+        }
+    }
+
+    /// Ends the current flow where this packet begins another, or keeps it apart where that cannot be known yet.
+    #[cold]
+    fn turn(&mut self, index: u32, time: u64, opens: bool, direction: Direction) {
+        if self.entry(index + 1).is_some_and(|entry| entry.is_over(time, opens)) {
+            self.end(index, direction);
+        } else if opens && self.tentative.is_some() {
+            self.set_apart(index, direction);
         }
     }
 
@@ -598,9 +670,34 @@ impl<A: Address> FlowTable<A> {
         if first_flow && !tentative.contains_key(&index) {
             tentative.insert(index, segment);
             if let Some(entry) = self.entry_mut(index + 1) {
+                entry.facts.0 |= Facts::SET_APART;
                 entry.restart(initiator);
             }
         }
+    }
+
+    /// Appends one five-tuple of a later stretch if it is as most are: one flow, of which nothing was kept apart.
+    #[inline]
+    fn append_plain(&mut self, index: u32, new: bool, later: &Entry<A>) -> bool {
+        let Some(entry) = self.entry_mut(index + 1) else { return false };
+        if later.ended > 0 || later.facts.has(Facts::HAS_EARLIER) || later.facts.has(Facts::SET_APART) {
+            return false;
+        }
+        if new {
+            *entry = *later;
+            return true;
+        }
+        let packets = [0, 1].map(|way: usize| entry.packets[way].checked_add(later.packets[way]));
+        let [Some(up), Some(down)] = packets else { return false };
+        if entry.is_over(later.first, later.facts.has(Facts::OPENED)) {
+            return false;
+        }
+        entry.packets = [up, down];
+        entry.octets = [0, 1].map(|way: usize| entry.octets[way] + later.octets[way]);
+        entry.first = if entry.first == NO_TIME { later.first } else { entry.first };
+        entry.last = if later.last == NO_TIME { entry.last } else { later.last };
+        entry.facts.0 |= entry.facts.learns(later.facts) | later.facts.0 & Facts::CLOSED;
+        true
     }
 
     /// Appends one five-tuple of a later stretch: what it had before its first SYN, the flows that ended in it, and
@@ -609,14 +706,10 @@ impl<A: Address> FlowTable<A> {
         let Some(entry) = self.entry_mut(index + 1) else { return };
         if new {
             *entry = Entry { ended: 0, ..*later };
+            entry.facts.0 &= !(Facts::HAS_EARLIER | Facts::SET_APART);
             entry.restart(Direction::Up);
         } else {
-            let closed = Facts::CLOSED | Facts::CURRENT_DOWN | Facts::FIRST_DOWN | Facts::OPENED;
-            let mut facts = later.facts.0 & !closed;
-            if entry.facts.handshake().is_some() {
-                facts &= !(Facts::SERVER_LOW | Facts::SERVER_HIGH);
-            }
-            entry.facts.0 |= facts;
+            entry.facts.0 |= entry.facts.learns(later.facts);
         }
         // `ended` may be flows added up, so their number is counted apart from the steps below.
         let flows_before = entry.ended;
@@ -715,7 +808,7 @@ mod tests {
     fn filled(packets: &[Observation<V4>], keep: bool, later: bool) -> FlowTable<V4> {
         let mut table = FlowTable::new(Seed::random(), keep, later);
         for group in packets.chunks(GROUP) {
-            table.observe(group, |_, _, _| {});
+            table.observe(group, |_, _| {});
         }
         table
     }
@@ -838,7 +931,7 @@ mod tests {
     fn the_least_recently_seen_leave_first() {
         let packets: Vec<_> = (0..6).map(|n| packet(n, 9, false, u64::from(n), Phase::None)).collect();
         let mut table = filled(&packets, false, false);
-        table.observe(&[packet(0, 9, false, 7, Phase::None)], |_, _, _| {});
+        table.observe(&[packet(0, 9, false, 7, Phase::None)], |_, _| {});
         let mut left = Vec::new();
         table.evict(4, |tuple| left.push(tuple.total().last().unwrap()));
         assert_eq!(left, [1, 2]);

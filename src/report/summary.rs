@@ -3,8 +3,9 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    hash::Hash,
     io::{self, Write},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
@@ -23,7 +24,8 @@ use crate::{
     knowledge::{Damaged, Knowledge, Subject},
     label::{Label, kind_word},
     names::{Known, Names},
-    naming::Server,
+    naming::{Evidence, Server},
+    ranges,
     record::Record,
     registry::Registry,
 };
@@ -112,11 +114,14 @@ pub struct Row {
     /// Octets on the wire.
     pub bytes: u64,
     flows: u64,
-    clients: HashSet<IpAddr>,
-    servers: HashSet<IpAddr>,
+    /// Spares looking for it again.
+    last_port: Option<u16>,
+    clients: Hosts,
+    servers: Hosts,
     first: Option<u64>,
     last: Option<u64>,
-    evidence: BTreeMap<&'static str, u64>,
+    /// Packets by [`Evidence`].
+    evidence: [u64; Evidence::ALL.len()],
     damaged: Damaged,
     /// Whether flows left early, so that distinct hosts were lost.
     approximate: bool,
@@ -155,10 +160,100 @@ impl Row {
     }
 
     fn label(&mut self, label: &Label, packets: u64) {
-        self.ports.extend(label.port);
-        if let Some(evidence) = label.evidence {
-            *self.evidence.entry(evidence.word()).or_default() += packets;
+        if let Some(port) = label.port
+            && self.last_port != Some(port)
+        {
+            self.last_port = Some(port);
+            self.ports.insert(port);
         }
+        if let Some(evidence) = label.evidence {
+            self.evidence[evidence as usize] += packets;
+        }
+    }
+
+    /// Adds all flows of a five-tuple.
+    fn flow<A: Address>(&mut self, tuple: &Tuple<'_, A>, server: Server, label: &Label, damaged: &Damaged) {
+        let total = tuple.total();
+        self.tally(total.all_packets(), total.all_octets(), total.first(), total.last());
+        self.label(label, total.all_packets());
+        self.flows += tuple.flows;
+        self.sides(server, tuple.key.low.ip(), tuple.key.high.ip());
+        self.damaged.add(damaged);
+    }
+
+    /// Notes who serves whom.
+    fn sides(&mut self, server: Server, low: IpAddr, high: IpAddr) {
+        if matches!(server, Server::Low | Server::Both) {
+            self.servers.insert(low);
+            self.clients.insert(high);
+        }
+        if matches!(server, Server::High | Server::Both) {
+            self.servers.insert(high);
+            self.clients.insert(low);
+        }
+    }
+
+    /// Adds a row of the same key.
+    fn add(&mut self, other: Self) {
+        self.tally(other.packets, other.bytes, other.first, other.last);
+        self.ports.extend(other.ports);
+        self.flows += other.flows;
+        self.clients.add(other.clients);
+        self.servers.add(other.servers);
+        for (all, more) in self.evidence.iter_mut().zip(other.evidence) {
+            *all += more;
+        }
+        self.damaged.add(&other.damaged);
+        self.approximate |= other.approximate;
+        self.by_packet |= other.by_packet;
+    }
+
+    /// Packets by how their name is known, in the order of the words.
+    fn evidence(&self) -> BTreeMap<&'static str, u64> {
+        let counts =
+            Evidence::ALL.iter().map(|&evidence| (evidence.word(), self.evidence[evidence as usize]));
+        counts.filter(|&(_, packets)| packets > 0).collect()
+    }
+}
+
+/// Distinct addresses.
+#[derive(Clone, Debug, Default)]
+struct Hosts {
+    v4: HashSet<Ipv4Addr>,
+    v6: HashSet<Ipv6Addr>,
+}
+
+impl Hosts {
+    fn insert(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => self.v4.insert(address),
+            IpAddr::V6(address) => self.v6.insert(address),
+        };
+    }
+
+    fn add(&mut self, other: Self) {
+        // The larger one takes the smaller one in.
+        fn join<T: Eq + Hash>(all: &mut HashSet<T>, mut more: HashSet<T>) {
+            if more.len() > all.len() {
+                std::mem::swap(all, &mut more);
+            }
+            all.extend(more);
+        }
+        join(&mut self.v4, other.v4);
+        join(&mut self.v6, other.v6);
+    }
+
+    fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+}
+
+/// Key of the row that a label belongs to, where that is all it takes.
+fn label_key(label: &Label, by: By) -> Cow<'static, str> {
+    match (by, label.port, label.transport.as_deref()) {
+        (By::Port, Some(port), Some(transport)) => format!("{port}/{transport}").into(),
+        (By::Transport, _, Some(transport)) => transport.to_owned().into(),
+        _ => label.key.clone().into(),
     }
 }
 
@@ -170,17 +265,21 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Sums up all that is known.
-    pub fn of(knowledge: &Knowledge, names: &Names, by: By) -> Self {
+    /// Sums up all that is known, on so many threads; the sums do not depend on their number.
+    pub fn of(knowledge: &Knowledge, names: &Names, by: By, threads: usize) -> Self {
+        let v4 = ranges::map_large(knowledge.v4.len(), threads, |range| {
+            let known = |tuple: &Tuple<'_, _>| (names.v4(tuple.index), Subject::V4(tuple.key));
+            let tuples = knowledge.v4.tuples_from(range.start).take(range.len());
+            Self::of_tuples(tuples, known, knowledge, names, by)
+        });
+        let v6 = ranges::map_large(knowledge.v6.len(), threads, |range| {
+            let known = |tuple: &Tuple<'_, _>| (names.v6(tuple.index), Subject::V6(tuple.key));
+            let tuples = knowledge.v6.tuples_from(range.start).take(range.len());
+            Self::of_tuples(tuples, known, knowledge, names, by)
+        });
         let mut summary = Self::default();
-        let mut by_label: HashMap<u32, usize> = HashMap::new();
-        for tuple in knowledge.tuples_v4() {
-            let known = names.v4(tuple.index);
-            summary.add_tuple(&tuple, known, Subject::V4(tuple.key), knowledge, names, by, &mut by_label);
-        }
-        for tuple in knowledge.tuples_v6() {
-            let known = names.v6(tuple.index);
-            summary.add_tuple(&tuple, known, Subject::V6(tuple.key), knowledge, names, by, &mut by_label);
+        for part in v4.into_iter().chain(v6) {
+            summary.add(part);
         }
         for evicted in knowledge.evicted() {
             let key = if by == By::Service { evicted.label.key.clone() } else { "evicted".to_owned() };
@@ -201,80 +300,68 @@ impl Summary {
         summary
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call for each address family")]
-    fn add_tuple<A: Address>(
-        &mut self,
-        tuple: &Tuple<'_, A>,
-        known: Option<Known>,
-        subject: Subject,
+    fn of_tuples<'k, A: Address + 'k>(
+        tuples: impl Iterator<Item = Tuple<'k, A>>,
+        known: impl Fn(&Tuple<'k, A>) -> (Option<Known>, Subject),
         knowledge: &Knowledge,
         names: &Names,
         by: By,
-        by_label: &mut HashMap<u32, usize>,
-    ) {
-        let Some(known) = known else { return };
-        let label = names.labels().label(known.label);
-        let total = tuple.total();
-        let (low, high) = (tuple.key.low.ip(), tuple.key.high.ip());
-        let (clients, servers): (&[IpAddr], &[IpAddr]) = match known.server {
-            Server::Low => (&[high], &[low]),
-            Server::High => (&[low], &[high]),
-            Server::Both => (&[low, high], &[low, high]),
-            Server::Neither => (&[], &[]),
-        };
-        let damaged = knowledge.damaged(&subject);
-        let add = |row: &mut Row| {
-            row.tally(total.all_packets(), total.all_octets(), total.first(), total.last());
-            row.label(label, total.all_packets());
-            row.flows += tuple.flows;
-            row.clients.extend(clients);
-            row.servers.extend(servers);
-            row.damaged.add(&damaged);
-        };
-        let addresses = |addresses: &[IpAddr]| match addresses {
-            [] => vec![format!("unknown/{}", label.transport.as_deref().unwrap_or("ip"))],
-            [one] => vec![one.to_string()],
-            _ => {
-                let mut both = addresses.to_vec();
-                both.dedup();
-                vec![both.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")]
-            }
-        };
-        let keys = match by {
-            By::Service => {
-                let at = match by_label.get(&known.label) {
-                    Some(&at) => at,
-                    None => {
-                        let at = self.row_number(label.key.clone().into(), || Row::of_label(label));
-                        by_label.insert(known.label, at);
-                        at
-                    }
+    ) -> Self {
+        let mut summary = Self::default();
+        // Rows by label, where it alone tells the row: a capture has far more flows than labels.
+        let mut by_label = vec![None; names.labels().all().len()];
+        for tuple in tuples {
+            let (Some(known), subject) = known(&tuple) else { continue };
+            let damaged = knowledge.damaged(&subject);
+            let label = names.labels().label(known.label);
+            if let By::Service | By::Port | By::Transport = by {
+                let at = match by_label[known.label as usize] {
+                    Some(at) => at,
+                    None => summary.row_number(label_key(label, by), || match by {
+                        By::Service => Row::of_label(label),
+                        By::Port => Row {
+                            key: label_key(label, by).into_owned(),
+                            transport: label.transport.as_deref().map(ToOwned::to_owned),
+                            ..Row::default()
+                        },
+                        _ => Row::new(label_key(label, by).into_owned()),
+                    }),
                 };
-                add(&mut self.rows[at]);
-                return;
+                by_label[known.label as usize] = Some(at);
+                summary.rows[at].flow(&tuple, known.server, label, &damaged);
+                continue;
             }
-            By::Port => vec![match (label.port, label.transport.as_deref()) {
-                (Some(port), Some(transport)) => format!("{port}/{transport}"),
-                _ => label.key.clone(),
-            }],
-            By::Server => addresses(servers),
-            By::Client => addresses(clients),
-            By::Host if low == high => vec![low.to_string()],
-            By::Host => vec![low.to_string(), high.to_string()],
-            By::Conversation => vec![format!("{low} <> {high}")],
-            By::Transport => vec![label.transport.as_deref().unwrap_or("ip").to_owned()],
-            By::Vlan | By::Interface => return,
-        };
-        for key in keys {
-            let row = self.row(key.clone().into(), || match by {
-                By::Port => Row {
-                    key,
-                    transport: label.transport.as_deref().map(ToOwned::to_owned),
-                    ..Row::default()
-                },
-                _ => Row::new(key),
-            });
-            add(row);
+            let (low, high) = (tuple.key.low.ip(), tuple.key.high.ip());
+            let unknown = || format!("unknown/{}", label.transport.as_deref().unwrap_or("ip"));
+            let both = || format!("{low} and {high}");
+            let keys = match (by, known.server) {
+                (By::Host, _) if low == high => vec![low.to_string()],
+                (By::Host, _) => vec![low.to_string(), high.to_string()],
+                (By::Conversation, _) => vec![format!("{low} <> {high}")],
+                (By::Vlan | By::Interface, _) => vec![],
+                (_, Server::Neither) => vec![unknown()],
+                (_, Server::Both) if low != high => vec![both()],
+                (By::Server, Server::High) | (By::Client, Server::Low) => vec![high.to_string()],
+                _ => vec![low.to_string()],
+            };
+            for key in keys {
+                let row = summary.row(key.clone().into(), || Row::new(key));
+                row.flow(&tuple, known.server, label, &damaged);
+            }
+        }
+        summary
+    }
+
+    /// Adds the rows of another.
+    fn add(&mut self, other: Self) {
+        for row in other.rows {
+            match self.index.get(row.key.as_str()) {
+                Some(&at) => self.rows[at].add(row),
+                None => {
+                    self.index.insert(row.key.clone().into(), self.rows.len());
+                    self.rows.push(row);
+                }
+            }
         }
     }
 
@@ -301,11 +388,7 @@ impl Summary {
             None => label.key.clone(),
         };
         let keys: Vec<Cow<'static, str>> = match by {
-            By::Service => vec![label.key.clone().into()],
-            By::Port => vec![match (label.port, label.transport.as_deref()) {
-                (Some(port), Some(transport)) => format!("{port}/{transport}").into(),
-                _ => label.key.clone().into(),
-            }],
+            By::Service | By::Port | By::Transport => vec![label_key(label, by)],
             By::Server => vec![serving(false).unwrap_or_else(unknown).into()],
             By::Client => vec![serving(true).unwrap_or_else(unknown).into()],
             By::Host => match record.addresses() {
@@ -321,7 +404,6 @@ impl Summary {
                 }
                 None => label.key.clone().into(),
             }],
-            By::Transport => vec![label.transport.as_deref().unwrap_or(&label.key).to_owned().into()],
             By::Vlan => {
                 let ids: Vec<_> = record.headers.vlan.as_slice().iter().map(ToString::to_string).collect();
                 vec![if ids.is_empty() { "untagged".into() } else { ids.join(".").into() }]
@@ -339,14 +421,7 @@ impl Summary {
             if let (Some((server, direction)), Some((source, destination))) = (server, record.addresses()) {
                 let (low, high) =
                     if direction == Direction::Up { (source, destination) } else { (destination, source) };
-                if matches!(server, Server::Low | Server::Both) {
-                    row.servers.insert(low);
-                    row.clients.insert(high);
-                }
-                if matches!(server, Server::High | Server::Both) {
-                    row.servers.insert(high);
-                    row.clients.insert(low);
-                }
+                row.sides(server, low, high);
             }
             row.label(label, 1);
             if let Some(stopped) = record.headers.stopped {
@@ -513,7 +588,7 @@ fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
         let share = if octets == 0 { 0.0 } else { row.bytes as f64 * 100.0 / octets as f64 };
         let ports: Vec<_> = row.ports.iter().map(ToString::to_string).collect();
         let ports = if ports.len() > 4 { format!("{} ports", ports.len()) } else { ports.join(" ") };
-        let evidence: Vec<_> = row.evidence.iter().map(|(word, count)| (*count, *word)).collect();
+        let evidence: Vec<_> = row.evidence().into_iter().map(|(word, count)| (count, word)).collect();
         let evidence = match evidence.as_slice() {
             [] => String::new(),
             [(_, word)] => (*word).to_owned(),
@@ -600,7 +675,7 @@ struct JsonRow<'a> {
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<String>,
-    evidence: &'a BTreeMap<&'static str, u64>,
+    evidence: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     damaged: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -622,7 +697,7 @@ fn json_rows<'a>(summary: &'a Summary, options: &Options) -> Vec<JsonRow<'a>> {
         servers: row.servers.len(),
         first: time(row.first),
         last: time(row.last),
-        evidence: &row.evidence,
+        evidence: row.evidence(),
         damaged: row.damaged.counts().collect(),
         approximate: row.approximate,
     });
@@ -700,7 +775,7 @@ pub fn csv(
                 row.servers.len().to_string(),
                 time(row.first),
                 time(row.last),
-                words(&mut row.evidence.iter().map(|(word, count)| (*word, *count))),
+                words(&mut row.evidence().into_iter()),
                 words(&mut row.damaged.counts()),
             ];
             let mut line = Vec::new();
