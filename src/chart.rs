@@ -53,7 +53,8 @@ impl<'k> Charter<'k> {
         let packet = Packet { file: self.file, number: frame.number };
         let fragment = headers.fragment.map(|_| packet);
         let flow = flow_of(self.knowledge, headers, frame.time);
-        let service = flow.and_then(|flow| self.service(flow));
+        let index = flow.and_then(|flow| self.find(flow));
+        let service = flow.zip(index).and_then(|(flow, index)| self.service(flow, index));
         let label = match service {
             Some(service) => service.label,
             None => self.names.kind(headers.kind).unwrap_or_else(|| self.names.none()),
@@ -70,17 +71,25 @@ impl<'k> Charter<'k> {
             about: self.about(headers),
             whole: fragment.and_then(|packet| self.knowledge.whole(packet)),
             overlaps: fragment.is_some_and(|packet| self.knowledge.overlaps(packet)),
-            community_id: flow.and_then(|flow| self.names.community_id(flow, self.knowledge, headers.icmp)),
+            community_id: flow.and_then(|flow| self.names.community_id(flow, index, headers.icmp)),
         }
     }
 
-    fn service<'a>(&self, flow: Flow) -> Option<Service<'a>>
+    /// The number of a five-tuple that is held.
+    fn find(&self, flow: Flow) -> Option<u32> {
+        match flow {
+            Flow::V4(key, _) => self.knowledge.v4.find(&key),
+            Flow::V6(key, _) => self.knowledge.v6.find(&key),
+        }
+    }
+
+    fn service<'a>(&self, flow: Flow, index: u32) -> Option<Service<'a>>
     where
         'k: 'a,
     {
         let (known, direction) = match flow {
-            Flow::V4(key, direction) => (self.names.v4(self.knowledge.v4.find(&key)?)?, direction),
-            Flow::V6(key, direction) => (self.names.v6(self.knowledge.v6.find(&key)?)?, direction),
+            Flow::V4(_, direction) => (self.names.v4(index)?, direction),
+            Flow::V6(_, direction) => (self.names.v6(index)?, direction),
         };
         Some(Service { label: self.names.labels().label(known.label), known, direction })
     }
@@ -89,7 +98,8 @@ impl<'k> Charter<'k> {
     where
         'k: 'a,
     {
-        self.service(quoted_flow(headers)?)
+        let flow = quoted_flow(headers)?;
+        self.service(flow, self.find(flow)?)
     }
 }
 

@@ -57,16 +57,36 @@ fn padded(mut value: u32, width: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[..width]);
 }
 
+/// The digits of each octet in decimal, and how many they are.
+const OCTETS: [([u8; 3], u8); 256] = {
+    let mut all = [([b'0'; 3], 1); 256];
+    let mut value = 0;
+    while value < 256 {
+        let (hundreds, tens, ones) = (value / 100, value / 10 % 10, value % 10);
+        let digits = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        all[value] = match (hundreds, tens) {
+            (0, 0) => ([digits[2], 0, 0], 1),
+            (0, _) => ([digits[1], digits[2], 0], 2),
+            _ => (digits, 3),
+        };
+        value += 1;
+    }
+    all
+};
+
 /// Appends an IP address: IPv4 in dotted decimal, IPv6 as RFC 5952 has it.
 pub fn address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(v4) => {
-            for (position, octet) in v4.octets().into_iter().enumerate() {
-                if position > 0 {
-                    out.push(b'.');
-                }
-                decimal(octet.into(), out);
+            // Put together beside the output, which then grows once.
+            let (mut text, mut len) = ([0; 18], 0);
+            for octet in v4.octets() {
+                let (digits, count) = OCTETS[usize::from(octet)];
+                text[len..len + 3].copy_from_slice(&digits);
+                len += usize::from(count) + 1;
+                text[len - 1] = b'.';
             }
+            out.extend_from_slice(&text[..len - 1]);
         }
         IpAddr::V6(v6) => v6_address(v6, out),
     }
@@ -87,37 +107,36 @@ fn v6_address(address: Ipv6Addr, out: &mut Vec<u8>) {
         }
     }
     let gap = if best_len > 1 { best..best + best_len } else { 8..8 };
+    let (mut text, mut len) = ([b':'; 44], 0);
     let mut position = 0;
     while position < 8 {
         if position == gap.start {
-            out.extend_from_slice(b"::");
+            len += 2;
             position = gap.end;
             continue;
         }
         if position > 0 && position != gap.end {
-            out.push(b':');
+            len += 1;
         }
         let segment = segments[position];
-        let mut started = false;
-        for shift in [12, 8, 4, 0] {
-            let digit = usize::from(segment >> shift & 0xf);
-            started |= digit != 0 || shift == 0;
-            if started {
-                out.push(HEX[digit]);
-            }
-        }
+        let digits = [12, 8, 4, 0].map(|shift| HEX[usize::from(segment >> shift & 0xf)]);
+        // Leading zeros are left out, but for the last digit.
+        let skip = (segment.leading_zeros() as usize / 4).min(3);
+        text[len..len + 4 - skip].copy_from_slice(&digits[skip..]);
+        len += 4 - skip;
         position += 1;
     }
+    out.extend_from_slice(&text[..len]);
 }
 
 /// Appends a 48-bit link-layer address in lower-case hexadecimal with colons.
 pub fn mac(octets: [u8; 6], out: &mut Vec<u8>) {
+    let mut text = [b':'; 17];
     for (position, octet) in octets.into_iter().enumerate() {
-        if position > 0 {
-            out.push(b':');
-        }
-        out.extend_from_slice(&[HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 0xf)]]);
+        text[3 * position] = HEX[usize::from(octet >> 4)];
+        text[3 * position + 1] = HEX[usize::from(octet & 0xf)];
     }
+    out.extend_from_slice(&text);
 }
 
 /// How times are written.
