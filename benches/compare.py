@@ -139,11 +139,11 @@ def tables(scale):
             Row("tcpdump", "`tcpdump -w /dev/null`", "tcpdump -r {input} -w /dev/null", small),
         ]),
         Table("text: 200 hosts, one record per packet", "text", [
-            Row("text", "`portolan annotate`", "{portolan} annotate --no-progress {input}", text),
-            Row("text-causal", "`portolan annotate --causal`", "{portolan} annotate --no-progress --causal {input}", text),
-            Row("json", "`portolan annotate --format json`", "{portolan} annotate --no-progress --format json {input}", text),
-            Row("csv", "`portolan annotate --format csv`", "{portolan} annotate --no-progress --format csv {input}", text),
-            Row("pcapng", "`portolan annotate --format pcapng`", "{portolan} annotate --no-progress --format pcapng {input}", text),
+            Row("text", "`portolan annotate`", "{portolan} annotate --threads 1 --no-progress {input}", text),
+            Row("text-causal", "`portolan annotate --causal`", "{portolan} annotate --threads 1 --no-progress --causal {input}", text),
+            Row("json", "`portolan annotate --format json`", "{portolan} annotate --threads 1 --no-progress --format json {input}", text),
+            Row("csv", "`portolan annotate --format csv`", "{portolan} annotate --threads 1 --no-progress --format csv {input}", text),
+            Row("pcapng", "`portolan annotate --format pcapng`", "{portolan} annotate --threads 1 --no-progress --format pcapng {input}", text),
             Row("tcpdump", "`TZ=UTC tcpdump -nnSqt`", "tcpdump -nnSqt -r {input}", text),
         ]),
         Table("tshark: a tenth of mix", "summary-1", [
@@ -167,18 +167,37 @@ def memory_table(scale):
 
 def goals(by_title):
     """Goal, limit, measured value, and whether it is met; a value is absent where something was not measured."""
-    mix, _, text, tenth = (by_title.get(title) for title in ("mix", "small", "text", "tshark"))
+    mix, small, text, tenth = (by_title.get(title) for title in ("mix", "small", "text", "tshark"))
     memory = by_title.get("memory")
 
     def value(table, *arguments):
         return table.ratio(*arguments) if table else None
 
+    def peak(table):
+        peaks = [median.memory for key in ("summary-1", "summary-2") if table and (median := table.medians(key))]
+        return max(peaks) / 1024 if peaks else None
+
+    def per_packet(table, key):
+        median = table.medians(key) if table else None
+        return median.wall / table.rows[0].input.packets * 1e9 if median else None
+
     return [
         ("`summary` of mix, wall time against `cat` (2 threads)", "at most", 1.2, value(mix, "summary-2", "cat", "wall")),
-        ("CPU of `tcpdump -w /dev/null` against `summary`", "at least", 3, value(mix, "tcpdump", "summary-1")),
-        ("CPU of `ndpiReader` against `summary`", "at least", 25, value(mix, "ndpiReader", "summary-1")),
+        ("CPU of `tcpdump -w /dev/null` against `summary` of mix", "at least", 3, value(mix, "tcpdump", "summary-1")),
+        ("CPU of `capinfos` without hashes against `summary` of mix", "at least", 2.5, value(mix, "capinfos", "summary-1")),
+        ("CPU of `softflowd` against `summary` of mix", "at least", 6, value(mix, "softflowd", "summary-1")),
+        ("CPU of `ndpiReader` against `summary` of mix", "at least", 25, value(mix, "ndpiReader", "summary-1")),
         ("CPU of `tshark -z conv,tcp` against `summary`", "at least", 200, value(tenth, "tshark", "summary-1")),
+        ("CPU of `summary` of mix as pcapng against pcap", "at most", 1.1, value(mix, "summary-1-ng", "summary-1")),
+        ("CPU of `summary` of small against `tcpdump -w /dev/null`", "at most", 1, value(small, "summary-1", "tcpdump")),
+        ("wall time of `tcpdump -w /dev/null` against `summary` of small (2 threads)", "at least", 1.5,
+            value(small, "tcpdump", "summary-2", "wall")),
+        ("`summary` of small, wall time of a packet in ns (2 threads)", "at most", 80, per_packet(small, "summary-2")),
         ("CPU of `tcpdump -nnSqt` against `annotate`", "at least", 5, value(text, "tcpdump", "text")),
+        ("CPU of `annotate --format json` against text", "at most", 1.5, value(text, "json", "text")),
+        ("CPU of `annotate --format pcapng` against text", "at most", 2, value(text, "pcapng", "text")),
+        ("peak memory of `summary` of mix, MiB", "at most", 100, peak(mix)),
+        ("peak memory of `summary` of small, MiB", "at most", 250, peak(small)),
         ("peak memory, a file four times as long against the short one", "at most", 1.1, value(memory, "long", "short", "memory")),
     ]
 
