@@ -11,6 +11,7 @@ use crate::{
     flow::{
         key::{Address, Direction, FlowKey, Seed, V4, V6},
         table::{Facts, FlowTable, Tuple},
+        written_zeros,
     },
     frame::Timestamp,
     ranges,
@@ -263,7 +264,7 @@ impl Endpoints {
             return;
         }
         let size = ((self.len + more) * 2).next_power_of_two().max(64);
-        let old = std::mem::replace(&mut self.slots, vec![0; size]);
+        let old = std::mem::replace(&mut self.slots, written_zeros(size));
         for slot in old.into_iter().filter(|&slot| slot != 0) {
             let at = self.find(slot);
             self.slots[at] = slot;

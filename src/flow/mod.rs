@@ -7,3 +7,14 @@
 pub mod fragment;
 pub mod key;
 pub mod table;
+
+/// Zeros that were written, not only promised.
+///
+/// Memory that comes zeroed from the system is one shared page until it is written to. A hash table reads a slot
+/// before it writes to it, so each of its pages would be mapped twice, and the second time all other threads be interrupted.
+pub(crate) fn written_zeros<T: Copy + Default>(len: usize) -> Vec<T> {
+    // Whoever sees both the allocation and the zeros makes one request to the system of them.
+    let mut zeros = std::hint::black_box(Vec::with_capacity(len));
+    zeros.resize(len, T::default());
+    zeros
+}

@@ -10,7 +10,10 @@
 
 use hashbrown::HashMap;
 
-use super::key::{Address, Direction, FlowKey, Seed};
+use super::{
+    key::{Address, Direction, FlowKey, Seed},
+    written_zeros,
+};
 use crate::decode::{Phase, TransportProtocol};
 
 /// Silence after which the next packet of a TCP five-tuple begins another flow: one hour, in ns.
@@ -576,7 +579,7 @@ impl<A: Address> FlowTable<A> {
     #[cold]
     fn grow(&mut self, more: usize) {
         let size = ((self.len + more) * 2).next_power_of_two().max(1024);
-        let mut slots = vec![0; size];
+        let mut slots = written_zeros(size);
         self.shift = 64 - size.trailing_zeros();
         let mut index = 0;
         for entry in self.entries() {
