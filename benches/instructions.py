@@ -35,6 +35,7 @@ COMMANDS = {
     "annotate-text": "annotate --threads 1 --no-progress mix.pcap",
     "annotate-json": "annotate --threads 1 --no-progress --format json mix.pcap",
     "annotate-csv": "annotate --threads 1 --no-progress --format csv mix.pcap",
+    "annotate-pcapng": "annotate --threads 1 --no-progress --format pcapng mix.pcap",
 }
 
 # Stage of a source file below src; the longest prefix decides.
@@ -157,6 +158,9 @@ def write(measured):
 def check(measured):
     """Prints what changed; whether every stage is within the tolerance."""
     before, good = committed(), True
+    if f"rustc {rustc()}." not in COMMITTED.read_text():
+        print(f"{COMMITTED.name} is of another compiler than {rustc()}: nothing was compared")
+        return True
     for key, count in measured.items():
         limit = before.get(key, 0.0) * (1 + TOLERANCE) + SLACK
         if count > limit:
