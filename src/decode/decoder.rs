@@ -79,7 +79,7 @@ impl Decoder {
     }
 
     /// The tunnel that a UDP port stands for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn tunnel(&self, port: u16) -> Option<Tunnel> {
         let may_be = self.seen[usize::from(port >> 6) % 64] >> (port % 64) & 1 != 0;
         if may_be && self.opens { self.find_tunnel(port) } else { None }

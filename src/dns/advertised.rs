@@ -1,6 +1,8 @@
 //! Where SRV records say services are: the endpoints that naming may call `advertised`.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
 
 use super::{Data, Meaning, Message, Name, Section, ServiceType, Via, name::label_text};
 use crate::{decode::TransportProtocol, frame::Timestamp};

@@ -18,7 +18,13 @@ pub enum Via {
 
 impl Via {
     /// The way messages between these ports travel; `None` for ports that are not DNS.
+    #[inline]
     pub fn of(protocol: TransportProtocol, source: u16, destination: u16) -> Option<Self> {
+        // Asked of every packet, and most have none of these; 5353 and 5355 differ in one bit.
+        let may_be = |port| port == 53 || port | 2 == 5355;
+        if !may_be(source) && !may_be(destination) {
+            return None;
+        }
         let either = |port| source == port || destination == port;
         match protocol {
             TransportProtocol::UDP if either(5353) => Some(Self::Mdns),

@@ -594,7 +594,7 @@ impl<A: Address> FlowTable<A> {
         self.slots = slots;
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, index: u32, new: bool, observation: &Observation<A>) {
         let time = observation.time.unwrap_or(NO_TIME);
         let direction = observation.direction;
