@@ -150,7 +150,8 @@ impl FanIn {
         let count = threads.min(len / ranges::WORTH_A_THREAD).max(1);
         let parts = ranges::map(count, count, |share| {
             let mut endpoints = Endpoints::default();
-            endpoints.reserve(2 * len / count);
+            // Clients take another port for each flow; servers are few.
+            endpoints.reserve(len / count);
             let ours = |hash| share.contains(&part_of(hash, count));
             endpoints.count_all(v4.keys().filter(|key| key.ported), seed, ours);
             endpoints.count_all(v6.keys().filter(|key| key.ported), seed, ours);
@@ -189,7 +190,7 @@ fn part_of(hash: u64, count: usize) -> usize {
     (((hash >> 32) * count as u64) >> 32) as usize
 }
 
-/// Open addressing, at most half full: 56 bits of an endpoint's hash under a secret seed stand for it, the last 8 count
+/// Open addressing, at most three quarters full: 56 bits of an endpoint's hash under a secret seed stand for it, the last 8 count
 /// up to 255 peers.
 #[derive(Debug, Default)]
 struct Endpoints {
@@ -260,10 +261,10 @@ impl Endpoints {
 
     /// Makes room for so many further endpoints.
     fn reserve(&mut self, more: usize) {
-        if (self.len + more) * 2 <= self.slots.len() {
+        if (self.len + more) * 4 <= self.slots.len() * 3 {
             return;
         }
-        let size = ((self.len + more) * 2).next_power_of_two().max(64);
+        let size = ((self.len + more) * 4 / 3 + 1).next_power_of_two().max(64);
         let old = std::mem::replace(&mut self.slots, written_zeros(size));
         for slot in old.into_iter().filter(|&slot| slot != 0) {
             let at = self.find(slot);

@@ -348,8 +348,14 @@ fn what_is_no_capture_is_named() {
     for (octets, expected) in [
         (&b""[..], "the file is empty"),
         (&packed(b""), "inside zstd: the file is empty"),
-        (b"\xd4\xc3\xb2\xa1\x02\0\x04\0", "the pcap file header of 24 octets is cut short: 8 are there"),
-        (b"\x0a\x0d\x0d\x0a", "a block header of 12 octets is cut short: the input ends after 4"),
+        (
+            b"\xd4\xc3\xb2\xa1\x02\0\x04\0",
+            "packet 1, offset 0: the pcap file header of 24 octets is cut short: 8 are there",
+        ),
+        (
+            b"\x0a\x0d\x0d\x0a",
+            "packet 1, offset 0: a block header of 12 octets is cut short: the input ends after 4",
+        ),
         (b"GMBU\0\x01", "a Network Monitor 2 capture, which is not read; pcap, pcapng and snoop are"),
         (
             &packed(b"btsnoop\0\0"),

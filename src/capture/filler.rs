@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Error,
+    magic::at_the_start,
     walk::{Stop, Walked, Walker},
 };
 use crate::frame::Batch;
@@ -153,7 +154,7 @@ impl<R: Read> Filler<R> {
     fn damage(&self, reason: String) -> Error {
         let file = self.file.clone();
         if self.position == 0 {
-            return Error::NotACapture { file, reason };
+            return Error::NotACapture { file, reason: at_the_start(reason) };
         }
         Error::Damaged { file, packet: self.number, offset: self.position, reason }
     }

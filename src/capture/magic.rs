@@ -75,11 +75,11 @@ pub(super) fn recognise(head: &[u8]) -> Recognised {
         return Recognised::Other("the file is empty".to_owned());
     }
     let walker = if pcap::Walker::recognises(head) {
-        pcap::Walker::new(head).map(Walker::Pcap)
+        pcap::Walker::new(head).map(Walker::Pcap).map_err(at_the_start)
     } else if head.starts_with(&pcapng::SECTION_HEADER) {
         Ok(Walker::Pcapng(pcapng::Walker::new()))
     } else if snoop::Walker::recognises(head) {
-        snoop::Walker::new(head).map(Walker::Snoop)
+        snoop::Walker::new(head).map(Walker::Snoop).map_err(at_the_start)
     } else {
         match compression(head) {
             Some(compression) => return Recognised::Compressed(compression),
@@ -87,6 +87,11 @@ pub(super) fn recognise(head: &[u8]) -> Recognised {
         }
     };
     walker.map_or_else(Recognised::Other, Recognised::Capture)
+}
+
+/// The reason for refusing a capture whose first octets, those before any packet, are damaged.
+pub(super) fn at_the_start(reason: String) -> String {
+    format!("packet 1, offset 0: {reason}")
 }
 
 fn compression(head: &[u8]) -> Option<Compression> {

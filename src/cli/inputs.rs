@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     io::{IsTerminal, Write},
+    mem::ManuallyDrop,
     path::PathBuf,
     sync::Arc,
 };
@@ -22,7 +23,7 @@ use portolan::{
 use super::{
     End, Session,
     args::{Global, Input},
-    exit,
+    exit, kept,
     output::Output,
 };
 use crate::message;
@@ -120,7 +121,7 @@ impl Inputs {
         &self,
         session: &Session,
         options: knowledge::Options,
-    ) -> Result<(Knowledge, u8), End> {
+    ) -> Result<(ManuallyDrop<Knowledge>, u8), End> {
         let mut knowledge = Knowledge::new(options, false);
         let mut code = exit::GOOD;
         match &self.from {
@@ -148,7 +149,7 @@ impl Inputs {
             }
         }
         knowledge.settle(&session.registry);
-        Ok((knowledge, code))
+        Ok((kept(knowledge), code))
     }
 
     /// Charts every file into the sink, with all that was learned.
@@ -206,7 +207,11 @@ impl Inputs {
     }
 
     /// Adds up packet by packet, for reports that flows cannot tell.
-    pub(crate) fn count(&self, session: &Session, sums: &mut Intervals) -> Result<(Knowledge, u8), End> {
+    pub(crate) fn count(
+        &self,
+        session: &Session,
+        sums: &mut Intervals,
+    ) -> Result<(ManuallyDrop<Knowledge>, u8), End> {
         if self.are_rewindable() {
             let (knowledge, code) = self.learn(session, knowledge::Options::default())?;
             let names = Names::of(&knowledge, &session.registry, false, session.threads);
@@ -227,7 +232,7 @@ impl Inputs {
         let begin = |_, _: &[Interface]| Ok(());
         let code =
             self.follow(session, "learning", &mut knowledge, &mut names, false, begin, visit, || Ok(()))?;
-        Ok((knowledge, code))
+        Ok((kept(knowledge), code))
     }
 
     /// Learns packet by packet and calls `begin` with each input, `visit` with what it holds and `flush` after each

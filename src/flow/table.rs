@@ -277,7 +277,7 @@ impl<A: Address> Tuple<'_, A> {
 #[derive(Debug)]
 pub struct FlowTable<A> {
     seed: Seed,
-    /// Open addressing, linear probing, at most half full: piece of hash and index + 1, or 0.
+    /// Open addressing, linear probing, at most three quarters full: piece of hash and index + 1, or 0.
     slots: Vec<u32>,
     shift: u32,
     blocks: Vec<Box<[Entry<A>; BLOCK]>>,
@@ -568,17 +568,17 @@ impl<A: Address> FlowTable<A> {
         index
     }
 
-    /// Makes room for `more` entries, so that at least half of the slots stay empty.
+    /// Makes room for `more` entries, so that at least a quarter of the slots stay empty.
     #[inline]
     fn reserve(&mut self, more: usize) {
-        if (self.len + more) * 2 > self.slots.len() {
+        if (self.len + more) * 4 > self.slots.len() * 3 {
             self.grow(more);
         }
     }
 
     #[cold]
     fn grow(&mut self, more: usize) {
-        let size = ((self.len + more) * 2).next_power_of_two().max(1024);
+        let size = ((self.len + more) * 4 / 3 + 1).next_power_of_two().max(1024);
         let mut slots = written_zeros(size);
         self.shift = 64 - size.trailing_zeros();
         let mut index = 0;
