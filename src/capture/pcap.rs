@@ -324,10 +324,16 @@ mod tests {
     #[test]
     fn refuses_headers_it_does_not_know() {
         let reserved = read(&pcap_header(Order::Little, MICROSECONDS, 4, 0, 0x0001_0001), usize::MAX);
-        assert_eq!(reserved.reason(), "test: reserved bits of the pcap link type are set: 0x00010001");
+        assert_eq!(
+            reserved.reason(),
+            "test: packet 1, offset 0: reserved bits of the pcap link type are set: 0x00010001"
+        );
         let mut version = pcap_header(Order::Little, MICROSECONDS, 4, 0, 1);
         version[4] = 9;
-        assert_eq!(read(&version, 9).reason(), "test: pcap version 9.4 is not known; 2.0 to 2.4 are");
+        assert_eq!(
+            read(&version, 9).reason(),
+            "test: packet 1, offset 0: pcap version 9.4 is not known; 2.0 to 2.4 are"
+        );
     }
 
     #[test]

@@ -626,7 +626,10 @@ mod tests {
         version[12] = 3;
         assert_eq!(damaged(&version), "pcapng version 3.0 is not known; 1.0 is");
         // At the very start the file is no capture at all.
-        assert_eq!(read(&version, usize::MAX).reason(), "test: pcapng version 3.0 is not known; 1.0 is");
+        assert_eq!(
+            read(&version, usize::MAX).reason(),
+            "test: packet 1, offset 0: pcapng version 3.0 is not known; 1.0 is"
+        );
     }
 
     fn words(value: u32) -> Vec<u8> {

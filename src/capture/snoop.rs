@@ -143,7 +143,10 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        assert_eq!(read(&header(3), 9).reason(), "test: snoop datalink type 3 is not known");
+        assert_eq!(
+            read(&header(3), 9).reason(),
+            "test: packet 1, offset 0: snoop datalink type 3 is not known"
+        );
         let mut file = [header(4), record(60, b"abc", 1)].concat();
         file[27] = 20;
         assert_eq!(
