@@ -373,8 +373,15 @@ def machine(arguments):
     return [
         f"{processor[1] if processor else platform.machine()}, {os.cpu_count()} processors, "
         f"{int(memory[1]) / 2**20:.0f} GiB, Linux {platform.release()}. {', '.join(versions)}. "
-        f"Medians of {arguments.runs} run{'s' * (arguments.runs != 1)} at scale {arguments.scale:g}, page cache warm.",
+        f"Medians of {arguments.runs} run{'s' * (arguments.runs != 1)} at scale {arguments.scale:g}, page cache warm. "
+        f"Revision {revision()}.",
     ]
+
+
+def revision():
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return said.stdout.strip() or "unknown"
 
 
 def arguments():
