@@ -346,34 +346,14 @@ impl Knowledge {
         if self.v4.is_full(self.options.limit) {
             self.evict(registry);
         }
-        if let Some(peers) = self.fan_in.get_mut() {
-            let seed = self.seed;
-            self.v4.observe(&self.group_v4, |observation, new| {
-                if new {
-                    peers.add(&observation.key, seed);
-                }
-            });
-        } else {
-            self.v4.observe(&self.group_v4, |_, _| {});
-        }
-        self.group_v4.clear();
+        observe(&mut self.v4, &mut self.group_v4, self.fan_in.get_mut(), self.seed);
     }
 
     fn flush_v6(&mut self, registry: &Registry) {
         if self.v6.is_full(self.options.limit) {
             self.evict(registry);
         }
-        if let Some(peers) = self.fan_in.get_mut() {
-            let seed = self.seed;
-            self.v6.observe(&self.group_v6, |observation, new| {
-                if new {
-                    peers.add(&observation.key, seed);
-                }
-            });
-        } else {
-            self.v6.observe(&self.group_v6, |_, _| {});
-        }
-        self.group_v6.clear();
+        observe(&mut self.v6, &mut self.group_v6, self.fan_in.get_mut(), self.seed);
     }
 
     #[inline]
@@ -615,6 +595,24 @@ impl Knowledge {
     pub fn is_causal(&self) -> bool {
         self.options.causal
     }
+}
+
+/// Takes a group of packets into their table, and its new five-tuples into the peers where these are counted as they come.
+fn observe<A: Address>(
+    table: &mut FlowTable<A>,
+    group: &mut Vec<Observation<A>>,
+    peers: Option<&mut FanIn>,
+    seed: Seed,
+) {
+    match peers {
+        None => table.observe(group, |_, _| {}),
+        Some(peers) => table.observe(group, |observation, new| {
+            if new {
+                peers.add(&observation.key, seed);
+            }
+        }),
+    }
+    group.clear();
 }
 
 /// Where and when a DNS message, or a fragment of one, was seen.
