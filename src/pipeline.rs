@@ -310,6 +310,23 @@ impl Run<'_> {
         to_end: bool,
         mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
     ) -> Result<(), Failure> {
+        let chart = |(frame, raw): (Frame<'_>, &[u8]), headers: &Headers, previous, visit: &mut Visit<'_>| {
+            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, previous)))
+        };
+        self.follow(source, selection, to_end, &mut visit, chart, || Ok(()))
+    }
+
+    /// Goes through a source: hands `visit` each batch and what is not taken of it, `packet` each packet that is, and
+    /// calls `flush` after each batch.
+    fn follow(
+        &self,
+        source: &mut impl Source,
+        selection: &mut Selection,
+        to_end: bool,
+        visit: &mut Visit<'_>,
+        mut packet: impl FnMut((Frame<'_>, &[u8]), &Headers, Option<Timestamp>, &mut Visit<'_>) -> io::Result<()>,
+        mut flush: impl FnMut() -> io::Result<()>,
+    ) -> Result<(), Failure> {
         let mut batch = Batch::new();
         let mut headers = Headers::default();
         let mut previous = None;
@@ -328,9 +345,10 @@ impl Run<'_> {
                     continue;
                 }
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                visit(Step::Packet(&charter.chart(file, (frame, raw), &headers, previous)))?;
+                packet((frame, raw), &headers, previous, visit)?;
                 previous = frame.time.or(previous);
             }
+            flush()?;
             if self.is_stopped() || !to_end && selection.is_over() {
                 break;
             }
@@ -470,41 +488,21 @@ impl Run<'_> {
         names: &mut Names,
         to_end: bool,
         mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
-        mut flush: impl FnMut() -> io::Result<()>,
+        flush: impl FnMut() -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let mut batch = Batch::new();
-        let mut headers = Headers::default();
-        let mut previous = None;
-        loop {
-            match source.fill(&mut batch) {
-                Ok(true) => {}
-                Ok(false) => break,
-                // Behind the last packet asked for, damage is nobody's concern.
-                Err(_) if selection.is_over() => break,
-                Err(error) => return Err(error.into()),
-            }
-            visit(Step::Batch(&batch))?;
-            for (frame, raw) in batch.frames().zip(batch.records()) {
-                if !selection.takes(&frame)? {
-                    visit(Step::Skipped(raw))?;
-                    continue;
-                }
-                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                knowledge.learn(&frame, &headers, index, self.registry);
-                knowledge.flush(self.registry);
-                names.revise(&headers, frame.time, knowledge, self.registry);
-                let charter = Charter::new(knowledge, names).of_file(index);
-                visit(Step::Packet(&charter.chart(file, (frame, raw), &headers, previous)))?;
-                previous = frame.time.or(previous);
-            }
-            flush()?;
-            if self.is_stopped() || !to_end && selection.is_over() {
-                break;
-            }
-        }
-        Ok(())
+        let learn = |(frame, raw): (Frame<'_>, &[u8]), headers: &Headers, previous, visit: &mut Visit<'_>| {
+            knowledge.learn(&frame, headers, index, self.registry);
+            knowledge.flush(self.registry);
+            names.revise(headers, frame.time, knowledge, self.registry);
+            let charter = Charter::new(knowledge, names).of_file(index);
+            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, previous)))
+        };
+        self.follow(source, selection, to_end, &mut visit, learn, flush)
     }
 }
+
+/// What is told of an input as it is charted.
+type Visit<'v> = dyn FnMut(Step<'_>) -> io::Result<()> + 'v;
 
 /// Where reading goes on, and what must be remembered for it.
 #[derive(Clone)]
