@@ -16,7 +16,7 @@ use crate::{
     flow::{
         fragment::{DatagramKey, Fragments},
         key::{Address, Direction, FlowKey, Seed, V4, V6},
-        table::{DEFAULT_LIMIT, FlowTable, GROUP, Observation, Tally, Tuple},
+        table::{DEFAULT_LIMIT, FlowTable, Observation, Tally, Tuple},
     },
     frame::{Frame, Timestamp},
     label::{Label, Labels},
@@ -163,8 +163,6 @@ pub struct Knowledge {
     fan_in: OnceLock<FanIn>,
     /// Grows when five-tuples leave and the others get new numbers.
     generation: u64,
-    group_v4: Vec<Observation<V4>>,
-    group_v6: Vec<Observation<V6>>,
 }
 
 impl Knowledge {
@@ -187,8 +185,6 @@ impl Knowledge {
             evicted: BTreeMap::new(),
             fan_in: if options.causal { FanIn::default().into() } else { OnceLock::new() },
             generation: 0,
-            group_v4: Vec::with_capacity(GROUP),
-            group_v6: Vec::with_capacity(GROUP),
         }
     }
 
@@ -253,9 +249,9 @@ impl Knowledge {
                     if headers.stopped.is_some() {
                         self.count_damage(Subject::V4(observation.key), headers);
                     }
-                    self.group_v4.push(observation);
-                    if self.group_v4.len() == GROUP {
-                        self.flush_v4(registry);
+                    if self.v4.push(observation) {
+                        self.make_room(registry);
+                        self.v4.advance(new_peers(self.fan_in.get_mut(), self.seed));
                     }
                 }
             }
@@ -265,9 +261,9 @@ impl Knowledge {
                     if headers.stopped.is_some() {
                         self.count_damage(Subject::V6(observation.key), headers);
                     }
-                    self.group_v6.push(observation);
-                    if self.group_v6.len() == GROUP {
-                        self.flush_v6(registry);
+                    if self.v6.push(observation) {
+                        self.make_room(registry);
+                        self.v6.advance(new_peers(self.fan_in.get_mut(), self.seed));
                     }
                 }
             }
@@ -288,8 +284,13 @@ impl Knowledge {
 
     /// Makes all that was learned take effect.
     pub fn flush(&mut self, registry: &Registry) {
-        self.flush_v4(registry);
-        self.flush_v6(registry);
+        self.make_room(registry);
+        self.count_waiting();
+    }
+
+    fn count_waiting(&mut self) {
+        self.v4.flush(new_peers(self.fan_in.get_mut(), self.seed));
+        self.v6.flush(new_peers(self.fan_in.get_mut(), self.seed));
     }
 
     /// What the flow table gets of a packet; `None` for a fragment that is settled later.
@@ -342,18 +343,11 @@ impl Knowledge {
         })
     }
 
-    fn flush_v4(&mut self, registry: &Registry) {
-        if self.v4.is_full(self.options.limit) {
+    #[inline]
+    fn make_room(&mut self, registry: &Registry) {
+        if self.is_full() {
             self.evict(registry);
         }
-        observe(&mut self.v4, &mut self.group_v4, self.fan_in.get_mut(), self.seed);
-    }
-
-    fn flush_v6(&mut self, registry: &Registry) {
-        if self.v6.is_full(self.options.limit) {
-            self.evict(registry);
-        }
-        observe(&mut self.v6, &mut self.group_v6, self.fan_in.get_mut(), self.seed);
     }
 
     #[inline]
@@ -494,12 +488,12 @@ impl Knowledge {
         });
         let (v4, v6) = (&mut self.v4, &mut self.v6);
         if later.v4.len().min(later.v6.len()) < ranges::WORTH_A_THREAD {
-            v4.merge(later.v4);
-            v6.merge(later.v6);
+            v4.merge(&later.v4);
+            v6.merge(&later.v6);
         } else {
             thread::scope(|scope| {
-                scope.spawn(|| v6.merge(later.v6));
-                v4.merge(later.v4);
+                scope.spawn(|| v6.merge(&later.v6));
+                v4.merge(&later.v4);
             });
         }
         self.fragments.merge(later.fragments);
@@ -517,6 +511,7 @@ impl Knowledge {
     #[cold]
     fn evict(&mut self, registry: &Registry) {
         let keep = self.options.limit / 4 * 3;
+        self.count_waiting();
         let mut labels = Labels::default();
         self.generation += 1;
         let advertised = std::mem::take(&mut self.advertised);
@@ -597,22 +592,13 @@ impl Knowledge {
     }
 }
 
-/// Takes a group of packets into their table, and its new five-tuples into the peers where these are counted as they come.
-fn observe<A: Address>(
-    table: &mut FlowTable<A>,
-    group: &mut Vec<Observation<A>>,
-    peers: Option<&mut FanIn>,
-    seed: Seed,
-) {
-    match peers {
-        None => table.observe(group, |_, _| {}),
-        Some(peers) => table.observe(group, |observation, new| {
-            if new {
-                peers.add(&observation.key, seed);
-            }
-        }),
+/// Counts the peers that new five-tuples bring, where these are counted as they come.
+fn new_peers<A: Address>(mut peers: Option<&mut FanIn>, seed: Seed) -> impl FnMut(&FlowKey<A>) {
+    move |key| {
+        if let Some(peers) = &mut peers {
+            peers.add(key, seed);
+        }
     }
-    group.clear();
 }
 
 /// Where and when a DNS message, or a fragment of one, was seen.

@@ -517,7 +517,8 @@ mod tests {
             let (key, direction) = FlowKey::new(ends.0, ends.1, protocol, true);
             let time = Some(second * SECOND);
             let packet = Observation { key, direction, time, octets: 60, phase, to_group: false };
-            table.observe(&[packet], |_, _| {});
+            table.push(packet);
+            table.flush(|_| {});
             self
         }
 

@@ -1,14 +1,15 @@
 //! The flow table: every five-tuple of a capture, its counters, and what was seen of who serves.
 //!
-//! A lookup costs two cache misses: one for the slot, one for the entry (64 octets for IPv4). Packets are
-//! therefore taken in groups: all slots of a group are loaded, then all entries, and only then are the counters
-//! updated, so that the misses of a group overlap instead of adding up.
+//! A lookup costs two cache misses: one for the slot, one for the entry (64 octets for IPv4). Packets therefore wait in
+//! groups: a packet's slot is asked for when it comes, its entry when its group is complete, and it is counted when the next
+//! group is. What the memory takes to answer passes while other packets are decoded.
 //!
 //! Tables of two stretches of one capture merge, in order, into exactly the table that one pass over
 //! both would have made. The one thing a later stretch cannot know is whether a TCP connection had been closed before
 //! it began; it keeps the counters before the first SYN of each five-tuple apart until [`FlowTable::merge`] tells.
 
 use hashbrown::HashMap;
+use prefetch_index::prefetch_index;
 
 use super::{
     key::{Address, Direction, FlowKey, Seed},
@@ -20,8 +21,8 @@ use crate::decode::{Phase, TransportProtocol};
 pub const TCP_TIMEOUT: u64 = 3_600_000_000_000;
 /// Silence after which the next packet of any other five-tuple begins another flow: 120 s, in ns.
 pub const TIMEOUT: u64 = 120_000_000_000;
-/// Packets handled together, so that their cache misses overlap.
-pub const GROUP: usize = 32;
+/// Five-tuples looked up together, so that their cache misses overlap.
+pub(crate) const GROUP: usize = 32;
 /// Five-tuples held by default before the least recently used leave.
 pub const DEFAULT_LIMIT: usize = 4_000_000;
 
@@ -223,6 +224,26 @@ impl<A: Address> Entry<A> {
         self.facts.0 |= if initiator == Direction::Down { Facts::CURRENT_DOWN } else { 0 };
     }
 
+    /// Counts a packet, if it is of this five-tuple and goes on with its current flow; most do no more.
+    #[inline(always)]
+    fn takes(&mut self, observation: &Observation<A>) -> bool {
+        let time = observation.time.unwrap_or(NO_TIME);
+        let way = observation.direction as usize;
+        let plain = self.key == observation.key
+            && observation.phase == Phase::None
+            && !observation.to_group
+            && time != NO_TIME
+            && self.first != NO_TIME
+            && !self.is_over(time, false)
+            && self.packets[way] != u32::MAX;
+        if plain {
+            self.last = time;
+            self.octets[way] += u64::from(observation.octets);
+            self.packets[way] += 1;
+        }
+        plain
+    }
+
     /// Whether `next`, that came after the current flow, belongs to another one.
     fn is_over(&self, next: u64, opens: bool) -> bool {
         let timeout = if self.key.protocol == TransportProtocol::TCP { TCP_TIMEOUT } else { TIMEOUT };
@@ -232,12 +253,13 @@ impl<A: Address> Entry<A> {
     }
 }
 
-/// Where a key was looked for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Found {
+/// A packet that is not counted yet.
+#[derive(Clone, Copy, Debug)]
+struct Waiting<A> {
+    observation: Observation<A>,
     hash: u64,
-    /// The slot looked at, before it is taken modulo their number.
-    at: usize,
+    /// The entry that is likely its five-tuple's: index + 1, or 0.
+    likely: u32,
 }
 
 /// One five-tuple as the table's readers see it.
@@ -277,6 +299,10 @@ impl<A: Address> Tuple<'_, A> {
 #[derive(Debug)]
 pub struct FlowTable<A> {
     seed: Seed,
+    /// Packets whose slots were asked for.
+    coming: Vec<Waiting<A>>,
+    /// Packets before these, whose entries were asked for.
+    ready: Vec<Waiting<A>>,
     /// Open addressing, linear probing, at most three quarters full: piece of hash and index + 1, or 0.
     slots: Vec<u32>,
     shift: u32,
@@ -297,8 +323,11 @@ impl<A: Address> FlowTable<A> {
     pub fn new(seed: Seed, keep_earlier: bool, later_stretch: bool) -> Self {
         Self {
             seed,
+            coming: Vec::with_capacity(GROUP),
+            ready: Vec::with_capacity(GROUP),
             slots: Vec::new(),
-            shift: 0,
+            // Any shift will do while there are no slots.
+            shift: 63,
             blocks: Vec::new(),
             len: 0,
             earlier: HashMap::new(),
@@ -307,7 +336,7 @@ impl<A: Address> FlowTable<A> {
         }
     }
 
-    /// Five-tuples in the table.
+    /// Five-tuples in the table; those of packets that still wait are not among them.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -317,50 +346,73 @@ impl<A: Address> FlowTable<A> {
         self.len == 0
     }
 
-    /// Whether its next five-tuple would have no number left.
+    /// Whether its next five-tuples would have no number left.
     pub(crate) fn is_full(&self, limit: usize) -> bool {
-        self.len >= limit.min(INDEX_MASK as usize - GROUP)
+        self.len + self.ready.len() >= limit.min(INDEX_MASK as usize - GROUP)
     }
 
-    /// Takes in packets in capture order and says, for each, whether its five-tuple is new.
-    ///
-    /// At most [`GROUP`] at a time.
-    pub fn observe(&mut self, group: &[Observation<A>], mut seen: impl FnMut(&Observation<A>, bool)) {
-        debug_assert!(group.len() <= GROUP, "a group is at most {GROUP} packets");
-        let mut found = [Found::default(); GROUP];
-        self.look_ahead(group.iter().map(|observation| &observation.key), &mut found);
-        for (observation, found) in group.iter().zip(&found) {
-            let (index, new) = self.find_or_insert(&observation.key, found);
-            self.update(index, new, observation);
-            seen(observation, new);
-        }
-    }
-
-    /// Makes room for a group of keys, and finds where each of them is, or belongs.
-    ///
-    /// Touching every slot, and then every entry, before the first is used lets the memory system fetch them side by
-    /// side.
+    /// Lets a packet wait for its turn, in capture order; `true` when it completes a group, for which
+    /// [`FlowTable::advance`] is to be called.
     #[inline]
-    fn look_ahead<'k>(&mut self, keys: impl Iterator<Item = &'k FlowKey<A>>, found: &mut [Found; GROUP])
-    where
-        A: 'k,
-    {
-        self.reserve(GROUP);
-        let mut touched = 0;
-        let mut count = 0;
-        for (found, key) in found.iter_mut().zip(keys) {
-            found.hash = key.hash(self.seed);
-            found.at = (found.hash >> self.shift) as usize;
-            touched ^= self.slots[found.at];
-            count += 1;
+    pub fn push(&mut self, observation: Observation<A>) -> bool {
+        let hash = self.ask_for_slot(&observation.key);
+        self.coming.push(Waiting { observation, hash, likely: 0 });
+        self.coming.len() >= GROUP
+    }
+
+    /// Counts the group before the one just completed, and calls `met` with its new five-tuples.
+    pub fn advance(&mut self, met: impl FnMut(&FlowKey<A>)) {
+        let mut coming = std::mem::take(&mut self.coming);
+        for waiting in &mut coming {
+            waiting.likely = self.ask_for_entry(waiting.hash);
         }
-        let mut entries = 0;
-        for found in &mut found[..count] {
-            let slot = self.seek(found);
-            // Key and facts lie in different cache lines where addresses are long.
-            entries ^= self.entry(slot).map_or(0, |entry| entry.key.low_port ^ entry.facts.0);
+        let mut ready = std::mem::replace(&mut self.ready, coming);
+        self.count(&ready, met);
+        ready.clear();
+        self.coming = ready;
+    }
+
+    /// Counts all packets that wait, and calls `met` with each new five-tuple.
+    pub fn flush(&mut self, mut met: impl FnMut(&FlowKey<A>)) {
+        self.advance(&mut met);
+        self.advance(met);
+    }
+
+    fn count(&mut self, packets: &[Waiting<A>], mut met: impl FnMut(&FlowKey<A>)) {
+        for Waiting { observation, hash, likely } in packets {
+            if !self.entry_mut(*likely).is_some_and(|entry| entry.takes(observation)) {
+                let (index, new) = self.find_or_insert(&observation.key, *hash);
+                self.update(index, new, observation);
+                if new {
+                    met(&observation.key);
+                }
+            }
         }
-        std::hint::black_box((touched, entries));
+    }
+
+    /// The hash of a key, whose slot the memory system is told to fetch.
+    #[inline]
+    fn ask_for_slot(&self, key: &FlowKey<A>) -> u64 {
+        let hash = key.hash(self.seed);
+        prefetch_index(&self.slots, (hash >> self.shift) as usize);
+        hash
+    }
+
+    /// Index + 1 of the entry that a key of that hash likely has, which the memory system is told to fetch; or 0.
+    #[inline]
+    fn ask_for_entry(&self, hash: u64) -> u32 {
+        if self.slots.is_empty() {
+            return 0;
+        }
+        let likely = self.seek(hash, &mut ((hash >> self.shift) as usize));
+        if let Some(entry) = self.entry(likely) {
+            prefetch(&entry.key);
+            // Where addresses are long, an entry is two cache lines.
+            if size_of::<Entry<A>>() > 64 {
+                prefetch(&entry.facts);
+            }
+        }
+        likely
     }
 
     /// The number of a five-tuple, if it is there.
@@ -369,8 +421,7 @@ impl<A: Address> FlowTable<A> {
             return None;
         }
         let hash = key.hash(self.seed);
-        let mut found = Found { hash, at: (hash >> self.shift) as usize };
-        self.probe(key, &mut found)
+        self.probe(key, hash).ok()
     }
 
     /// The five-tuple of that number.
@@ -397,13 +448,19 @@ impl<A: Address> FlowTable<A> {
         entries.take(count).zip(index as u32..).map(|(entry, index)| self.view(index, entry))
     }
 
+    /// The same entries as slices.
+    fn groups(&self) -> impl Iterator<Item = &[Entry<A>]> {
+        let starts = (0..self.len).step_by(GROUP);
+        starts.map(|start| &self.blocks[start / BLOCK][start % BLOCK..][..GROUP.min(self.len - start)])
+    }
+
     fn entries(&self) -> impl Iterator<Item = &Entry<A>> {
         self.blocks.iter().flat_map(|block| block.iter()).take(self.len)
     }
 
     /// Adds packets to a five-tuple's current flow, such as fragments whose flow is known only later.
     pub fn credit(&mut self, key: &FlowKey<A>, direction: Direction, tally: &Tally) -> (u32, bool) {
-        let (index, new) = self.insert(key);
+        let (index, new) = self.find_or_insert(key, key.hash(self.seed));
         let mut all = Tally::default();
         let Some(entry) = self.entry_mut(index + 1) else { return (index, new) };
         if new {
@@ -424,30 +481,39 @@ impl<A: Address> FlowTable<A> {
     }
 
     /// Appends the table of the stretch that follows: the result is that of one pass over both.
-    pub fn merge(&mut self, later: Self) {
-        let Self { blocks, len, earlier, tentative, .. } = later;
-        let tentative = tentative.unwrap_or_default();
-        let mut number = 0u32;
-        for block in blocks {
-            let rest = len - number as usize;
-            for group in block[..rest.min(BLOCK)].chunks(GROUP) {
-                let mut found = [Found::default(); GROUP];
-                self.look_ahead(group.iter().map(|entry| &entry.key), &mut found);
-                for (entry, found) in group.iter().zip(&found) {
-                    let (index, new) = self.find_or_insert(&entry.key, found);
-                    if !self.append_plain(index, new, entry) {
-                        let head = tentative.get(&number);
-                        let ended = earlier.get(&number).map_or(&[][..], Vec::as_slice);
-                        self.append(index, new, head, ended, entry);
-                    }
-                    number += 1;
+    pub fn merge(&mut self, later: &Self) {
+        let tentative = later.tentative.as_ref();
+        if self.lacks_room(later.len) {
+            self.grow(later.len);
+        }
+        // One group is asked for before the other is taken in.
+        let (mut ahead, mut asked) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
+        let (mut group, mut number): (&[Entry<A>], u32) = (&[], 0);
+        for next in later.groups().chain(std::iter::once(&[][..])) {
+            ahead.extend(next.iter().map(|entry| self.ask_for_slot(&entry.key)));
+            for (entry, &hash) in group.iter().zip(&asked) {
+                let (index, new) = self.find_or_insert(&entry.key, hash);
+                if !self.append_plain(index, new, entry) {
+                    let head = tentative.and_then(|heads| heads.get(&number));
+                    let ended = later.earlier.get(&number).map_or(&[][..], Vec::as_slice);
+                    self.append(index, new, head, ended, entry);
                 }
+                number += 1;
             }
+            for &hash in &ahead {
+                self.ask_for_entry(hash);
+            }
+            asked.clear();
+            std::mem::swap(&mut ahead, &mut asked);
+            group = next;
         }
     }
 
     /// Removes the least recently seen five-tuples until at most `keep` remain; calls `leave` with each.
+    ///
+    /// No packet may wait: its entry would move.
     pub(crate) fn evict(&mut self, keep: usize, mut leave: impl FnMut(Tuple<'_, A>)) {
+        debug_assert!(self.coming.is_empty() && self.ready.is_empty(), "packets wait");
         let mut ages: Vec<u64> = self.entries().map(|entry| entry.last).collect();
         let surplus = ages.len().saturating_sub(keep);
         if surplus == 0 {
@@ -464,7 +530,7 @@ impl<A: Address> FlowTable<A> {
                 leave(self.view(index, entry));
                 continue;
             }
-            let (kept, _) = rest.insert(&entry.key);
+            let (kept, _) = rest.find_or_insert(&entry.key, entry.key.hash(self.seed));
             if let Some(slot) = rest.entry_mut(kept + 1) {
                 *slot = *entry;
             }
@@ -509,52 +575,48 @@ impl<A: Address> FlowTable<A> {
         Some(&mut self.blocks.get_mut(index / BLOCK)?[index % BLOCK])
     }
 
-    /// Goes on to the next slot that may hold the key, or is empty, and returns what is in it.
+    /// Goes on from slot `at` to the next one that may hold a key of that hash, or is empty, and returns what is in it.
     #[inline]
-    fn seek(&self, found: &mut Found) -> u32 {
+    fn seek(&self, hash: u64, at: &mut usize) -> u32 {
         let mask = self.slots.len() - 1;
-        let tag = (found.hash as u32) << INDEX_BITS;
+        let tag = (hash as u32) << INDEX_BITS;
         loop {
-            let slot = self.slots[found.at & mask];
+            let slot = self.slots[*at & mask];
             if slot == 0 || (slot ^ tag) >> INDEX_BITS == 0 {
                 return slot & INDEX_MASK;
             }
-            found.at += 1;
+            *at += 1;
         }
     }
 
-    /// The number of the key; `None` leaves `found` at the slot where it belongs.
+    /// The number of the key, or the slot where it belongs.
     #[inline]
-    fn probe(&self, key: &FlowKey<A>, found: &mut Found) -> Option<u32> {
+    fn probe(&self, key: &FlowKey<A>, hash: u64) -> Result<u32, usize> {
+        let mut at = (hash >> self.shift) as usize;
         loop {
-            let value = self.seek(found);
+            let value = self.seek(hash, &mut at);
             if value == 0 {
-                return None;
+                return Err(at);
             }
             if self.entry(value).is_some_and(|entry| entry.key == *key) {
-                return Some(value - 1);
+                return Ok(value - 1);
             }
-            found.at += 1;
+            at += 1;
         }
     }
 
-    /// The number of the key, which goes in where it is not there yet, for who has one alone.
-    fn insert(&mut self, key: &FlowKey<A>) -> (u32, bool) {
-        self.reserve(1);
-        let hash = key.hash(self.seed);
-        self.find_or_insert(key, &Found { hash, at: (hash >> self.shift) as usize })
-    }
-
-    #[inline]
-    fn find_or_insert(&mut self, key: &FlowKey<A>, found: &Found) -> (u32, bool) {
-        let mut found = *found;
-        match self.probe(key, &mut found) {
-            Some(index) => (index, false),
-            None => (self.add(key, found), true),
+    /// The number of the key, which goes in where it is not there yet, and whether it did.
+    fn find_or_insert(&mut self, key: &FlowKey<A>, hash: u64) -> (u32, bool) {
+        if self.lacks_room(1) {
+            self.grow(1);
+        }
+        match self.probe(key, hash) {
+            Ok(index) => (index, false),
+            Err(at) => (self.add(key, hash, at), true),
         }
     }
 
-    fn add(&mut self, key: &FlowKey<A>, found: Found) -> u32 {
+    fn add(&mut self, key: &FlowKey<A>, hash: u64, at: usize) -> u32 {
         let index = self.len as u32;
         if self.len.is_multiple_of(BLOCK) {
             self.blocks.extend(vec![Entry::default(); BLOCK].into_boxed_slice().try_into());
@@ -564,16 +626,14 @@ impl<A: Address> FlowTable<A> {
             *entry = Entry { key: *key, first: NO_TIME, last: NO_TIME, ..Entry::default() };
         }
         let mask = self.slots.len() - 1;
-        self.slots[found.at & mask] = (found.hash as u32) << INDEX_BITS | (index + 1);
+        self.slots[at & mask] = (hash as u32) << INDEX_BITS | (index + 1);
         index
     }
 
-    /// Makes room for `more` entries, so that at least a quarter of the slots stay empty.
+    /// Whether less than a quarter of the slots would stay empty.
     #[inline]
-    fn reserve(&mut self, more: usize) {
-        if (self.len + more) * 4 > self.slots.len() * 3 {
-            self.grow(more);
-        }
+    fn lacks_room(&self, more: usize) -> bool {
+        (self.len + more) * 4 > self.slots.len() * 3
     }
 
     #[cold]
@@ -594,7 +654,6 @@ impl<A: Address> FlowTable<A> {
         self.slots = slots;
     }
 
-    #[inline(always)]
     fn update(&mut self, index: u32, new: bool, observation: &Observation<A>) {
         let time = observation.time.unwrap_or(NO_TIME);
         let direction = observation.direction;
@@ -773,6 +832,12 @@ impl<A: Address> FlowTable<A> {
     }
 }
 
+/// Has the memory system fetch a value that is going to be used.
+#[inline(always)]
+fn prefetch<T>(value: &T) {
+    prefetch_index(std::slice::from_ref(value), 0);
+}
+
 /// What a packet's phase and destination add to the facts.
 fn facts_of<A>(known: Facts, observation: &Observation<A>) -> u16 {
     let up = observation.direction == Direction::Up;
@@ -810,10 +875,17 @@ mod tests {
 
     fn filled(packets: &[Observation<V4>], keep: bool, later: bool) -> FlowTable<V4> {
         let mut table = FlowTable::new(Seed::random(), keep, later);
-        for group in packets.chunks(GROUP) {
-            table.observe(group, |_, _| {});
-        }
+        take(&mut table, packets);
         table
+    }
+
+    fn take(table: &mut FlowTable<V4>, packets: &[Observation<V4>]) {
+        for packet in packets {
+            if table.push(*packet) {
+                table.advance(|_| {});
+            }
+        }
+        table.flush(|_| {});
     }
 
     type Seen = (FlowKey<V4>, Vec<Segment>, u64, Option<Direction>, Direction, [bool; 2]);
@@ -891,8 +963,8 @@ mod tests {
             cuts.sort_unstable();
             for keep in [true, false] {
                 let mut merged = filled(&packets[..cuts[0]], keep, false);
-                merged.merge(filled(&packets[cuts[0]..cuts[1]], keep, true));
-                merged.merge(filled(&packets[cuts[1]..], keep, true));
+                merged.merge(&filled(&packets[cuts[0]..cuts[1]], keep, true));
+                merged.merge(&filled(&packets[cuts[1]..], keep, true));
                 prop_assert_eq!(seen(&merged), seen(&filled(&packets, keep, false)));
             }
         }
@@ -934,7 +1006,7 @@ mod tests {
     fn the_least_recently_seen_leave_first() {
         let packets: Vec<_> = (0..6).map(|n| packet(n, 9, false, u64::from(n), Phase::None)).collect();
         let mut table = filled(&packets, false, false);
-        table.observe(&[packet(0, 9, false, 7, Phase::None)], |_, _| {});
+        take(&mut table, &[packet(0, 9, false, 7, Phase::None)]);
         let mut left = Vec::new();
         table.evict(4, |tuple| left.push(tuple.total().last().unwrap()));
         assert_eq!(left, [1, 2]);
