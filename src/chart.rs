@@ -64,7 +64,7 @@ impl<'k> Charter<'k> {
             frame,
             raw,
             previous,
-            began: self.knowledge.span().first,
+            began: self.knowledge.span().first(),
             headers,
             service,
             label,

@@ -91,7 +91,7 @@ pub enum Subject {
 }
 
 /// Totals of a capture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Packets.
     pub packets: u64,
@@ -99,20 +99,35 @@ pub struct Span {
     pub octets: u64,
     /// Octets captured.
     pub captured: u64,
-    /// Earliest time stamp.
-    pub first: Option<Timestamp>,
-    /// Latest time stamp.
-    pub last: Option<Timestamp>,
+    /// Earliest and latest time stamp, the wrong way round where there is none.
+    times: [u64; 2],
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { packets: 0, octets: 0, captured: 0, times: [u64::MAX, 0] }
+    }
 }
 
 impl Span {
+    /// Earliest time stamp.
+    pub fn first(&self) -> Option<Timestamp> {
+        let [first, last] = self.times;
+        (first <= last).then_some(Timestamp(first))
+    }
+
+    /// Latest time stamp.
+    pub fn last(&self) -> Option<Timestamp> {
+        let [first, last] = self.times;
+        (first <= last).then_some(Timestamp(last))
+    }
+
     fn count(&mut self, frame: &Frame<'_>) {
         self.packets += 1;
         self.octets += u64::from(frame.original_len);
         self.captured += frame.octets.len() as u64;
-        if let Some(time) = frame.time {
-            self.first = Some(self.first.map_or(time, |first| first.min(time)));
-            self.last = self.last.max(Some(time));
+        if let Some(Timestamp(time)) = frame.time {
+            self.times = [self.times[0].min(time), self.times[1].max(time)];
         }
     }
 
@@ -120,11 +135,7 @@ impl Span {
         self.packets += later.packets;
         self.octets += later.octets;
         self.captured += later.captured;
-        self.first = match (self.first, later.first) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        self.last = self.last.max(later.last);
+        self.times = [self.times[0].min(later.times[0]), self.times[1].max(later.times[1])];
     }
 }
 
@@ -239,6 +250,7 @@ impl Knowledge {
     /// Learns one packet. What came in takes effect at the next [`Knowledge::flush`] at the latest.
     ///
     /// `file` numbers the inputs of a run from 0.
+    #[inline]
     pub fn learn(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32, registry: &Registry) {
         self.span.count(frame);
         self.learn_dns(frame, headers, file);
@@ -250,8 +262,7 @@ impl Knowledge {
                         self.count_damage(Subject::V4(observation.key), headers);
                     }
                     if self.v4.push(observation) {
-                        self.make_room(registry);
-                        self.v4.advance(new_peers(self.fan_in.get_mut(), self.seed));
+                        self.advance_v4(registry);
                     }
                 }
             }
@@ -262,17 +273,31 @@ impl Knowledge {
                         self.count_damage(Subject::V6(observation.key), headers);
                     }
                     if self.v6.push(observation) {
-                        self.make_room(registry);
-                        self.v6.advance(new_peers(self.fan_in.get_mut(), self.seed));
+                        self.advance_v6(registry);
                     }
                 }
             }
-            Network::None => {
-                let tally = self.others.entry(headers.kind).or_default();
-                tally.count(Direction::Up, frame.original_len.into(), frame.time.map(|time| time.0));
-                self.count_damage(Subject::Other(headers.kind), headers);
-            }
+            Network::None => self.learn_other(frame, headers),
         }
+    }
+
+    #[inline(never)]
+    fn advance_v4(&mut self, registry: &Registry) {
+        self.make_room(registry);
+        self.v4.advance(new_peers(self.fan_in.get_mut(), self.seed));
+    }
+
+    #[inline(never)]
+    fn advance_v6(&mut self, registry: &Registry) {
+        self.make_room(registry);
+        self.v6.advance(new_peers(self.fan_in.get_mut(), self.seed));
+    }
+
+    #[cold]
+    fn learn_other(&mut self, frame: &Frame<'_>, headers: &Headers) {
+        let tally = self.others.entry(headers.kind).or_default();
+        tally.count(Direction::Up, frame.original_len.into(), frame.time.map(|time| time.0));
+        self.count_damage(Subject::Other(headers.kind), headers);
     }
 
     #[cold]
@@ -356,7 +381,20 @@ impl Knowledge {
             return self.learn_fragment(frame, headers, file);
         }
         let Some(ports) = headers.ports else { return };
-        let Some(via) = Via::of(headers.protocol, ports.0, ports.1) else { return };
+        if let Some(via) = Via::of(headers.protocol, ports.0, ports.1) {
+            self.learn_messages(via, frame, headers, ports, file);
+        }
+    }
+
+    #[cold]
+    fn learn_messages(
+        &mut self,
+        via: Via,
+        frame: &Frame<'_>,
+        headers: &Headers,
+        ports: (u16, u16),
+        file: u32,
+    ) {
         let Some(sighting) = sighting(frame, headers, ports, file) else { return };
         for message in via.messages(headers.payload(frame.octets)) {
             self.advertised.observe(via, frame.time, &message);
@@ -437,7 +475,7 @@ impl Knowledge {
     /// Gives later fragments to the flows of their first ones: the end of a run with hindsight.
     pub fn settle(&mut self, registry: &Registry) {
         self.flush(registry);
-        if let (Some(inventory), Some(last)) = (&mut self.inventory, self.span.last) {
+        if let (Some(inventory), Some(last)) = (&mut self.inventory, self.span.last()) {
             // Packets without DNS make time pass, too.
             inventory.advance(last);
         }
@@ -521,8 +559,8 @@ impl Knowledge {
         let context = Context {
             registry,
             advertised: &advertised,
-            began: self.span.first.map(|first| first.0),
-            at: self.options.causal.then_some(self.span.last).flatten(),
+            began: self.span.first().map(|first| first.0),
+            at: self.options.causal.then_some(self.span.last()).flatten(),
             fan_in: &fan_in,
             count_peers: &FanIn::default,
             seed: self.seed,
@@ -568,8 +606,8 @@ impl Knowledge {
         Context {
             registry,
             advertised: &self.advertised,
-            began: self.span.first.map(|first| first.0),
-            at: self.options.causal.then_some(self.span.last).flatten(),
+            began: self.span.first().map(|first| first.0),
+            at: self.options.causal.then_some(self.span.last()).flatten(),
             fan_in: &self.fan_in,
             count_peers,
             seed: self.seed,

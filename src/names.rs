@@ -98,13 +98,20 @@ impl Names {
         let parts = ranges::map_large(table.len(), threads, |range| {
             let mut labels = Labels::default();
             let mut answers = Vec::with_capacity(range.len());
-            for start in range.clone().step_by(GROUP) {
-                let group = || table.tuples_from(start).take(GROUP.min(range.end - start));
+            let group = |start: usize| {
+                let count = GROUP.min(range.end.saturating_sub(start));
+                table.tuples_from(start).take(count)
+            };
+            let look_ahead = |start| {
                 if let Some(fan_in) = context.fan_in.get() {
-                    let undecided = group().filter(|tuple| tuple.facts.handshake().is_none());
+                    let undecided = group(start).filter(|tuple| tuple.facts.handshake().is_none());
                     fan_in.look_ahead(undecided.map(|tuple| tuple.key), context.seed);
                 }
-                answers.extend(group().map(|tuple| of_case(&Case::from(&tuple), &mut labels, context)));
+            };
+            look_ahead(range.start);
+            for start in range.clone().step_by(GROUP) {
+                look_ahead(start + GROUP);
+                answers.extend(group(start).map(|tuple| of_case(&Case::from(&tuple), &mut labels, context)));
             }
             (labels, answers)
         });

@@ -5,12 +5,14 @@
 
 use std::{net::IpAddr, sync::OnceLock};
 
+use prefetch_index::prefetch_index;
+
 use crate::{
     decode::TransportProtocol,
     dns::Advertised,
     flow::{
         key::{Address, Direction, FlowKey, Seed, V4, V6},
-        table::{Facts, FlowTable, Tuple},
+        table::{Facts, FlowTable, GROUP, Tuple},
         written_zeros,
     },
     frame::Timestamp,
@@ -170,10 +172,11 @@ impl FanIn {
         }
     }
 
-    /// Loads what [`FanIn::peers`] will look at, so that the cache misses of many five-tuples overlap.
+    /// Has the memory system fetch what [`FanIn::peers`] will look at.
     pub(crate) fn look_ahead<A: Address>(&self, keys: impl Iterator<Item = FlowKey<A>>, seed: Seed) {
-        let hashes = keys.flat_map(|key| endpoints(&key, seed));
-        std::hint::black_box(hashes.fold(0, |all, hash| all ^ self.part(hash).peek(hash)));
+        for hash in keys.flat_map(|key| endpoints(&key, seed)) {
+            self.part(hash).prefetch(hash);
+        }
     }
 
     fn peers<A: Address>(&self, key: &FlowKey<A>, seed: Seed) -> [u8; 2] {
@@ -202,26 +205,21 @@ impl Endpoints {
     /// Counts the endpoints of many five-tuples that are wanted, in groups, so that their cache misses overlap.
     fn count_all<'k, A: Address + 'k>(
         &mut self,
-        mut keys: impl Iterator<Item = &'k FlowKey<A>>,
+        keys: impl Iterator<Item = &'k FlowKey<A>>,
         seed: Seed,
         wanted: impl Fn(u64) -> bool,
     ) {
-        const GROUP: usize = 32;
-        let mut group = Vec::with_capacity(2 * GROUP);
+        let mut hashes = keys.flat_map(|key| endpoints(key, seed)).filter(|&hash| wanted(hash)).fuse();
+        // A group is asked for before the one ahead of it is counted, so that the memory answers meanwhile.
+        let (mut ahead, mut group) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
         loop {
-            group.clear();
-            let mut taken = 0;
-            for key in keys.by_ref().take(GROUP) {
-                group.extend(endpoints(key, seed).into_iter().filter(|&hash| wanted(hash)));
-                taken += 1;
-            }
-            self.reserve(group.len());
-            // Touching every slot before the first is used lets the memory system fetch them side by side.
-            std::hint::black_box(group.iter().fold(0, |all, &hash| all ^ self.peek(hash)));
-            group.iter().for_each(|&hash| self.count(hash));
-            if taken < GROUP {
+            self.reserve(2 * GROUP);
+            ahead.extend(hashes.by_ref().take(GROUP).inspect(|&hash| self.prefetch(hash)));
+            group.drain(..).for_each(|hash| self.count(hash));
+            if ahead.is_empty() {
                 return;
             }
+            std::mem::swap(&mut ahead, &mut group);
         }
     }
 
@@ -229,9 +227,11 @@ impl Endpoints {
         if self.slots.is_empty() { 0 } else { (self.slots[self.find(hash)] & 0xff) as u8 }
     }
 
-    /// The slot where the endpoint is looked for first.
-    fn peek(&self, hash: u64) -> u64 {
-        if self.slots.is_empty() { 0 } else { self.slots[self.place(hash)] }
+    /// Has the memory system fetch the slot where the endpoint is looked for first.
+    fn prefetch(&self, hash: u64) {
+        if !self.slots.is_empty() {
+            prefetch_index(&self.slots, self.place(hash));
+        }
     }
 
     fn place(&self, hash: u64) -> usize {

@@ -21,10 +21,16 @@ impl Via {
     #[inline]
     pub fn of(protocol: TransportProtocol, source: u16, destination: u16) -> Option<Self> {
         // Asked of every packet, and most have none of these; 5353 and 5355 differ in one bit.
-        let may_be = |port| port == 53 || port | 2 == 5355;
-        if !may_be(source) && !may_be(destination) {
+        let may_be = |port| (port == 53) | (port | 2 == 5355);
+        if !(may_be(source) | may_be(destination)) {
             return None;
         }
+        Self::of_dns(protocol, source, destination)
+    }
+
+    /// The same for ports of which one may be of DNS.
+    #[cold]
+    fn of_dns(protocol: TransportProtocol, source: u16, destination: u16) -> Option<Self> {
         let either = |port| source == port || destination == port;
         match protocol {
             TransportProtocol::UDP if either(5353) => Some(Self::Mdns),

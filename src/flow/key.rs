@@ -6,9 +6,12 @@ use crate::decode::TransportProtocol;
 
 /// A network address in a form that compares and hashes in a few instructions.
 pub trait Address: Copy + Ord + Default + Send + Sync + std::fmt::Debug {
-    /// Whether an endpoint sorts above another: by address, then by port.
-    fn is_above(one: (Self, u16), other: (Self, u16)) -> bool {
-        one > other
+    /// Two endpoints in ascending order, by address, then by port, and whether they came the other way round.
+    fn ascending(one: (Self, u16), other: (Self, u16)) -> ([(Self, u16); 2], bool) {
+        let swapped = one > other;
+        // Either way is as likely, and a wrong guess of the processor costs more than all the rest.
+        let ends = [one, other];
+        ([ends[usize::from(swapped)], ends[usize::from(!swapped)]], swapped)
     }
     /// A hash of two addresses under a secret seed.
     fn hash_pair(low: Self, high: Self, seed: Seed) -> u64;
@@ -40,9 +43,10 @@ impl From<[u8; 16]> for V6 {
 }
 
 impl Address for V4 {
-    fn is_above(one: (Self, u16), other: (Self, u16)) -> bool {
+    fn ascending(one: (Self, u16), other: (Self, u16)) -> ([(Self, u16); 2], bool) {
         let [one, other] = [one, other].map(|(address, port)| u64::from(address.0) << 16 | u64::from(port));
-        one > other
+        let ends = [one.min(other), one.max(other)].map(|end| (Self((end >> 16) as u32), end as u16));
+        (ends, one > other)
     }
 
     fn hash_pair(low: Self, high: Self, seed: Seed) -> u64 {
@@ -135,11 +139,8 @@ impl<A: Address> FlowKey<A> {
         protocol: TransportProtocol,
         ported: bool,
     ) -> (Self, Direction) {
-        // Either way is as likely, and a wrong guess of the processor costs more than all the rest.
-        let down = A::is_above(source, destination);
-        let ends = [source, destination];
-        let (low, high) = (ends[usize::from(down)], ends[usize::from(!down)]);
-        let direction = [Direction::Up, Direction::Down][usize::from(down)];
+        let ([low, high], down) = A::ascending(source, destination);
+        let direction = if down { Direction::Down } else { Direction::Up };
         let key = Self { low: low.0, high: high.0, low_port: low.1, high_port: high.1, protocol, ported };
         (key, direction)
     }

@@ -483,9 +483,6 @@ impl<A: Address> FlowTable<A> {
     /// Appends the table of the stretch that follows: the result is that of one pass over both.
     pub fn merge(&mut self, later: &Self) {
         let tentative = later.tentative.as_ref();
-        if self.lacks_room(later.len) {
-            self.grow(later.len);
-        }
         // One group is asked for before the other is taken in.
         let (mut ahead, mut asked) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
         let (mut group, mut number): (&[Entry<A>], u32) = (&[], 0);

@@ -66,7 +66,7 @@ pub fn write(knowledge: &Knowledge, names: &Names, form: Form, out: &mut dyn Wri
     match form {
         Form::Text(times) => {
             let mut clock = Clock::new(times);
-            let began = knowledge.span().first;
+            let began = knowledge.span().first();
             flows.iter().try_for_each(|flow| out.write_all(&text(flow, began, &mut clock)))
         }
         Form::Json => flows.iter().try_for_each(|flow| {

@@ -538,7 +538,7 @@ pub fn table(
         writeln!(out)?;
     }
     let mut line = format!("{} packets, {} octets", span.packets, span.octets);
-    if let (Some(first), Some(last)) = (span.first, span.last) {
+    if let (Some(first), Some(last)) = (span.first(), span.last()) {
         let seconds = last.since(first) as f64 / 1e9;
         line += &format!(", {seconds:.3} s from {} to {}", machine_time(first), machine_time(last));
     }
@@ -732,8 +732,8 @@ pub fn json(
             packets: span.packets,
             bytes: span.octets,
             captured_bytes: span.captured,
-            first: span.first.map(machine_time),
-            last: span.last.map(machine_time),
+            first: span.first().map(machine_time),
+            last: span.last().map(machine_time),
         },
         by: options.by.heading(),
         rows,
