@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    capture::{self, FileSource, Filter, Source, Stretch, Stretches},
+    capture::{self, FileSource, Filter, Source, Stretches, ahead},
     chart::Charter,
     decode::{Decoder, Headers},
     frame::{Batch, Frame, Timestamp},
@@ -27,6 +27,8 @@ use crate::{
 const WRITE_SIZE: usize = 1 << 16;
 /// Octets a stretch has at least before a thread is worth starting for it.
 pub const MIN_STRETCH: u64 = 16 << 20;
+/// Octets a compressed file has at least before a thread is worth starting for it.
+const MIN_COMPRESSED: u64 = 64 << 10;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -114,6 +116,21 @@ impl Run<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// Whether a file is worth a thread that reads it, or decompresses it, ahead.
+    fn reads_ahead(&self, source: &FileSource) -> bool {
+        let is_large = |size| match source.compression() {
+            Some(_) => size >= MIN_COMPRESSED.min(self.min_stretch),
+            None => self.is_worth_threads(size),
+        };
+        // A pipe may wait for its writer when no more is asked for, and its writer works while this reads.
+        self.threads > 1 && source.size().is_some_and(is_large)
+    }
+
+    /// Whether a file has room for two stretches.
+    fn is_worth_threads(&self, size: u64) -> bool {
+        size / 2 >= self.min_stretch
+    }
+
     /// Learns a source to its end.
     ///
     /// # Errors
@@ -124,7 +141,6 @@ impl Run<'_> {
         file: u32,
         selection: &mut Selection,
         knowledge: &mut Knowledge,
-        consumed: impl Fn(&S, &Batch) -> u64,
     ) -> Result<(), capture::Error> {
         let mut batch = Batch::new();
         let mut headers = Headers::default();
@@ -142,7 +158,7 @@ impl Run<'_> {
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
                 knowledge.learn(&frame, &headers, file, self.registry);
             }
-            (self.progress)(consumed(source, &batch));
+            (self.progress)(source.consumed());
             if self.is_stopped() || selection.is_over() {
                 break Ok(());
             }
@@ -165,13 +181,15 @@ impl Run<'_> {
     ) -> Result<(), capture::Error> {
         let stretches = source.stretches().filter(|stretches| {
             self.threads > 1
-                && stretches.len() >= 2 * self.min_stretch
+                && self.is_worth_threads(stretches.len())
                 && selection.is_all()
                 && !options.inventory
         });
         let Some(stretches) = stretches else {
-            let consumed = |source: &FileSource, _: &Batch| source.consumed();
-            return self.learn(source, file, selection, knowledge, consumed);
+            if self.reads_ahead(source) {
+                return ahead(source, |source| self.learn(source, file, selection, knowledge));
+            }
+            return self.learn(source, file, selection, knowledge);
         };
         // The first batch shows the interfaces of most files, so that the other stretches can be read like it.
         let mut batch = Batch::new();
@@ -208,15 +226,10 @@ impl Run<'_> {
             }
         }
         let ends: Vec<u64> = starts.iter().skip(1).copied().chain([u64::MAX]).collect();
-        let read = std::sync::atomic::AtomicU64::new(begin.position);
         let stretch = |place: Place, end: u64, mut knowledge: Knowledge| {
             let known = knowledge.span().packets;
             let mut stretch = stretches.stretch(place.state, place.position..end, place.packets + 1);
-            let consumed = |_: &Stretch, batch: &Batch| {
-                let len = batch.octets().len() as u64;
-                read.fetch_add(len, Ordering::Relaxed) + len
-            };
-            let result = self.learn(&mut stretch, file, &mut Selection::default(), &mut knowledge, consumed);
+            let result = self.learn(&mut stretch, file, &mut Selection::default(), &mut knowledge);
             let packets = place.packets + knowledge.span().packets - known;
             let place = Place { position: stretch.position(), state: stretch.state(), packets };
             (knowledge, place, result)
@@ -349,6 +362,7 @@ impl Run<'_> {
                 previous = frame.time.or(previous);
             }
             flush()?;
+            (self.progress)(source.consumed());
             if self.is_stopped() || !to_end && selection.is_over() {
                 break;
             }
@@ -376,14 +390,19 @@ impl Run<'_> {
         if self.threads < 2 || !selection.is_all() || !large {
             let mut buffer = Vec::with_capacity(2 * WRITE_SIZE);
             let to_end = sink.keeps_blocks();
-            let result = self.chart(source, file, selection, charter, to_end, |step| {
+            let visit = |step: Step<'_>| {
                 sink.step(step, &mut buffer);
                 if buffer.len() >= WRITE_SIZE {
                     out.write_all(&buffer)?;
                     buffer.clear();
                 }
                 Ok(())
-            });
+            };
+            let result = if self.reads_ahead(source) {
+                ahead(source, |source| self.chart(source, file, selection, charter, to_end, visit))
+            } else {
+                self.chart(source, file, selection, charter, to_end, visit)
+            };
             // Damage ends the input, not what was written of it.
             if !matches!(result, Err(Failure::Output(_))) {
                 out.write_all(&buffer)?;
@@ -469,6 +488,31 @@ impl Run<'_> {
             if done.send(work).is_err() {
                 return;
             }
+        }
+    }
+
+    /// [`Run::causal`] for a file, which is read ahead where that is worth a thread.
+    ///
+    /// # Errors
+    /// [`Failure`]: what came before it was charted.
+    #[expect(clippy::too_many_arguments, reason = "input, state and output of one loop")]
+    pub fn causal_file(
+        &self,
+        source: &mut FileSource,
+        file: (u32, Option<&str>),
+        selection: &mut Selection,
+        knowledge: &mut Knowledge,
+        names: &mut Names,
+        to_end: bool,
+        visit: impl FnMut(Step<'_>) -> io::Result<()>,
+        flush: impl FnMut() -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        if self.reads_ahead(source) {
+            ahead(source, |source| {
+                self.causal(source, file, selection, knowledge, names, to_end, visit, flush)
+            })
+        } else {
+            self.causal(source, file, selection, knowledge, names, to_end, visit, flush)
         }
     }
 

@@ -162,6 +162,8 @@ fn learning_and_charting_allocate_nothing_after_warm_up() {
                 // What all has been seen once takes no more room.
                 assert!(turn < 2 || counted.count_total == 0, "{name}, up to {number}: {counted:?}");
             }
+            // Packets wait in groups before they count.
+            knowledge.flush(&registry);
         }
         knowledge.settle(&registry);
         let names = Names::of(&knowledge, &registry, true, 1);

@@ -122,11 +122,6 @@ impl FileSource {
         self.size
     }
 
-    /// Octets read so far of the file as it lies on disk, before any decompression.
-    pub fn consumed(&self) -> u64 {
-        self.consumed.load(Ordering::Relaxed)
-    }
-
     /// Whether the file can be read again: regular files can, standard input and pipes cannot.
     pub fn is_rewindable(&self) -> bool {
         self.size.is_some()
@@ -161,7 +156,12 @@ impl FileSource {
     pub fn stretches(&self) -> Option<Stretches> {
         let len = self.size?;
         let searchable = self.compression.is_none() && self.format() != Format::Snoop;
-        searchable.then(|| Stretches { file: Arc::clone(&self.file), path: self.path.clone(), len })
+        searchable.then(|| Stretches {
+            file: Arc::clone(&self.file),
+            path: self.path.clone(),
+            len,
+            consumed: Arc::clone(&self.consumed),
+        })
     }
 }
 
@@ -189,6 +189,10 @@ impl Source for FileSource {
     fn interfaces(&self) -> &[Interface] {
         self.filler.walker().interfaces()
     }
+
+    fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
 }
 
 /// What a reader must remember between two stretches of a file: byte order, interfaces and their clocks.
@@ -203,6 +207,8 @@ pub struct Stretches {
     file: Arc<File>,
     path: PathBuf,
     len: u64,
+    /// Octets read of all stretches.
+    consumed: Arc<AtomicU64>,
 }
 
 impl Stretches {
@@ -242,31 +248,42 @@ impl Stretches {
     /// file just opened); the last one may reach past `range.end`. Frames are numbered from `first_number`.
     pub fn stretch(&self, state: State, range: Range<u64>, first_number: u64) -> Stretch {
         let reader = Positioned::new(Arc::clone(&self.file), range.start, range.end);
-        Stretch(Filler::new(reader, &self.path, state.0, range.start, range.end, first_number))
+        let filler = Filler::new(reader, &self.path, state.0, range.start, range.end, first_number);
+        Stretch { filler, consumed: Arc::clone(&self.consumed) }
     }
 }
 
 /// A stretch of a capture file as a [`Source`].
-pub struct Stretch(Filler<Positioned>);
+pub struct Stretch {
+    filler: Filler<Positioned>,
+    /// Shared with all stretches of the file.
+    consumed: Arc<AtomicU64>,
+}
 
 impl Stretch {
     /// Offset in the file of the first octet not yet delivered: at the end, where the next stretch must begin.
     pub fn position(&self) -> u64 {
-        self.0.position()
+        self.filler.position()
     }
 
     /// What must be remembered to go on reading at [`Stretch::position`].
     pub fn state(&self) -> State {
-        State(self.0.walker().clone())
+        State(self.filler.walker().clone())
     }
 }
 
 impl Source for Stretch {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        self.0.fill(batch)
+        let filled = self.filler.fill(batch);
+        self.consumed.fetch_add(batch.octets().len() as u64, Ordering::Relaxed);
+        filled
     }
 
     fn interfaces(&self) -> &[Interface] {
-        self.0.walker().interfaces()
+        self.filler.walker().interfaces()
+    }
+
+    fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
     }
 }

@@ -3,6 +3,7 @@
 //! A format is a walker (`walk`): pure functions from octets to the frames in them. The rest is plumbing: `input` undoes
 //! compression, `filler` reads large pieces and lets the walker find the frames in place.
 
+mod ahead;
 mod expand;
 mod file;
 mod filler;
@@ -18,6 +19,7 @@ mod snoop;
 mod testing;
 mod walk;
 
+pub(crate) use ahead::ahead;
 pub use expand::{Inputs, expand};
 pub use file::{FileSource, State, Stretch, Stretches, open, stdin};
 pub use filter::Filter;
@@ -45,6 +47,11 @@ pub trait Source {
 
     /// The interfaces met so far; [`crate::frame::Frame::interface`] is an index into them.
     fn interfaces(&self) -> &[Interface];
+
+    /// Octets of the input read so far, as it lies on disk: for showing progress. Always 0 where there is no file.
+    fn consumed(&self) -> u64 {
+        0
+    }
 }
 
 /// Why an input could not be read, or not to its end.

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use portolan::{
     capture::{self, FileSource, Filter, Format, Live, Source},
     chart::Charter,
-    frame::{Batch, Interface},
+    frame::Interface,
     knowledge::{self, Knowledge},
     names::Names,
     pipeline::{Failure, Selection},
@@ -136,14 +136,8 @@ impl Inputs {
             }
             From::Live { interface, options } => {
                 let mut live = self.capture(interface, options)?;
-                let consumed = |_: &Live, _: &Batch| 0;
-                let learned = session.live_run().learn(
-                    &mut live,
-                    0,
-                    &mut self.selection(true)?,
-                    &mut knowledge,
-                    consumed,
-                );
+                let selection = &mut self.selection(true)?;
+                let learned = session.live_run().learn(&mut live, 0, selection, &mut knowledge);
                 code = code.max(said(learned.map_err(Failure::Input))?);
                 self.report_losses(&mut live);
             }
@@ -258,7 +252,7 @@ impl Inputs {
                     begin(Some(source.format()), source.interfaces())?;
                     let run = session.run(progress);
                     let to_end = to_end && source.size().is_some();
-                    run.causal(
+                    run.causal_file(
                         source,
                         file,
                         &mut selection,
