@@ -123,7 +123,7 @@ mod tests {
     fn capture(name: &str) -> PathBuf {
         let mut file = [section(Order::Little), interface(Order::Little, 1, 0, &[])].concat();
         let frame = enhanced(Order::Little, 0, 1, &[7; 1000], 1000);
-        while file.len() < (BUNDLES + 1) * BUNDLE << 18 {
+        while file.len() < ((BUNDLES + 1) * BUNDLE) << 18 {
             file.extend(&frame);
         }
         file.extend(interface(Order::Little, 101, 0, &[]));
@@ -134,8 +134,17 @@ mod tests {
         path
     }
 
-    /// Position, frames and first octets of each batch, then the interfaces and the error.
-    fn all(source: &mut impl Source) -> (Vec<(u64, usize, Vec<u8>)>, Vec<Interface>, String, u64) {
+    /// All that a source delivers.
+    #[derive(Debug, PartialEq)]
+    struct All {
+        /// Position, frames and first octets of each batch.
+        batches: Vec<(u64, usize, Vec<u8>)>,
+        interfaces: Vec<Interface>,
+        error: String,
+        consumed: u64,
+    }
+
+    fn all(source: &mut impl Source) -> All {
         let (mut batch, mut batches) = (Batch::new(), Vec::new());
         let error = loop {
             match source.fill(&mut batch) {
@@ -145,16 +154,16 @@ mod tests {
             }
         };
         assert!(matches!(source.fill(&mut batch), Ok(false)) && batch.is_empty(), "an error ends the input");
-        (batches, source.interfaces().to_vec(), error, source.consumed())
+        All { batches, interfaces: source.interfaces().to_vec(), error, consumed: source.consumed() }
     }
 
     #[test]
     fn delivers_what_the_source_does() {
         let path = capture("all");
         let expected = all(&mut open(&path).unwrap());
-        assert!(expected.0.len() > BUNDLES * BUNDLE && expected.1.len() == 2, "{expected:?}");
-        assert!(expected.2.contains("cut short"), "{}", expected.2);
-        assert_eq!(ahead(&mut open(&path).unwrap(), |source| all(source)), expected);
+        assert!(expected.batches.len() > BUNDLES * BUNDLE && expected.interfaces.len() == 2, "{expected:?}");
+        assert!(expected.error.contains("cut short"), "{}", expected.error);
+        assert_eq!(ahead(&mut open(&path).unwrap(), all), expected);
         fs::remove_file(path).unwrap();
     }
 

@@ -21,6 +21,10 @@ use crate::frame::{Batch, Frame, Interface, LinkType, Timestamp};
 /// How long [`Live::fill`] waits for a packet, so that its caller can look after other things.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// Octets of the kernel's buffer by default: half a second of the smallest frames at the rate that a reader keeps up with.
+/// In libpcap's own 2 MiB they are lost as soon as the reader has to wait for a processor.
+const BUFFER: u32 = 32 << 20;
+
 /// What a live capture shall be like.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
@@ -28,8 +32,8 @@ pub struct LiveOptions {
     pub snap_len: u32,
     /// Whether frames for others are wanted too, where the interface can.
     pub promiscuous: bool,
-    /// Octets of the kernel's buffer; `None` leaves libpcap's 2 MiB.
-    pub buffer: Option<u32>,
+    /// Octets of the kernel's buffer.
+    pub buffer: u32,
     /// Link type where the interface offers several: libpcap's name (`EN10MB`, `IEEE802_11_RADIO`) or its number.
     pub link: Option<String>,
     /// Capture filter in libpcap's language, applied in the kernel.
@@ -47,7 +51,7 @@ impl Default for LiveOptions {
         Self {
             snap_len: 0,
             promiscuous: true,
-            buffer: None,
+            buffer: BUFFER,
             link: None,
             filter: None,
             immediate: false,
@@ -343,12 +347,10 @@ fn activate(
         .snaplen(snap_len(options).cast_signed())
         .promisc(promiscuous)
         .timeout(WAIT.as_millis() as i32)
+        .buffer_size(i32::try_from(options.buffer).unwrap_or(i32::MAX))
         .immediate_mode(options.immediate);
     if nanoseconds {
         capture = capture.precision(Precision::Nano);
-    }
-    if let Some(buffer) = options.buffer {
-        capture = capture.buffer_size(i32::try_from(buffer).unwrap_or(i32::MAX));
     }
     capture.open()
 }

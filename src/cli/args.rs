@@ -164,7 +164,7 @@ pub(crate) struct Input {
     /// Link-layer type to capture, where the interface has several.
     #[arg(short = 'y', value_name = "TYPE", requires = "interface", conflicts_with_all = ["files", "read"])]
     pub(crate) link_type: Option<String>,
-    /// Size of the kernel's capture buffer, in MiB.
+    /// Size of the kernel's capture buffer, in MiB; 32 by default.
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     pub(crate) buffer: Option<u32>,
     /// Numbers instead of host names; accepted for habit's sake, hosts are never resolved.
@@ -190,15 +190,16 @@ impl Input {
     }
 
     pub(crate) fn live_options(&self, stop: Arc<AtomicBool>) -> capture::LiveOptions {
+        let defaults = capture::LiveOptions::default();
         capture::LiveOptions {
             snap_len: self.snap_len,
             promiscuous: !self.no_promiscuous,
-            buffer: self.buffer.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
+            buffer: self.buffer.map_or(defaults.buffer, |mebibytes| mebibytes.saturating_mul(1 << 20)),
             link: self.link_type.clone(),
             filter: self.filter.clone(),
             stop,
             duration: self.duration,
-            ..capture::LiveOptions::default()
+            ..defaults
         }
     }
 }
