@@ -346,9 +346,9 @@ impl<A: Address> FlowTable<A> {
         self.len == 0
     }
 
-    /// Whether its next five-tuples would have no number left.
+    /// Whether there would be no numbers left for the five-tuples of two more groups.
     pub(crate) fn is_full(&self, limit: usize) -> bool {
-        self.len + self.ready.len() >= limit.min(INDEX_MASK as usize - GROUP)
+        self.len + self.ready.len() >= limit.min(INDEX_MASK as usize - 2 * GROUP)
     }
 
     /// Lets a packet wait for its turn, in capture order; `true` when it completes a group, for which
