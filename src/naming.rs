@@ -5,13 +5,12 @@
 
 use std::{net::IpAddr, sync::OnceLock};
 
-use prefetch_index::prefetch_index;
-
 use crate::{
     decode::TransportProtocol,
     dns::Advertised,
     flow::{
         key::{Address, Direction, FlowKey, Seed, V4, V6},
+        prefetch,
         table::{Facts, FlowTable, GROUP, Tuple},
         written_zeros,
     },
@@ -230,7 +229,7 @@ impl Endpoints {
     /// Has the memory system fetch the slot where the endpoint is looked for first.
     fn prefetch(&self, hash: u64) {
         if !self.slots.is_empty() {
-            prefetch_index(&self.slots, self.place(hash));
+            prefetch(&self.slots, self.place(hash));
         }
     }
 

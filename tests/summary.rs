@@ -261,6 +261,42 @@ fn learn_in_stretches(path: &Path, len: u64, options: knowledge::Options, regist
     whole
 }
 
+/// Packets wait in groups before they count; none is lost when five-tuples have to leave, however many wait.
+#[test]
+fn packets_of_flows_that_leave_a_full_table_stay_counted() {
+    const LIMIT: usize = 100;
+    let (registry, folder) = (Registry::built_in(), Scratch::new("full"));
+    let plan = Plan { packets: 5_000, flows: 1_500, ..Plan::new(Shape::Mix) };
+    let mut octets = Vec::new();
+    plan.write(&mut octets).unwrap();
+    let path = folder.file("mix.pcap", &octets);
+    for causal in [false, true] {
+        let options = knowledge::Options { causal, limit: LIMIT, ..knowledge::Options::default() };
+        let mut knowledge = Knowledge::new(options, false);
+        let (decoder, mut headers, mut batch) = (Decoder::default(), Headers::default(), Batch::new());
+        let mut source = capture::open(&path).unwrap();
+        while source.fill(&mut batch).unwrap() {
+            for frame in batch.frames() {
+                decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                knowledge.learn(&frame, &headers, 0, &registry);
+                if causal {
+                    knowledge.flush(&registry);
+                }
+            }
+        }
+        knowledge.settle(&registry);
+        let held = [knowledge.tuples_v4().count(), knowledge.tuples_v6().count()];
+        // Two groups of 32 may come after it was seen that there is room.
+        assert!(held.iter().all(|&count| count <= LIMIT + 64), "{held:?}");
+        let current = knowledge.tuples_v4().map(|tuple| tuple.total().all_packets()).sum::<u64>()
+            + knowledge.tuples_v6().map(|tuple| tuple.total().all_packets()).sum::<u64>();
+        let gone: u64 = knowledge.evicted().map(|evicted| evicted.tally.all_packets()).sum();
+        let others: u64 = knowledge.others().map(|(_, tally)| tally.all_packets()).sum();
+        assert_eq!(current + gone + others, plan.packets, "causal: {causal}");
+        assert!(gone > plan.packets / 4, "{gone} packets left");
+    }
+}
+
 /// Most captures are read in one piece, as they are small: here they are taken apart between any two packets.
 #[test]
 fn knowledge_of_stretches_merges_into_that_of_the_whole() {

@@ -8,6 +8,12 @@ pub mod fragment;
 pub mod key;
 pub mod table;
 
+/// Has the memory system fetch an element that is going to be used; what lies outside is no harm.
+#[inline(always)]
+pub(crate) fn prefetch<T>(all: &[T], index: usize) {
+    prefetch_index::prefetch_index(all, index);
+}
+
 /// Zeros that were written, not only promised.
 ///
 /// Memory that comes zeroed from the system is one shared page until it is written to. A hash table reads a slot

@@ -8,12 +8,13 @@
 //! both would have made. The one thing a later stretch cannot know is whether a TCP connection had been closed before
 //! it began; it keeps the counters before the first SYN of each five-tuple apart until [`FlowTable::merge`] tells.
 
+use std::slice;
+
 use hashbrown::HashMap;
-use prefetch_index::prefetch_index;
 
 use super::{
     key::{Address, Direction, FlowKey, Seed},
-    written_zeros,
+    prefetch, written_zeros,
 };
 use crate::decode::{Phase, TransportProtocol};
 
@@ -394,7 +395,7 @@ impl<A: Address> FlowTable<A> {
     #[inline]
     fn ask_for_slot(&self, key: &FlowKey<A>) -> u64 {
         let hash = key.hash(self.seed);
-        prefetch_index(&self.slots, (hash >> self.shift) as usize);
+        prefetch(&self.slots, (hash >> self.shift) as usize);
         hash
     }
 
@@ -406,10 +407,10 @@ impl<A: Address> FlowTable<A> {
         }
         let likely = self.seek(hash, &mut ((hash >> self.shift) as usize));
         if let Some(entry) = self.entry(likely) {
-            prefetch(&entry.key);
+            prefetch(slice::from_ref(&entry.key), 0);
             // Where addresses are long, an entry is two cache lines.
             if size_of::<Entry<A>>() > 64 {
-                prefetch(&entry.facts);
+                prefetch(slice::from_ref(&entry.facts), 0);
             }
         }
         likely
@@ -827,12 +828,6 @@ impl<A: Address> FlowTable<A> {
             );
         }
     }
-}
-
-/// Has the memory system fetch a value that is going to be used.
-#[inline(always)]
-fn prefetch<T>(value: &T) {
-    prefetch_index(std::slice::from_ref(value), 0);
 }
 
 /// What a packet's phase and destination add to the facts.
