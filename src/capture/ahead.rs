@@ -117,13 +117,13 @@ mod tests {
     use std::{env, fs, path::PathBuf, process};
 
     use super::*;
-    use crate::capture::{octets::Order, open, testing::*};
+    use crate::capture::{filler::BATCH_LEN, octets::Order, open, testing::*};
 
     /// A capture of more batches than are on their way at a time, cut inside its last record.
     fn capture(name: &str) -> PathBuf {
         let mut file = [section(Order::Little), interface(Order::Little, 1, 0, &[])].concat();
         let frame = enhanced(Order::Little, 0, 1, &[7; 1000], 1000);
-        while file.len() < ((BUNDLES + 1) * BUNDLE) << 18 {
+        while file.len() < (BUNDLES + 1) * BUNDLE * BATCH_LEN {
             file.extend(&frame);
         }
         file.extend(interface(Order::Little, 101, 0, &[]));
