@@ -26,6 +26,8 @@ import sys
 import tempfile
 import time
 
+from instructions import build
+
 BENCHES = pathlib.Path(__file__).resolve().parent
 ROOT = BENCHES.parent
 README = BENCHES / "README.md"
@@ -411,11 +413,7 @@ def main():
     if options.peers_only:
         options.portolan = None
     elif options.portolan is None:
-        subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
-        target = json.loads(subprocess.run(
-            ["cargo", "metadata", "--no-deps", "--format-version", "1"],
-            cwd=ROOT, check=True, capture_output=True).stdout)["target_directory"]
-        options.portolan = pathlib.Path(target) / "release" / "portolan"
+        options.portolan = build()
     else:
         options.portolan = options.portolan.resolve(strict=True)
 

@@ -11,7 +11,6 @@ Needs root, iproute2, tcpreplay and tcpdump.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import re
@@ -22,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from instructions import build
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKETS, FLOWS = 1_000_000, 100_000
@@ -65,12 +66,6 @@ def capture(command, ready, portolan, packets, scratch):
     if not lost or not rate:
         raise SystemExit(f"{command}: {told.read_text()}{sent.stdout}{sent.stderr}")
     return float(rate[1]), int(lost[1])
-
-
-def build():
-    run("cargo", "build", "--release", "--manifest-path", str(ROOT / "Cargo.toml"))
-    metadata = run("cargo", "metadata", "--no-deps", "--format-version", "1", "--manifest-path", str(ROOT / "Cargo.toml"))
-    return pathlib.Path(json.loads(metadata.stdout)["target_directory"]) / "release" / "portolan"
 
 
 def main():

@@ -293,7 +293,7 @@ impl Knowledge {
         self.v6.advance(new_peers(self.fan_in.get_mut(), self.seed));
     }
 
-    #[cold]
+    #[inline(never)]
     fn learn_other(&mut self, frame: &Frame<'_>, headers: &Headers) {
         let tally = self.others.entry(headers.kind).or_default();
         tally.count(Direction::Up, frame.original_len.into(), frame.time.map(|time| time.0));
@@ -386,7 +386,7 @@ impl Knowledge {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn learn_messages(
         &mut self,
         via: Via,

@@ -21,8 +21,8 @@ use crate::frame::{Batch, Frame, Interface, LinkType, Timestamp};
 /// How long [`Live::fill`] waits for a packet, so that its caller can look after other things.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// Octets of the kernel's buffer by default: half a second of the smallest frames at the rate that a reader keeps up with.
-/// In libpcap's own 2 MiB they are lost as soon as the reader has to wait for a processor.
+/// Octets of the kernel's buffer by default. libpcap's own 2 MiB overflow as soon as the reader has to wait for a processor
+/// (`benches/live.py`).
 const BUFFER: u32 = 32 << 20;
 
 /// What a live capture shall be like.

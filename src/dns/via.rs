@@ -29,7 +29,7 @@ impl Via {
     }
 
     /// The same for ports of which one may be of DNS.
-    #[cold]
+    #[inline(never)]
     fn of_dns(protocol: TransportProtocol, source: u16, destination: u16) -> Option<Self> {
         let either = |port| source == port || destination == port;
         match protocol {

@@ -91,11 +91,7 @@ pub enum Direction {
 ///
 /// Packets without ports (ICMP, or a fragment whose first part is missing) have the key of their
 /// addresses and protocol, with `ported` false and both ports 0.
-#[derive(Clone, Copy, Debug, Default, Hash)]
-#[expect(
-    clippy::derived_hash_with_manual_eq,
-    reason = "equal by the same fields, some compared as one number"
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct FlowKey<A> {
     /// Address of the lower endpoint.
@@ -111,14 +107,6 @@ pub struct FlowKey<A> {
     /// Whether the packets of this flow have ports.
     pub ported: bool,
 }
-
-impl<A: Address> PartialEq for FlowKey<A> {
-    fn eq(&self, other: &Self) -> bool {
-        self.low == other.low && self.high == other.high && self.rest() == other.rest()
-    }
-}
-
-impl<A: Address> Eq for FlowKey<A> {}
 
 impl<A: Address> FlowKey<A> {
     /// The key of a packet, and which way the packet goes through it.
