@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::OnceLock, thread};
 use hashbrown::HashMap;
 
 use crate::{
-    decode::{Headers, Kind, Network, Reason},
+    decode::{Headers, Kind, Network, Reason, TransportProtocol},
     dns::{
         Advertised, Fragmented, Via, Whole,
         inventory::{Inventory, Packet, Sighting},
@@ -16,7 +16,7 @@ use crate::{
     flow::{
         fragment::{DatagramKey, Fragments},
         key::{Address, Direction, FlowKey, Seed, V4, V6},
-        table::{DEFAULT_LIMIT, FlowTable, Observation, Tally, Tuple},
+        table::{CAPACITY, DEFAULT_LIMIT, FlowTable, Observation, Tally, Tuple},
     },
     frame::{Frame, Timestamp},
     label::{Label, Labels},
@@ -144,12 +144,26 @@ impl Span {
 pub struct Evicted {
     /// Their label.
     pub label: Label,
+    /// Their protocol.
+    pub protocol: TransportProtocol,
     /// Their counters.
     pub tally: Tally,
     /// How many flows they had.
     pub flows: u64,
     /// Their damaged packets.
     pub damaged: Damaged,
+}
+
+impl Evicted {
+    fn of(label: Label, protocol: TransportProtocol) -> Self {
+        Self { label, protocol, ..Self::default() }
+    }
+
+    fn then(&mut self, later: &Self) {
+        self.tally.then(&later.tally);
+        self.flows += later.flows;
+        self.damaged.add(&later.damaged);
+    }
 }
 
 /// All that is remembered of a capture.
@@ -371,7 +385,7 @@ impl Knowledge {
     #[inline]
     fn make_room(&mut self, registry: &Registry) {
         if self.is_full() {
-            self.evict(registry);
+            self.evict(self.options.limit / 4 * 3, registry);
         }
     }
 
@@ -503,13 +517,15 @@ impl Knowledge {
 
     /// Appends the knowledge of the stretch that follows; both must be flushed.
     ///
-    /// Frames of the later stretch have the numbers they had when they were learned.
-    pub fn merge(&mut self, later: Self) {
-        self.merge_shifted(later, 0);
+    /// Frames of the later stretch have the numbers they had when they were learned. Where five-tuples have to leave for
+    /// want of room, those that are held may be other ones than one pass would hold; all sums are the same.
+    pub fn merge(&mut self, later: Self, registry: &Registry) {
+        self.merge_shifted(later, 0, registry);
     }
 
     /// The same for a stretch whose frames were numbered too low by `shift`.
-    pub(crate) fn merge_shifted(&mut self, later: Self, shift: u64) {
+    pub(crate) fn merge_shifted(&mut self, later: Self, shift: u64, registry: &Registry) {
+        self.make_room_for(&later, registry);
         later.fragmented.replay(|packet, time, headers, payload| {
             let packet = Packet { number: packet.number + shift, ..packet };
             let Some((from, to)) = addresses(headers) else { return };
@@ -543,12 +559,30 @@ impl Knowledge {
             self.damaged.entry(subject).or_default().add(&damaged);
         }
         self.span.add(&later.span);
+        for (key, gone) in later.evicted {
+            self.evicted
+                .entry(key)
+                .or_insert_with(|| Evicted::of(gone.label.clone(), gone.protocol))
+                .then(&gone);
+        }
+        if !self.options.causal {
+            // Whoever asked before knows less now.
+            self.fan_in = OnceLock::new();
+        }
     }
 
-    /// Lets a quarter of the five-tuples leave, under the names they have now.
+    /// Makes room for the five-tuples of a stretch that is to be merged.
+    fn make_room_for(&mut self, later: &Self, registry: &Registry) {
+        self.make_room(registry);
+        let more = later.v4.len().max(later.v6.len());
+        if self.v4.len().max(self.v6.len()) + more > CAPACITY {
+            self.evict(CAPACITY.saturating_sub(more), registry);
+        }
+    }
+
+    /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
     #[cold]
-    fn evict(&mut self, registry: &Registry) {
-        let keep = self.options.limit / 4 * 3;
+    fn evict(&mut self, keep: usize, registry: &Registry) {
         self.count_waiting();
         let mut labels = Labels::default();
         self.generation += 1;
@@ -589,7 +623,7 @@ impl Knowledge {
         let buried = self
             .evicted
             .entry(label.key.clone())
-            .or_insert_with(|| Evicted { label: label.clone(), ..Evicted::default() });
+            .or_insert_with(|| Evicted::of(label.clone(), tuple.key.protocol));
         buried.tally.then(&tuple.total());
         buried.flows += tuple.flows;
         if let Some(damaged) = self.damaged.remove(&subject) {

@@ -66,6 +66,9 @@ impl Names {
         for (kind, _) in knowledge.others() {
             names.learn_kind(kind);
         }
+        for gone in knowledge.evicted() {
+            names.learn_kind(Kind::Ip(gone.protocol));
+        }
         if let Some(ids) = &mut names.community_ids {
             ids.v4 = ids_of(&knowledge.v4, threads);
             ids.v6 = ids_of(&knowledge.v6, threads);

@@ -272,7 +272,8 @@ impl Run<'_> {
             if later.lacks_fragments() {
                 self.learn_fragments(stretches, &expected, end, file, knowledge);
             }
-            knowledge.merge_shifted(later, if right { expected.packets - begin.packets } else { 0 });
+            let shift = if right { expected.packets - begin.packets } else { 0 };
+            knowledge.merge_shifted(later, shift, self.registry);
             result
                 .map_err(|error| if right { error.after(expected.packets - begin.packets) } else { error })?;
             expected = Place {

@@ -34,6 +34,8 @@ const BLOCK: usize = 1 << 10;
 /// Slots hold an index in the lower bits and a piece of the hash in the upper ones.
 const INDEX_BITS: u32 = 24;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+/// Five-tuples that slots can number while two groups of further ones wait.
+pub(crate) const CAPACITY: usize = INDEX_MASK as usize - 2 * GROUP;
 
 /// What the flow table wants to know of one packet.
 #[derive(Clone, Copy, Debug)]
@@ -349,7 +351,7 @@ impl<A: Address> FlowTable<A> {
 
     /// Whether there would be no numbers left for the five-tuples of two more groups.
     pub(crate) fn is_full(&self, limit: usize) -> bool {
-        self.len + self.ready.len() >= limit.min(INDEX_MASK as usize - 2 * GROUP)
+        self.len + self.ready.len() >= limit.min(CAPACITY)
     }
 
     /// Lets a packet wait for its turn, in capture order; `true` when it completes a group, for which
@@ -481,7 +483,8 @@ impl<A: Address> FlowTable<A> {
         (index, new)
     }
 
-    /// Appends the table of the stretch that follows: the result is that of one pass over both.
+    /// Appends the table of the stretch that follows: the result is that of one pass over both. Together they may hold
+    /// [`CAPACITY`] five-tuples.
     pub fn merge(&mut self, later: &Self) {
         let tentative = later.tentative.as_ref();
         // One group is asked for before the other is taken in.
@@ -615,6 +618,8 @@ impl<A: Address> FlowTable<A> {
     }
 
     fn add(&mut self, key: &FlowKey<A>, hash: u64, at: usize) -> u32 {
+        // Beyond it, indexes would run into the hash pieces and five-tuples be lost: who adds makes room before.
+        assert!(self.len < INDEX_MASK as usize, "no number left for a five-tuple");
         let index = self.len as u32;
         if self.len.is_multiple_of(BLOCK) {
             self.blocks.extend(vec![Entry::default(); BLOCK].into_boxed_slice().try_into());

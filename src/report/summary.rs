@@ -144,6 +144,11 @@ impl Row {
         }
     }
 
+    /// Its damaged packets.
+    pub fn damaged(&self) -> &Damaged {
+        &self.damaged
+    }
+
     /// How many flows, where that is known.
     fn flows(&self) -> Option<u64> {
         (!self.by_packet).then_some(self.flows)
