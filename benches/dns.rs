@@ -8,13 +8,12 @@ use std::{hint::black_box, net::IpAddr};
 
 use divan::{Bencher, counter::ItemsCount};
 use portolan::{
-    decode::TransportProtocol,
     dns::{
         Advertised, Data, Message, Via,
-        inventory::{Inventory, Packet, Sighting},
+        inventory::{Inventory, Sighting},
         json, line,
     },
-    frame::Timestamp,
+    packet::{PacketId, Timestamp, TransportProtocol},
 };
 
 fn main() {
@@ -105,7 +104,7 @@ fn json_of_announcement(bencher: Bencher<'_, '_>) {
 
 fn sighting(number: u64) -> Sighting {
     Sighting {
-        packet: Packet { file: 0, number },
+        packet: PacketId { file: 0, number },
         time: Some(Timestamp(number * 1_000_000)),
         interface: 0,
         source: (IpAddr::from([192, 168, 1, 1]), 5353),

@@ -4,6 +4,9 @@
 use std::{env, fmt::Write as _, fs, path::Path, process::ExitCode};
 
 #[allow(dead_code, reason = "shared with the library, which uses the rest")]
+#[path = "../src/registry/csv.rs"]
+mod csv;
+#[allow(dead_code, reason = "shared with the library, which uses the rest")]
 #[path = "../src/registry/layout.rs"]
 mod layout;
 #[allow(dead_code, unreachable_pub, reason = "shared with the library, which uses and exports the rest")]
@@ -12,9 +15,6 @@ mod name;
 #[allow(dead_code, reason = "shared with the library, which uses the rest")]
 #[path = "../src/registry/record.rs"]
 mod record;
-#[allow(dead_code, reason = "shared with the library, which uses the rest")]
-#[path = "../src/registry/table.rs"]
-mod table;
 
 use layout::{Index, Layout, Word};
 use record::Record;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     for file in [SERVICES, PROTOCOLS, UPDATED, "registry/build.rs"] {
         println!("cargo::rerun-if-changed={file}");
     }
-    for module in ["layout", "name", "record", "table"] {
+    for module in ["layout", "name", "record", "csv"] {
         println!("cargo::rerun-if-changed=src/registry/{module}.rs");
     }
     match write_tables() {
@@ -40,7 +40,7 @@ const PROTOCOLS: &str = "registry/protocol-numbers.csv";
 const UPDATED: &str = "registry/UPDATED";
 
 fn write_tables() -> Result<(), String> {
-    let rows = table::parse(&read(SERVICES)?).map_err(|malformed| format!("{SERVICES}:{malformed}"))?;
+    let rows = csv::parse(&read(SERVICES)?).map_err(|malformed| format!("{SERVICES}:{malformed}"))?;
     let records: Vec<Record> = rows.into_iter().map(|row| row.record).collect();
     let layout = Layout::new(&records).map_err(|reason| format!("{SERVICES}: {reason}"))?;
 
@@ -83,10 +83,10 @@ fn index_of(part: &str, index: &Index) -> Result<String, String> {
 fn protocols() -> Result<String, String> {
     let mut keywords = vec![None; 256];
     let text = read(PROTOCOLS)?;
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
     for row in reader.records() {
         let row = row.map_err(|error| format!("{PROTOCOLS}: {error}"))?;
-        let line = row.position().map_or(0, csv::Position::line);
+        let line = row.position().map_or(0, ::csv::Position::line);
         let number = row.get(0).and_then(|number| number.parse::<u8>().ok());
         let slot = number.and_then(|number| keywords.get_mut(usize::from(number)));
         let (Some(slot), Some(keyword)) = (slot, row.get(1)) else {

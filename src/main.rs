@@ -1,7 +1,6 @@
 //! The `portolan` command: arguments in, exit code out.
 
 mod cli;
-mod message;
 
 use std::{panic, process::ExitCode};
 
@@ -9,7 +8,9 @@ fn main() -> ExitCode {
     match panic::catch_unwind(cli::main) {
         Ok(code) => ExitCode::from(code),
         Err(_) => {
-            message::error("internal error: please report it with the command and, if you can, the capture");
+            cli::message::error(
+                "internal error: please report it with the command and, if you can, the capture",
+            );
             ExitCode::from(cli::exit::INTERNAL)
         }
     }

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, fmt, fs, io::Read as _, path::Path};
 
 use portolan::{
     capture::{self, Source as _},
-    decode::{Decoder, Headers, TransportProtocol},
-    frame::Batch,
+    decode::{Decoder, Headers},
+    packet::{Batch, TransportProtocol},
 };
 
 use crate::material;

@@ -12,14 +12,13 @@ mod captures;
 
 use portolan::{
     capture::{self, Source as _},
-    chart::Charter,
     decode::{Decoder, Headers},
-    format::TimeStyle,
-    frame::Batch,
-    knowledge::{Knowledge, Options},
-    names::Names,
+    knowledge::{Answers, Knowledge, Options},
+    packet::Batch,
+    record::Charter,
     registry::Registry,
     sink::{self, Sink, Step},
+    text::time::TimeStyle,
 };
 
 /// Frames of 60 to 187 octets.
@@ -102,7 +101,7 @@ fn reading_allocates_nothing_after_warm_up() {
 }
 
 /// Charts a capture into a sink, which allocates nothing after the first batches.
-fn chart(path: &Path, (knowledge, names): (&Knowledge, &Names), mut sink: impl Sink, what: &str) {
+fn chart(path: &Path, (knowledge, names): (&Knowledge, &Answers), mut sink: impl Sink, what: &str) {
     let charter = Charter::new(knowledge, names);
     let (decoder, mut headers) = (Decoder::default(), Headers::default());
     // As large as those of a run, which holds many records at once.
@@ -166,7 +165,7 @@ fn learning_and_charting_allocate_nothing_after_warm_up() {
             knowledge.flush(&registry);
         }
         knowledge.settle(&registry);
-        let names = Names::of(&knowledge, &registry, true, 1);
+        let names = Answers::of(&knowledge, &registry, true, 1);
         let known = (&knowledge, &names);
         for color in [false, true] {
             chart(&file.0, known, sink::Text::new(TimeStyle::Utc, color, true), "text");

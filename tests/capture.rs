@@ -7,8 +7,9 @@ use std::{
 };
 
 use portolan::{
-    capture::{self, Compression, Error, Format, Source as _},
-    frame::{Batch, LinkType, Timestamp},
+    capture::{self, Error, Source as _},
+    packet::{Batch, LinkType, Timestamp},
+    savefile::{Compression, FileFormat},
 };
 
 use crate::material;
@@ -286,7 +287,7 @@ fn compressions_are_undone_and_rewound() {
         assert!(whole.octets == plain && whole.frames == expected.frames, "{compression}");
         let mut source = capture::open(&path).unwrap();
         assert_eq!(source.compression(), Some(compression));
-        assert_eq!(source.format(), Format::Pcap);
+        assert_eq!(source.format(), FileFormat::Pcap);
         assert_eq!(source.size(), Some(packed.len() as u64));
         let mut batch = Batch::new();
         for _ in 0..2 {

@@ -21,10 +21,11 @@ use std::{
 };
 
 use portolan::{
-    capture::{self, Error, Format, Source as _},
-    frame::{Batch, Interface, LinkType, Located, Timestamp},
+    capture::{self, Error, Source as _},
     knowledge::Options,
+    packet::{Batch, Interface, LinkType, Located, Timestamp},
     registry::Registry,
+    savefile::FileFormat,
 };
 
 use crate::{
@@ -70,7 +71,7 @@ impl Placed {
 
 /// All that reading an input gives.
 struct Whole {
-    format: Option<Format>,
+    format: Option<FileFormat>,
     compressed: bool,
     interfaces: Vec<Interface>,
     /// The batches joined.
@@ -123,8 +124,8 @@ impl Whole {
         };
         let mut ends = Vec::new();
         let mut at = match self.format {
-            None | Some(Format::Pcapng) => 0,
-            Some(Format::Snoop) => 16,
+            None | Some(FileFormat::Pcapng) => 0,
+            Some(FileFormat::Snoop) => 16,
             Some(_) => 24,
         };
         let mut big = matches!(octets, [0xa1 | 0x1a, ..]);
@@ -134,15 +135,15 @@ impl Whole {
         }
         while at < octets.len() {
             at += match self.format {
-                Some(Format::Snoop) => u32_at(at + 8, true) as usize,
-                Some(Format::Pcapng) => {
+                Some(FileFormat::Snoop) => u32_at(at + 8, true) as usize,
+                Some(FileFormat::Pcapng) => {
                     if octets[at..].starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
                         big = octets[at + 8] == 0x1a;
                     }
                     u32_at(at + 4, big).next_multiple_of(4) as usize
                 }
                 format => {
-                    let header = if format == Some(Format::PcapModified) { 24 } else { 16 };
+                    let header = if format == Some(FileFormat::PcapModified) { 24 } else { 16 };
                     let lengths = [u32_at(at + 8, big), u32_at(at + 12, big)];
                     let captured = match minor {
                         0..=2 => lengths[1],

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, fs, net::IpAddr, path::Path};
 
 use portolan::{
     capture::{self, Source as _},
-    decode::{Decoder, Headers, Network, TransportProtocol},
+    decode::{Decoder, Headers, Network},
     dns::{
         Advertised, Data, Meaning, Message, Reassembly, RecordType, Section, Via,
-        inventory::{Inventory, Packet, Sighting},
+        inventory::{Inventory, Sighting},
         json, line,
     },
-    frame::{Batch, Timestamp},
+    packet::{Batch, PacketId, Timestamp, TransportProtocol},
     registry::Registry,
 };
 
@@ -53,7 +53,7 @@ fn messages(path: &Path, mut visit: impl FnMut(Via, Seen<'_>)) {
             let Some(via) = Via::of(headers.protocol, ports.0, ports.1) else { continue };
             for message in via.messages(payload) {
                 let sighting = Sighting {
-                    packet: Packet { file: 0, number: frame.number },
+                    packet: PacketId { file: 0, number: frame.number },
                     time: frame.time,
                     interface: frame.interface,
                     source: (source, ports.0),

@@ -5,6 +5,9 @@
 #[allow(dead_code, reason = "used module by module")]
 mod material;
 
+/// The floors of the house: who may use whom.
+mod house;
+
 /// Decoding, compared with tshark.
 mod agreement;
 /// Reading capture files, compared with tshark.

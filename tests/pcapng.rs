@@ -11,14 +11,14 @@ use std::{
 };
 
 use portolan::{
-    capture::{self, FileSource, Filter, Format, Source as _},
-    chart::Charter,
+    capture::{self, FileSource, Filter, Source as _},
     decode::Decoder,
-    frame::{Batch, Interface, LinkType, Timestamp},
-    knowledge::{Knowledge, Options},
-    names::Names,
+    knowledge::{Answers, Knowledge, Options},
+    packet::{Batch, Interface, LinkType, Timestamp},
     pipeline::{Failure, Run, Selection},
+    record::Charter,
     registry::Registry,
+    savefile::FileFormat,
     sink::{self, Sink as _},
 };
 
@@ -82,7 +82,7 @@ fn annotate(path: &Path, way: Way) -> Option<(Vec<u8>, Option<Failure>)> {
     let mut source = capture::open(path).ok()?;
     let _ = run.learn_file(&mut source, 0, &mut selection, &mut knowledge, Options::default());
     knowledge.settle(&registry);
-    let names = Names::of(&knowledge, &registry, false, 1);
+    let names = Answers::of(&knowledge, &registry, false, 1);
     let charter = Charter::new(&knowledge, &names);
     let mut sink = sink::Pcapng::new(registry.updated());
     sink.learned(&knowledge);
@@ -257,7 +257,7 @@ fn assert_lossless(original: &[u8], annotated: &[u8], what: &str) -> Vec<String>
 }
 
 fn is_pcapng(path: &Path) -> bool {
-    capture::open(path).is_ok_and(|source| source.format() == Format::Pcapng)
+    capture::open(path).is_ok_and(|source| source.format() == FileFormat::Pcapng)
 }
 
 /// Every file of the shared captures.
@@ -531,7 +531,7 @@ fn other_formats_become_pcapng_with_equal_frames() {
         let format = source.format();
         // Many files are alike; one thousand frames of each format and more than that of rare ones are enough.
         let seen = formats.entry(format!("{format} {:?}", source.compression())).or_insert(0);
-        if format == Format::Pcapng || *seen > 1_000 {
+        if format == FileFormat::Pcapng || *seen > 1_000 {
             continue;
         }
         let what = path.display().to_string();
@@ -543,7 +543,7 @@ fn other_formats_become_pcapng_with_equal_frames() {
         let (after, error) = frames(&mut capture::open(&copy).unwrap());
         assert!(error.is_none(), "{what}: {error:?}");
         assert!(before == after, "{what}");
-        let resolution = if format == Format::PcapNanoseconds { 9 } else { 6 };
+        let resolution = if format == FileFormat::PcapNanoseconds { 9 } else { 6 };
         let interface = blocks(&annotated).into_iter().find(|block| block.kind() == 1).unwrap();
         // if_tsresol, one octet.
         let option = if interface.big { [0, 9, 0, 1] } else { [9, 0, 1, 0] };

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use portolan::decode::TransportProtocol;
+use portolan::packet::TransportProtocol;
 use portolan::registry::{Registration, Registry, TxtKeys};
 
 use crate::material::shared;

@@ -9,8 +9,8 @@ use std::{
 
 use portolan::{
     capture::{self, Source as _},
-    decode::{Decoder, Headers, Network, TransportProtocol},
-    frame::Batch,
+    decode::{Decoder, Headers, Network},
+    packet::{Batch, TransportProtocol},
 };
 use serde_json::Value;
 

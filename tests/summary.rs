@@ -9,19 +9,18 @@ use std::{
 
 use portolan::{
     capture::{self, Source as _},
-    chart::Charter,
-    decode::{Decoder, Headers, TransportProtocol},
-    format::TimeStyle,
-    frame::Batch,
-    knowledge::{self, Knowledge, Span},
-    names::Names,
+    decode::{Decoder, Headers},
+    knowledge::{self, Answers, Knowledge, Span},
+    packet::{Batch, TransportProtocol},
     pipeline::{Failure, Run, Selection},
+    record::Charter,
     registry::Registry,
     report::{
         flows,
         summary::{By, Intervals, Options, Scope, Summary, json},
     },
     sink::{self, Step},
+    text::time::TimeStyle,
 };
 
 use proptest::prelude::*;
@@ -78,7 +77,7 @@ pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
     let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
     // Flows are learned apart, as the commands do it.
     let (knowledge, error) = learn(path, way, knowledge::Options::default(), registry);
-    let names = Names::of(&knowledge, registry, false, 1);
+    let names = Answers::of(&knowledge, registry, false, 1);
     let summary = as_json(&Summary::of(&knowledge, &names, By::Service, 1), &knowledge, registry);
     let mut text = Vec::new();
     let charted = capture::open(path).map_err(Failure::Input).and_then(|mut source| {
@@ -94,7 +93,7 @@ pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
     assert_eq!(again, error, "{}: the second reading ends otherwise", path.display());
     let (knowledge, third) = learn(path, way, options, registry);
     assert_eq!(third, error);
-    let names = Names::of(&knowledge, registry, false, 1);
+    let names = Answers::of(&knowledge, registry, false, 1);
     let mut out = Vec::new();
     flows::write(&knowledge, &names, flows::Form::Json, &mut out).unwrap();
     let [text, flows] = [text, out].map(|octets| String::from_utf8(octets).unwrap());
@@ -123,7 +122,7 @@ fn rows(summary: &Summary) -> Vec<(&str, u64, u64)> {
 /// The rows of each division that gives a packet to one row, by flow and by packet.
 fn check_rows(path: &Path, registry: &Registry) -> Span {
     let (knowledge, _) = learn(path, PLAIN, knowledge::Options::default(), registry);
-    let names = Names::of(&knowledge, registry, false, 1);
+    let names = Answers::of(&knowledge, registry, false, 1);
     let span = *knowledge.span();
     let file = path.display();
     for by in [
@@ -301,7 +300,7 @@ fn packets_of_flows_that_leave_a_full_table_stay_counted() {
 
 /// Packets, octets and damaged packets of all rows.
 fn sums(knowledge: &Knowledge, registry: &Registry) -> [u64; 3] {
-    let names = Names::of(knowledge, registry, false, 1);
+    let names = Answers::of(knowledge, registry, false, 1);
     let summary = Summary::of(knowledge, &names, By::Service, 1);
     let rows = summary.rows(&Options::default());
     rows.iter().fold([0; 3], |[packets, bytes, damaged], row| {
@@ -347,7 +346,7 @@ fn packets_of_flows_that_left_have_a_row() {
     let path = folder.file("mix.pcap", &octets);
     let options = knowledge::Options { limit: 40, ..knowledge::Options::default() };
     let knowledge = learn(&path, PLAIN, options, &registry).0;
-    let names = Names::of(&knowledge, &registry, false, 1);
+    let names = Answers::of(&knowledge, &registry, false, 1);
     let charter = Charter::new(&knowledge, &names);
     let (decoder, mut headers, mut batch) = (Decoder::default(), Headers::default(), Batch::new());
     let mut source = capture::open(&path).unwrap();
@@ -377,7 +376,7 @@ fn knowledge_of_stretches_merges_into_that_of_the_whole() {
         for flows in [false, true] {
             let options = knowledge::Options { flows, ..knowledge::Options::default() };
             let told = |knowledge: &Knowledge| {
-                let names = Names::of(knowledge, &registry, false, 1);
+                let names = Answers::of(knowledge, &registry, false, 1);
                 let mut out = Vec::new();
                 if flows {
                     flows::write(knowledge, &names, flows::Form::Json, &mut out).unwrap();

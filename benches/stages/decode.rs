@@ -4,7 +4,7 @@ use divan::{Bencher, counter::BytesCount, counter::ItemsCount};
 use etherparse::{LaxSlicedPacket, SlicedPacket, TransportSlice};
 use portolan::{
     decode::{Decoder, Headers},
-    frame::Frame,
+    packet::Frame,
 };
 
 use crate::{

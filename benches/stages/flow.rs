@@ -8,8 +8,8 @@ use std::{
 use divan::{Bencher, counter::BytesCount, counter::ItemsCount};
 use portolan::{
     decode::{Decoder, Headers, Network},
-    frame::Frame,
     knowledge::{Knowledge, Options},
+    packet::Frame,
     registry::Registry,
 };
 

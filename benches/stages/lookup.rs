@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use divan::{Bencher, counter::ItemsCount};
-use portolan::{decode::TransportProtocol, registry::Registry};
+use portolan::{packet::TransportProtocol, registry::Registry};
 
 type Key = (TransportProtocol, u16);
 

@@ -20,8 +20,8 @@ use std::{
 use generator::{Plan, Totals};
 use portolan::{
     capture::{self, Source as _},
-    frame::Batch,
     knowledge::Knowledge,
+    packet::Batch,
 };
 
 fn main() {

@@ -4,9 +4,8 @@ use divan::{Bencher, counter::BytesCount, counter::ItemsCount};
 use portolan::{
     capture::{self, Source as _},
     decode::{Decoder, Headers},
-    frame::Batch,
-    knowledge::{Knowledge, Options},
-    names::Names,
+    knowledge::{Answers, Knowledge, Options},
+    packet::Batch,
     registry::Registry,
 };
 
@@ -48,7 +47,7 @@ fn pipeline(bencher: Bencher, plan: Plan) {
             }
         }
         knowledge.settle(&registry);
-        let names = Names::of(&knowledge, &registry, false, 1);
+        let names = Answers::of(&knowledge, &registry, false, 1);
         assert!(names.labels().all().len() > 20);
         assert_eq!((knowledge.span().packets, knowledge.span().octets), (totals.packets, totals.octets));
         assert_eq!(ported_tuples(&knowledge), flows);

@@ -3,7 +3,7 @@
 use divan::{Bencher, counter::BytesCount, counter::ItemsCount};
 use portolan::{
     capture::{self, Source},
-    frame::Batch,
+    packet::Batch,
 };
 
 use crate::{

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Error, FileSource, Source};
-use crate::frame::{Batch, Interface};
+use crate::packet::{Batch, Interface};
 
 /// Batches handed over at a time: waking a thread costs as much as reading some batches.
 const BUNDLE: usize = 8;
@@ -117,7 +117,10 @@ mod tests {
     use std::{env, fs, path::PathBuf, process};
 
     use super::*;
-    use crate::capture::{filler::BATCH_LEN, octets::Order, open, testing::*};
+    use crate::{
+        capture::{filler::BATCH_LEN, open},
+        savefile::{Order, testing::*},
+    };
 
     /// A capture of more batches than are on their way at a time, cut inside its last record.
     fn capture(name: &str) -> PathBuf {

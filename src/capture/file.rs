@@ -12,22 +12,22 @@ use std::{
 };
 
 use super::{
-    Compression, Error, Format, Source,
+    Error, Source,
     filler::Filler,
     input::{self, Counted, Input, Positioned, Refused},
-    walk::Walker,
 };
-use crate::frame::{Batch, Interface};
+use crate::packet::{Batch, Interface};
+use crate::savefile::{Compression, FileFormat, Walker};
 
 /// Opens a capture file; `-` is standard input.
 ///
-/// Format and compression are recognised by content.
+/// FileFormat and compression are recognised by content.
 ///
 /// # Errors
 /// [`Error::Io`] where the file cannot be opened or read, [`Error::NotACapture`] where it is none that is read.
 ///
 /// ```no_run
-/// use portolan::{capture::{self, Source as _}, frame::Batch};
+/// use portolan::{capture::{self, Source as _}, packet::Batch};
 ///
 /// let mut source = capture::open("office.pcapng")?;
 /// let mut batch = Batch::new();
@@ -108,7 +108,7 @@ impl FileSource {
     }
 
     /// The capture format, inside any compression.
-    pub fn format(&self) -> Format {
+    pub fn format(&self) -> FileFormat {
         self.filler.walker().format()
     }
 
@@ -155,7 +155,7 @@ impl FileSource {
     /// files, pipes, and formats without a search for record boundaries (snoop).
     pub fn stretches(&self) -> Option<Stretches> {
         let len = self.size?;
-        let searchable = self.compression.is_none() && self.format() != Format::Snoop;
+        let searchable = self.compression.is_none() && self.format() != FileFormat::Snoop;
         searchable.then(|| Stretches {
             file: Arc::clone(&self.file),
             path: self.path.clone(),

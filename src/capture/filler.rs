@@ -5,21 +5,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Error,
-    magic::at_the_start,
-    walk::{Stop, Walked, Walker},
-};
-use crate::frame::Batch;
+use super::Error;
+use crate::packet::Batch;
+use crate::savefile::{Stop, Walked, Walker, at_the_start};
 
 /// Octets read at a time. A batch is as large, or as its one record where that is larger.
-pub(super) const BATCH_LEN: usize = 1 << 18;
+pub(crate) const BATCH_LEN: usize = 1 << 18;
 
 /// Fills batches from a reader; the walker finds the frames in place.
 ///
 /// A record that is not whole at the end of a batch is carried over to the next, so what lies between
 /// two calls is less than one record.
-pub(super) struct Filler<R> {
+pub(crate) struct Filler<R> {
     reader: R,
     file: PathBuf,
     walker: Walker,
@@ -39,7 +36,7 @@ pub(super) struct Filler<R> {
 
 impl<R: Read> Filler<R> {
     /// Reads from a record (or the file's start) at `position` to the last record that begins before `until`.
-    pub(super) fn new(
+    pub(crate) fn new(
         reader: R,
         file: &Path,
         walker: Walker,
@@ -62,17 +59,17 @@ impl<R: Read> Filler<R> {
         }
     }
 
-    pub(super) fn walker(&self) -> &Walker {
+    pub(crate) fn walker(&self) -> &Walker {
         &self.walker
     }
 
     /// Offset in the input of the first octet not yet delivered.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
     /// See [`super::Source::fill`].
-    pub(super) fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+    pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         batch.begin(self.number, self.position);
         batch.sections = self.walker.sections();
         if let Some(error) = self.pending.take() {

@@ -3,7 +3,7 @@
 use pcap::{Capture, Linktype};
 
 use super::Error;
-use crate::frame::{Frame, LinkType};
+use crate::packet::{Frame, LinkType};
 
 /// A capture filter in libpcap's language (pcap-filter(7)).
 ///
@@ -21,7 +21,7 @@ impl Filter {
     /// [`Error::Filter`] where it compiles for none of the common link types.
     ///
     /// ```
-    /// use portolan::{capture::Filter, frame::{Frame, LinkType}};
+    /// use portolan::{capture::Filter, packet::{Frame, LinkType}};
     ///
     /// let mut filter = Filter::new("ether proto 0x0806 and len > 40")?;
     /// let octets = [&[0xff; 12][..], &[0x08, 0x06], &[0; 28]].concat();

@@ -9,8 +9,8 @@ use std::{
     },
 };
 
-use super::magic::{Compression, HEAD_LEN, Recognised, recognise};
-use super::walk::Walker;
+use crate::savefile::Walker;
+use crate::savefile::{Compression, HEAD_LEN, Recognised, recognise};
 
 /// Compressions in each other that are undone.
 const NESTING_LIMIT: usize = 2;

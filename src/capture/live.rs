@@ -16,7 +16,7 @@ use super::{
     filler::BATCH_LEN,
     filter::{from_data_link, reason},
 };
-use crate::frame::{Batch, Frame, Interface, LinkType, Timestamp};
+use crate::packet::{Batch, Frame, Interface, LinkType, Timestamp};
 
 /// How long [`Live::fill`] waits for a packet, so that its caller can look after other things.
 const WAIT: Duration = Duration::from_millis(100);

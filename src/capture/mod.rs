@@ -10,27 +10,18 @@ mod filler;
 mod filter;
 mod input;
 mod live;
-mod magic;
-mod octets;
-mod pcap;
-mod pcapng;
-mod snoop;
-#[cfg(test)]
-mod testing;
-mod walk;
 
 pub(crate) use ahead::ahead;
 pub use expand::{Inputs, expand};
 pub use file::{FileSource, State, Stretch, Stretches, open, stdin};
+#[cfg(test)]
+pub(crate) use filler::Filler;
 pub use filter::Filter;
 pub use live::{Device, Live, LiveOptions, Statistics, devices};
-pub use magic::{Compression, Format};
-pub(crate) use octets::Order;
-pub(crate) use pcapng::BLOCK_LIMIT;
 
 use std::{error, fmt, io, path::PathBuf};
 
-use crate::frame::{Batch, Interface};
+use crate::packet::{Batch, Interface};
 
 /// Delivers batches of frames, in capture order, until the input ends.
 pub trait Source {
@@ -45,7 +36,7 @@ pub trait Source {
     /// [`Error::Damaged`] where the input is cut or broken; everything before it was delivered.
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error>;
 
-    /// The interfaces met so far; [`crate::frame::Frame::interface`] is an index into them.
+    /// The interfaces met so far; [`crate::packet::Frame::interface`] is an index into them.
     fn interfaces(&self) -> &[Interface];
 
     /// Octets of the input read so far, as it lies on disk: for showing progress. Always 0 where there is no file.

@@ -9,8 +9,8 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{
     capture, decode,
-    format::TimeStyle,
     report::{self, summary},
+    text::time::TimeStyle,
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.

@@ -10,13 +10,13 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use portolan::{
-    capture::{self, FileSource, Filter, Format, Live, Source},
-    chart::Charter,
-    frame::Interface,
-    knowledge::{self, Knowledge},
-    names::Names,
+    capture::{self, FileSource, Filter, Live, Source},
+    knowledge::{self, Answers, Knowledge},
+    packet::Interface,
     pipeline::{Failure, Selection},
+    record::Charter,
     report::summary::Intervals,
+    savefile::FileFormat,
     sink::{Sink, Step},
 };
 
@@ -26,7 +26,7 @@ use super::{
     exit, kept,
     output::Output,
 };
-use crate::message;
+use crate::cli::message;
 
 /// What is read.
 pub(crate) struct Inputs {
@@ -35,7 +35,7 @@ pub(crate) struct Inputs {
     count: Option<u64>,
     progress: bool,
     quiet: bool,
-    /// Names of the files that could be opened.
+    /// Answers of the files that could be opened.
     opened: RefCell<Vec<String>>,
 }
 
@@ -83,7 +83,7 @@ impl Inputs {
         }
     }
 
-    /// Names of all inputs, in the order of their numbers.
+    /// Answers of all inputs, in the order of their numbers.
     pub(crate) fn names(&self) -> Vec<String> {
         match &self.from {
             From::Files(files) => files.iter().map(|file| file.display().to_string()).collect(),
@@ -168,7 +168,7 @@ impl Inputs {
         &self,
         session: &Session,
         knowledge: &mut Knowledge,
-        names: &mut Names,
+        names: &mut Answers,
         sink: &mut impl Sink,
         out: &mut Output,
         at_once: bool,
@@ -208,7 +208,7 @@ impl Inputs {
     ) -> Result<(ManuallyDrop<Knowledge>, u8), End> {
         if self.are_rewindable() {
             let (knowledge, code) = self.learn(session, knowledge::Options::default())?;
-            let names = Names::of(&knowledge, &session.registry, false, session.threads);
+            let names = Answers::of(&knowledge, &session.registry, false, session.threads);
             let charter = Charter::new(&knowledge, &names);
             let mut selection = self.selection(false)?;
             let again = self.each_file_quietly(session, |_, source, name, progress| {
@@ -221,7 +221,7 @@ impl Inputs {
         }
         let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
         let mut knowledge = Knowledge::new(options, false);
-        let mut names = Names::new(false);
+        let mut names = Answers::new(false);
         let visit = |step: Step<'_>| count(sums, step);
         let begin = |_, _: &[Interface]| Ok(());
         let code =
@@ -238,9 +238,9 @@ impl Inputs {
         session: &Session,
         doing: &'static str,
         knowledge: &mut Knowledge,
-        names: &mut Names,
+        names: &mut Answers,
         to_end: bool,
-        mut begin: impl FnMut(Option<Format>, &[Interface]) -> std::io::Result<()>,
+        mut begin: impl FnMut(Option<FileFormat>, &[Interface]) -> std::io::Result<()>,
         mut visit: impl FnMut(Step<'_>) -> std::io::Result<()>,
         mut flush: impl FnMut() -> std::io::Result<()>,
     ) -> Result<u8, End> {

@@ -3,6 +3,7 @@
 mod args;
 pub(crate) mod exit;
 mod inputs;
+pub(crate) mod message;
 mod output;
 mod registry;
 
@@ -23,17 +24,14 @@ use inputs::Inputs;
 use output::Output;
 use portolan::{
     capture,
-    chart::Charter,
     decode::Decoder,
-    knowledge::{self, Knowledge},
-    names::Names,
+    knowledge::{self, Answers, Knowledge},
     pipeline::Run,
+    record::Charter,
     registry::Registry,
     report::{discover, flows, summary},
     sink::{self, Sink},
 };
-
-use crate::message;
 
 /// Parses the arguments, runs, and says how it went.
 pub(crate) fn main() -> u8 {
@@ -218,7 +216,7 @@ fn annotate_with(
     if !args.causal && inputs.are_rewindable() {
         let options = knowledge::Options::default();
         let (knowledge, mut code) = inputs.learn(session, options)?;
-        let names = kept(Names::of(&knowledge, &session.registry, ids, session.threads));
+        let names = kept(Answers::of(&knowledge, &session.registry, ids, session.threads));
         let charter = Charter::new(&knowledge, &names);
         let mut head = Vec::new();
         sink.begin(&mut head);
@@ -239,7 +237,7 @@ fn annotate_with(
     }
     let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
     let mut knowledge = Knowledge::new(options, false);
-    let mut names = Names::new(ids);
+    let mut names = Answers::new(ids);
     let at_once = args.line_buffered;
     let code = inputs.causal(session, &mut knowledge, &mut names, &mut sink, out, at_once)?;
     tell_losses(global, &knowledge);
@@ -255,7 +253,7 @@ fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
     let (knowledge, names, summary, code);
     if args.interval.is_none() && !by.needs_packets() {
         (knowledge, code) = inputs.learn(&session, knowledge::Options::default())?;
-        names = kept(Names::of(&knowledge, &session.registry, false, session.threads));
+        names = kept(Answers::of(&knowledge, &session.registry, false, session.threads));
         summary = kept(summary::Summary::of(&knowledge, &names, by, session.threads));
     } else {
         let mut sums = summary::Intervals::new(args.interval, by);
@@ -283,7 +281,7 @@ fn list_flows(global: &Global, args: &Flows) -> Result<u8, End> {
     let inputs = Inputs::open(global, &args.input, &session)?;
     let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
     let (knowledge, code) = inputs.learn(&session, options)?;
-    let names = kept(Names::of(&knowledge, &session.registry, false, session.threads));
+    let names = kept(Answers::of(&knowledge, &session.registry, false, session.threads));
     let form = match args.format {
         FlowFormat::Text => flows::Form::Text(args.time.into()),
         FlowFormat::Json => flows::Form::Json,

@@ -2,10 +2,13 @@
 
 use std::io::Write;
 
-use portolan::registry::{self, Registry, report};
+use portolan::{
+    registry::{self, Registry},
+    report::registry as report,
+};
 
 use super::{End, args, exit, output};
-use crate::message;
+use crate::cli::message;
 
 /// The registry in use, with the user's layers.
 pub(crate) fn load(global: &args::Global) -> Result<Registry, End> {

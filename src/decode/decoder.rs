@@ -2,13 +2,14 @@
 
 use std::{error, fmt, str::FromStr};
 
-use super::{Headers, Kind, Network, Phase, Reader, TransportProtocol, Tunnel, fast, walk::Walk};
-use crate::frame::LinkType;
+use super::{Headers, Kind, Network, Phase, Reader, Tunnel, fast, walk::Walk};
+use crate::packet::LinkType;
+use crate::packet::TransportProtocol;
 
 /// Reads the headers of frames; built once from the options and shared by all threads.
 ///
 /// ```
-/// use portolan::{decode::{Decoder, Headers, TransportProtocol}, frame::LinkType};
+/// use portolan::{decode::{Decoder, Headers}, packet::{LinkType, TransportProtocol}};
 ///
 /// let packet = [
 ///     0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, // IPv4
@@ -165,7 +166,7 @@ impl FromStr for Decap {
     /// Reads `udp:PORT=TUNNEL`, where `TUNNEL` is a [`Tunnel::name`].
     ///
     /// ```
-    /// use portolan::decode::{Decap, DecapError, TransportProtocol, Tunnel};
+    /// use portolan::{decode::{Decap, DecapError, Tunnel}, packet::TransportProtocol};
     ///
     /// assert_eq!("udp:8472=vxlan".parse(), Decap::new(TransportProtocol::UDP, 8472, Tunnel::Vxlan));
     /// assert_eq!("udp:8472=pppoe".parse::<Decap>(), Err(DecapError::Tunnel));
@@ -206,7 +207,7 @@ impl fmt::Display for DecapError {
             Self::Tunnel => {
                 f.write_str("expected a tunnel that travels in udp:")?;
                 let mut names = Tunnel::ALL.iter().filter(|tunnel| tunnel.travels_in_udp());
-                names.try_for_each(|tunnel| write!(f, " {}", tunnel.name()))
+                names.try_for_each(|tunnel| write!(f, " {}", tunnel.as_str()))
             }
         }
     }
@@ -344,8 +345,8 @@ mod tests {
     #[test]
     fn tunnel_names_are_distinct_and_read_back() {
         for tunnel in Tunnel::ALL {
-            assert_eq!(Tunnel::from_name(tunnel.name()), Some(tunnel));
+            assert_eq!(Tunnel::from_name(tunnel.as_str()), Some(tunnel));
         }
-        assert!(Tunnel::ALL.is_sorted_by(|a, b| a.name() < b.name()));
+        assert!(Tunnel::ALL.is_sorted_by(|a, b| a.as_str() < b.as_str()));
     }
 }

@@ -7,7 +7,8 @@ use etherparse::{
 };
 
 use super::transport::tcp_phase;
-use super::{Decoder, Headers, Kind, Network, TransportProtocol};
+use super::{Decoder, Headers, Kind, Network};
+use crate::packet::TransportProtocol;
 
 /// Reads an ordinary frame into `headers`, which were reset. `None` leaves them partly filled: the frame is to be
 /// walked from its start, after another reset.
@@ -78,7 +79,7 @@ mod tests {
 
     use super::super::{Reader, samples, walk::Walk};
     use super::*;
-    use crate::frame::LinkType;
+    use crate::packet::LinkType;
 
     /// Frames that the fast path takes: both versions, both transports, with and without a tag.
     fn ordinary() -> Vec<Vec<u8>> {

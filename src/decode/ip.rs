@@ -1,7 +1,8 @@
 //! IPv4 (RFC 791), IPv6 (RFC 8200), their fragments and extension headers.
 
 use super::walk::{Next, Step, Walk};
-use super::{Fragment, Network, Reason, TransportProtocol, Tunnel};
+use super::{Fragment, Network, Reason, Tunnel};
+use crate::packet::TransportProtocol;
 
 /// Protocol numbers that only this folder names (IANA "Assigned Internet Protocol Numbers").
 pub(super) mod number {
@@ -278,7 +279,7 @@ mod tests {
     use super::super::samples::{OUTER_V4, decode, decode_cut, ethernet, ipv4, ipv6, udp};
     use super::super::{Kind, Stopped};
     use super::*;
-    use crate::frame::LinkType;
+    use crate::packet::LinkType;
 
     fn changed(mut octets: Vec<u8>, changes: &[(usize, u8)]) -> Vec<u8> {
         changes.iter().for_each(|&(at, value)| octets[at] = value);

@@ -3,7 +3,7 @@
 use super::walk::{Next, Step, Walk};
 use super::wlan::Radio;
 use super::{Kind, Reason};
-use crate::frame::LinkType;
+use crate::packet::LinkType;
 
 impl Walk<'_, '_> {
     pub(super) fn link(&mut self, link: LinkType) -> Step {

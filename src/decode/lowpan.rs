@@ -482,7 +482,7 @@ mod tests {
     use super::super::samples::{OUTER_V4, decode, decode_cut, ipv4, ipv6, udp};
     use super::super::{Headers, Stopped, TransportProtocol};
     use super::*;
-    use crate::frame::LinkType;
+    use crate::packet::LinkType;
 
     /// Network beef, from 0001 to 0002.
     const SHORT: [u8; 9] = [0x41, 0x88, 9, 0xef, 0xbe, 2, 0, 1, 0];

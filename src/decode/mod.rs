@@ -21,29 +21,7 @@ mod wrapper;
 pub use decoder::{Decap, DecapError, Decoder};
 use reader::Reader;
 
-use crate::frame::LinkType;
-
-/// An assigned internet protocol number (IANA "Protocol Numbers"), the `protocolIdentifier` of IPFIX.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TransportProtocol(pub u8);
-
-impl TransportProtocol {
-    /// Transmission Control Protocol.
-    pub const TCP: Self = Self(6);
-    /// User Datagram Protocol.
-    pub const UDP: Self = Self(17);
-    /// Datagram Congestion Control Protocol.
-    pub const DCCP: Self = Self(33);
-    /// Stream Control Transmission Protocol.
-    pub const SCTP: Self = Self(132);
-    /// UDP-Lite (RFC 3828); shares the registrations of UDP (section 7).
-    pub const UDP_LITE: Self = Self(136);
-
-    /// Whether its packets begin with a source and a destination port that are read.
-    pub const fn has_ports(self) -> bool {
-        matches!(self, Self::TCP | Self::UDP | Self::DCCP | Self::SCTP | Self::UDP_LITE)
-    }
-}
+use crate::packet::{LinkType, TransportProtocol};
 
 /// The innermost network addresses of a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,7 +125,7 @@ impl Tunnel {
     ];
 
     /// The name in records and on the command line: lower case, with hyphens.
-    pub const fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ah => "ah",
             Self::Ayiya => "ayiya",
@@ -175,7 +153,7 @@ impl Tunnel {
 
     /// The tunnel of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tunnel| tunnel.name() == name)
+        Self::ALL.into_iter().find(|tunnel| tunnel.as_str() == name)
     }
 
     /// Whether it can be found by a UDP port.

@@ -1,7 +1,7 @@
 //! Frames made by hand for the tests: each a way in, and always the same packet at its end.
 
 use super::{Decoder, Headers, Network, Tunnel};
-use crate::frame::LinkType;
+use crate::packet::LinkType;
 
 /// Payload of the innermost segment.
 pub(super) const PAYLOAD: &[u8] = b"hello";

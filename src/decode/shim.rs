@@ -177,7 +177,7 @@ mod tests {
     use super::super::samples::{INNER_V4, PORTS, decode, ethernet, inner_v4};
     use super::super::{Headers, Stopped};
     use super::*;
-    use crate::frame::LinkType;
+    use crate::packet::LinkType;
 
     fn behind_label(inside: &[u8]) -> Headers {
         decode(LinkType::MPLS, &[&[0, 2, 1, 64], inside].concat())

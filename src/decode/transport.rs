@@ -153,7 +153,7 @@ mod tests {
     use super::super::samples::{decode, decode_cut, ipv4, ipv6, tcp, udp};
     use super::super::{Headers, Kind, Network, Quoted, Stopped, TransportProtocol};
     use super::*;
-    use crate::frame::LinkType;
+    use crate::packet::LinkType;
 
     fn raw(protocol: u8, payload: &[u8]) -> Headers {
         decode(LinkType::RAW, &ipv4(protocol, payload))

@@ -339,7 +339,7 @@ mod tests {
     use super::super::samples::{OUTER_V4, decode, ethernet, inner_v4, ipv4, samples, udp};
     use super::super::{Headers, Kind, Stopped, TransportProtocol};
     use super::*;
-    use crate::frame::LinkType;
+    use crate::packet::LinkType;
 
     fn in_udp(port: u16, header: &[u8]) -> Headers {
         let inside = [header, &ethernet(0x0800, &inner_v4())].concat();

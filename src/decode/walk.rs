@@ -1,7 +1,8 @@
 //! The walk through the layers of a frame: one step a layer, until nothing further can be read.
 
-use super::{Decoder, Headers, Kind, Network, Reader, Reason, Stopped, TransportProtocol, Tunnel};
-use crate::frame::LinkType;
+use super::{Decoder, Headers, Kind, Network, Reader, Reason, Stopped, Tunnel};
+use crate::packet::LinkType;
+use crate::packet::TransportProtocol;
 
 /// What comes next, as the layer just read says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::walk::{Next, Step, Walk};
 use super::{Kind, Reason};
-use crate::frame::LinkType;
+use crate::packet::LinkType;
 
 /// What a radio header says about the frame behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

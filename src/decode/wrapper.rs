@@ -2,7 +2,7 @@
 
 use super::walk::{Next, Step, Walk};
 use super::{Kind, Reason};
-use crate::frame::LinkType;
+use crate::packet::LinkType;
 
 impl Walk<'_, '_> {
     /// Linux cooked capture: packet type, ARPHRD_* type, address, protocol.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::{Data, Meaning, Message, Name, Section, ServiceType, Via, name::label_text};
-use crate::{decode::TransportProtocol, frame::Timestamp};
+use crate::packet::{Timestamp, TransportProtocol};
 
 /// Endpoints learned from the SRV, A and AAAA records of a stretch of a capture.
 ///
@@ -181,7 +181,7 @@ impl Advertised {
             let instance = match Meaning::of(owner) {
                 Meaning::Instance { label, .. } => {
                     let mut text = Vec::new();
-                    crate::escape::terminal(label, &mut text);
+                    crate::text::escape::terminal(label, &mut text);
                     Some(into_text(text))
                 }
                 _ => None,

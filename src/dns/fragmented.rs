@@ -2,10 +2,11 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Reassembly, inventory::Packet};
+use super::Reassembly;
+use crate::packet::PacketId;
 use crate::{
-    decode::{Fragment, Headers, Network, TransportProtocol},
-    frame::Timestamp,
+    decode::{Fragment, Headers, Network},
+    packet::{Timestamp, TransportProtocol},
 };
 
 /// Ports and payload of a reassembled UDP datagram.
@@ -22,11 +23,11 @@ pub(crate) struct Fragmented {
     log: Option<Log>,
     /// Where only the past is known, nothing is looked up but the last frame.
     causal: bool,
-    messages: HashMap<Packet, Kept>,
+    messages: HashMap<PacketId, Kept>,
     /// Octets that `messages` takes.
     held: usize,
     /// Fragments that overlap others, which ends their datagram.
-    overlaps: HashSet<Packet>,
+    overlaps: HashSet<PacketId>,
     dropped: u64,
 }
 
@@ -44,7 +45,7 @@ struct Log {
 
 #[derive(Debug)]
 struct Piece {
-    packet: Packet,
+    packet: PacketId,
     time: Option<Timestamp>,
     network: Network,
     fragment: Fragment,
@@ -70,7 +71,7 @@ impl Fragmented {
     /// Takes a fragment; when that completes a message, returns it.
     pub(crate) fn push(
         &mut self,
-        packet: Packet,
+        packet: PacketId,
         time: Option<Timestamp>,
         headers: &Headers,
         payload: &[u8],
@@ -105,12 +106,12 @@ impl Fragmented {
     }
 
     /// The message that this frame completes.
-    pub(crate) fn message(&self, packet: Packet) -> Option<Whole<'_>> {
+    pub(crate) fn message(&self, packet: PacketId) -> Option<Whole<'_>> {
         self.messages.get(&packet).map(|(ports, whole)| (*ports, &**whole))
     }
 
     /// Whether this frame holds a fragment that overlaps another.
-    pub(crate) fn overlaps(&self, packet: Packet) -> bool {
+    pub(crate) fn overlaps(&self, packet: PacketId) -> bool {
         self.overlaps.contains(&packet)
     }
 
@@ -130,7 +131,7 @@ impl Fragmented {
     }
 
     /// Calls `visit` with each fragment noted down, in order.
-    pub(crate) fn replay(self, mut visit: impl FnMut(Packet, Option<Timestamp>, &Headers, &[u8])) {
+    pub(crate) fn replay(self, mut visit: impl FnMut(PacketId, Option<Timestamp>, &Headers, &[u8])) {
         let log = self.log.unwrap_or_default();
         let mut headers = Headers { protocol: TransportProtocol::UDP, ..Headers::default() };
         let mut rest = &log.octets[..];
@@ -171,8 +172,8 @@ mod tests {
         }
     }
 
-    fn packet(number: u64) -> Packet {
-        Packet { file: 0, number }
+    fn packet(number: u64) -> PacketId {
+        PacketId { file: 0, number }
     }
 
     #[test]

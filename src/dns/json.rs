@@ -5,7 +5,7 @@ use std::{io::Write as _, net::IpAddr};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{Data, Message, Name, Pair, Record, Section, Strings, Via, pairs};
-use crate::escape;
+use crate::text::escape;
 
 /// Most questions, and most records, that the object lists; the others are counted in `omitted`.
 const MAX_LISTED: usize = 1_024;
@@ -27,7 +27,7 @@ const MAX_LISTED: usize = 1_024;
 /// );
 /// ```
 pub fn json(via: Via, message: &Message<'_>, out: &mut Vec<u8>) {
-    put(out, format_args!(r#"{{"via":"{}","response":{}"#, via.name(), message.is_response()));
+    put(out, format_args!(r#"{{"via":"{}","response":{}"#, via.as_str(), message.is_response()));
     if message.id() != 0 {
         put(out, format_args!(r#","id":{}"#, message.id()));
     }

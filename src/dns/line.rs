@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::{Data, Message, Question, Record, Section, Via, pairs};
-use crate::escape;
+use crate::text::escape;
 
 /// A line names questions and records until it is this long, in octets; the rest it counts.
 const ENOUGH: usize = 320;
@@ -31,7 +31,7 @@ pub fn line(via: Via, message: &Message<'_>, out: &mut Vec<u8>) {
         goodbyes: via == Via::Mdns && message.is_response(),
     };
     let claims = message.record_count(Section::Authority) > 0;
-    line.push(via.name());
+    line.push(via.as_str());
     line.push(match (message.is_response(), message.opcode()) {
         (true, _) => " response",
         (false, 0) if via == Via::Mdns && claims => " probe",

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Damage, DamageReason};
-use crate::escape;
+use crate::text::escape;
 
 /// A domain name, read label by label from the message that holds it.
 ///

@@ -2,8 +2,8 @@
 
 use super::Via;
 use crate::{
-    decode::{Headers, Network, TransportProtocol},
-    frame::Timestamp,
+    decode::{Headers, Network},
+    packet::{Timestamp, TransportProtocol},
 };
 
 /// Puts the fragments of UDP datagrams between DNS ports together again.

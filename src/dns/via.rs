@@ -1,7 +1,7 @@
 //! Which payloads hold DNS messages, and what taught them.
 
 use super::Message;
-use crate::decode::TransportProtocol;
+use crate::packet::TransportProtocol;
 
 /// The way a DNS message travelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ impl Via {
     }
 
     /// `mdns`, `llmnr`, `dns` or `dns-tcp`.
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Mdns => "mdns",
             Self::Llmnr => "llmnr",
@@ -63,7 +63,7 @@ impl Via {
     /// length is only believed when the message fits and is sound.
     ///
     /// ```
-    /// use portolan::{decode::TransportProtocol, dns::Via};
+    /// use portolan::{dns::Via, packet::TransportProtocol};
     /// let via = Via::of(TransportProtocol::TCP, 40_000, 53).unwrap();
     /// let segment = [[0, 12].as_slice(), &[0; 12], &[0, 12, 1]].concat();
     /// assert_eq!(via.messages(&segment).count(), 1);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::decode::TransportProtocol;
+use crate::packet::TransportProtocol;
 
 /// A network address in a form that compares and hashes in a few instructions.
 pub trait Address: Copy + Ord + Default + Send + Sync + std::fmt::Debug {
@@ -112,7 +112,7 @@ impl<A: Address> FlowKey<A> {
     /// The key of a packet, and which way the packet goes through it.
     ///
     /// ```
-    /// use portolan::{decode::TransportProtocol, flow::key::{Direction, FlowKey, V4}};
+    /// use portolan::{flow::key::{Direction, FlowKey, V4}, packet::TransportProtocol};
     ///
     /// let client = (V4::from([192, 0, 2, 7]), 50512);
     /// let server = (V4::from([192, 0, 2, 10]), 443);

@@ -3,10 +3,49 @@
 //! - [`key`]: the five-tuple in canonical order, and which way a packet went through it.
 //! - [`table`]: all five-tuples of a capture with their counters and what was seen of who serves.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
+//! - `peers`: how many peers meet each endpoint.
+//! - [`community_id`]: one name for a flow that many tools agree on.
 
+mod community_id;
 pub mod fragment;
 pub mod key;
+pub(crate) mod peers;
 pub mod table;
+
+pub use community_id::community_id;
+use key::{Direction, FlowKey, V4, V6};
+
+use crate::{decode::Network, packet::TransportProtocol};
+
+/// The five-tuple of a packet, over either family, and which way the packet goes through it.
+#[derive(Clone, Copy, Debug)]
+pub enum Ends {
+    /// Over IPv4.
+    V4(FlowKey<V4>, Direction),
+    /// Over IPv6.
+    V6(FlowKey<V6>, Direction),
+}
+
+impl Ends {
+    /// The five-tuple between two addresses; `None` where there are none.
+    #[inline]
+    pub fn between(network: Network, protocol: TransportProtocol, ports: Option<(u16, u16)>) -> Option<Self> {
+        let (source_port, destination_port) = ports.unwrap_or_default();
+        match network {
+            Network::V4(source, destination) => {
+                let ends = ((V4::from(source), source_port), (V4::from(destination), destination_port));
+                let (key, direction) = FlowKey::new(ends.0, ends.1, protocol, ports.is_some());
+                Some(Self::V4(key, direction))
+            }
+            Network::V6(source, destination) => {
+                let ends = ((V6::from(source), source_port), (V6::from(destination), destination_port));
+                let (key, direction) = FlowKey::new(ends.0, ends.1, protocol, ports.is_some());
+                Some(Self::V6(key, direction))
+            }
+            Network::None => None,
+        }
+    }
+}
 
 /// Has the memory system fetch an element that is going to be used; what lies outside is no harm.
 #[inline(always)]

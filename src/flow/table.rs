@@ -16,7 +16,7 @@ use super::{
     key::{Address, Direction, FlowKey, Seed},
     prefetch, written_zeros,
 };
-use crate::decode::{Phase, TransportProtocol};
+use crate::{decode::Phase, packet::TransportProtocol};
 
 /// Silence after which the next packet of a TCP five-tuple begins another flow: one hour, in ns.
 pub const TCP_TIMEOUT: u64 = 3_600_000_000_000;
@@ -120,7 +120,7 @@ impl Tally {
 
 /// One finished or current flow of a five-tuple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub struct Flow {
     /// Its counters and times.
     pub tally: Tally,
     /// Way of its first packet.
@@ -205,8 +205,8 @@ struct Entry<A> {
 const _: () = assert!(size_of::<Entry<super::key::V4>>() == 64);
 
 impl<A: Address> Entry<A> {
-    fn segment(&self) -> Segment {
-        Segment {
+    fn segment(&self) -> Flow {
+        Flow {
             tally: Tally {
                 octets: self.octets,
                 packets: self.packets.map(u64::from),
@@ -267,7 +267,7 @@ struct Waiting<A> {
 
 /// One five-tuple as the table's readers see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Tuple<'t, A> {
+pub struct FiveTuple<'t, A> {
     /// Its number: five-tuples are numbered in the order of their first packets.
     pub index: u32,
     /// Its key.
@@ -275,14 +275,14 @@ pub struct Tuple<'t, A> {
     /// What tells which side serves.
     pub facts: Facts,
     /// The flow that its last packet belongs to.
-    pub current: Segment,
+    pub current: Flow,
     /// Flows before that, oldest first; added up into one unless the table keeps them.
-    pub earlier: &'t [Segment],
+    pub earlier: &'t [Flow],
     /// How many flows it had.
     pub flows: u64,
 }
 
-impl<A: Address> Tuple<'_, A> {
+impl<A: Address> FiveTuple<'_, A> {
     /// Counters of all its flows together.
     pub fn total(&self) -> Tally {
         let mut total = Tally::default();
@@ -293,7 +293,7 @@ impl<A: Address> Tuple<'_, A> {
     }
 
     /// Its flows, oldest first; all but the last added up into one unless the table keeps them.
-    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+    pub fn segments(&self) -> impl Iterator<Item = &Flow> {
         self.earlier.iter().chain(std::iter::once(&self.current))
     }
 }
@@ -312,10 +312,10 @@ pub struct FlowTable<A> {
     blocks: Vec<Box<[Entry<A>; BLOCK]>>,
     len: usize,
     /// Flows that ended, by five-tuple. Few five-tuples are used twice.
-    earlier: HashMap<u32, Vec<Segment>>,
+    earlier: HashMap<u32, Vec<Flow>>,
     keep_earlier: bool,
     /// Set in a table of a later stretch: counters before the first SYN, until it is known whether it began a flow.
-    tentative: Option<HashMap<u32, Segment>>,
+    tentative: Option<HashMap<u32, Flow>>,
 }
 
 impl<A: Address> FlowTable<A> {
@@ -428,13 +428,13 @@ impl<A: Address> FlowTable<A> {
     }
 
     /// The five-tuple of that number.
-    pub fn tuple(&self, index: u32) -> Option<Tuple<'_, A>> {
+    pub fn tuple(&self, index: u32) -> Option<FiveTuple<'_, A>> {
         let entry = self.entry(index + 1)?;
         Some(self.view(index, entry))
     }
 
     /// All five-tuples in the order of their first packets.
-    pub fn tuples(&self) -> impl Iterator<Item = Tuple<'_, A>> {
+    pub fn tuples(&self) -> impl Iterator<Item = FiveTuple<'_, A>> {
         self.tuples_from(0)
     }
 
@@ -444,7 +444,7 @@ impl<A: Address> FlowTable<A> {
     }
 
     /// Five-tuples from that number on.
-    pub(crate) fn tuples_from(&self, index: usize) -> impl Iterator<Item = Tuple<'_, A>> {
+    pub(crate) fn tuples_from(&self, index: usize) -> impl Iterator<Item = FiveTuple<'_, A>> {
         let blocks = self.blocks.get(index / BLOCK..).unwrap_or_default();
         let entries = blocks.iter().flat_map(|block| block.iter()).skip(index % BLOCK);
         let count = self.len.saturating_sub(index);
@@ -513,7 +513,7 @@ impl<A: Address> FlowTable<A> {
     /// Removes the least recently seen five-tuples until at most `keep` remain; calls `leave` with each.
     ///
     /// No packet may wait: its entry would move.
-    pub(crate) fn evict(&mut self, keep: usize, mut leave: impl FnMut(Tuple<'_, A>)) {
+    pub(crate) fn evict(&mut self, keep: usize, mut leave: impl FnMut(FiveTuple<'_, A>)) {
         debug_assert!(self.coming.is_empty() && self.ready.is_empty(), "packets wait");
         let mut ages: Vec<u64> = self.entries().map(|entry| entry.last).collect();
         let surplus = ages.len().saturating_sub(keep);
@@ -547,13 +547,13 @@ impl<A: Address> FlowTable<A> {
         *self = rest;
     }
 
-    fn view(&self, index: u32, entry: &Entry<A>) -> Tuple<'_, A> {
+    fn view(&self, index: u32, entry: &Entry<A>) -> FiveTuple<'_, A> {
         let earlier = if entry.facts.has(Facts::HAS_EARLIER) {
             self.earlier.get(&index).map_or(&[][..], Vec::as_slice)
         } else {
             &[]
         };
-        Tuple {
+        FiveTuple {
             index,
             key: entry.key,
             facts: entry.facts,
@@ -714,7 +714,7 @@ impl<A: Address> FlowTable<A> {
         self.add_earlier(index, segment);
     }
 
-    fn add_earlier(&mut self, index: u32, segment: Segment) {
+    fn add_earlier(&mut self, index: u32, segment: Flow) {
         if let Some(entry) = self.entry_mut(index + 1) {
             entry.facts.0 |= Facts::HAS_EARLIER;
         }
@@ -767,7 +767,7 @@ impl<A: Address> FlowTable<A> {
 
     /// Appends one five-tuple of a later stretch: what it had before its first SYN, the flows that ended in it, and
     /// its current flow.
-    fn append(&mut self, index: u32, new: bool, head: Option<&Segment>, ended: &[Segment], later: &Entry<A>) {
+    fn append(&mut self, index: u32, new: bool, head: Option<&Flow>, ended: &[Flow], later: &Entry<A>) {
         let Some(entry) = self.entry_mut(index + 1) else { return };
         if new {
             *entry = Entry { ended: 0, ..*later };
@@ -829,7 +829,7 @@ impl<A: Address> FlowTable<A> {
             let initiator = entry.segment().initiator;
             self.add_earlier(
                 index,
-                Segment { tally: Tally { packets: surplus, ..Tally::default() }, initiator },
+                Flow { tally: Tally { packets: surplus, ..Tally::default() }, initiator },
             );
         }
     }
@@ -885,7 +885,7 @@ mod tests {
         table.flush(|_| {});
     }
 
-    type Seen = (FlowKey<V4>, Vec<Segment>, u64, Option<Direction>, Direction, [bool; 2]);
+    type Seen = (FlowKey<V4>, Vec<Flow>, u64, Option<Direction>, Direction, [bool; 2]);
 
     fn seen(table: &FlowTable<V4>) -> Vec<Seen> {
         table
@@ -912,7 +912,7 @@ mod tests {
             let (seen, last, closed) = &mut all[at];
             let timeout = if packet.key.protocol == TransportProtocol::TCP { 60 } else { 2 } * MINUTE;
             if seen.1.is_empty() || time > *last && time - *last > timeout || opens && *closed {
-                seen.1.push(Segment { tally: Tally::default(), initiator: packet.direction });
+                seen.1.push(Flow { tally: Tally::default(), initiator: packet.direction });
                 seen.2 += 1;
                 *closed = false;
             }

@@ -3,7 +3,7 @@
 use std::{error, fmt, fs, io, path::Path, path::PathBuf};
 
 use super::record::{Field, Malformed, Record};
-use super::{table, text, xml};
+use super::{csv, text, xml};
 
 /// Why a registry file cannot be used.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ const MAX_FILE: u64 = 64 << 20;
 pub(crate) fn read(file: &Path) -> Result<Imported, Error> {
     let content = read_text(file)?;
     let malformed = |Malformed { line, reason }| Error::Malformed { file: file.to_owned(), line, reason };
-    let mut imported = if table::is_table(&content) {
+    let mut imported = if csv::is_table(&content) {
         from_table(&content).map_err(malformed)?
     } else if xml::is_xml(&content) {
         xml::parse(&content).map_err(malformed)?
@@ -103,7 +103,7 @@ pub(crate) fn read_text(file: &Path) -> Result<String, Error> {
 
 fn from_table(text: &str) -> Result<Imported, Malformed> {
     let mut imported = Imported::default();
-    for row in table::parse(text)? {
+    for row in csv::parse(text)? {
         if !row.address.is_empty() {
             let reason = "a row with an address belongs to a user layer, not to the registry".to_owned();
             return Err(Malformed { line: row.line, reason });

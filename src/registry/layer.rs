@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use super::import::{self, Error};
+use super::index::Tables;
 use super::layout::Layout;
 use super::record::{Field, Malformed, Record, Transport};
 use super::registration::Registration;
-use super::tables::Tables;
-use super::{table, text, xml};
+use super::{csv, text, xml};
 
 /// An address or a prefix that an entry of a user layer holds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +125,8 @@ impl Layer {
 /// The entries of a file in any of the formats; rows without a name or a port say nothing here.
 fn entries(content: &str) -> Result<Vec<Entry>, Malformed> {
     let plain = |record| Entry { prefix: None, record };
-    let mut entries: Vec<Entry> = if table::is_table(content) {
-        let rows = table::parse(content)?.into_iter();
+    let mut entries: Vec<Entry> = if csv::is_table(content) {
+        let rows = csv::parse(content)?.into_iter();
         rows.map(table_entry).collect::<Result<_, _>>()?
     } else if xml::is_xml(content) {
         xml::parse(content)?.records.into_iter().map(plain).collect()
@@ -139,7 +139,7 @@ fn entries(content: &str) -> Result<Vec<Entry>, Malformed> {
     Ok(entries)
 }
 
-fn table_entry(row: table::Row) -> Result<Entry, Malformed> {
+fn table_entry(row: csv::Row) -> Result<Entry, Malformed> {
     let prefix = match row.address.as_str() {
         "" => None,
         address => Some(Prefix::parse(address).ok_or_else(|| Malformed {
@@ -210,7 +210,7 @@ mod tests {
 
     use super::super::Registry;
     use super::*;
-    use crate::decode::TransportProtocol;
+    use crate::packet::TransportProtocol;
 
     fn reason(content: &str) -> String {
         entries(content).err().expect("an error").to_string()

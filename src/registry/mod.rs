@@ -5,7 +5,7 @@
 //! *registered for*; it says nothing certain about the traffic on it.
 //!
 //! ```
-//! use portolan::{decode::TransportProtocol, registry::{Registry, Status}};
+//! use portolan::{packet::TransportProtocol, registry::{Registry, Status}};
 //!
 //! let registry = Registry::built_in();
 //! let https = registry.primary(TransportProtocol::TCP, 443).expect("registered");
@@ -16,16 +16,16 @@
 //! assert_eq!(registry.status(TransportProtocol::UDP, 9981), Status::Reserved);
 //! ```
 
+mod csv;
+mod export;
 mod import;
+mod index;
 mod layer;
 mod layout;
 mod name;
 mod record;
 mod registration;
-pub mod report;
 mod store;
-mod table;
-mod tables;
 mod text;
 mod txt_keys;
 mod xml;
@@ -39,11 +39,11 @@ pub use registration::{Registration, Registrations, Status};
 pub use store::stored_file;
 pub use txt_keys::{TxtKey, TxtKeys};
 
-use crate::decode::TransportProtocol;
+use crate::packet::TransportProtocol;
+use index::Tables;
 use layer::Layer;
 use layout::Layout;
-use record::Transport;
-use tables::Tables;
+pub(crate) use record::Transport;
 
 /// The registry that names are looked up in.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Registry {
     /// UDP-Lite has the rows of UDP (RFC 3828 section 7). Nothing else is borrowed across transports.
     ///
     /// ```
-    /// use portolan::{decode::TransportProtocol, registry::Registry};
+    /// use portolan::{packet::TransportProtocol, registry::Registry};
     /// let registry = Registry::built_in();
     /// let names: Vec<_> = registry.by_port(TransportProtocol::TCP, 80).map(|row| row.name()).collect();
     /// assert_eq!(names, ["http", "www", "www-http"]);

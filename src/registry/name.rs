@@ -5,7 +5,7 @@ use std::fmt;
 /// A service name in the syntax of RFC 6335 section 5.1, kept as written.
 ///
 /// 1 to 15 letters, digits and hyphens, at least one of them a letter, no hyphen at either end or beside
-/// another. Names compare without regard to case, as the section has it. Legacy names of the registry that
+/// another. Answers compare without regard to case, as the section has it. Legacy names of the registry that
 /// break the syntax (`whois++`) are plain text, never a `ServiceName`.
 ///
 /// ```

@@ -16,11 +16,11 @@ impl Transport {
 
     /// The transport of IANA's keyword, in any case.
     pub(crate) fn from_keyword(keyword: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|transport| transport.keyword().eq_ignore_ascii_case(keyword))
+        Self::ALL.into_iter().find(|transport| transport.as_str().eq_ignore_ascii_case(keyword))
     }
 
     /// IANA's keyword.
-    pub(crate) const fn keyword(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",

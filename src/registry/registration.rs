@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use super::index::Tables;
 use super::layout::{Word, flag};
 use super::name::ServiceName;
 use super::record::{Field, alias_target};
-use super::tables::Tables;
 use super::txt_keys::TxtKeys;
-use crate::decode::TransportProtocol;
+use crate::packet::TransportProtocol;
 
 /// A row of the registry. Texts are empty where the row has none.
 #[derive(Clone, Copy)]

@@ -57,7 +57,7 @@ impl Lines<'_> {
 struct Document {
     imported: Imported,
     is_registry: bool,
-    /// Names of the open elements, outermost first.
+    /// Answers of the open elements, outermost first.
     path: Vec<String>,
     record: Raw,
     /// Text of the open child of a record.

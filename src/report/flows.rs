@@ -8,18 +8,19 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    community::community_id,
-    escape,
     flow::{
+        community_id,
         key::{Address, Direction},
-        table::{Segment, Tuple},
+        table::{FiveTuple, Flow},
     },
-    format::{Clock, TimeStyle, machine_time},
-    frame::Timestamp,
-    knowledge::Knowledge,
-    label::{Label, protocol_word},
-    names::{Known, Names},
+    knowledge::{Answers, Knowledge, Known},
+    naming::label::{Label, protocol_word},
+    packet::Timestamp,
     record::Service,
+    text::{
+        escape,
+        time::{TimeStyle, TimeWriter, machine_time},
+    },
 };
 
 /// Forms of the report.
@@ -34,10 +35,10 @@ pub enum Form {
 }
 
 /// One flow; its source is the side whose packet came first (the initiator of RFC 5103).
-struct Flow<'n> {
+struct FlowRow<'n> {
     first: Option<u64>,
     last: Option<u64>,
-    protocol: crate::decode::TransportProtocol,
+    protocol: crate::packet::TransportProtocol,
     ends: [End; 2],
     service: Option<Service<'n>>,
 }
@@ -54,7 +55,7 @@ struct End {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(knowledge: &Knowledge, names: &Names, form: Form, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn Write) -> io::Result<()> {
     let mut flows = Vec::new();
     for tuple in knowledge.tuples_v4() {
         collect(&tuple, names.v4(tuple.index), names, &mut flows);
@@ -65,7 +66,7 @@ pub fn write(knowledge: &Knowledge, names: &Names, form: Form, out: &mut dyn Wri
     flows.sort_by_key(|flow| flow.first);
     match form {
         Form::Text(times) => {
-            let mut clock = Clock::new(times);
+            let mut clock = TimeWriter::new(times);
             let began = knowledge.span().first();
             flows.iter().try_for_each(|flow| out.write_all(&text(flow, began, &mut clock)))
         }
@@ -81,13 +82,13 @@ pub fn write(knowledge: &Knowledge, names: &Names, form: Form, out: &mut dyn Wri
 }
 
 fn collect<'n, A: Address>(
-    tuple: &Tuple<'_, A>,
+    tuple: &FiveTuple<'_, A>,
     known: Option<Known>,
-    names: &'n Names,
-    flows: &mut Vec<Flow<'n>>,
+    names: &'n Answers,
+    flows: &mut Vec<FlowRow<'n>>,
 ) {
     let port = |port| tuple.key.ported.then_some(port);
-    for Segment { tally, initiator } in tuple.segments() {
+    for Flow { tally, initiator } in tuple.segments() {
         let end = |ip, port, way: Direction| End {
             ip,
             port,
@@ -106,7 +107,7 @@ fn collect<'n, A: Address>(
             known,
             direction: *initiator,
         });
-        flows.push(Flow {
+        flows.push(FlowRow {
             first: tally.first(),
             last: tally.last(),
             protocol: tuple.key.protocol,
@@ -116,14 +117,14 @@ fn collect<'n, A: Address>(
     }
 }
 
-impl Flow<'_> {
+impl FlowRow<'_> {
     fn duration(&self) -> Option<u64> {
         self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first))
     }
 
     fn named(&self) -> Option<(&Service<'_>, &'static str)> {
         let service = self.service.as_ref()?;
-        Some((service, service.known.rule?.word()))
+        Some((service, service.known.rule?.as_str()))
     }
 
     fn community_id(&self) -> Option<String> {
@@ -137,7 +138,7 @@ impl Flow<'_> {
     }
 }
 
-fn text(flow: &Flow<'_>, began: Option<Timestamp>, clock: &mut Clock) -> Vec<u8> {
+fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) -> Vec<u8> {
     let mut out = Vec::new();
     match flow.first {
         Some(first) => clock.write(Timestamp(first), began, &mut out),
@@ -162,7 +163,7 @@ fn text(flow: &Flow<'_>, began: Option<Timestamp>, clock: &mut Clock) -> Vec<u8>
     );
     out.extend_from_slice(counts.as_bytes());
     if let Some((service, rule)) = flow.named() {
-        let evidence = service.label.evidence.map_or("", |evidence| evidence.word());
+        let evidence = service.label.evidence.map_or("", |evidence| evidence.as_str());
         out.extend_from_slice(b"  ");
         out.extend_from_slice(&service.label.text);
         let rule = if rule == evidence { String::new() } else { format!(", {rule}") };
@@ -235,8 +236,8 @@ struct JsonService<'a> {
     candidates: &'a [String],
 }
 
-impl<'a> From<&'a Flow<'_>> for JsonFlow<'a> {
-    fn from(flow: &'a Flow<'_>) -> Self {
+impl<'a> From<&'a FlowRow<'_>> for JsonFlow<'a> {
+    fn from(flow: &'a FlowRow<'_>) -> Self {
         let time = |time: Option<u64>| time.map(|time| machine_time(Timestamp(time)));
         let [source, destination] = flow.ends;
         Self {
@@ -270,7 +271,7 @@ impl<'a> JsonService<'a> {
             port: label.port,
             transport: label.transport.as_deref().unwrap_or_default(),
             side,
-            evidence: label.evidence.map_or("none", |evidence| evidence.word()),
+            evidence: label.evidence.map_or("none", |evidence| evidence.as_str()),
             rule,
             description: label.description.as_deref(),
             instance: label.instance.as_deref(),
@@ -284,7 +285,7 @@ network_community_id,source_ip,source_port,source_packets,source_bytes,destinati
 destination_packets,destination_bytes,svc_name,svc_port,svc_transport,svc_side,svc_evidence,svc_rule,\
 svc_description,svc_instance,svc_candidates\r\n";
 
-fn csv(flow: &Flow<'_>) -> Vec<u8> {
+fn csv(flow: &FlowRow<'_>) -> Vec<u8> {
     let time = |time: Option<u64>| time.map(|time| machine_time(Timestamp(time))).unwrap_or_default();
     let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let mut fields = vec![
@@ -311,7 +312,7 @@ fn csv(flow: &Flow<'_>) -> Vec<u8> {
             number(label.port.map(u64::from)),
             label.transport.as_deref().unwrap_or_default().to_owned(),
             service.side().to_owned(),
-            label.evidence.map_or("", |evidence| evidence.word()).to_owned(),
+            label.evidence.map_or("", |evidence| evidence.as_str()).to_owned(),
             rule.to_owned(),
             label.description.clone().unwrap_or_default(),
         ]);

@@ -3,10 +3,13 @@
 use super::Sink;
 use crate::{
     decode::Network,
-    dns, escape,
-    format::{self, Clock, TimeStyle},
-    label::write_protocol_word,
+    dns,
+    naming::label::write_protocol_word,
     record::Record,
+    text::{
+        escape, number,
+        time::{TimeStyle, TimeWriter},
+    },
 };
 
 /// The columns, in order.
@@ -48,14 +51,14 @@ pub(crate) const COLUMNS: [&str; 32] = [
 /// CSV rows. Lists within a field are joined by spaces, notes by `; `.
 #[derive(Clone, Debug)]
 pub struct Csv {
-    clock: Clock,
+    clock: TimeWriter,
     notes: Vec<u8>,
     field: Vec<u8>,
 }
 
 impl Default for Csv {
     fn default() -> Self {
-        Self { clock: Clock::new(TimeStyle::Machine), notes: Vec::new(), field: Vec::new() }
+        Self { clock: TimeWriter::new(TimeStyle::Machine), notes: Vec::new(), field: Vec::new() }
     }
 }
 
@@ -74,19 +77,19 @@ impl Sink for Csv {
         escape::csv(record.file.unwrap_or_default().as_bytes(), out);
         out.push(b',');
         for number in [frame.number, frame.interface.into()] {
-            format::decimal(number, out);
+            number::decimal(number, out);
             out.push(b',');
         }
         match frame.link.name() {
             Some(name) => out.extend_from_slice(name.as_bytes()),
             None => {
                 out.extend_from_slice(b"linktype-");
-                format::decimal(frame.link.0.into(), out);
+                number::decimal(frame.link.0.into(), out);
             }
         }
         out.push(b',');
         for number in [frame.octets.len() as u64, frame.original_len.into()] {
-            format::decimal(number, out);
+            number::decimal(number, out);
             out.push(b',');
         }
         let ips = match headers.network {
@@ -102,13 +105,15 @@ impl Sink for Csv {
                 None => write_protocol_word(headers.protocol, out),
             }
             out.push(b',');
-            format::decimal(headers.protocol.0.into(), out);
+            number::decimal(headers.protocol.0.into(), out);
             out.push(b',');
         } else {
             out.extend_from_slice(b",,,");
         }
-        list(headers.vlan.as_slice(), out, |&id, out| format::decimal(id.into(), out));
-        list(headers.tunnels.as_slice(), out, |tunnel, out| out.extend_from_slice(tunnel.name().as_bytes()));
+        list(headers.vlan.as_slice(), out, |&id, out| number::decimal(id.into(), out));
+        list(headers.tunnels.as_slice(), out, |tunnel, out| {
+            out.extend_from_slice(tunnel.as_str().as_bytes());
+        });
         if let Some(id) = record.community_id {
             out.extend_from_slice(b"1:");
             out.extend_from_slice(&id);
@@ -120,15 +125,15 @@ impl Sink for Csv {
         ];
         for (mac, ip, port) in sides {
             if let Some(mac) = mac {
-                format::mac(mac, out);
+                number::mac(mac, out);
             }
             out.push(b',');
             if let Some(ip) = ip {
-                format::address(ip, out);
+                number::address(ip, out);
             }
             out.push(b',');
             if let Some(port) = port {
-                format::decimal(port.into(), out);
+                number::decimal(port.into(), out);
             }
             out.push(b',');
         }
@@ -166,13 +171,13 @@ impl Csv {
         escape::csv(label.name.as_deref().unwrap_or_default().as_bytes(), out);
         out.push(b',');
         if let Some(port) = label.port {
-            format::decimal(port.into(), out);
+            number::decimal(port.into(), out);
         }
         let words = [
             label.transport.as_deref().unwrap_or_default(),
             service.side(),
-            label.evidence.map_or("", |evidence| evidence.word()),
-            rule.word(),
+            label.evidence.map_or("", |evidence| evidence.as_str()),
+            rule.as_str(),
         ];
         for word in words {
             out.push(b',');

@@ -3,22 +3,25 @@
 use super::Sink;
 use crate::{
     decode::Network,
-    dns, escape,
-    format::{self, Clock, TimeStyle},
-    label::write_protocol_word,
+    dns,
+    naming::label::write_protocol_word,
     record::{Record, Service},
+    text::{
+        escape, number,
+        time::{TimeStyle, TimeWriter},
+    },
 };
 
 /// JSON lines.
 #[derive(Clone, Debug)]
 pub struct Json {
-    clock: Clock,
+    clock: TimeWriter,
     notes: Vec<u8>,
 }
 
 impl Default for Json {
     fn default() -> Self {
-        Self { clock: Clock::new(TimeStyle::Machine), notes: Vec::new() }
+        Self { clock: TimeWriter::new(TimeStyle::Machine), notes: Vec::new() }
     }
 }
 
@@ -37,21 +40,21 @@ impl Sink for Json {
             out.extend_from_slice(b"\"},");
         }
         out.extend_from_slice(b"\"frame\":{\"number\":");
-        format::decimal(frame.number, out);
+        number::decimal(frame.number, out);
         out.extend_from_slice(b",\"interface\":");
-        format::decimal(frame.interface.into(), out);
+        number::decimal(frame.interface.into(), out);
         out.extend_from_slice(b",\"link\":\"");
         match frame.link.name() {
             Some(name) => out.extend_from_slice(name.as_bytes()),
             None => {
                 out.extend_from_slice(b"linktype-");
-                format::decimal(frame.link.0.into(), out);
+                number::decimal(frame.link.0.into(), out);
             }
         }
         out.extend_from_slice(b"\",\"captured\":");
-        format::decimal(frame.octets.len() as u64, out);
+        number::decimal(frame.octets.len() as u64, out);
         out.extend_from_slice(b",\"original\":");
-        format::decimal(frame.original_len.into(), out);
+        number::decimal(frame.original_len.into(), out);
         out.push(b'}');
         network(record, out);
         endpoints(record, out);
@@ -114,13 +117,13 @@ fn network(record: &Record<'_>, out: &mut Vec<u8>) {
             None => write_protocol_word(headers.protocol, out),
         }
         out.extend_from_slice(b"\",\"iana_number\":\"");
-        format::decimal(headers.protocol.0.into(), out);
+        number::decimal(headers.protocol.0.into(), out);
         out.extend_from_slice(b"\",");
     }
     if !headers.vlan.as_slice().is_empty() {
         out.extend_from_slice(b"\"vlan\":[");
         for &id in headers.vlan.as_slice() {
-            format::decimal(id.into(), out);
+            number::decimal(id.into(), out);
             out.push(b',');
         }
         out.pop();
@@ -130,7 +133,7 @@ fn network(record: &Record<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"tunnel\":[");
         for tunnel in headers.tunnels.as_slice() {
             out.push(b'"');
-            out.extend_from_slice(tunnel.name().as_bytes());
+            out.extend_from_slice(tunnel.as_str().as_bytes());
             out.extend_from_slice(b"\",");
         }
         out.pop();
@@ -173,17 +176,17 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(key);
         if let Some(mac) = mac {
             out.extend_from_slice(b"\"mac\":\"");
-            format::mac(mac, out);
+            number::mac(mac, out);
             out.extend_from_slice(b"\",");
         }
         if let Some(ip) = ip {
             out.extend_from_slice(b"\"ip\":\"");
-            format::address(ip, out);
+            number::address(ip, out);
             out.extend_from_slice(b"\",");
         }
         if let Some(port) = port {
             out.extend_from_slice(b"\"port\":");
-            format::decimal(port.into(), out);
+            number::decimal(port.into(), out);
             out.push(b',');
         }
         out.pop();
@@ -198,7 +201,7 @@ fn service(service: &Service<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(service.side().as_bytes());
     out.extend_from_slice(&service.label.json[1]);
     out.extend_from_slice(b",\"rule\":\"");
-    out.extend_from_slice(rule.word().as_bytes());
+    out.extend_from_slice(rule.as_str().as_bytes());
     out.push(b'"');
     if service.known.revised {
         out.extend_from_slice(b",\"revised\":true");
@@ -224,11 +227,11 @@ fn about(record: &Record<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(key);
         out.extend_from_slice(b"\":{\"ip\":\"");
-        format::address(ip, out);
+        number::address(ip, out);
         out.push(b'"');
         if let Some(port) = port {
             out.extend_from_slice(b",\"port\":");
-            format::decimal(port.into(), out);
+            number::decimal(port.into(), out);
         }
         out.push(b'}');
     }

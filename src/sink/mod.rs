@@ -3,7 +3,6 @@
 //! A sink turns records into octets appended to a buffer; who calls it writes the buffers out in order. Sinks keep
 //! nothing from one packet to the next but reused memory, so clones of one can work on different stretches at a time.
 
-mod block;
 mod csv;
 mod json;
 mod pcapng;
@@ -11,10 +10,10 @@ mod text;
 
 pub use self::{csv::Csv, json::Json, pcapng::Pcapng, text::Text};
 use crate::{
-    capture::Format,
-    frame::{Batch, Interface},
     knowledge::Knowledge,
+    packet::{Batch, Interface},
     record::Record,
+    savefile::FileFormat,
 };
 
 /// One thing that charting meets, in the order of the input.
@@ -38,7 +37,7 @@ pub trait Sink: Clone + Send {
     fn learned(&mut self, _knowledge: &Knowledge) {}
 
     /// Appends what begins an input: `form` is a file's format, `interfaces` those known before its first packet.
-    fn file(&mut self, _form: Option<Format>, _interfaces: &[Interface], _out: &mut Vec<u8>) {}
+    fn file(&mut self, _form: Option<FileFormat>, _interfaces: &[Interface], _out: &mut Vec<u8>) {}
 
     /// Appends one packet.
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>);

@@ -9,19 +9,19 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{
-    Sink,
-    block::{
-        self, Block, ENHANCED_PACKET, INTERFACE_DESCRIPTION, NAME_RESOLUTION, OPT_COMMENT, OPT_END, Order,
-    },
-};
+use super::Sink;
 use crate::{
-    capture::Format,
-    format,
-    frame::{Batch, Frame, Interface, LinkType, Timestamp},
     knowledge::Knowledge,
-    naming::Server,
+    naming::Side,
+    packet::{Batch, Frame, Interface, LinkType, Timestamp},
     record::{Record, Service},
+    savefile::{
+        FileFormat, Order,
+        pcapng::block::{
+            self, Block, ENHANCED_PACKET, INTERFACE_DESCRIPTION, NAME_RESOLUTION, OPT_COMMENT, OPT_END,
+        },
+    },
+    text::number,
 };
 
 const SHB_USERAPPL: u16 = 4;
@@ -217,10 +217,10 @@ impl Pcapng {
         server(record, service, out);
         if let Some(evidence) = label.evidence {
             out.extend_from_slice(b"; evidence=");
-            out.extend_from_slice(evidence.word().as_bytes());
+            out.extend_from_slice(evidence.as_str().as_bytes());
         }
         out.extend_from_slice(b"; rule=");
-        out.extend_from_slice(rule.word().as_bytes());
+        out.extend_from_slice(rule.as_str().as_bytes());
         if let Some(instance) = &label.instance {
             out.extend_from_slice(b"; instance=");
             out.extend_from_slice(instance.as_bytes());
@@ -243,15 +243,15 @@ fn shorten(comment: &mut Vec<u8>) {
 
 fn server(record: &Record<'_>, service: &Service<'_>, out: &mut Vec<u8>) {
     let Some((source, destination)) = record.addresses() else { return };
-    match (service.known.server, service.side()) {
-        (Server::Both, _) => out.extend_from_slice(b"; server=both"),
+    match (service.known.side, service.side()) {
+        (Side::Both, _) => out.extend_from_slice(b"; server=both"),
         (_, "source") => {
             out.extend_from_slice(b"; server=");
-            format::address(source, out);
+            number::address(source, out);
         }
         (_, "destination") => {
             out.extend_from_slice(b"; server=");
-            format::address(destination, out);
+            number::address(destination, out);
         }
         _ => {}
     }
@@ -268,11 +268,13 @@ impl Sink for Pcapng {
         self.learn_names(knowledge);
     }
 
-    fn file(&mut self, form: Option<Format>, interfaces: &[Interface], out: &mut Vec<u8>) {
+    fn file(&mut self, form: Option<FileFormat>, interfaces: &[Interface], out: &mut Vec<u8>) {
         self.origin = match form {
-            Some(Format::Pcapng) => Origin::Blocks,
-            Some(Format::PcapNanoseconds) | None => Origin::Records { digits: 9 },
-            Some(Format::Pcap | Format::PcapModified | Format::Snoop) => Origin::Records { digits: 6 },
+            Some(FileFormat::Pcapng) => Origin::Blocks,
+            Some(FileFormat::PcapNanoseconds) | None => Origin::Records { digits: 9 },
+            Some(FileFormat::Pcap | FileFormat::PcapModified | FileFormat::Snoop) => {
+                Origin::Records { digits: 6 }
+            }
         };
         if let Origin::Records { digits } = self.origin {
             self.section(interfaces.first(), digits, out);

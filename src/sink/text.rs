@@ -7,16 +7,19 @@ use anstyle::{AnsiColor, Style};
 use super::Sink;
 use crate::{
     decode::Network,
-    dns, escape,
-    format::{self, Clock, TimeStyle},
+    dns,
     naming::Evidence,
     record::{Record, Service},
+    text::{
+        escape, number,
+        time::{TimeStyle, TimeWriter},
+    },
 };
 
 /// Lines of text.
 #[derive(Clone, Debug)]
 pub struct Text {
-    clock: Clock,
+    clock: TimeWriter,
     delta: bool,
     color: bool,
     numbers: bool,
@@ -27,7 +30,7 @@ impl Text {
     /// Lines with times in this style; `color` marks names by their evidence.
     pub fn new(times: TimeStyle, color: bool, verbose: bool) -> Self {
         Self {
-            clock: Clock::new(times),
+            clock: TimeWriter::new(times),
             delta: times == TimeStyle::Delta,
             color,
             numbers: verbose,
@@ -50,10 +53,10 @@ impl Text {
             out.extend_from_slice(b" (");
             out.extend_from_slice(service.side().as_bytes());
             out.extend_from_slice(b", ");
-            out.extend_from_slice(evidence.word().as_bytes());
-            if rule.word() != evidence.word() {
+            out.extend_from_slice(evidence.as_str().as_bytes());
+            if rule.as_str() != evidence.as_str() {
                 out.extend_from_slice(b", ");
-                out.extend_from_slice(rule.word().as_bytes());
+                out.extend_from_slice(rule.as_str().as_bytes());
             }
             if service.known.revised {
                 out.extend_from_slice(b", revised");
@@ -86,7 +89,7 @@ impl Sink for Text {
             out.extend_from_slice(b": ");
         }
         if self.numbers {
-            format::decimal(record.frame.number, out);
+            number::decimal(record.frame.number, out);
             out.push(b' ');
         }
         match record.frame.time {
@@ -113,12 +116,12 @@ impl Sink for Text {
             endpoint(destination, headers.ports.map(|ports| ports.1), out);
             out.push(b' ');
         } else if let Some((source, destination)) = headers.macs {
-            format::mac(source, out);
+            number::mac(source, out);
             out.extend_from_slice(b" > ");
-            format::mac(destination, out);
+            number::mac(destination, out);
             out.push(b' ');
         }
-        format::decimal(record.frame.original_len.into(), out);
+        number::decimal(record.frame.original_len.into(), out);
         if let Some(service) = &record.service
             && service.label.evidence.is_some()
         {
@@ -131,11 +134,11 @@ impl Sink for Text {
         }
         for (position, &id) in headers.vlan.as_slice().iter().enumerate() {
             out.extend_from_slice(if position == 0 { b"  vlan " } else { b"." });
-            format::decimal(id.into(), out);
+            number::decimal(id.into(), out);
         }
         for (position, tunnel) in headers.tunnels.as_slice().iter().enumerate() {
             out.extend_from_slice(if position == 0 { b"  in " } else { b"/" });
-            out.extend_from_slice(tunnel.name().as_bytes());
+            out.extend_from_slice(tunnel.as_str().as_bytes());
         }
         for (via, message) in record.dns() {
             out.extend_from_slice(b"  ");
@@ -152,18 +155,18 @@ impl Sink for Text {
 
 fn endpoint(address: IpAddr, port: Option<u16>, out: &mut Vec<u8>) {
     match port {
-        None => format::address(address, out),
+        None => number::address(address, out),
         Some(port) => {
             let bracket = address.is_ipv6();
             if bracket {
                 out.push(b'[');
             }
-            format::address(address, out);
+            number::address(address, out);
             if bracket {
                 out.push(b']');
             }
             out.push(b':');
-            format::decimal(port.into(), out);
+            number::decimal(port.into(), out);
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::{cmp::Reverse, collections::BinaryHeap, net::IpAddr};
 
 use super::{
-    About, Context, FindingKind, Inventory, Limits, Packet, Scope,
+    About, Context, FindingKind, Inventory, Limits, Scope,
     names::{NameId, Role, TextId},
 };
+use crate::packet::PacketId;
 use crate::{
     dns::{Meaning, Record, RecordType, Via},
-    frame::Timestamp,
+    packet::Timestamp,
 };
 
 /// The data of a record, names and TXT data by number.
@@ -49,7 +50,7 @@ pub(super) struct Held {
     pub message: u64,
     /// Who sent that message, and the packet.
     pub source: IpAddr,
-    pub packet: Packet,
+    pub packet: PacketId,
     /// Who replaced it by a record with the cache-flush bit, less than a second ago.
     flushed_by: Option<IpAddr>,
     ends: Option<Timestamp>,

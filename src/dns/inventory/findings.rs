@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use super::{Limits, Packet, names::NameId};
+use super::{Limits, names::NameId};
 use crate::dns::{Name, ServiceType};
+use crate::packet::PacketId;
 
 /// Where something was seen: the first few packets, and how many there are.
 #[derive(Clone, Debug, Default)]
 pub struct Packets {
-    first: Vec<Packet>,
+    first: Vec<PacketId>,
     count: u64,
 }
 
@@ -17,7 +18,7 @@ impl Packets {
     pub const KEPT: usize = 8;
 
     /// The first packets, at most [`Self::KEPT`].
-    pub fn first(&self) -> &[Packet] {
+    pub fn first(&self) -> &[PacketId] {
         &self.first
     }
 
@@ -26,7 +27,7 @@ impl Packets {
         self.count
     }
 
-    pub(super) fn add(&mut self, packet: Packet) {
+    pub(super) fn add(&mut self, packet: PacketId) {
         if self.count > 0 && self.first.last() == Some(&packet) {
             return;
         }
@@ -75,7 +76,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// A short fixed name: `flush-on-shared`.
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Damaged => "damaged",
             Self::QuestionInResponse => "question-in-response",
@@ -151,7 +152,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn add(&mut self, kind: FindingKind, about: About, packet: Packet, limits: &mut Limits) {
+    pub(super) fn add(&mut self, kind: FindingKind, about: About, packet: PacketId, limits: &mut Limits) {
         if let Some(&at) = self.index.get(&(kind, about)) {
             self.entries[at as usize].2.add(packet);
         } else if self.entries.len() < Limits::FINDINGS {

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use super::{
-    About, Context, FindingKind, Inventory, Limits, Packet,
+    About, Context, FindingKind, Inventory, Limits,
     cache::{Ending, HeldData},
     names::{NameId, Role},
 };
+use crate::packet::PacketId;
 use crate::{
     dns::{Name, RecordType},
-    frame::Timestamp,
+    packet::Timestamp,
 };
 
 /// What happened to a name.
@@ -33,7 +34,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// The name in lower case: `announce`.
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Probe => "probe",
             Self::Announce => "announce",
@@ -52,7 +53,7 @@ pub(super) struct Logged {
     pub name: NameId,
     pub time: Option<Timestamp>,
     /// The packet that shows it; for an expiry the last one that told the name.
-    pub packet: Packet,
+    pub packet: PacketId,
     pub source: IpAddr,
     /// The name before a rename.
     pub from: Option<NameId>,

@@ -25,26 +25,17 @@ pub use life::EventKind;
 pub use view::{Event, Instance, Missing, Query, State, Type};
 
 use super::{Data, Meaning, Message, Name, Record, RecordType, Section, Via};
-use crate::{decode::TransportProtocol, frame::Timestamp};
+use crate::packet::{PacketId, Timestamp, TransportProtocol};
 use cache::{Cache, HeldData};
 use findings::{About, Findings};
 use names::{NameId, Names, Role, Texts, Types};
 use questions::Questions;
 
-/// A packet of the capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Packet {
-    /// Index of the file among the inputs.
-    pub file: u32,
-    /// Number in that file, from 1.
-    pub number: u64,
-}
-
 /// Where and when a DNS message was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Sighting {
     /// The packet.
-    pub packet: Packet,
+    pub packet: PacketId,
     /// Capture time, where known.
     pub time: Option<Timestamp>,
     /// Interface it was seen on.
@@ -143,7 +134,7 @@ pub struct Inventory {
 /// What stays the same while one message is read.
 struct Context {
     number: u64,
-    packet: Packet,
+    packet: PacketId,
     time: Option<Timestamp>,
     via: Via,
     scope: Scope,

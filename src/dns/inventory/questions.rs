@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use super::{Limits, Packet, Packets, Scope, names::NameId};
+use super::{Limits, Packets, Scope, names::NameId};
 use crate::dns::RecordType;
+use crate::packet::PacketId;
 
 /// A question asked by a client, and how often.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Questions {
         message: u64,
         key: (Scope, NameId, RecordType),
         client: IpAddr,
-        packet: Packet,
+        packet: PacketId,
         limits: &mut Limits,
     ) {
         if self.entries.len() >= Limits::QUESTIONS

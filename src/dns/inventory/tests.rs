@@ -1,3 +1,5 @@
+//! The inventory against hand-made messages.
+
 use super::*;
 use crate::dns::testing::{Builder, srv, wire};
 
@@ -26,7 +28,7 @@ impl Lab {
     fn pass(&mut self, seconds: f64, source: (IpAddr, u16), destination: (IpAddr, u16), message: Builder) {
         self.packets += 1;
         let sighting = Sighting {
-            packet: Packet { file: 0, number: self.packets },
+            packet: PacketId { file: 0, number: self.packets },
             time: Some(time(seconds)),
             interface: 0,
             source,
@@ -48,7 +50,7 @@ impl Lab {
     /// Kind, name and packet number of each event.
     fn events(&self) -> Vec<(&'static str, String, u64)> {
         let events = self.inventory.events();
-        events.map(|event| (event.kind.name(), event.name.to_string(), event.packet.number)).collect()
+        events.map(|event| (event.kind.as_str(), event.name.to_string(), event.packet.number)).collect()
     }
 
     fn findings(&self) -> Vec<(FindingKind, u64)> {
@@ -486,7 +488,7 @@ mod any_octets {
         let (mut text, mut object) = (Vec::new(), Vec::new());
         for (number, port) in [(1, 5353), (2, 53), (3, 40_000)] {
             let sighting = Sighting {
-                packet: Packet { file: 0, number },
+                packet: PacketId { file: 0, number },
                 time: Some(Timestamp(number)),
                 interface: 0,
                 source: (OWNER.into(), 5353),

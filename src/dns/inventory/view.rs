@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 
 use super::{
-    About, Finding, FindingKind, Inventory, Packet, Packets, Subject,
+    About, Finding, FindingKind, Inventory, Packets, Subject,
     cache::{Ending, Held, HeldData},
     life::EventKind,
     names::{Known, NameId, Role, TypeId},
 };
+use crate::packet::PacketId;
 use crate::{
     dns::{Meaning, Name, RecordType, ServiceType, Strings, Via},
-    frame::Timestamp,
+    packet::Timestamp,
 };
 
 /// Whether an instance is there at the end of what was observed.
@@ -28,7 +29,7 @@ pub enum State {
 
 impl State {
     /// The name in lower case: `active`.
-    pub fn name(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Partial => "partial",
@@ -120,7 +121,7 @@ pub struct Event<'a> {
     /// When.
     pub time: Option<Timestamp>,
     /// The packet that shows it; for an expiry the last one that told the name.
-    pub packet: Packet,
+    pub packet: PacketId,
     /// Who sent that packet.
     pub source: IpAddr,
     /// The name before a rename.

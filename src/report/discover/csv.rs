@@ -5,9 +5,8 @@ use std::io;
 use super::{View, attributes, missing};
 use crate::{
     dns::{Name, name::label_text},
-    escape,
-    format::machine_time,
-    frame::Timestamp,
+    packet::Timestamp,
+    text::{escape, time::machine_time},
 };
 
 pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
@@ -113,14 +112,14 @@ fn instances(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
             let description = registration.map(|registration| registration.description()).unwrap_or_default();
             escape::terminal(description.as_bytes(), field);
         });
-        line.text(instance.state.name());
+        line.text(instance.state.as_str());
         line.list(missing(&instance), |name, field| field.extend_from_slice(name.as_bytes()));
         line.time(instance.first);
         line.time(instance.last);
         line.list(instance.announced_by, |source, field| {
             field.extend_from_slice(source.to_string().as_bytes());
         });
-        line.list(&instance.via, |via, field| field.extend_from_slice(via.name().as_bytes()));
+        line.list(&instance.via, |via, field| field.extend_from_slice(via.as_str().as_bytes()));
         line.end(out)?;
     }
     Ok(())
@@ -131,7 +130,7 @@ fn events(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let mut line = Line::default();
     for event in view.events() {
         line.time(event.time);
-        line.text(event.kind.name());
+        line.text(event.kind.as_str());
         line.name(Some(&event.name));
         line.name(event.from.as_ref());
         line.text(&event.packet.number.to_string());

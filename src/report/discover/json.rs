@@ -8,14 +8,13 @@ use std::{
 use super::{View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{
-        inventory::{Event, Finding, Instance, Packet, Query, Type},
+        inventory::{Event, Finding, Instance, Query, Type},
         json::{member_escaped, member_name, member_pair, member_text, string_escaped},
         name::label_text,
     },
-    escape,
-    format::machine_time,
-    frame::Timestamp,
+    packet::{PacketId, Timestamp},
     registry::{Registration, TxtKeys},
+    text::{escape, time::machine_time},
 };
 
 /// Octets collected before they are written.
@@ -107,7 +106,7 @@ impl<W: Write> Json<'_, '_, W> {
             }
             self.push("}");
         }
-        self.put(format_args!(r#","state":"{}""#, instance.state.name()))?;
+        self.put(format_args!(r#","state":"{}""#, instance.state.as_str()))?;
         let missing: Vec<_> = missing(instance).collect();
         if !missing.is_empty() {
             self.strings("missing", &missing, |name, text| text.extend_from_slice(name.as_bytes()));
@@ -115,7 +114,7 @@ impl<W: Write> Json<'_, '_, W> {
         self.time("first", instance.first)?;
         self.time("last", instance.last)?;
         self.strings("announced_by", instance.announced_by, address_text);
-        self.strings("via", &instance.via, |via, text| text.extend_from_slice(via.name().as_bytes()));
+        self.strings("via", &instance.via, |via, text| text.extend_from_slice(via.as_str().as_bytes()));
         Ok(())
     }
 
@@ -167,7 +166,7 @@ impl<W: Write> Json<'_, '_, W> {
     }
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        self.put(format_args!(r#""event":"{}","#, event.kind.name()))?;
+        self.put(format_args!(r#""event":"{}","#, event.kind.as_str()))?;
         member_name("name", &event.name, &mut self.text);
         if let Some(from) = event.from {
             self.push(",");
@@ -180,7 +179,7 @@ impl<W: Write> Json<'_, '_, W> {
     }
 
     fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-        self.put(format_args!(r#""finding":"{}","#, finding.kind.name()))?;
+        self.put(format_args!(r#""finding":"{}","#, finding.kind.as_str()))?;
         member_escaped("subject", &mut self.text, |text| subject_text(&finding.subject, text));
         self.put(format_args!(
             r#","reference":"{}","count":{},"packets":["#,
@@ -196,7 +195,7 @@ impl<W: Write> Json<'_, '_, W> {
     }
 
     /// `{"number":17}`, with the file's name where there are several.
-    fn packet(&mut self, packet: Packet) -> io::Result<()> {
+    fn packet(&mut self, packet: PacketId) -> io::Result<()> {
         self.put(format_args!(r#"{{"number":{}"#, packet.number))?;
         if let Some(file) = self.view.file(packet.file) {
             self.push(",");

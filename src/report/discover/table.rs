@@ -7,8 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::{View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{Name, inventory::State},
-    escape,
-    format::machine_time,
+    text::{escape, time::machine_time},
 };
 
 pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
@@ -61,7 +60,7 @@ fn instances(view: &View<'_>) -> Rows {
         let missing: Vec<_> = missing(&instance).collect();
         let state = match instance.state {
             State::Partial => format!("partial (no {})", missing.join(", ")),
-            state => state.name().to_owned(),
+            state => state.as_str().to_owned(),
         };
         let addresses: Vec<_> = instance.addresses.iter().map(ToString::to_string).collect();
         vec![
@@ -131,7 +130,7 @@ fn events(view: &View<'_>) -> Rows {
             event.time.map(machine_time).unwrap_or_default(),
             packet(view, event.packet),
             event.source.to_string(),
-            event.kind.name().to_owned(),
+            event.kind.as_str().to_owned(),
             name,
         ]
     });
@@ -158,7 +157,7 @@ fn findings(view: &View<'_>) -> Rows {
         let packets: Vec<_> = finding.packets.first().iter().map(|&first| packet(view, first)).collect();
         let more = finding.packets.count() > packets.len() as u64;
         vec![
-            finding.kind.name().to_owned(),
+            finding.kind.as_str().to_owned(),
             text(|text| subject_text(&finding.subject, text)),
             finding.packets.count().to_string(),
             packets.join(" ") + if more { " …" } else { "" },
@@ -169,7 +168,7 @@ fn findings(view: &View<'_>) -> Rows {
 }
 
 /// `17`, or `office.pcapng:17` where there are several files.
-fn packet(view: &View<'_>, packet: crate::dns::inventory::Packet) -> String {
+fn packet(view: &View<'_>, packet: crate::packet::PacketId) -> String {
     match view.file(packet.file) {
         Some(file) => format!("{}:{}", text(|text| escape::terminal(file.as_bytes(), text)), packet.number),
         None => packet.number.to_string(),

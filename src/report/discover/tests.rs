@@ -1,14 +1,15 @@
+//! The inventory as each format shows it.
+
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    decode::TransportProtocol,
     dns::{
         Message, RecordType,
-        inventory::{Packet, Sighting},
+        inventory::Sighting,
         testing::{Builder, srv, wire},
     },
-    frame::Timestamp,
+    packet::{PacketId, Timestamp, TransportProtocol},
 };
 
 const LOCAL: &[u8] = b"local";
@@ -19,7 +20,7 @@ static REGISTRY: Registry = Registry::built_in();
 
 fn observe(inventory: &mut Inventory, number: u64, source: [u8; 4], message: Builder) {
     let sighting = Sighting {
-        packet: Packet { file: 1, number },
+        packet: PacketId { file: 1, number },
         time: Some(Timestamp(number * Timestamp::SECOND)),
         interface: 0,
         source: (source.into(), 5353),

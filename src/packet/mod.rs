@@ -1,0 +1,221 @@
+//! The words every stage shares: time stamps, link types, interfaces, frames and batches of them.
+//!
+//! Terms are those of the pcapng draft (draft-ietf-opsawg-pcapng): a packet has a *captured* and an
+//! *original* length, was seen on an *interface*, and an interface has a *link type* and a *snap length*.
+
+mod link_type;
+mod protocol;
+
+pub use link_type::LinkType;
+pub use protocol::TransportProtocol;
+
+/// A moment of capture time: nanoseconds since the Unix epoch, UTC. Reaches the year 2554.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Nanoseconds in a second.
+    pub const SECOND: u64 = 1_000_000_000;
+
+    /// Whole seconds since the epoch.
+    pub const fn seconds(self) -> u64 {
+        self.0 / Self::SECOND
+    }
+
+    /// Nanoseconds within the second, 0 to 999,999,999.
+    pub const fn subsecond_nanos(self) -> u32 {
+        (self.0 % Self::SECOND) as u32
+    }
+
+    /// Nanoseconds from `earlier` to `self`; 0 where capture time runs backwards.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// One capture interface as a file describes it or a live device shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Link type of every frame seen on it.
+    pub link: LinkType,
+    /// Largest number of octets kept of a frame; 0 means unlimited.
+    pub snap_len: u32,
+    /// Name (`if_name`), where the file gives one.
+    pub name: Option<String>,
+    /// Octets of frame check sequence at the end of each frame, where the file says; absent means unknown.
+    pub fcs_len: Option<u8>,
+}
+
+/// A frame as captured: borrowed octets and what the capture says about them.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Position in the file or the live run, from 1.
+    pub number: u64,
+    /// Capture time; absent in pcapng Simple Packet Blocks.
+    pub time: Option<Timestamp>,
+    /// Interface it was seen on: an index into [`crate::capture::Source::interfaces`].
+    pub interface: u32,
+    /// Link type of that interface.
+    pub link: LinkType,
+    /// Octets captured.
+    pub octets: &'a [u8],
+    /// Length on the wire in octets; at least the captured length in sound files.
+    pub original_len: u32,
+}
+
+/// A packet of the capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PacketId {
+    /// Index of the file among the inputs.
+    pub file: u32,
+    /// Number in that file, from 1.
+    pub number: u64,
+}
+
+/// Where a frame lies in its [`Batch`].
+#[derive(Clone, Copy, Debug)]
+pub struct Located {
+    /// Capture time, where known.
+    pub time: Option<Timestamp>,
+    /// Offset of the record or block that holds the frame, in octets from the batch's start.
+    pub record: u32,
+    /// Offset of the first captured octet, in octets from the batch's start.
+    pub offset: u32,
+    /// Octets captured.
+    pub captured_len: u32,
+    /// Octets on the wire.
+    pub original_len: u32,
+    /// Interface index, counted through the whole input.
+    pub interface: u32,
+    /// Link type of that interface.
+    pub link: LinkType,
+}
+
+/// A stretch of the input in a reused buffer, and the frames found in it.
+///
+/// For capture files the octets are the file's own, without a gap: joined together, the batches of a
+/// file from [`Batch::octets`] are the file, and everything between two frames (headers, other blocks) is there too.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Initialised once and never shrunk: clearing it again for each batch would cost a write of every octet.
+    pub(crate) buffer: Vec<u8>,
+    /// How many octets of `buffer` belong to the batch.
+    pub(crate) filled: usize,
+    pub(crate) frames: Vec<Located>,
+    pub(crate) first_number: u64,
+    pub(crate) position: u64,
+    pub(crate) sections: Sections,
+}
+
+/// What must be known of the part of a pcapng file before a batch to read the blocks in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sections {
+    /// Numbers of the section at hand are big-endian.
+    pub(crate) big_endian: bool,
+    /// Sections begun.
+    pub(crate) begun: u64,
+}
+
+impl Batch {
+    /// An empty batch whose buffers grow on first use and are kept after that.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Empties the batch: its next frame is number `first_number`, its next octet lies at `position` of the input.
+    pub(crate) fn begin(&mut self, first_number: u64, position: u64) {
+        self.filled = 0;
+        self.frames.clear();
+        self.first_number = first_number;
+        self.position = position;
+    }
+
+    /// Appends octets that are no frame, and returns where they begin.
+    pub(crate) fn extend(&mut self, octets: &[u8]) -> usize {
+        let start = self.filled;
+        let end = start + octets.len();
+        if end > self.buffer.len() {
+            self.buffer.resize(end.max(self.buffer.len() * 2), 0);
+        }
+        self.buffer[start..end].copy_from_slice(octets);
+        self.filled = end;
+        start
+    }
+
+    /// Appends a frame that did not come out of a capture file.
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        let offset = self.extend(frame.octets) as u32;
+        self.frames.push(Located {
+            time: frame.time,
+            record: offset,
+            offset,
+            captured_len: frame.octets.len() as u32,
+            original_len: frame.original_len,
+            interface: frame.interface,
+            link: frame.link,
+        });
+    }
+
+    /// Number of frames in the batch.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether the batch holds no frame.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// The frames in capture order.
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
+        self.frames.iter().enumerate().map(|(index, located)| Frame {
+            number: self.first_number + index as u64,
+            time: located.time,
+            interface: located.interface,
+            link: located.link,
+            octets: self.slice(located),
+            original_len: located.original_len,
+        })
+    }
+
+    /// All octets of the stretch, frames and what lies between them.
+    pub fn octets(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
+    /// What lies before the first frame: a file's header, or blocks without a frame.
+    pub fn head(&self) -> &[u8] {
+        let end = self.frames.first().map_or(self.octets().len(), |located| located.record as usize);
+        self.octets().get(..end).unwrap_or_default()
+    }
+
+    /// The record or block of each frame, and what lies between it and the next one.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = self.frames.iter().skip(1).map(|next| next.record as usize);
+        let ends = ends.chain(std::iter::once(self.octets().len()));
+        self.frames
+            .iter()
+            .zip(ends)
+            .map(|(located, end)| self.octets().get(located.record as usize..end).unwrap_or_default())
+    }
+
+    /// Where each frame lies in [`Batch::octets`].
+    pub fn located(&self) -> &[Located] {
+        &self.frames
+    }
+
+    /// Offset of the stretch in the (decompressed) input, in octets.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The sections before the batch.
+    pub(crate) fn sections(&self) -> Sections {
+        self.sections
+    }
+
+    fn slice(&self, located: &Located) -> &[u8] {
+        let start = located.offset as usize;
+        self.octets().get(start..start + located.captured_len as usize).unwrap_or_default()
+    }
+}

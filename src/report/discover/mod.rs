@@ -1,0 +1,194 @@
+//! `discover`: the DNS-SD inventory, joined with the registry, as table, JSON or CSV.
+
+mod csv;
+mod json;
+mod table;
+
+use std::{io, net::IpAddr};
+
+use crate::report::Format;
+use crate::{
+    dns::{
+        Name, Pair, ServiceType,
+        inventory::{Event, Finding, FindingKind, Instance, Inventory, Query, Subject, Type},
+        pairs,
+    },
+    registry::{Registration, Registry, TxtKeys},
+};
+
+/// What `discover` shows, and how.
+#[derive(Clone, Debug, Default)]
+pub struct DiscoverOptions {
+    /// The form of the report: tables, one JSON object (`portolan/discover/1`), or one CSV table.
+    pub format: Format,
+    /// Show the life line: a second table; in CSV in place of the instances. JSON always has it.
+    pub events: bool,
+    /// Show who asks for what: a further table; in CSV in place of the instances. JSON always has it.
+    pub queries: bool,
+    /// Only these service types: `_ipp._tcp`, `_ipp` or `ipp`. Empty means all.
+    pub types: Vec<String>,
+    /// Only instances on these hosts: `printer.local`, `printer` or an address. Empty means all.
+    pub hosts: Vec<String>,
+    /// Width of the terminal in columns, to which tables are wrapped.
+    pub width: Option<u16>,
+}
+
+/// Writes the inventory. `files` are the names of the inputs; packets are told with their file where there
+/// are more than one.
+///
+/// # Errors
+/// What `out` says.
+pub fn write(
+    inventory: &Inventory,
+    registry: &Registry,
+    files: &[String],
+    options: &DiscoverOptions,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let view = View { inventory, registry, files, options };
+    match options.format {
+        Format::Table => table::write(&view, out),
+        Format::Json => json::write(&view, out),
+        Format::Csv => csv::write(&view, out),
+    }
+}
+
+/// The part of an inventory that was asked for.
+struct View<'a> {
+    inventory: &'a Inventory,
+    registry: &'a Registry,
+    files: &'a [String],
+    options: &'a DiscoverOptions,
+}
+
+impl<'a> View<'a> {
+    fn instances(&self) -> impl Iterator<Item = Instance<'a>> {
+        self.inventory
+            .instances()
+            .filter(|instance| self.wants_type(&instance.service) && self.wants_host(instance))
+    }
+
+    fn types(&self) -> impl Iterator<Item = Type<'a>> {
+        self.inventory.types().filter(|known| self.wants_type(&known.service))
+    }
+
+    fn queries(&self) -> impl Iterator<Item = Query<'a>> {
+        self.inventory.queries().filter(|query| match ServiceType::of(&query.name) {
+            Some(service) => self.wants_type(&service),
+            None => self.options.types.is_empty(),
+        })
+    }
+
+    fn events(&self) -> impl Iterator<Item = Event<'a>> {
+        let names = self.names();
+        self.inventory.events().filter(move |event| wants_name(&names, &event.name))
+    }
+
+    /// What is remarkable, and the service types that the registry does not have.
+    fn findings(&self) -> impl Iterator<Item = Finding<'a>> {
+        let names = self.names();
+        let known = self.inventory.findings().filter(move |finding| match finding.subject {
+            Subject::Name(name) => wants_name(&names, &name),
+            Subject::Type(service) => self.wants_type(&service),
+            Subject::Source(_) => true,
+        });
+        let unregistered = self.types().filter(|known| self.registration(&known.service).is_none());
+        known.chain(unregistered.map(|known| Finding {
+            kind: FindingKind::Unregistered,
+            subject: Subject::Type(known.service),
+            packets: known.packets,
+        }))
+    }
+
+    /// The names of the instances asked for and of their hosts; `None` for all.
+    fn names(&self) -> Option<Vec<Name<'a>>> {
+        if self.options.types.is_empty() && self.options.hosts.is_empty() {
+            return None;
+        }
+        let hosts = self.instances().filter_map(|instance| instance.server).map(|(host, _)| host);
+        Some(self.instances().map(|instance| instance.name).chain(hosts).collect())
+    }
+
+    fn wants_type(&self, service: &ServiceType<'_>) -> bool {
+        let types = &self.options.types;
+        types.is_empty()
+            || types.iter().any(|wanted| {
+                let wanted = wanted.strip_prefix('_').unwrap_or(wanted);
+                let (name, protocol) = wanted.split_once("._").unwrap_or((wanted, ""));
+                let same_protocol = match protocol {
+                    "" => true,
+                    _ if service.tcp => protocol.eq_ignore_ascii_case("tcp"),
+                    _ => protocol.eq_ignore_ascii_case("udp"),
+                };
+                same_protocol && service.name.eq_ignore_ascii_case(name.as_bytes())
+            })
+    }
+
+    fn wants_host(&self, instance: &Instance<'_>) -> bool {
+        let hosts = &self.options.hosts;
+        hosts.is_empty()
+            || hosts.iter().any(|wanted| match wanted.parse::<IpAddr>() {
+                Ok(address) => instance.addresses.contains(&address),
+                Err(_) => instance.server.is_some_and(|(host, _)| {
+                    let first = host.labels().next().unwrap_or_default();
+                    first.eq_ignore_ascii_case(wanted.as_bytes())
+                        || host.to_string().eq_ignore_ascii_case(wanted.trim_end_matches('.'))
+                }),
+            })
+    }
+
+    /// The registry's row of a service type.
+    fn registration(&self, service: &ServiceType<'_>) -> Option<Registration<'a>> {
+        let name = std::str::from_utf8(service.name).ok()?;
+        self.registry.service_type(name, if service.tcp { "tcp" } else { "udp" })
+    }
+
+    /// The name of a packet's file, where there is more than one.
+    fn file(&self, index: u32) -> Option<&'a str> {
+        let file = self.files.get(index as usize).filter(|_| self.files.len() > 1)?;
+        Some(file.as_str())
+    }
+}
+
+fn wants_name(names: &Option<Vec<Name<'_>>>, name: &Name<'_>) -> bool {
+    names.as_ref().is_none_or(|names| names.contains(name))
+}
+
+/// The attributes of an instance: of each key the first pair (RFC 6763 section 6.4).
+fn attributes<'a>(instance: &Instance<'a>) -> Vec<Pair<'a>> {
+    let mut found: Vec<Pair<'a>> = Vec::new();
+    for pair in instance.txt.into_iter().flat_map(pairs) {
+        if !found.iter().any(|known| known.key.eq_ignore_ascii_case(pair.key)) {
+            found.push(pair);
+        }
+    }
+    found
+}
+
+/// Whether the registry defines a key; `None` where it gives no list of keys.
+fn defines(keys: Option<&TxtKeys<'_>>, key: &[u8]) -> Option<bool> {
+    match keys? {
+        keys @ TxtKeys::Keys(_) => Some(std::str::from_utf8(key).is_ok_and(|key| keys.defines(key))),
+        TxtKeys::None => Some(false),
+        _ => None,
+    }
+}
+
+/// What is missing of an instance, by name.
+fn missing(instance: &Instance<'_>) -> impl Iterator<Item = &'static str> {
+    let missing = instance.missing;
+    let all = [(missing.srv, "srv"), (missing.txt, "txt"), (missing.address, "address")];
+    all.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, name)| name)
+}
+
+/// Appends what a finding is about, escaped for a terminal.
+fn subject_text(subject: &Subject<'_>, out: &mut Vec<u8>) {
+    match subject {
+        Subject::Name(name) => name.text(out),
+        Subject::Type(service) => service.text(out),
+        Subject::Source(address) => out.extend_from_slice(address.to_string().as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

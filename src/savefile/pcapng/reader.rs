@@ -1,0 +1,657 @@
+//! The pcapng file format (draft-ietf-opsawg-pcapng), drafts of 2004 included.
+//!
+//! Every block type is passed; those that hold a packet become frames. Interfaces are counted through the
+//! whole file, so the first one of a second section does not have index 0.
+
+use crate::packet::{Interface, LinkType, Located, Sections, Timestamp};
+use crate::savefile::{
+    octets::Order,
+    walk::{Stop, Walked, captured_limit},
+};
+
+/// Block type of a Section Header Block; the same in either byte order.
+pub(crate) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+/// The largest block believed, in octets: one packet of the largest size and some options (as Wireshark).
+pub(crate) const BLOCK_LIMIT: u32 = (128 << 20) + (128 << 10);
+/// The most interfaces kept for a file, so that a hostile one cannot fill the memory.
+const INTERFACE_LIMIT: usize = 1 << 16;
+/// The most octets kept of an interface's name.
+const NAME_LIMIT: usize = 255;
+
+mod kind {
+    pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+    pub(crate) const INTERFACE_DESCRIPTION: u32 = 1;
+    /// Obsolete since 2009, still met.
+    pub(crate) const PACKET: u32 = 2;
+    pub(crate) const SIMPLE_PACKET: u32 = 3;
+    pub(crate) const ENHANCED_PACKET: u32 = 6;
+    /// The highest of the numbers given one after the other, with room for some to come.
+    pub(crate) const LAST_ASSIGNED: u32 = 0x1f;
+    pub(crate) const CUSTOM: u32 = 0x0bad;
+    pub(crate) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+}
+
+/// What was met of a file so far: the section's byte order and all interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Walker {
+    order: Order,
+    /// Sections begun so far.
+    sections: u64,
+    /// Index of the section's first interface.
+    first_interface: usize,
+    interfaces: Vec<Interface>,
+    /// One for each interface.
+    meters: Vec<Meter>,
+}
+
+impl Walker {
+    pub(crate) fn new() -> Self {
+        Self {
+            order: Order::Little,
+            sections: 0,
+            first_interface: 0,
+            interfaces: Vec::new(),
+            meters: Vec::new(),
+        }
+    }
+
+    pub(crate) fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    pub(crate) fn sections(&self) -> Sections {
+        Sections { big_endian: self.order == Order::Big, begun: self.sections }
+    }
+
+    /// See [`super::walk::Walker::walk`].
+    pub(crate) fn walk(
+        &mut self,
+        octets: &[u8],
+        until: usize,
+        eof: bool,
+        frames: &mut Vec<Located>,
+    ) -> Walked {
+        let mut at = 0;
+        while at < until {
+            let rest = &octets[at..];
+            let Some(head) = rest.first_chunk::<12>() else {
+                return Walked::short(at, 12, rest.len(), eof, "a block header");
+            };
+            let (order, [kind, length]) = match self.framing(head) {
+                Ok(framing) => framing,
+                Err(reason) => return Walked::damaged(at, reason),
+            };
+            let padded = padded(length);
+            let Some(block) = rest.get(..padded) else {
+                return Walked::short(at, padded, rest.len(), eof, "a block");
+            };
+            let trailing = order.words::<1>(&block[padded - 4..])[0];
+            if trailing != length {
+                let reason = format!("block says {length} octets at its start and {trailing} at its end");
+                return Walked::damaged(at, reason);
+            }
+            let body = &block[8..padded - 4];
+            // Most blocks hold a packet in one of these two forms.
+            let taken = if matches!(kind, kind::ENHANCED_PACKET | kind::PACKET) {
+                self.packet(order, kind, body, at).map(|located| frames.push(located))
+            } else {
+                self.other_block(order, kind, body, at, frames)
+            };
+            if let Err(reason) = taken {
+                return Walked::damaged(at, reason);
+            }
+            at += padded;
+        }
+        Walked { consumed: at, stop: Stop::Reached }
+    }
+
+    /// Byte order, type and length as written of the block that begins with `head`.
+    #[inline(always)]
+    fn framing(&self, head: &[u8; 12]) -> Result<(Order, [u32; 2]), String> {
+        let order = self.order(head)?;
+        let framing @ [_, length] = order.words(head);
+        if !(12..=BLOCK_LIMIT).contains(&length) {
+            return Err(impossible_length(length));
+        }
+        Ok((order, framing))
+    }
+
+    /// The byte order of the block that begins with `head`.
+    #[inline(always)]
+    fn order(&self, head: &[u8; 12]) -> Result<Order, String> {
+        let [t, y, p, e, _, _, _, _, m, a, i, c] = *head;
+        if [t, y, p, e] == SECTION_HEADER {
+            return section_order([m, a, i, c]);
+        }
+        if self.sections > 0 { Ok(self.order) } else { Err("no section header at the start".to_owned()) }
+    }
+
+    /// Takes in a whole block that is neither an Enhanced Packet Block nor an obsolete Packet Block.
+    #[inline(never)]
+    fn other_block(
+        &mut self,
+        order: Order,
+        kind: u32,
+        body: &[u8],
+        at: usize,
+        frames: &mut Vec<Located>,
+    ) -> Result<(), String> {
+        match kind {
+            kind::SIMPLE_PACKET => {
+                let original = order.u32(*fixed_part(body, "simple packet block")?);
+                frames.push(self.simple_packet(original, body, at)?);
+            }
+            kind::INTERFACE_DESCRIPTION => self.interface_description(body)?,
+            kind::SECTION_HEADER => {
+                let fixed: &[u8; 16] = fixed_part(body, "section header block")?;
+                let (major, minor) = (order.u16([fixed[4], fixed[5]]), order.u16([fixed[6], fixed[7]]));
+                // Draft section 4.1: minor version 2 was written by mistake and means 0.
+                if major != 1 || !matches!(minor, 0 | 2) {
+                    return Err(format!("pcapng version {major}.{minor} is not known; 1.0 is"));
+                }
+                self.order = order;
+                self.sections += 1;
+                self.first_interface = self.interfaces.len();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// An Enhanced Packet Block or an obsolete Packet Block; they differ in their first four octets only.
+    #[inline(always)]
+    fn packet(&self, order: Order, kind: u32, body: &[u8], at: usize) -> Result<Located, String> {
+        let what = if kind == kind::PACKET { "packet block" } else { "enhanced packet block" };
+        let fixed: &[u8; 20] = fixed_part(body, what)?;
+        let [interface, high, low, captured, original] = order.words(fixed);
+        // A Packet Block counts drops in the second half of the first word.
+        let interface =
+            if kind == kind::PACKET { u32::from(order.u16([fixed[0], fixed[1]])) } else { interface };
+        let index = self.interface_index(interface)?;
+        let meter = &self.meters[index];
+        let room = body.len() - fixed.len();
+        if captured as usize > room {
+            return Err(no_room(captured, room));
+        }
+        if captured > meter.limit {
+            return Err(beyond_limit(captured, meter.limit));
+        }
+        Ok(Located {
+            time: meter.clock.time(u64::from(high) << 32 | u64::from(low)),
+            record: at as u32,
+            offset: (at + 8 + fixed.len()) as u32,
+            captured_len: captured,
+            original_len: original,
+            interface: index as u32,
+            link: meter.link,
+        })
+    }
+
+    /// A Simple Packet Block: of the section's first interface, without time; its captured length is the least
+    /// of original length, snap length and what the block has room for.
+    fn simple_packet(&self, original: u32, body: &[u8], at: usize) -> Result<Located, String> {
+        let index = self.interface_index(0)?;
+        let Interface { link, snap_len, .. } = self.interfaces[index];
+        let snapped = if snap_len == 0 { original } else { original.min(snap_len) };
+        let room = body.len() - 4;
+        if snapped as usize > room {
+            return Err(no_room(snapped, room));
+        }
+        let limit = self.meters[index].limit;
+        if snapped > limit {
+            return Err(beyond_limit(snapped, limit));
+        }
+        Ok(Located {
+            time: None,
+            record: at as u32,
+            offset: (at + 12) as u32,
+            captured_len: snapped,
+            original_len: original,
+            interface: index as u32,
+            link,
+        })
+    }
+
+    /// The index through the whole file of the section's interface `interface`.
+    #[inline(always)]
+    fn interface_index(&self, interface: u32) -> Result<usize, String> {
+        let described = self.meters.len() - self.first_interface;
+        if interface as usize >= described {
+            return Err(not_described(interface, described));
+        }
+        Ok(self.first_interface + interface as usize)
+    }
+
+    fn interface_description(&mut self, body: &[u8]) -> Result<(), String> {
+        let order = self.order;
+        let &[l, t, _, _, s, n, a, p] = fixed_part(body, "interface description block")?;
+        if self.interfaces.len() == INTERFACE_LIMIT {
+            return Err(format!("more than {INTERFACE_LIMIT} interfaces"));
+        }
+        let mut interface = Interface {
+            link: LinkType(order.u16([l, t])),
+            snap_len: order.u32([s, n, a, p]),
+            name: None,
+            fcs_len: None,
+        };
+        let mut clock = Clock::MICROSECONDS;
+        let mut options = &body[8..];
+        while let Some((&[c, o, l, n], rest)) = options.split_first_chunk() {
+            let (code, length) = (order.u16([c, o]), usize::from(order.u16([l, n])));
+            if code == 0 {
+                break;
+            }
+            let Some(value) = rest.get(..length) else {
+                return Err(format!("option {code} says {length} octets, {} are left", rest.len()));
+            };
+            match (code, value) {
+                (2, name) => {
+                    let name = &name[..name.len().min(NAME_LIMIT)];
+                    let end = name.iter().position(|&octet| octet == 0).unwrap_or(name.len());
+                    interface.name = Some(String::from_utf8_lossy(&name[..end]).into_owned());
+                }
+                (9, &[resolution]) => clock.unit = Unit::new(resolution),
+                // The draft counts bits, writers put octets, too: no frame check sequence is shorter than 8 bits
+                // or longer than 7 octets.
+                (13, &[length]) => {
+                    interface.fcs_len = Some(if length < 8 { length } else { length.div_ceil(8) });
+                }
+                (14, value) => {
+                    if let Some(offset) = value.first_chunk() {
+                        clock.offset = order.u64(*offset).cast_signed();
+                    }
+                }
+                _ => {}
+            }
+            options = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        self.meters.push(Meter { clock, link: interface.link, limit: captured_limit(interface.link) });
+        self.interfaces.push(interface);
+        Ok(())
+    }
+
+    /// See [`super::walk::Walker::resync`].
+    ///
+    /// A boundary is believed where four blocks follow each other, or fewer that go beyond the octets at
+    /// hand: known types, and the same length at the start and the end of each.
+    pub(crate) fn resync(&self, octets: &[u8]) -> Option<usize> {
+        (0..octets.len()).find(|&at| self.is_boundary(octets, at))
+    }
+
+    fn is_boundary(&self, octets: &[u8], start: usize) -> bool {
+        const CHAIN: usize = 4;
+        let mut at = start;
+        for found in 0..CHAIN {
+            let Some(head) = octets.get(at..).and_then(|rest| rest.first_chunk()) else {
+                return found >= 1;
+            };
+            let Ok((order, [kind, length])) = self.framing(head) else { return false };
+            // Assigned types are small or those of custom blocks; the highest bit marks local ones.
+            let known = kind <= kind::LAST_ASSIGNED
+                || matches!(kind, kind::SECTION_HEADER | kind::CUSTOM | kind::CUSTOM_NOT_COPIED)
+                || kind & 0x8000_0000 != 0;
+            if !known {
+                return false;
+            }
+            let end = at + padded(length);
+            match octets.get(end - 4..end).map(|trailer| order.u32_at(trailer, 0)) {
+                Some(trailing) if trailing == Some(length) => at = end,
+                Some(_) => return false,
+                None => return found >= 1,
+            }
+        }
+        true
+    }
+}
+
+/// The length a block has in the file: drafts before 2009 let the written one leave the padding out.
+const fn padded(length: u32) -> usize {
+    length.next_multiple_of(4) as usize
+}
+
+/// What reading a packet asks of its interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Meter {
+    clock: Clock,
+    link: LinkType,
+    /// The largest captured length believed, in octets.
+    limit: u32,
+}
+
+/// How an interface counts time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Clock {
+    unit: Unit,
+    /// Seconds to add (`if_tsoffset`).
+    offset: i64,
+}
+
+impl Clock {
+    /// The clock of an interface that says nothing of it.
+    const MICROSECONDS: Self = Self { unit: Unit::Nanoseconds(1_000), offset: 0 };
+
+    /// The moment `ticks` mean, rounded down to a nanosecond; absent before 1970 and after 2554.
+    #[inline]
+    fn time(self, ticks: u64) -> Option<Timestamp> {
+        let nanoseconds = match self.unit {
+            Unit::Nanoseconds(count) => ticks.checked_mul(count)?,
+            Unit::PerNanosecond(count) => ticks / count,
+            Unit::Binary(exponent) => {
+                u64::try_from((u128::from(ticks) * u128::from(Timestamp::SECOND)) >> exponent).ok()?
+            }
+        };
+        if self.offset == 0 {
+            return Some(Timestamp(nanoseconds));
+        }
+        let offset = i128::from(self.offset) * i128::from(Timestamp::SECOND);
+        u64::try_from(i128::from(nanoseconds) + offset).ok().map(Timestamp)
+    }
+}
+
+/// One tick (`if_tsresol`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    /// So many nanoseconds.
+    Nanoseconds(u64),
+    /// So many make a nanosecond.
+    PerNanosecond(u64),
+    /// 2 to the power of minus this, in seconds; at most 127.
+    Binary(u8),
+}
+
+impl Unit {
+    fn new(resolution: u8) -> Self {
+        let exponent = resolution & 0x7f;
+        if resolution & 0x80 != 0 {
+            return Self::Binary(exponent);
+        }
+        match 10_u64.checked_pow(u32::from(exponent.abs_diff(9))) {
+            Some(count) if exponent <= 9 => Self::Nanoseconds(count),
+            Some(count) => Self::PerNanosecond(count),
+            // No 64-bit number of such ticks reaches a nanosecond.
+            None => Self::Binary(127),
+        }
+    }
+}
+
+/// The fixed-size part at the start of a block's body.
+#[inline]
+fn fixed_part<'a, const N: usize>(body: &'a [u8], what: &str) -> Result<&'a [u8; N], String> {
+    body.first_chunk().ok_or_else(|| too_short(what, body.len(), N))
+}
+
+// The texts of errors are made out of line: what they need would burden every block.
+
+#[cold]
+fn impossible_length(length: u32) -> String {
+    if length < 12 {
+        format!("block says {length} octets, less than the 12 of an empty one")
+    } else {
+        format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}")
+    }
+}
+
+#[cold]
+fn no_room(captured: u32, room: usize) -> String {
+    format!("block says {captured} captured octets, it has room for {room}")
+}
+
+#[cold]
+fn beyond_limit(captured: u32, limit: u32) -> String {
+    format!("block says {captured} captured octets, more than the limit of {limit}")
+}
+
+#[cold]
+fn not_described(interface: u32, described: usize) -> String {
+    format!("packet of interface {interface}, but the section has described {described}")
+}
+
+#[cold]
+fn too_short(what: &str, length: usize, least: usize) -> String {
+    format!("{what} has {length} octets, less than the {least} it needs")
+}
+
+/// The byte order that a section header's magic tells.
+#[cold]
+fn section_order(magic: [u8; 4]) -> Result<Order, String> {
+    match magic {
+        [0x4d, 0x3c, 0x2b, 0x1a] => Ok(Order::Little),
+        [0x1a, 0x2b, 0x3c, 0x4d] => Ok(Order::Big),
+        [m, a, i, c] => Err(format!(
+            "section header has the byte-order magic {m:02x}{a:02x}{i:02x}{c:02x}, not 1a2b3c4d or 4d3c2b1a"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::savefile::testing::*;
+
+    const SECOND: u64 = Timestamp::SECOND;
+
+    /// Every packet block, options and blocks that are passed over, two interfaces.
+    fn sample(order: Order) -> Vec<u8> {
+        [
+            section(order),
+            block(order, 4, &[0; 4]),
+            interface(order, 1, 96, &[(2, b"eth0\0"), (1, b"a comment"), (9, &[9]), (0, b"")]),
+            interface(order, 113, 0, &[(13, &[4])]),
+            enhanced(order, 0, 5, b"one", 60),
+            block(order, 10, b"TLSK\x03\0\0\0abc"),
+            enhanced(order, 1, (1 << 32) + 7, b"three", 5),
+            packet(order, 1, 9, b"packet", 6),
+            simple(order, b"simple..", 8),
+            block(order, kind::CUSTOM, b"\0\0\x7f\x01custom"),
+            block(order, 0x8000_0001, b""),
+            block(order, 5, &[0; 12]),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn reads_every_packet_block_in_both_byte_orders() {
+        for order in ORDERS {
+            let file = sample(order);
+            for step in [1, 10, usize::MAX] {
+                let whole = read(&file, step);
+                let expected = [
+                    seen(Some(5), 0, 1, b"one", 60),
+                    seen(Some(((1 << 32) + 7) * 1_000), 1, 113, b"three", 5),
+                    seen(Some(9_000), 1, 113, b"packet", 6),
+                    seen(None, 0, 1, b"simple..", 8),
+                ];
+                assert_eq!(whole.frames, expected);
+                assert_eq!(whole.reason(), "");
+                // Blocks without packets are there, too.
+                assert_eq!(whole.octets, file);
+                assert_eq!(whole.interfaces[0].name.as_deref(), Some("eth0"));
+                assert_eq!(whole.interfaces[0].snap_len, 96);
+                assert_eq!(whole.interfaces[1].fcs_len, Some(4));
+            }
+            survives_cuts_and_flips(&file, 28);
+        }
+    }
+
+    #[test]
+    fn reads_bytes_as_they_lie_in_a_file() {
+        let file = b"\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4d\0\x01\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x1c\
+            \0\0\0\x01\0\0\0\x14\0\x01\0\0\0\0\0\0\0\0\0\x14\
+            \0\0\0\x06\0\0\0\x24\0\0\0\0\0\x05\x40\xa7\x2d\x79\x51\x1f\0\0\0\x02\0\0\x05\xdc\xca\xfe\0\0\0\0\0\x24";
+        // 0x000540a72d79511f microseconds.
+        let whole = read(file, usize::MAX);
+        assert_eq!(whole.frames, [seen(Some(1_478_461_650_194_719_000), 0, 1, b"\xca\xfe", 1500)]);
+        assert_eq!(whole.records, [48]);
+    }
+
+    #[test]
+    fn counts_interfaces_through_sections_of_either_byte_order() {
+        let mut file = Vec::new();
+        for (order, link) in [(Order::Little, 1), (Order::Big, 101), (Order::Little, 113)] {
+            file.extend(section(order));
+            file.extend(interface(order, link, 0, &[]));
+            file.extend(enhanced(order, 0, 1, &link.to_be_bytes(), 2));
+        }
+        let whole = read(&file, usize::MAX);
+        let expected = [(0, 1), (1, 101), (2, 113)]
+            .map(|(index, link): (u32, u16)| seen(Some(1_000), index, link, &link.to_be_bytes(), 2));
+        assert_eq!(whole.frames, expected);
+        // The second section has no interface 1.
+        let mut file = [section(Order::Big), interface(Order::Big, 1, 0, &[])].concat();
+        file.extend([section(Order::Big), interface(Order::Big, 1, 0, &[])].concat());
+        file.extend(enhanced(Order::Big, 1, 0, b"", 0));
+        assert_eq!(
+            read(&file, usize::MAX).reason(),
+            "test: packet 1, offset 96: packet of interface 1, but the section has described 1"
+        );
+    }
+
+    #[test]
+    fn converts_time_of_every_resolution() {
+        let time = |resolution, offset: i64, ticks| {
+            let clock = Clock { unit: Unit::new(resolution), offset };
+            clock.time(ticks).map(|Timestamp(time)| time)
+        };
+        assert_eq!(time(0, 0, 3), Some(3 * SECOND));
+        assert_eq!(time(3, 0, 1_500), Some(1_500_000_000));
+        assert_eq!(time(6, 0, 1), Some(1_000));
+        assert_eq!(time(9, 0, u64::MAX), Some(u64::MAX));
+        // Finer than a nanosecond: rounded down.
+        assert_eq!(time(10, 0, 19), Some(1));
+        assert_eq!(time(12, 0, 1_999), Some(1));
+        assert_eq!(time(27, 0, u64::MAX), Some(18));
+        assert_eq!(time(28, 0, u64::MAX), Some(1));
+        assert_eq!(time(29, 0, u64::MAX), Some(0));
+        assert_eq!(time(127, 0, u64::MAX), Some(0));
+        // Powers of two: 2^-1, 2^-10, 2^-32 and the finest.
+        assert_eq!(time(0x80, 0, 3), Some(3 * SECOND));
+        assert_eq!(time(0x81, 0, 3), Some(1_500_000_000));
+        assert_eq!(time(0x8a, 0, 1), Some(976_562));
+        assert_eq!(time(0xa0, 0, 0x1234_5678_8000_0000), Some(0x1234_5678 * SECOND + SECOND / 2));
+        assert_eq!(time(0xff, 0, u64::MAX), Some(0));
+        // Offsets of either sign; what no time stamp can hold is absent.
+        assert_eq!(time(6, 10, 1), Some(10 * SECOND + 1_000));
+        assert_eq!(time(6, -1, 2_000_000), Some(SECOND));
+        assert_eq!(time(6, -3, 2_000_000), None);
+        assert_eq!(time(6, i64::MAX, 0), None);
+        assert_eq!(time(0, 0, u64::MAX), None);
+        assert_eq!(time(0x80, 0, u64::MAX), None);
+    }
+
+    #[test]
+    fn takes_clock_options_of_each_interface() {
+        for order in ORDERS {
+            let offset: u64 = 1_000_000_000;
+            let offset = if order == Order::Little { offset.to_le_bytes() } else { offset.to_be_bytes() };
+            let file = [
+                section(order),
+                interface(order, 1, 0, &[(9, &[3]), (14, &offset)]),
+                // Options of a wrong length are passed over.
+                interface(order, 1, 0, &[(9, &[3, 3]), (14, &[1])]),
+                enhanced(order, 0, 7, b"", 0),
+                enhanced(order, 1, 7, b"", 0),
+            ]
+            .concat();
+            let whole = read(&file, usize::MAX);
+            let expected = [
+                seen(Some(1_000_000_000 * SECOND + 7_000_000), 0, 1, b"", 0),
+                seen(Some(7_000), 1, 1, b"", 0),
+            ];
+            assert_eq!(whole.frames, expected);
+        }
+    }
+
+    #[test]
+    fn a_simple_packet_is_cut_by_the_snap_length() {
+        let order = Order::Big;
+        let file = [section(order), interface(order, 1, 5, &[]), simple(order, b"12345...", 70)].concat();
+        assert_eq!(read(&file, usize::MAX).frames, [seen(None, 0, 1, b"12345", 70)]);
+        let file = [section(order), interface(order, 1, 0, &[]), simple(order, b"12345...", 70)].concat();
+        assert!(
+            read(&file, usize::MAX).reason().ends_with("block says 70 captured octets, it has room for 8")
+        );
+    }
+
+    #[test]
+    fn reads_blocks_of_the_old_drafts_whose_length_leaves_the_padding_out() {
+        let order = Order::Little;
+        let mut old = packet(order, 0, 1, b"12345", 5);
+        let length = u32(order, 8 + 20 + 5 + 4);
+        let end = old.len() - 4;
+        old[4..8].copy_from_slice(&length);
+        old[end..].copy_from_slice(&length);
+        let file = [section(order), interface(order, 1, 0, &[]), old.clone(), old].concat();
+        let whole = read(&file, usize::MAX);
+        assert_eq!(whole.frames, vec![seen(Some(1_000), 0, 1, b"12345", 5); 2]);
+        assert_eq!(whole.reason(), "");
+        survives_cuts_and_flips(&file, 28);
+    }
+
+    #[test]
+    fn reports_damage_with_both_numbers() {
+        let order = Order::Little;
+        let start = [section(order), interface(order, 1, 0, &[])].concat();
+        let damaged = |block: &[u8]| {
+            let whole = read(&[&start[..], block].concat(), usize::MAX);
+            assert_eq!(whole.octets, start);
+            whole.reason().strip_prefix("test: packet 1, offset 48: ").unwrap().to_owned()
+        };
+        let mut unequal = enhanced(order, 0, 0, b"abcd", 4);
+        unequal[32] = 0;
+        assert_eq!(damaged(&unequal), "block says 36 octets at its start and 0 at its end");
+        let mut long = enhanced(order, 0, 0, b"abcd", 4);
+        long[20] = 200;
+        assert_eq!(damaged(&long), "block says 200 captured octets, it has room for 4");
+        assert_eq!(
+            damaged(&[words(6), words(u32::MAX), words(0)].concat()),
+            "block says 4294967295 octets, more than the limit of 134348800"
+        );
+        assert_eq!(
+            damaged(&[words(6), words(8), words(0)].concat()),
+            "block says 8 octets, less than the 12 of an empty one"
+        );
+        assert_eq!(
+            damaged(&block(order, 6, &[0; 8])),
+            "enhanced packet block has 8 octets, less than the 20 it needs"
+        );
+        let mut option = interface(order, 1, 0, &[(2, b"lan0")]);
+        option[18] = 9;
+        assert_eq!(damaged(&option), "option 2 says 9 octets, 4 are left");
+        let large = vec![0; 262_145];
+        assert_eq!(
+            damaged(&enhanced(order, 0, 0, &large, 262_145)),
+            "block says 262145 captured octets, more than the limit of 262144"
+        );
+        let mut version = section(order);
+        version[12] = 3;
+        assert_eq!(damaged(&version), "pcapng version 3.0 is not known; 1.0 is");
+        // At the very start the file is no capture at all.
+        assert_eq!(
+            read(&version, usize::MAX).reason(),
+            "test: packet 1, offset 0: pcapng version 3.0 is not known; 1.0 is"
+        );
+    }
+
+    fn words(value: u32) -> Vec<u8> {
+        u32(Order::Little, value).to_vec()
+    }
+
+    #[test]
+    fn finds_a_boundary_from_every_offset() {
+        for order in ORDERS {
+            let header = [section(order), interface(order, 1, 0, &[])].concat();
+            let (mut file, mut starts) = (header.clone(), Vec::new());
+            for number in 0..30_u64 {
+                starts.push(file.len());
+                file.extend(enhanced(order, 0, number, &vec![6; number as usize], 60));
+            }
+            let mut walker = Walker::new();
+            walker.walk(&header, usize::MAX, true, &mut Vec::new());
+            for from in header.len()..starts[27] {
+                let expected = starts.iter().copied().find(|&start| start >= from);
+                assert_eq!(walker.resync(&file[from..]).map(|offset| from + offset), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! From octets of a capture file to the frames in them: one walker for each format, free of I/O.
+
+use crate::packet::{Interface, LinkType, Located, Sections};
+use crate::savefile::{FileFormat, pcap, pcapng, snoop};
+
+/// How far a walk came and why it stopped there.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    /// Octets of whole records, from the start.
+    pub(crate) consumed: usize,
+    pub(crate) stop: Stop,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The next record is not all there. At the end of the input nothing is left.
+    Incomplete,
+    /// The next record begins at `until` or after it.
+    Reached,
+    /// The next record cannot be read.
+    Damaged(String),
+}
+
+impl Walked {
+    /// A record of `needed` octets begins at `at`, where only `left` are there.
+    ///
+    /// At the end of the input that is damage unless nothing is left.
+    pub(crate) fn short(at: usize, needed: usize, left: usize, eof: bool, what: &str) -> Self {
+        let stop = if eof && left > 0 {
+            Stop::Damaged(format!("{what} of {needed} octets is cut short: the input ends after {left}"))
+        } else {
+            Stop::Incomplete
+        };
+        Self { consumed: at, stop }
+    }
+
+    pub(crate) fn damaged(at: usize, reason: String) -> Self {
+        Self { consumed: at, stop: Stop::Damaged(reason) }
+    }
+}
+
+/// All a format must remember between two stretches of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Walker {
+    Pcap(pcap::Walker),
+    Pcapng(pcapng::Walker),
+    Snoop(snoop::Walker),
+}
+
+impl Walker {
+    /// Appends a [`Located`] for each frame whose record begins before `until` and is whole.
+    ///
+    /// `octets` begin at a record (or at the start of the file); `eof` says that nothing follows them.
+    pub(crate) fn walk(
+        &mut self,
+        octets: &[u8],
+        until: usize,
+        eof: bool,
+        frames: &mut Vec<Located>,
+    ) -> Walked {
+        match self {
+            Self::Pcap(walker) => walker.walk(octets, until, eof, frames),
+            Self::Pcapng(walker) => walker.walk(octets, until, eof, frames),
+            Self::Snoop(walker) => walker.walk(octets, until, eof, frames),
+        }
+    }
+
+    pub(crate) fn interfaces(&self) -> &[Interface] {
+        match self {
+            Self::Pcap(walker) => walker.interfaces(),
+            Self::Pcapng(walker) => walker.interfaces(),
+            Self::Snoop(walker) => walker.interfaces(),
+        }
+    }
+
+    /// What comes before the next record, for who copies blocks.
+    pub(crate) fn sections(&self) -> Sections {
+        match self {
+            Self::Pcapng(walker) => walker.sections(),
+            Self::Pcap(_) | Self::Snoop(_) => Sections::default(),
+        }
+    }
+
+    pub(crate) fn format(&self) -> FileFormat {
+        match self {
+            Self::Pcap(walker) => walker.format(),
+            Self::Pcapng(_) => FileFormat::Pcapng,
+            Self::Snoop(_) => FileFormat::Snoop,
+        }
+    }
+
+    /// Offset of a plausible record boundary, or `None` where there is none or the format has no search.
+    pub(crate) fn resync(&self, octets: &[u8]) -> Option<usize> {
+        match self {
+            Self::Pcap(walker) => walker.resync(octets),
+            Self::Pcapng(walker) => walker.resync(octets),
+            Self::Snoop(_) => None,
+        }
+    }
+}
+
+/// The largest captured length believed, in octets: what libpcap and Wireshark allow for the link type.
+pub(crate) const fn captured_limit(link: LinkType) -> u32 {
+    match link.0 {
+        // D-Bus messages and USB transfers reach 128 MiB.
+        231 | 249 => 128 << 20,
+        // Elektrobit High Speed Capture and Replay.
+        279 => 8 << 20,
+        _ => 256 << 10,
+    }
+}

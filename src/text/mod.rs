@@ -1,0 +1,12 @@
+//! Text for people and machines: made harmless for its medium, and written fast.
+//!
+//! - [`escape`]: what comes from strangers, for a terminal, JSON or CSV.
+//! - [`number`], [`time`]: numbers, addresses and times, appended to a reused buffer.
+//! - `table`: tables, JSON and CSV of reports.
+
+pub mod escape;
+pub mod number;
+pub(crate) mod table;
+pub mod time;
+
+pub use time::TimeStyle;

@@ -1,0 +1,183 @@
+//! Numbers and addresses as text, appended to a reused buffer.
+//!
+//! The formatting machinery of the standard library costs several times as much as these few loops, and a capture has
+//! millions of lines.
+
+use std::{
+    io::Write as _,
+    net::{IpAddr, Ipv6Addr},
+};
+
+const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
+2021222324252627282930313233343536373839\
+4041424344454647484950515253545556575859\
+6061626364656667686970717273747576777879\
+8081828384858687888990919293949596979899";
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Appends a number in decimal.
+///
+/// ```
+/// let mut text = Vec::new();
+/// portolan::text::number::decimal(1_460, &mut text);
+/// assert_eq!(text, b"1460");
+/// ```
+pub fn decimal(mut value: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    while value >= 100 {
+        let pair = (value % 100) as usize * 2;
+        value /= 100;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    }
+    if value >= 10 {
+        let pair = value as usize * 2;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    } else {
+        at -= 1;
+        digits[at] = b'0' + value as u8;
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends the last `width` digits of a number, with leading zeros.
+pub(super) fn padded(mut value: u32, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 10];
+    for digit in digits[..width].iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    out.extend_from_slice(&digits[..width]);
+}
+
+/// The digits of each octet in decimal, and how many they are.
+const OCTETS: [([u8; 3], u8); 256] = {
+    let mut all = [([b'0'; 3], 1); 256];
+    let mut value = 0;
+    while value < 256 {
+        let (hundreds, tens, ones) = (value / 100, value / 10 % 10, value % 10);
+        let digits = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        all[value] = match (hundreds, tens) {
+            (0, 0) => ([digits[2], 0, 0], 1),
+            (0, _) => ([digits[1], digits[2], 0], 2),
+            _ => (digits, 3),
+        };
+        value += 1;
+    }
+    all
+};
+
+/// Appends an IP address: IPv4 in dotted decimal, IPv6 as RFC 5952 has it.
+pub fn address(address: IpAddr, out: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(v4) => {
+            // Put together beside the output, which then grows once.
+            let (mut text, mut len) = ([0; 18], 0);
+            for octet in v4.octets() {
+                let (digits, count) = OCTETS[usize::from(octet)];
+                text[len..len + 3].copy_from_slice(&digits);
+                len += usize::from(count) + 1;
+                text[len - 1] = b'.';
+            }
+            out.extend_from_slice(&text[..len - 1]);
+        }
+        IpAddr::V6(v6) => v6_address(v6, out),
+    }
+}
+
+fn v6_address(address: Ipv6Addr, out: &mut Vec<u8>) {
+    let segments = address.segments();
+    if address.to_ipv4_mapped().is_some() {
+        // RFC 5952 section 5 writes these with an IPv4 tail; they are too rare to be fast.
+        let _ = write!(out, "{address}");
+        return;
+    }
+    let (mut best, mut best_len, mut run) = (0, 1, 0);
+    for (position, &segment) in segments.iter().enumerate() {
+        run = if segment == 0 { run + 1 } else { 0 };
+        if run > best_len {
+            (best, best_len) = (position + 1 - run, run);
+        }
+    }
+    let gap = if best_len > 1 { best..best + best_len } else { 8..8 };
+    let (mut text, mut len) = ([b':'; 44], 0);
+    let mut position = 0;
+    while position < 8 {
+        if position == gap.start {
+            len += 2;
+            position = gap.end;
+            continue;
+        }
+        if position > 0 && position != gap.end {
+            len += 1;
+        }
+        let segment = segments[position];
+        let digits = [12, 8, 4, 0].map(|shift| HEX[usize::from(segment >> shift & 0xf)]);
+        // Leading zeros are left out, but for the last digit.
+        let skip = (segment.leading_zeros() as usize / 4).min(3);
+        text[len..len + 4 - skip].copy_from_slice(&digits[skip..]);
+        len += 4 - skip;
+        position += 1;
+    }
+    out.extend_from_slice(&text[..len]);
+}
+
+/// Appends a 48-bit link-layer address in lower-case hexadecimal with colons.
+pub fn mac(octets: [u8; 6], out: &mut Vec<u8>) {
+    let mut text = [b':'; 17];
+    for (position, octet) in octets.into_iter().enumerate() {
+        text[3 * position] = HEX[usize::from(octet >> 4)];
+        text[3 * position + 1] = HEX[usize::from(octet & 0xf)];
+    }
+    out.extend_from_slice(&text);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_equal_the_standard_library(value: u64) {
+            prop_assert_eq!(text(|out| decimal(value, out)), value.to_string());
+        }
+
+        #[test]
+        fn addresses_equal_the_standard_library(
+            segments: [u16; 8], zeros: [bool; 8], v4: [u8; 4], mapped: bool
+        ) {
+            let mut segments = segments;
+            for (segment, zero) in segments.iter_mut().zip(zeros) {
+                *segment = if zero { 0 } else { *segment };
+            }
+            let v6 = if mapped { std::net::Ipv4Addr::from(v4).to_ipv6_mapped() } else { Ipv6Addr::from(segments) };
+            for ip in [IpAddr::from(v4), v6.into()] {
+                prop_assert_eq!(text(|out| address(ip, out)), ip.to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn small_numbers() {
+        for value in 0..1_000 {
+            assert_eq!(text(|out| decimal(value, out)), value.to_string());
+        }
+        assert_eq!(text(|out| decimal(u64::MAX, out)), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn link_layer_addresses() {
+        assert_eq!(text(|out| mac([2, 0, 0xab, 0xcd, 0xef, 9], out)), "02:00:ab:cd:ef:09");
+    }
+}

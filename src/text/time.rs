@@ -1,0 +1,136 @@
+//! Times as text, appended to a reused buffer.
+
+use jiff::{Timestamp as Moment, tz::TimeZone};
+
+use super::number::{decimal, padded};
+use crate::packet::Timestamp;
+
+/// How times are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeStyle {
+    /// RFC 3339 in UTC with nanoseconds: `2026-01-02T03:04:05.123456789Z`.
+    #[default]
+    Machine,
+    /// Date and time of day in UTC, microseconds.
+    Utc,
+    /// Date and time of day where the user is, microseconds.
+    Local,
+    /// Seconds since the Unix epoch, nanoseconds.
+    Epoch,
+    /// Seconds since the first packet, microseconds.
+    Relative,
+    /// Seconds since the packet before, microseconds.
+    Delta,
+}
+
+/// Writes times; keeps the text of the last second, which the next packet most likely shares.
+#[derive(Clone, Debug)]
+pub struct TimeWriter {
+    style: TimeStyle,
+    zone: TimeZone,
+    second: Option<u64>,
+    text: Vec<u8>,
+}
+
+impl TimeWriter {
+    /// A clock of that style. `Local` asks the system for its time zone.
+    pub fn new(style: TimeStyle) -> Self {
+        let zone = if style == TimeStyle::Local { TimeZone::system() } else { TimeZone::UTC };
+        Self { style, zone, second: None, text: Vec::with_capacity(32) }
+    }
+
+    /// Appends `time`; `origin` is what relative styles count from.
+    pub fn write(&mut self, time: Timestamp, origin: Option<Timestamp>, out: &mut Vec<u8>) {
+        let nanos = time.subsecond_nanos();
+        match self.style {
+            TimeStyle::Machine | TimeStyle::Utc | TimeStyle::Local => {
+                if self.second != Some(time.seconds()) {
+                    self.turn(time.seconds());
+                }
+                out.extend_from_slice(&self.text);
+                if self.style == TimeStyle::Machine {
+                    padded(nanos, 9, out);
+                    out.push(b'Z');
+                } else {
+                    padded(nanos / 1000, 6, out);
+                }
+            }
+            TimeStyle::Epoch => {
+                decimal(time.seconds(), out);
+                out.push(b'.');
+                padded(nanos, 9, out);
+            }
+            TimeStyle::Relative | TimeStyle::Delta => {
+                let origin = origin.unwrap_or(time);
+                let (sign, span) = if time < origin {
+                    (&b"-"[..], origin.since(time))
+                } else {
+                    (&b""[..], time.since(origin))
+                };
+                out.extend_from_slice(sign);
+                decimal(span / Timestamp::SECOND, out);
+                out.push(b'.');
+                padded((span % Timestamp::SECOND / 1000) as u32, 6, out);
+            }
+        }
+    }
+
+    #[cold]
+    fn turn(&mut self, second: u64) {
+        self.second = Some(second);
+        self.text.clear();
+        // Every u64 of nanoseconds lies within the years that jiff knows.
+        let moment = i64::try_from(second)
+            .ok()
+            .and_then(|second| Moment::from_second(second).ok())
+            .unwrap_or_default();
+        let civil = self.zone.to_datetime(moment);
+        let separator = if self.style == TimeStyle::Machine { b'T' } else { b' ' };
+        let two = |value: i8| u32::from(value.unsigned_abs());
+        padded(u32::from(civil.year().unsigned_abs()), 4, &mut self.text);
+        for (mark, value) in [
+            (b'-', two(civil.month())),
+            (b'-', two(civil.day())),
+            (separator, two(civil.hour())),
+            (b':', two(civil.minute())),
+            (b':', two(civil.second())),
+        ] {
+            self.text.push(mark);
+            padded(value, 2, &mut self.text);
+        }
+        self.text.push(b'.');
+    }
+}
+
+/// A time as machine formats write it.
+pub fn machine_time(time: Timestamp) -> String {
+    let mut text = Vec::new();
+    TimeWriter::new(TimeStyle::Machine).write(time, None, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn times_in_every_style() {
+        // 2026-01-02T03:04:05Z is 1767323045 (`date -ud @1767323045`).
+        let time = Timestamp(1_767_323_045_123_456_789);
+        let origin = Timestamp(1_767_323_040_000_000_000);
+        let show = |style| text(|out| TimeWriter::new(style).write(time, Some(origin), out));
+        assert_eq!(show(TimeStyle::Machine), "2026-01-02T03:04:05.123456789Z");
+        assert_eq!(show(TimeStyle::Utc), "2026-01-02 03:04:05.123456");
+        assert_eq!(show(TimeStyle::Epoch), "1767323045.123456789");
+        assert_eq!(show(TimeStyle::Relative), "5.123456");
+        assert_eq!(text(|out| TimeWriter::new(TimeStyle::Delta).write(origin, Some(time), out)), "-5.123456");
+        assert_eq!(machine_time(Timestamp(0)), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(machine_time(Timestamp(u64::MAX)), "2554-07-21T23:34:33.709551615Z");
+    }
+}

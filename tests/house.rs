@@ -1,0 +1,183 @@
+//! The floors of the house: a module uses only those below it, and a foreign crate stops at one of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The modules from the ground up. Each may use those before it.
+const ORDER: [&str; 17] = [
+    "packet",
+    "ranges",
+    "text",
+    "savefile",
+    "decode",
+    "registry",
+    "capture",
+    "dns",
+    "flow",
+    "naming",
+    "knowledge",
+    "record",
+    "sink",
+    "pipeline",
+    "report",
+    "cli",
+    "main",
+];
+
+/// Foreign crates that only one module may name.
+const FOREIGN: [(&str, &[&str]); 15] = [
+    ("anstyle", &["sink"]),
+    ("base64", &["dns", "flow"]),
+    ("clap", &["cli"]),
+    ("comfy_table", &["text", "report", "cli"]),
+    ("csv", &["registry"]),
+    ("etherparse", &["decode"]),
+    ("flate2", &["capture"]),
+    ("indicatif", &["cli"]),
+    ("jiff", &["text", "cli"]),
+    ("liblzma", &["capture"]),
+    ("lz4_flex", &["capture"]),
+    ("pcap", &["capture"]),
+    ("prefetch_index", &["flow"]),
+    ("quick_xml", &["registry"]),
+    ("sha1", &["flow"]),
+];
+
+/// A source file, its module, and its lines without comments and tests.
+struct Source {
+    path: PathBuf,
+    module: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    collect(&root, &root, &mut all);
+    all.sort_by(|a, b| a.path.cmp(&b.path));
+    all
+}
+
+fn collect(root: &Path, folder: &Path, all: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, all);
+            continue;
+        }
+        let inside = path.strip_prefix(root).unwrap();
+        let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{} does not begin by saying what it is", path.display());
+        // Tests may use anything: what stands behind `#[cfg(test)]`, and files that only tests include.
+        let only_tests = ["testing.rs", "tests.rs", "samples.rs"].iter().any(|name| path.ends_with(name));
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let text = if only_tests { String::new() } else { lines.collect::<Vec<_>>().join("\n") };
+        all.push(Source { path, module, text });
+    }
+}
+
+/// What a text names behind `prefix::`, in a `use` with braces each of them.
+fn named_behind<'t>(text: &'t str, prefix: &str) -> Vec<&'t str> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(prefix) {
+        let own = text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
+        let rest = &text[at + prefix.len()..];
+        if own {
+            continue;
+        }
+        let Some(list) = rest.strip_prefix('{') else {
+            found.push(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut expected = true;
+        for (place, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => expected = true,
+                _ if expected && depth == 0 && !c.is_whitespace() => {
+                    found.push(word(&list[place..]));
+                    expected = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    &text[..end]
+}
+
+fn floor(module: &str) -> Option<usize> {
+    ORDER.iter().position(|known| *known == module)
+}
+
+#[test]
+fn modules_use_only_those_below_them() {
+    let mut upward = Vec::new();
+    for Source { path, module, text } in sources() {
+        if module == "lib" {
+            continue;
+        }
+        let own = floor(&module).unwrap_or_else(|| panic!("{module} has no floor"));
+        let library = named_behind(&text, "portolan::");
+        for used in named_behind(&text, "crate::").into_iter().chain(library) {
+            let lowercase = used.starts_with(|c: char| c.is_lowercase());
+            if used != module && lowercase && floor(used).is_none_or(|floor| floor >= own) {
+                upward.push(format!("{} uses {used}", path.display()));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "{}", upward.join("\n"));
+}
+
+/// Whether a name stands for a module of ours: declared here, or taken from a path of ours.
+fn is_ours(text: &str, name: &str) -> bool {
+    let taken =
+        text.split(';').filter_map(|statement| statement.trim().split_once("use ")).any(|(_, tree)| {
+            let ours =
+                ["crate::", "super::", "self::", "portolan::"].iter().any(|root| tree.starts_with(root));
+            ours && tree.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == name)
+        });
+    taken || text.contains(&format!("mod {name};"))
+}
+
+#[test]
+fn foreign_crates_stop_at_one_module() {
+    let mut misplaced = Vec::new();
+    for Source { path, module, text } in sources() {
+        for (name, homes) in FOREIGN {
+            let prefix = format!("{name}::");
+            let used = text.match_indices(&prefix).any(|(at, _)| {
+                let before = text[..at].chars().next_back();
+                // `::csv::` is the crate, `self::csv::` and `super::csv::` are modules of ours.
+                let path_before = text[..at].ends_with("self::") || text[..at].ends_with("super::");
+                !path_before && before.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+            });
+            if used && !homes.contains(&module.as_str()) && !is_ours(&text, name) {
+                misplaced.push(format!("{} names {name}", path.display()));
+            }
+        }
+    }
+    assert!(misplaced.is_empty(), "{}", misplaced.join("\n"));
+}
+
+#[test]
+fn the_list_of_floors_is_the_list_of_modules() {
+    let mut modules: Vec<_> = sources().into_iter().map(|source| source.module).collect();
+    modules.dedup();
+    modules.retain(|module| module != "lib");
+    let mut floors = ORDER.to_vec();
+    floors.sort_unstable();
+    modules.sort();
+    assert_eq!(modules, floors);
+}
