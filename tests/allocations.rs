@@ -118,7 +118,9 @@ fn chart(path: &Path, (knowledge, names): (&Knowledge, &Answers), mut sink: impl
             sink.step(Step::Batch(&batch), &mut out);
             for (frame, raw) in batch.frames().zip(batch.records()) {
                 decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                let record = charter.chart(Some("a, \"b\""), (frame, raw), &headers, None);
+                let mut place = [charter.place(&headers, frame.time)];
+                charter.locate(&mut place);
+                let record = charter.chart(Some("a, \"b\""), (frame, raw), &headers, &place[0], None);
                 sink.step(Step::Packet(&record), &mut out);
                 (frames, written) = (frames + 1, written + out.len());
                 out.clear();
@@ -145,7 +147,7 @@ fn learning_and_charting_allocate_nothing_after_warm_up() {
         let totals = plan(format).write(&mut octets).unwrap();
         assert!(totals.mdns > 50 && totals.icmp > 50 && totals.arp > 50, "{totals:?}");
         let file = Scratch::new(name, &octets);
-        let mut knowledge = Knowledge::new(Options::default(), false);
+        let mut knowledge = Knowledge::whole(Options::default());
         let (mut batch, mut headers) = (Batch::new(), Headers::default());
         for turn in 0..3 {
             let mut source = capture::open(&file.0).unwrap();
@@ -154,7 +156,7 @@ fn learning_and_charting_allocate_nothing_after_warm_up() {
                 let counted = allocation_counter::measure(|| {
                     for frame in batch.frames() {
                         decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                        knowledge.learn(&frame, &headers, 0, &registry);
+                        knowledge.learn(&frame, &headers, 0);
                     }
                 });
                 number += batch.len();
@@ -162,9 +164,9 @@ fn learning_and_charting_allocate_nothing_after_warm_up() {
                 assert!(turn < 2 || counted.count_total == 0, "{name}, up to {number}: {counted:?}");
             }
             // Packets wait in groups before they count.
-            knowledge.flush(&registry);
+            knowledge.flush();
         }
-        knowledge.settle(&registry);
+        knowledge.settle();
         let names = Answers::of(&knowledge, &registry, true, 1);
         let known = (&knowledge, &names);
         for color in [false, true] {

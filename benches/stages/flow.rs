@@ -10,7 +10,6 @@ use portolan::{
     decode::{Decoder, Headers, Network},
     knowledge::{Knowledge, Options},
     packet::Frame,
-    registry::Registry,
 };
 
 use crate::{
@@ -44,13 +43,12 @@ fn small_std_hash_map(bencher: Bencher) {
 }
 
 fn ours(bencher: Bencher, plan: Plan) {
-    let registry = Registry::built_in();
     measure(bencher, plan, |packets| {
-        let mut knowledge = Knowledge::new(Options::default(), false);
+        let mut knowledge = Knowledge::whole(Options::default());
         for (frame, headers) in packets {
-            knowledge.learn(frame, headers, 0, &registry);
+            knowledge.learn(frame, headers, 0);
         }
-        knowledge.settle(&registry);
+        knowledge.settle();
         ported_tuples(&knowledge)
     });
 }

@@ -67,7 +67,5 @@ impl Drop for Capture {
 
 /// Five-tuples with ports; there is one for each flow of a synthetic capture.
 fn ported_tuples(knowledge: &Knowledge) -> u64 {
-    let v4 = knowledge.tuples_v4().filter(|tuple| tuple.key.ported).count();
-    let v6 = knowledge.tuples_v6().filter(|tuple| tuple.key.ported).count();
-    (v4 + v6) as u64
+    knowledge.flows().five_tuples().filter(|tuple| tuple.key.ports().is_some()).count() as u64
 }

@@ -39,14 +39,14 @@ fn pipeline(bencher: Bencher, plan: Plan) {
     let bencher = bencher.counter(ItemsCount::new(totals.packets)).counter(BytesCount::new(totals.octets));
     bencher.bench_local(|| {
         let mut source = capture::open(&capture.path).expect("the file was just written");
-        let mut knowledge = Knowledge::new(Options::default(), false);
+        let mut knowledge = Knowledge::whole(Options::default());
         while source.fill(&mut batch).expect("a sound file") {
             for frame in batch.frames() {
                 decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                knowledge.learn(&frame, &headers, 0, &registry);
+                knowledge.learn(&frame, &headers, 0);
             }
         }
-        knowledge.settle(&registry);
+        knowledge.settle();
         let names = Answers::of(&knowledge, &registry, false, 1);
         assert!(names.labels().all().len() > 20);
         assert_eq!((knowledge.span().packets, knowledge.span().octets), (totals.packets, totals.octets));

@@ -122,7 +122,7 @@ impl Inputs {
         session: &Session,
         options: knowledge::Options,
     ) -> Result<(ManuallyDrop<Knowledge>, u8), End> {
-        let mut knowledge = Knowledge::new(options, false);
+        let mut knowledge = Knowledge::whole(options);
         let mut code = exit::GOOD;
         match &self.from {
             From::Files(_) => {
@@ -142,7 +142,7 @@ impl Inputs {
                 self.report_losses(&mut live);
             }
         }
-        knowledge.settle(&session.registry);
+        knowledge.settle();
         Ok((kept(knowledge), code))
     }
 
@@ -220,7 +220,7 @@ impl Inputs {
             return Ok((knowledge, code.max(again)));
         }
         let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
-        let mut knowledge = Knowledge::new(options, false);
+        let mut knowledge = Knowledge::whole(options);
         let mut names = Answers::new(false);
         let visit = |step: Step<'_>| count(sums, step);
         let begin = |_, _: &[Interface]| Ok(());

@@ -236,7 +236,7 @@ fn annotate_with(
         message::note("the input cannot be read twice, so each packet is named by what came before it");
     }
     let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
-    let mut knowledge = Knowledge::new(options, false);
+    let mut knowledge = Knowledge::whole(options);
     let mut names = Answers::new(ids);
     let at_once = args.line_buffered;
     let code = inputs.causal(session, &mut knowledge, &mut names, &mut sink, out, at_once)?;

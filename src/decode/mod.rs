@@ -18,6 +18,8 @@ mod walk;
 mod wlan;
 mod wrapper;
 
+use std::net::IpAddr;
+
 pub use decoder::{Decap, DecapError, Decoder};
 use reader::Reader;
 
@@ -33,6 +35,18 @@ pub enum Network {
     V4([u8; 4], [u8; 4]),
     /// IPv6 source and destination, in wire order.
     V6([u8; 16], [u8; 16]),
+}
+
+impl Network {
+    /// Source and destination as the standard library has them.
+    #[inline]
+    pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
+        match *self {
+            Self::V4(source, destination) => Some((source.into(), destination.into())),
+            Self::V6(source, destination) => Some((source.into(), destination.into())),
+            Self::None => None,
+        }
+    }
 }
 
 /// What a packet does to its flow, as far as a service's side can be told from it.

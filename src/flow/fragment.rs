@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use super::{key::Direction, table::Tally};
+use super::{Direction, Tally};
 use crate::packet::TransportProtocol;
 
 /// How long fragments of one datagram wait for each other: 60 s of capture time, in ns (RFC 8200 section 4.5).

@@ -17,8 +17,10 @@ pub trait Address: Copy + Ord + Default + Send + Sync + std::fmt::Debug {
     fn hash_pair(low: Self, high: Self, seed: Seed) -> u64;
     /// The address as the standard library has it.
     fn ip(self) -> IpAddr;
-    /// Whether it names a group: multicast, or the IPv4 limited broadcast address.
-    fn is_group(self) -> bool;
+    /// The key for those who do not care for the family.
+    fn key(key: FlowKey<Self>) -> Key;
+    /// The number of a five-tuple of this family.
+    fn id(index: u32) -> FlowId;
 }
 
 /// An IPv4 address in host byte order.
@@ -58,8 +60,12 @@ impl Address for V4 {
         Ipv4Addr::from_bits(self.0).into()
     }
 
-    fn is_group(self) -> bool {
-        self.0 >> 28 == 0b1110 || self.0 == u32::MAX
+    fn key(key: FlowKey<Self>) -> Key {
+        Key::V4(key)
+    }
+
+    fn id(index: u32) -> FlowId {
+        FlowId::V4(index)
     }
 }
 
@@ -73,8 +79,12 @@ impl Address for V6 {
         Ipv6Addr::from_bits(u128::from(self.0) << 64 | u128::from(self.1)).into()
     }
 
-    fn is_group(self) -> bool {
-        self.0 >> 56 == 0xff
+    fn key(key: FlowKey<Self>) -> Key {
+        Key::V6(key)
+    }
+
+    fn id(index: u32) -> FlowId {
+        FlowId::V6(index)
     }
 }
 
@@ -149,6 +159,65 @@ impl<A: Address> FlowKey<A> {
     }
 }
 
+/// A five-tuple over either family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Over IPv4.
+    V4(FlowKey<V4>),
+    /// Over IPv6.
+    V6(FlowKey<V6>),
+}
+
+impl Key {
+    /// Address and port of the lower endpoint; port 0 where packets have none.
+    #[inline]
+    pub fn low(&self) -> (IpAddr, u16) {
+        match self {
+            Self::V4(key) => (key.low.ip(), key.low_port),
+            Self::V6(key) => (key.low.ip(), key.low_port),
+        }
+    }
+
+    /// Address and port of the higher endpoint; port 0 where packets have none.
+    #[inline]
+    pub fn high(&self) -> (IpAddr, u16) {
+        match self {
+            Self::V4(key) => (key.high.ip(), key.high_port),
+            Self::V6(key) => (key.high.ip(), key.high_port),
+        }
+    }
+
+    /// Ports of the lower and the higher endpoint, where packets have any.
+    #[inline]
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        let (low, high, ported) = match self {
+            Self::V4(key) => (key.low_port, key.high_port, key.ported),
+            Self::V6(key) => (key.low_port, key.high_port, key.ported),
+        };
+        ported.then_some((low, high))
+    }
+
+    /// The protocol.
+    #[inline]
+    pub fn protocol(&self) -> TransportProtocol {
+        match self {
+            Self::V4(key) => key.protocol,
+            Self::V6(key) => key.protocol,
+        }
+    }
+}
+
+/// The number of a five-tuple: those of each family are numbered from 0 in the order of their first packets.
+///
+/// It holds until five-tuples leave a full table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowId {
+    /// Over IPv4.
+    V4(u32),
+    /// Over IPv6.
+    V6(u32),
+}
+
 /// The secret of a run's hash tables: makes collisions unpredictable for whoever wrote the capture.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed(u64, u64, u64, u64);
@@ -170,19 +239,6 @@ fn fold(a: u64, b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn groups_are_multicast_and_limited_broadcast() {
-        assert!(V4::from([224, 0, 0, 251]).is_group());
-        assert!(V4::from([239, 255, 255, 250]).is_group());
-        assert!(V4::from([255, 255, 255, 255]).is_group());
-        assert!(!V4::from([240, 0, 0, 1]).is_group());
-        assert!(!V4::from([192, 168, 1, 255]).is_group());
-        let mut all_nodes = [0; 16];
-        (all_nodes[0], all_nodes[15]) = (0xff, 1);
-        assert!(V6::from(all_nodes).is_group());
-        assert!(!V6::from([0xfe; 16]).is_group());
-    }
 
     #[test]
     fn addresses_come_back_as_they_were() {

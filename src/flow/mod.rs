@@ -1,55 +1,454 @@
 //! Flows: packets that share the bidirectional five-tuple (RFC 7011 section 2, RFC 5103).
 //!
-//! - [`key`]: the five-tuple in canonical order, and which way a packet went through it.
-//! - [`table`]: all five-tuples of a capture with their counters and what was seen of who serves.
+//! [`Flows`] holds all five-tuples of a capture, over both address families, with their counters and what was seen of
+//! who serves. Whoever reads it sees addresses as the standard library has them; only this module knows the two tables.
+//!
+//! - `key`: the five-tuple in canonical order, and which way a packet went through it.
+//! - `entry`, `table`, `merge`: the table of one family.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
 //! - `peers`: how many peers meet each endpoint.
-//! - [`community_id`]: one name for a flow that many tools agree on.
+//! - [`community_id`](fn@community_id): one name for a flow that many tools agree on.
 
 mod community_id;
+mod entry;
 pub mod fragment;
-pub mod key;
-pub(crate) mod peers;
-pub mod table;
+mod key;
+mod merge;
+mod peers;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::{net::IpAddr, ops::Range, sync::OnceLock, thread};
 
 pub use community_id::community_id;
-use key::{Direction, FlowKey, V4, V6};
+pub use entry::{Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
+pub(crate) use key::Seed;
+pub use key::{Address, Direction, FlowId, FlowKey, Key, V4, V6};
+pub(crate) use peers::Peers;
+pub use table::DEFAULT_LIMIT;
+pub(crate) use table::GROUP;
 
-use crate::{decode::Network, packet::TransportProtocol};
+use crate::{
+    decode::{Network, Phase},
+    packet::{Timestamp, TransportProtocol},
+    ranges,
+};
+use entry::Observation;
+use fragment::Fragments;
+use table::{CAPACITY, FlowTable};
 
-/// The five-tuple of a packet, over either family, and which way the packet goes through it.
-#[derive(Clone, Copy, Debug)]
-pub enum Ends {
-    /// Over IPv4.
-    V4(FlowKey<V4>, Direction),
-    /// Over IPv6.
-    V6(FlowKey<V6>, Direction),
+/// The five-tuple of a packet, and which way the packet goes through it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The five-tuple.
+    pub key: Key,
+    /// The packet's way.
+    pub direction: Direction,
 }
 
 impl Ends {
     /// The five-tuple between two addresses; `None` where there are none.
     #[inline]
     pub fn between(network: Network, protocol: TransportProtocol, ports: Option<(u16, u16)>) -> Option<Self> {
-        let (source_port, destination_port) = ports.unwrap_or_default();
+        #[inline]
+        fn ends<A: Address>(
+            (source, destination): (A, A),
+            protocol: TransportProtocol,
+            ports: Option<(u16, u16)>,
+        ) -> Ends {
+            let (from, to) = ports.unwrap_or_default();
+            let (key, direction) = FlowKey::new((source, from), (destination, to), protocol, ports.is_some());
+            Ends { key: A::key(key), direction }
+        }
         match network {
             Network::V4(source, destination) => {
-                let ends = ((V4::from(source), source_port), (V4::from(destination), destination_port));
-                let (key, direction) = FlowKey::new(ends.0, ends.1, protocol, ports.is_some());
-                Some(Self::V4(key, direction))
+                Some(ends((V4::from(source), V4::from(destination)), protocol, ports))
             }
             Network::V6(source, destination) => {
-                let ends = ((V6::from(source), source_port), (V6::from(destination), destination_port));
-                let (key, direction) = FlowKey::new(ends.0, ends.1, protocol, ports.is_some());
-                Some(Self::V6(key, direction))
+                Some(ends((V6::from(source), V6::from(destination)), protocol, ports))
             }
             Network::None => None,
+        }
+    }
+
+    /// The same between addresses of the standard library; `None` where they are of two families.
+    pub(crate) fn between_ips(
+        (source, destination): (IpAddr, IpAddr),
+        protocol: TransportProtocol,
+        ports: Option<(u16, u16)>,
+    ) -> Option<Self> {
+        let network = match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                Network::V4(source.octets(), destination.octets())
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                Network::V6(source.octets(), destination.octets())
+            }
+            _ => Network::None,
+        };
+        Self::between(network, protocol, ports)
+    }
+
+    /// Source and destination address of the packet.
+    pub fn addresses(&self) -> (IpAddr, IpAddr) {
+        let (low, high) = (self.key.low().0, self.key.high().0);
+        match self.direction {
+            Direction::Up => (low, high),
+            Direction::Down => (high, low),
+        }
+    }
+}
+
+/// One five-tuple as readers see it.
+#[derive(Clone, Copy, Debug)]
+pub struct FiveTuple<'t> {
+    /// Its number.
+    pub id: FlowId,
+    /// Its key.
+    pub key: Key,
+    /// What tells which side serves.
+    pub facts: Facts,
+    /// The flow that its last packet belongs to.
+    pub current: Flow,
+    /// Flows before that, oldest first; added up into one unless [`FlowOptions::each`] keeps them.
+    pub earlier: &'t [Flow],
+    /// How many flows it had.
+    pub flows: u64,
+}
+
+impl FiveTuple<'_> {
+    /// Counters of all its flows together.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for flow in self.all() {
+            total.then(&flow.tally);
+        }
+        total
+    }
+
+    /// Its flows, oldest first; all but the last added up into one unless [`FlowOptions::each`] keeps them.
+    pub fn all(&self) -> impl Iterator<Item = &Flow> {
+        self.earlier.iter().chain(std::iter::once(&self.current))
+    }
+
+    /// Time of its first packet, in ns since the epoch.
+    pub fn first(&self) -> Option<u64> {
+        self.all().find_map(|flow| flow.tally.first())
+    }
+}
+
+/// What the flow table wants to know of one packet beside its five-tuple.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// Capture time, where known.
+    pub time: Option<Timestamp>,
+    /// Octets on the wire.
+    pub octets: u32,
+    /// What it does to its flow.
+    pub phase: Phase,
+    /// Whether it was sent to a link-layer group address.
+    pub to_group: bool,
+}
+
+impl Observed {
+    #[inline]
+    fn of<A>(self, key: FlowKey<A>, direction: Direction) -> Observation<A> {
+        let Self { time, octets, phase, to_group } = self;
+        Observation { key, direction, time: time.map(|time| time.0), octets, phase, to_group }
+    }
+}
+
+/// How flows are kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FlowOptions {
+    /// Keep each flow of a five-tuple apart instead of adding up those that ended.
+    pub each: bool,
+    /// What is learned follows a stretch that it will be merged to.
+    pub part: bool,
+    /// Packets count at once instead of in groups, and peers as five-tuples come.
+    pub at_once: bool,
+}
+
+/// Five-tuples that are to leave, by their numbers in ascending order.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    v4: Vec<u32>,
+    v6: Vec<u32>,
+}
+
+impl Leaving {
+    /// Their numbers.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = FlowId> {
+        let v4 = self.v4.iter().map(|&index| FlowId::V4(index));
+        v4.chain(self.v6.iter().map(|&index| FlowId::V6(index)))
+    }
+}
+
+/// An address family, as the tables are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+/// All five-tuples of a capture, and the fragments that wait for theirs.
+#[derive(Debug)]
+pub struct Flows {
+    options: FlowOptions,
+    seed: Seed,
+    v4: FlowTable<V4>,
+    v6: FlowTable<V6>,
+    pub(crate) fragments: Fragments,
+    /// Peers of every endpoint: counted as five-tuples come where these count at once, else when a rule asks.
+    peers: OnceLock<Peers>,
+    /// Grows when five-tuples leave and the others get new numbers.
+    generation: u64,
+}
+
+impl Flows {
+    pub(crate) fn new(options: FlowOptions) -> Self {
+        let seed = Seed::random();
+        Self {
+            options,
+            seed,
+            v4: FlowTable::new(seed, options),
+            v6: FlowTable::new(seed, options),
+            fragments: Fragments::default(),
+            peers: if options.at_once { Peers::default().into() } else { OnceLock::new() },
+            generation: 0,
+        }
+    }
+
+    /// Five-tuples that are held.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Whether no five-tuple is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes in a packet. It counts at once, and the number of its five-tuple is returned, where the options say so; else
+    /// with its group, at the next [`Flows::flush`] at the latest.
+    #[inline]
+    pub(crate) fn observe(&mut self, ends: &Ends, seen: Observed) -> Option<FlowId> {
+        if self.options.at_once {
+            return self.take(ends, seen);
+        }
+        match ends.key {
+            Key::V4(key) => {
+                if self.v4.push(seen.of(key, ends.direction)) {
+                    self.v4.advance();
+                }
+            }
+            Key::V6(key) => {
+                if self.v6.push(seen.of(key, ends.direction)) {
+                    self.v6.advance();
+                }
+            }
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn take(&mut self, ends: &Ends, seen: Observed) -> Option<FlowId> {
+        let (id, new) = match ends.key {
+            Key::V4(key) => {
+                let (index, new) = self.v4.take(&seen.of(key, ends.direction));
+                (FlowId::V4(index), new)
+            }
+            Key::V6(key) => {
+                let (index, new) = self.v6.take(&seen.of(key, ends.direction));
+                (FlowId::V6(index), new)
+            }
+        };
+        if new
+            && ends.key.ports().is_some()
+            && let Some(peers) = self.peers.get_mut()
+        {
+            peers.add(&ends.key, self.seed);
+        }
+        Some(id)
+    }
+
+    /// Makes all packets count.
+    pub(crate) fn flush(&mut self) {
+        self.v4.flush();
+        self.v6.flush();
+    }
+
+    /// The number of a five-tuple that is held.
+    #[inline]
+    pub fn find(&self, key: &Key) -> Option<FlowId> {
+        match key {
+            Key::V4(key) => self.v4.find(key).map(FlowId::V4),
+            Key::V6(key) => self.v6.find(key).map(FlowId::V6),
+        }
+    }
+
+    /// The hash of a key; the memory system is told to fetch its slot.
+    #[inline]
+    pub(crate) fn ask_for_slot(&self, key: &Key) -> u64 {
+        match key {
+            Key::V4(key) => self.v4.ask_for_slot(key),
+            Key::V6(key) => self.v6.ask_for_slot(key),
+        }
+    }
+
+    /// Has the memory system fetch the entry that a key of that hash likely has.
+    #[inline]
+    pub(crate) fn ask_for_entry(&self, key: &Key, hash: u64) {
+        match key {
+            Key::V4(_) => self.v4.ask_for_entry(hash),
+            Key::V6(_) => self.v6.ask_for_entry(hash),
+        };
+    }
+
+    /// The number of a five-tuple of that hash, if it is held.
+    #[inline]
+    pub(crate) fn find_hashed(&self, key: &Key, hash: u64) -> Option<FlowId> {
+        match key {
+            Key::V4(key) => self.v4.find_hashed(key, hash).map(FlowId::V4),
+            Key::V6(key) => self.v6.find_hashed(key, hash).map(FlowId::V6),
+        }
+    }
+
+    /// The five-tuple of that number.
+    pub fn five_tuple(&self, id: FlowId) -> Option<FiveTuple<'_>> {
+        match id {
+            FlowId::V4(index) => self.v4.tuple(index),
+            FlowId::V6(index) => self.v6.tuple(index),
+        }
+    }
+
+    /// All five-tuples: those over IPv4, then those over IPv6, each in the order of their first packets.
+    pub fn five_tuples(&self) -> impl Iterator<Item = FiveTuple<'_>> {
+        self.v4.tuples(0..self.v4.len()).chain(self.v6.tuples(0..self.v6.len()))
+    }
+
+    /// Those of one family whose numbers lie in a range.
+    pub(crate) fn five_tuples_in(
+        &self,
+        family: Family,
+        range: Range<usize>,
+    ) -> impl Iterator<Item = FiveTuple<'_>> {
+        let (v4, v6) = match family {
+            Family::V4 => (range, 0..0),
+            Family::V6 => (0..0, range),
+        };
+        self.v4.tuples(v4).chain(self.v6.tuples(v6))
+    }
+
+    /// How many of one family are held.
+    pub(crate) fn len_of(&self, family: Family) -> usize {
+        match family {
+            Family::V4 => self.v4.len(),
+            Family::V6 => self.v6.len(),
+        }
+    }
+
+    /// Works on ranges of the five-tuples of each family, on so many threads where they are many; the results come in
+    /// the order of [`Flows::five_tuples`].
+    pub(crate) fn map_ranges<T: Send>(
+        &self,
+        threads: usize,
+        work: impl Fn(Family, Range<usize>) -> T + Sync,
+    ) -> Vec<(Family, T)> {
+        let mut all = Vec::new();
+        for family in [Family::V4, Family::V6] {
+            let parts = ranges::map_large(self.len_of(family), threads, |range| work(family, range));
+            all.extend(parts.into_iter().map(|part| (family, part)));
+        }
+        all
+    }
+
+    /// The secret that endpoints are hashed with.
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// Peers of every endpoint, counted on so many threads where that was not done yet.
+    pub(crate) fn peers(&self, threads: usize) -> &Peers {
+        self.peers.get_or_init(|| self.count_peers(threads))
+    }
+
+    /// Peers of every endpoint, where they are counted already.
+    pub(crate) fn counted_peers(&self) -> Option<&Peers> {
+        self.peers.get()
+    }
+
+    fn count_peers(&self, threads: usize) -> Peers {
+        Peers::of(&self.v4, &self.v6, self.seed, threads)
+    }
+
+    /// Changes whenever five-tuples get new numbers.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether a table holds as many five-tuples as it may.
+    pub(crate) fn is_full(&self, limit: usize) -> bool {
+        self.v4.is_full(limit) || self.v6.is_full(limit)
+    }
+
+    /// How many five-tuples of each family may stay so that those of a later stretch find numbers; `None` if all may.
+    pub(crate) fn must_shrink(&self, later: &Self) -> Option<usize> {
+        let more = later.v4.len().max(later.v6.len());
+        (self.v4.len().max(self.v6.len()) + more > CAPACITY).then(|| CAPACITY.saturating_sub(more))
+    }
+
+    /// The least recently seen five-tuples but for `keep` others of each family.
+    pub(crate) fn oldest(&self, keep: usize) -> Leaving {
+        Leaving { v4: self.v4.oldest(keep), v6: self.v6.oldest(keep) }
+    }
+
+    /// Removes five-tuples; the others get new numbers. All must be [flushed](Self::flush).
+    pub(crate) fn remove(&mut self, leaving: &Leaving) {
+        self.generation += 1;
+        self.v4.remove(&leaving.v4);
+        self.v6.remove(&leaving.v6);
+        self.peers = if self.options.at_once { self.count_peers(1).into() } else { OnceLock::new() };
+    }
+
+    /// Gives later fragments to the flows of their first ones.
+    pub(crate) fn settle(&mut self) {
+        self.flush();
+        let Self { fragments, v4, v6, .. } = self;
+        fragments.settle(|datagram, ports, tally| {
+            let addresses = (datagram.source, datagram.destination);
+            match Ends::between_ips(addresses, datagram.protocol, ports) {
+                Some(Ends { key: Key::V4(key), direction }) => v4.credit(&key, direction, tally),
+                Some(Ends { key: Key::V6(key), direction }) => v6.credit(&key, direction, tally),
+                None => {}
+            }
+        });
+    }
+
+    /// Appends the flows of the stretch that follows; both must be flushed, and [have room](Self::must_shrink).
+    pub(crate) fn merge(&mut self, later: Self) {
+        let (v4, v6) = (&mut self.v4, &mut self.v6);
+        if later.v4.len().min(later.v6.len()) < ranges::WORTH_A_THREAD {
+            v4.merge(&later.v4);
+            v6.merge(&later.v6);
+        } else {
+            thread::scope(|scope| {
+                scope.spawn(|| v6.merge(&later.v6));
+                v4.merge(&later.v4);
+            });
+        }
+        self.fragments.merge(later.fragments);
+        if !self.options.at_once {
+            // Whoever asked before knows less now.
+            self.peers = OnceLock::new();
         }
     }
 }
 
 /// Has the memory system fetch an element that is going to be used; what lies outside is no harm.
 #[inline(always)]
-pub(crate) fn prefetch<T>(all: &[T], index: usize) {
+fn prefetch<T>(all: &[T], index: usize) {
     prefetch_index::prefetch_index(all, index);
 }
 
@@ -57,7 +456,7 @@ pub(crate) fn prefetch<T>(all: &[T], index: usize) {
 ///
 /// Memory that comes zeroed from the system is one shared page until it is written to. A hash table reads a slot
 /// before it writes to it, so each of its pages would be mapped twice, and the second time all other threads be interrupted.
-pub(crate) fn written_zeros<T: Copy + Default>(len: usize) -> Vec<T> {
+fn written_zeros<T: Copy + Default>(len: usize) -> Vec<T> {
     // Whoever sees both the allocation and the zeros makes one request to the system of them.
     let mut zeros = std::hint::black_box(Vec::with_capacity(len));
     zeros.resize(len, T::default());

@@ -1,7 +1,7 @@
 //! How many peers meet each endpoint.
 
 use super::{
-    key::{Address, FlowKey, Seed, V4, V6},
+    key::{Address, FlowKey, Key, Seed, V4, V6},
     prefetch,
     table::{FlowTable, GROUP},
     written_zeros,
@@ -12,7 +12,7 @@ use crate::ranges;
 ///
 /// The endpoints are dealt out by their hashes to as many parts as there were threads to count them.
 #[derive(Debug)]
-pub struct Peers {
+pub(crate) struct Peers {
     parts: Vec<Endpoints>,
 }
 
@@ -24,7 +24,7 @@ impl Default for Peers {
 
 impl Peers {
     /// Counts the five-tuples of both tables, of which those without ports have no endpoints, on so many threads.
-    pub(crate) fn of(v4: &FlowTable<V4>, v6: &FlowTable<V6>, seed: Seed, threads: usize) -> Self {
+    pub(super) fn of(v4: &FlowTable<V4>, v6: &FlowTable<V6>, seed: Seed, threads: usize) -> Self {
         let len = v4.len() + v6.len();
         let count = threads.min(len / ranges::WORTH_A_THREAD).max(1);
         let parts = ranges::map(count, count, |share| {
@@ -40,9 +40,9 @@ impl Peers {
     }
 
     /// Counts a five-tuple; each is to be counted once.
-    pub fn add<A: Address>(&mut self, key: &FlowKey<A>, seed: Seed) {
+    pub(super) fn add(&mut self, key: &Key, seed: Seed) {
         let count = self.parts.len();
-        for hash in endpoints(key, seed) {
+        for hash in hashes(key, seed) {
             let part = &mut self.parts[part_of(hash, count)];
             part.reserve(1);
             part.count(hash);
@@ -50,14 +50,14 @@ impl Peers {
     }
 
     /// Has the memory system fetch what [`FanIn::peers`] will look at.
-    pub(crate) fn look_ahead<A: Address>(&self, keys: impl Iterator<Item = FlowKey<A>>, seed: Seed) {
-        for hash in keys.flat_map(|key| endpoints(&key, seed)) {
+    pub(crate) fn look_ahead(&self, keys: impl Iterator<Item = Key>, seed: Seed) {
+        for hash in keys.flat_map(|key| hashes(&key, seed)) {
             self.part(hash).prefetch(hash);
         }
     }
 
-    pub(crate) fn peers<A: Address>(&self, key: &FlowKey<A>, seed: Seed) -> [u8; 2] {
-        endpoints(key, seed).map(|hash| self.part(hash).peers(hash))
+    pub(crate) fn meeting(&self, key: &Key, seed: Seed) -> [u8; 2] {
+        hashes(key, seed).map(|hash| self.part(hash).peers(hash))
     }
 
     fn part(&self, hash: u64) -> &Endpoints {
@@ -147,6 +147,13 @@ impl Endpoints {
             let at = self.find(slot);
             self.slots[at] = slot;
         }
+    }
+}
+
+fn hashes(key: &Key, seed: Seed) -> [u64; 2] {
+    match key {
+        Key::V4(key) => endpoints(key, seed),
+        Key::V6(key) => endpoints(key, seed),
     }
 }
 

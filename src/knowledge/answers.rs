@@ -1,21 +1,17 @@
 //! The answer of every five-tuple, worked out from [`Knowledge`].
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
+use super::{Knowledge, Place};
 use crate::{
-    decode::{Headers, Kind},
-    flow::{
-        Ends, community_id,
-        key::{Address, Direction, FlowKey},
-        table::{FlowTable, GROUP},
-    },
-    knowledge::{Knowledge, flow_of, quoted_flow},
+    decode::Kind,
+    flow::{Ends, Family, FiveTuple, FlowId, Flows, GROUP, Key, community_id},
     naming::{
-        Case, Context, Rule, Side, answer,
+        Context, Rule, Side, answer,
         label::{Label, Labels},
     },
-    packet::Timestamp,
-    ranges,
     registry::Registry,
 };
 
@@ -37,95 +33,86 @@ pub struct Known {
 pub struct Answers {
     labels: Labels,
     kinds: HashMap<Kind, u32>,
-    v4: Vec<Option<Known>>,
-    v6: Vec<Option<Known>>,
+    known: PerFlow<Option<Known>>,
     generation: u64,
     none: Label,
-    community_ids: Option<CommunityIds>,
+    /// A capture has far more packets than flows.
+    community_ids: Option<PerFlow<[u8; 28]>>,
 }
 
-/// Community IDs by number of the five-tuple: a capture has far more packets than flows.
-#[derive(Debug, Default)]
-struct CommunityIds {
-    v4: Vec<[u8; 28]>,
-    v6: Vec<[u8; 28]>,
+/// Something about each five-tuple, by its number.
+#[derive(Debug)]
+struct PerFlow<T> {
+    v4: Vec<T>,
+    v6: Vec<T>,
+}
+
+impl<T> Default for PerFlow<T> {
+    fn default() -> Self {
+        Self { v4: Vec::new(), v6: Vec::new() }
+    }
+}
+
+impl<T: Copy> PerFlow<T> {
+    #[inline]
+    fn get(&self, id: FlowId) -> Option<T> {
+        match id {
+            FlowId::V4(index) => self.v4.get(index as usize).copied(),
+            FlowId::V6(index) => self.v6.get(index as usize).copied(),
+        }
+    }
+
+    fn of(&mut self, family: Family) -> &mut Vec<T> {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// The place of a number, which is made where there is none.
+    fn at(&mut self, id: FlowId, fill: T) -> &mut T {
+        let (all, index) = match id {
+            FlowId::V4(index) => (&mut self.v4, index as usize),
+            FlowId::V6(index) => (&mut self.v6, index as usize),
+        };
+        if all.len() <= index {
+            all.resize(index + 1, fill);
+        }
+        &mut all[index]
+    }
 }
 
 impl Answers {
     /// No answers yet; `community_ids` for records that carry them.
     pub fn new(community_ids: bool) -> Self {
-        Self { community_ids: community_ids.then(CommunityIds::default), ..Self::default() }
+        Self { community_ids: community_ids.then(PerFlow::default), ..Self::default() }
     }
 
     /// Answers for all that is known, worked out on so many threads; they do not depend on their number.
     pub fn of(knowledge: &Knowledge, registry: &Registry, community_ids: bool, threads: usize) -> Self {
-        let mut names = Self::new(community_ids);
-        let count_peers = || knowledge.count_peers(threads);
-        let context = knowledge.context(registry, &count_peers);
-        names.v4 = names.of_table(&knowledge.v4, &context, threads);
-        names.v6 = names.of_table(&knowledge.v6, &context, threads);
+        let mut answers = Self::new(community_ids);
+        let (flows, context) = (knowledge.flows(), knowledge.context(registry, threads));
+        let parts = flows.map_ranges(threads, |family, range| of_range(flows, family, range, &context));
+        for (family, (labels, known)) in parts {
+            let ids = answers.labels.append(labels);
+            let numbered = |known: Known| Some(Known { label: ids[known.label as usize], ..known });
+            answers.known.of(family).extend(known.into_iter().map(numbered));
+        }
         for (kind, _) in knowledge.others() {
-            names.learn_kind(kind);
+            answers.learn_kind(kind);
         }
-        for gone in knowledge.evicted() {
-            names.learn_kind(Kind::Ip(gone.protocol));
+        for gone in knowledge.departed() {
+            answers.learn_kind(Kind::Ip(gone.protocol));
         }
-        if let Some(ids) = &mut names.community_ids {
-            ids.v4 = ids_of(&knowledge.v4, threads);
-            ids.v6 = ids_of(&knowledge.v6, threads);
-        }
-        names
-    }
-
-    /// The Community ID of a packet's flow, where they were asked for; `index` is the number of its five-tuple.
-    pub(crate) fn community_id(
-        &self,
-        flow: Ends,
-        index: Option<u32>,
-        icmp: Option<(u8, u8)>,
-    ) -> Option<[u8; 28]> {
-        let ids = self.community_ids.as_ref()?;
-        match (flow, icmp) {
-            (Ends::V4(key, direction), Some(icmp)) => Some(icmp_id(&key, direction, icmp)),
-            (Ends::V6(key, direction), Some(icmp)) => Some(icmp_id(&key, direction, icmp)),
-            (Ends::V4(..), None) => ids.v4.get(index? as usize).copied(),
-            (Ends::V6(..), None) => ids.v6.get(index? as usize).copied(),
-        }
-    }
-
-    fn of_table<A: Address>(
-        &mut self,
-        table: &FlowTable<A>,
-        context: &Context<'_>,
-        threads: usize,
-    ) -> Vec<Option<Known>> {
-        let parts = ranges::map_large(table.len(), threads, |range| {
-            let mut labels = Labels::default();
-            let mut answers = Vec::with_capacity(range.len());
-            let group = |start: usize| {
-                let count = GROUP.min(range.end.saturating_sub(start));
-                table.tuples_from(start).take(count)
-            };
-            let look_ahead = |start| {
-                if let Some(fan_in) = context.fan_in.get() {
-                    let undecided = group(start).filter(|tuple| tuple.facts.handshake().is_none());
-                    fan_in.look_ahead(undecided.map(|tuple| tuple.key), context.seed);
-                }
-            };
-            look_ahead(range.start);
-            for start in range.clone().step_by(GROUP) {
-                look_ahead(start + GROUP);
-                answers.extend(group(start).map(|tuple| of_case(&Case::from(&tuple), &mut labels, context)));
+        if let Some(ids) = &mut answers.community_ids {
+            let parts = flows.map_ranges(threads, |family, range| {
+                flows.five_tuples_in(family, range).map(|tuple| id_of(&tuple.key)).collect::<Vec<_>>()
+            });
+            for (family, part) in parts {
+                ids.of(family).extend(part);
             }
-            (labels, answers)
-        });
-        let mut all = Vec::with_capacity(table.len());
-        for (labels, answers) in parts {
-            let ids = self.labels.append(labels);
-            let numbered = |known: Known| Known { label: ids[known.label as usize], ..known };
-            all.extend(answers.into_iter().map(|known| Some(numbered(known))));
         }
-        all
+        answers
     }
 
     /// All labels in the order they were met.
@@ -133,14 +120,10 @@ impl Answers {
         &self.labels
     }
 
-    /// The answer of the five-tuple of that number over IPv4.
-    pub fn v4(&self, index: u32) -> Option<Known> {
-        self.v4.get(index as usize).copied().flatten()
-    }
-
-    /// The answer of the five-tuple of that number over IPv6.
-    pub fn v6(&self, index: u32) -> Option<Known> {
-        self.v6.get(index as usize).copied().flatten()
+    /// The answer of a five-tuple.
+    #[inline]
+    pub fn get(&self, id: FlowId) -> Option<Known> {
+        self.known.get(id).flatten()
     }
 
     /// The label of frames in which no IP addresses were read.
@@ -148,7 +131,7 @@ impl Answers {
         self.kinds.get(&kind).map(|&id| self.labels.label(id))
     }
 
-    /// The label of packets whose five-tuple is not held any more.
+    /// The label of packets of which nothing is known.
     pub fn none(&self) -> &Label {
         &self.none
     }
@@ -161,86 +144,91 @@ impl Answers {
         }
     }
 
+    /// The Community ID of a packet's flow, where they were asked for; `icmp` is type and code of an ICMP message.
+    pub(crate) fn community_id(&self, place: &Place, icmp: Option<(u8, u8)>) -> Option<[u8; 28]> {
+        let ids = self.community_ids.as_ref()?;
+        let spot = place.own?;
+        match icmp {
+            Some(icmp) => Some(icmp_id(&spot.ends, icmp)),
+            None => ids.get(spot.id?),
+        }
+    }
+
     /// Works out the answers that a packet needs anew, by what is known now, and marks those that changed.
-    pub fn revise(
-        &mut self,
-        headers: &Headers,
-        time: Option<Timestamp>,
-        knowledge: &Knowledge,
-        registry: &Registry,
-    ) {
-        self.forget_other_generations(knowledge);
-        self.learn_kind(headers.kind);
-        let count_peers = || knowledge.count_peers(1);
-        let context = knowledge.context(registry, &count_peers);
-        let flows = [flow_of(knowledge, headers, time), quoted_flow(headers)];
-        for flow in flows.into_iter().flatten() {
-            match flow {
-                Ends::V4(key, _) => revise(&mut self.v4, &mut self.labels, &key, &knowledge.v4, &context),
-                Ends::V6(key, _) => revise(&mut self.v6, &mut self.labels, &key, &knowledge.v6, &context),
+    pub fn revise(&mut self, kind: Kind, place: &Place, knowledge: &Knowledge, registry: &Registry) {
+        let flows = knowledge.flows();
+        if self.generation != flows.generation() {
+            // Five-tuples left, and the others got new numbers.
+            self.generation = flows.generation();
+            self.known = PerFlow::default();
+            self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
+        }
+        if place.own.is_none() {
+            self.learn_kind(kind);
+        }
+        let context = knowledge.context(registry, 1);
+        let ids = [place.own, place.quoted].map(|spot| spot.and_then(|spot| spot.id));
+        for tuple in ids.into_iter().flatten().filter_map(|id| flows.five_tuple(id)) {
+            let new = of_tuple(&tuple, &mut self.labels, &context);
+            let old = self.known.at(tuple.id, None);
+            let changed = |old: Known| old.revised || Known { revised: false, ..old } != new;
+            *old = Some(Known { revised: old.is_some_and(changed), ..new });
+            if let Some(ids) = &mut self.community_ids {
+                let id = ids.at(tuple.id, [0; 28]);
+                if id[0] == 0 {
+                    *id = id_of(&tuple.key);
+                }
             }
         }
-        if let Some(ids) = &mut self.community_ids {
-            let (v4, v6) = (knowledge.v4.tuples_from(ids.v4.len()), knowledge.v6.tuples_from(ids.v6.len()));
-            ids.v4.extend(v4.map(|tuple| id_of(&tuple.key)));
-            ids.v6.extend(v6.map(|tuple| id_of(&tuple.key)));
-        }
-    }
-
-    fn forget_other_generations(&mut self, knowledge: &Knowledge) {
-        if self.generation != knowledge.generation() {
-            self.generation = knowledge.generation();
-            self.v4.clear();
-            self.v6.clear();
-            self.community_ids = self.community_ids.take().map(|_| CommunityIds::default());
-        }
     }
 }
 
-fn ids_of<A: Address>(table: &FlowTable<A>, threads: usize) -> Vec<[u8; 28]> {
-    let parts = ranges::map_large(table.len(), threads, |range| {
-        table.tuples_from(range.start).take(range.len()).map(|tuple| id_of(&tuple.key)).collect::<Vec<_>>()
-    });
-    parts.concat()
-}
-
-fn id_of<A: Address>(key: &FlowKey<A>) -> [u8; 28] {
-    let ports = key.ported.then_some((key.low_port, key.high_port));
-    community_id(key.protocol, key.low.ip(), key.high.ip(), ports)
-}
-
-fn icmp_id<A: Address>(key: &FlowKey<A>, direction: Direction, (kind, code): (u8, u8)) -> [u8; 28] {
-    let (source, destination) = match direction {
-        Direction::Up => (key.low.ip(), key.high.ip()),
-        Direction::Down => (key.high.ip(), key.low.ip()),
+/// Answers of a range of five-tuples, with labels of their own.
+fn of_range(
+    flows: &Flows,
+    family: Family,
+    range: Range<usize>,
+    context: &Context<'_>,
+) -> (Labels, Vec<Known>) {
+    let mut labels = Labels::default();
+    let mut known = Vec::with_capacity(range.len());
+    let group = |start: usize| flows.five_tuples_in(family, start..range.end.min(start + GROUP));
+    // Peers are asked for ahead, so that cache misses overlap.
+    let look_ahead = |start: usize| {
+        if let Some(peers) = flows.counted_peers().filter(|_| start < range.end) {
+            let undecided = group(start).filter(|tuple| tuple.facts.handshake().is_none());
+            peers.look_ahead(undecided.map(|tuple| tuple.key), flows.seed());
+        }
     };
-    community_id(key.protocol, source, destination, Some((kind.into(), code.into())))
+    look_ahead(range.start);
+    for start in range.clone().step_by(GROUP) {
+        look_ahead(start + GROUP);
+        known.extend(group(start).map(|tuple| of_tuple(&tuple, &mut labels, context)));
+    }
+    (labels, known)
 }
 
-fn of_case<A: Address>(case: &Case<A>, labels: &mut Labels, context: &Context<'_>) -> Known {
-    if case.key.ported {
-        let answer = answer(case, context);
-        let label = labels.of_flow(case, answer, context);
+fn id_of(key: &Key) -> [u8; 28] {
+    community_id(key.protocol(), key.low().0, key.high().0, key.ports())
+}
+
+fn icmp_id(ends: &Ends, (kind, code): (u8, u8)) -> [u8; 28] {
+    let (source, destination) = ends.addresses();
+    community_id(ends.key.protocol(), source, destination, Some((kind.into(), code.into())))
+}
+
+fn of_tuple(tuple: &FiveTuple<'_>, labels: &mut Labels, context: &Context<'_>) -> Known {
+    if tuple.key.ports().is_some() {
+        let answer = answer(tuple, context);
+        let label = labels.of_flow(&tuple.key, &answer, context.registry);
         Known { label, side: answer.side, rule: Some(answer.rule), revised: false }
     } else {
-        let label = labels.of_kind(Kind::Ip(case.key.protocol));
+        let label = labels.of_kind(Kind::Ip(tuple.key.protocol()));
         Known { label, side: Side::Neither, rule: None, revised: false }
     }
 }
 
-fn revise<A: Address>(
-    answers: &mut Vec<Option<Known>>,
-    labels: &mut Labels,
-    key: &FlowKey<A>,
-    table: &FlowTable<A>,
-    context: &Context<'_>,
-) {
-    let Some(tuple) = table.find(key).and_then(|index| table.tuple(index)) else { return };
-    let new = of_case(&Case::from(&tuple), labels, context);
-    let at = tuple.index as usize;
-    if answers.len() <= at {
-        answers.resize(at + 1, None);
-    }
-    let changed = |old: Known| old.revised || Known { revised: false, ..old } != new;
-    answers[at] = Some(Known { revised: answers[at].is_some_and(changed), ..new });
+/// The label of a five-tuple as the context knows it.
+pub(super) fn label_of(tuple: &FiveTuple<'_>, labels: &mut Labels, context: &Context<'_>) -> u32 {
+    of_tuple(tuple, labels, context).label
 }

@@ -9,10 +9,10 @@ use hashbrown::HashMap;
 
 use crate::{
     decode::Kind,
-    flow::key::Address,
-    naming::{Answer, Case, Context, Evidence, Side, serving},
+    flow::Key,
+    naming::{Answer, Evidence, Name, serving},
     packet::TransportProtocol,
-    registry::{self, Registry},
+    registry::{self, Registry, UserEntry},
     text::{escape, number},
 };
 
@@ -121,50 +121,33 @@ impl Labels {
     }
 
     /// The label of a flow with ports.
-    pub fn of_flow<A: Address>(&mut self, case: &Case<A>, answer: Answer, context: &Context<'_>) -> u32 {
-        let protocol = case.key.protocol;
-        let Some((_, port)) = serving(&case.key, answer.side) else {
-            return self.of_port(protocol, None, answer.evidence, None, None, context.registry);
+    pub fn of_flow(&mut self, key: &Key, answer: &Answer<'_>, registry: &Registry) -> u32 {
+        let protocol = key.protocol();
+        let evidence = answer.evidence();
+        let Some((_, port)) = serving(key, answer.side) else {
+            return self.of_port(protocol, None, evidence, None, None, registry);
         };
-        let plain = matches!(answer.evidence, Evidence::Registered | Evidence::None);
-        if let Some(&id) = self.plain.get(&(protocol, port, answer.evidence)).filter(|_| plain) {
+        let plain = matches!(evidence, Evidence::Registered | Evidence::None);
+        if let Some(&id) = self.plain.get(&(protocol, port, evidence)).filter(|_| plain) {
             return id;
         }
-        let sides: &[Side] =
-            if answer.side == Side::Both { &[Side::Low, Side::High] } else { &[answer.side] };
-        let endpoints = || sides.iter().filter_map(|&side| serving(&case.key, side));
         let mut instance = None;
-        let mut description = None;
-        let name = match answer.evidence {
-            Evidence::User => {
-                let mut entries =
-                    endpoints().filter_map(|(address, port)| context.registry.user(address, protocol, port));
-                entries.next().map(|entry| {
-                    description =
-                        Some(entry.registration.description().to_owned()).filter(|text| !text.is_empty());
-                    entry.registration.name().to_owned()
-                })
+        let named = answer.name.map(|name| match name {
+            Name::User(UserEntry { registration: row, .. }) | Name::Registered(row) => {
+                (row.name().to_owned(), row.description().to_owned())
             }
-            Evidence::Advertised => {
-                let known = |(address, port)| context.advertised.lookup(address, protocol, port, context.at);
-                endpoints().find_map(known).map(|advertisement| {
-                    instance = advertisement.instance.map(ToOwned::to_owned);
-                    let proto = if protocol == TransportProtocol::TCP { "tcp" } else { "udp" };
-                    let registered = context.registry.service_type(advertisement.name, proto);
-                    description = registered.map(|row| row.description().to_owned());
-                    advertisement.name.to_owned()
-                })
+            Name::Advertised(advertisement) => {
+                instance = advertisement.instance.map(ToOwned::to_owned);
+                let proto = if protocol == TransportProtocol::TCP { "tcp" } else { "udp" };
+                let registered = registry.service_type(advertisement.name, proto);
+                let description = registered.map_or("", |row| row.description());
+                (advertisement.name.to_owned(), description.to_owned())
             }
-            Evidence::Registered => context.registry.primary(protocol, port).map(|row| {
-                description = Some(row.description().to_owned());
-                row.name().to_owned()
-            }),
-            Evidence::None => None,
-        };
-        let named = name.map(|name| (name, description.filter(|text| !text.is_empty())));
-        let id = self.of_port(protocol, Some(port), answer.evidence, named, instance, context.registry);
+        });
+        let named = named.map(|(name, text)| (name, Some(text).filter(|text| !text.is_empty())));
+        let id = self.of_port(protocol, Some(port), evidence, named, instance, registry);
         if plain {
-            self.plain.insert((protocol, port, answer.evidence), id);
+            self.plain.insert((protocol, port, evidence), id);
         }
         id
     }

@@ -15,7 +15,7 @@ use std::{
 use crate::{
     capture::{self, FileSource, Filter, Source, Stretches, ahead},
     decode::{Decoder, Headers},
-    knowledge::{Answers, Knowledge, Options},
+    knowledge::{Answers, Knowledge, Options, Shift},
     packet::{Batch, Frame, Timestamp},
     record::Charter,
     registry::Registry,
@@ -155,14 +155,15 @@ impl Run<'_> {
                     continue;
                 }
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                knowledge.learn(&frame, &headers, file, self.registry);
+                knowledge.learn(&frame, &headers, file);
             }
+            knowledge.make_room(self.registry);
             (self.progress)(source.consumed());
             if self.is_stopped() || selection.is_over() {
                 break Ok(());
             }
         };
-        knowledge.flush(self.registry);
+        knowledge.flush();
         result
     }
 
@@ -198,9 +199,9 @@ impl Run<'_> {
         }
         for frame in batch.frames() {
             self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-            knowledge.learn(&frame, &headers, file, self.registry);
+            knowledge.learn(&frame, &headers, file);
         }
-        knowledge.flush(self.registry);
+        knowledge.flush();
         let begin = Place { position: source.position(), state: source.state(), packets: batch.len() as u64 };
         self.learn_stretches(&stretches, begin, file, knowledge, options)
     }
@@ -234,8 +235,8 @@ impl Run<'_> {
             (knowledge, place, result)
         };
         // The first stretch goes on with what is known already; the others begin with nothing and are appended.
-        let known = std::mem::replace(knowledge, Knowledge::new(options, true));
-        let fresh = starts.iter().skip(1).map(|_| Knowledge::new(options, true));
+        let known = std::mem::replace(knowledge, Knowledge::part(options));
+        let fresh = starts.iter().skip(1).map(|_| Knowledge::part(options));
         let guessed: Vec<_> = thread::scope(|scope| {
             let workers: Vec<_> = starts
                 .iter()
@@ -266,13 +267,13 @@ impl Run<'_> {
                 learned
             } else {
                 drop(learned);
-                stretch(expected.clone(), end, Knowledge::new(options, true))
+                stretch(expected.clone(), end, Knowledge::part(options))
             };
             if later.lacks_fragments() {
                 self.learn_fragments(stretches, &expected, end, file, knowledge);
             }
             let shift = if right { expected.packets - begin.packets } else { 0 };
-            knowledge.merge_shifted(later, shift, self.registry);
+            knowledge.merge(later, Shift { number: shift }, self.registry);
             result
                 .map_err(|error| if right { error.after(expected.packets - begin.packets) } else { error })?;
             expected = Place {
@@ -300,7 +301,7 @@ impl Run<'_> {
             for frame in batch.frames() {
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
                 if headers.fragment.is_some() {
-                    knowledge.learn_fragment(&frame, &headers, file);
+                    knowledge.learn_dns_fragment(&frame, &headers, file);
                 }
             }
             if self.is_stopped() {
@@ -324,7 +325,9 @@ impl Run<'_> {
         mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let chart = |(frame, raw): (Frame<'_>, &[u8]), headers: &Headers, previous, visit: &mut Visit<'_>| {
-            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, previous)))
+            let mut place = [charter.place(headers, frame.time)];
+            charter.locate(&mut place);
+            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, &place[0], previous)))
         };
         self.follow(source, selection, to_end, &mut visit, chart, || Ok(()))
     }
@@ -482,7 +485,9 @@ impl Run<'_> {
             sink.batch(batch, out);
             for (frame, raw) in batch.frames().zip(batch.records()) {
                 self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                sink.packet(&charter.chart(file, (frame, raw), &headers, *previous), out);
+                let mut place = [charter.place(&headers, frame.time)];
+                charter.locate(&mut place);
+                sink.packet(&charter.chart(file, (frame, raw), &headers, &place[0], *previous), out);
                 *previous = frame.time.or(*previous);
             }
             if done.send(work).is_err() {
@@ -535,11 +540,13 @@ impl Run<'_> {
         flush: impl FnMut() -> io::Result<()>,
     ) -> Result<(), Failure> {
         let learn = |(frame, raw): (Frame<'_>, &[u8]), headers: &Headers, previous, visit: &mut Visit<'_>| {
-            knowledge.learn(&frame, headers, index, self.registry);
-            knowledge.flush(self.registry);
-            names.revise(headers, frame.time, knowledge, self.registry);
+            let place = knowledge.learn(&frame, headers, index);
+            names.revise(headers.kind, &place, knowledge, self.registry);
             let charter = Charter::new(knowledge, names).of_file(index);
-            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, previous)))
+            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, &place, previous)))?;
+            // Rarely called for, so it need not wait for the end of the batch.
+            knowledge.make_room(self.registry);
+            Ok(())
         };
         self.follow(source, selection, to_end, &mut visit, learn, flush)
     }

@@ -2,8 +2,7 @@
 
 use crate::{
     decode::Headers,
-    flow::Ends,
-    knowledge::{Answers, Knowledge, flow_of, quoted_flow},
+    knowledge::{Answers, Knowledge, Place, Spot},
     packet::{Frame, PacketId, Timestamp},
     record::{Record, Service},
 };
@@ -12,14 +11,14 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Charter<'k> {
     knowledge: &'k Knowledge,
-    names: &'k Answers,
+    answers: &'k Answers,
     file: u32,
 }
 
 impl<'k> Charter<'k> {
     /// A charter that knows this, for the first input.
-    pub fn new(knowledge: &'k Knowledge, names: &'k Answers) -> Self {
-        Self { knowledge, names, file: 0 }
+    pub fn new(knowledge: &'k Knowledge, answers: &'k Answers) -> Self {
+        Self { knowledge, answers, file: 0 }
     }
 
     /// The same for another input, by the number it was learned with.
@@ -27,12 +26,25 @@ impl<'k> Charter<'k> {
         Self { file, ..*self }
     }
 
-    /// The record of a frame whose headers were decoded.
+    /// Where a packet belongs; see [`Knowledge::place`].
+    #[inline]
+    pub fn place(&self, headers: &Headers, time: Option<Timestamp>) -> Place {
+        self.knowledge.place(headers, time)
+    }
+
+    /// Finds the flows of packets; see [`Knowledge::locate`].
+    pub fn locate(&self, places: &mut [Place]) {
+        self.knowledge.locate(places);
+    }
+
+    /// The record of a frame whose headers were decoded, and whose place is [located](Knowledge::locate).
+    #[inline]
     pub fn chart<'a>(
         &self,
         file: Option<&'a str>,
         (frame, raw): (Frame<'a>, &'a [u8]),
         headers: &'a Headers,
+        place: &Place,
         previous: Option<Timestamp>,
     ) -> Record<'a>
     where
@@ -40,12 +52,10 @@ impl<'k> Charter<'k> {
     {
         let packet = PacketId { file: self.file, number: frame.number };
         let fragment = headers.fragment.map(|_| packet);
-        let flow = flow_of(self.knowledge, headers, frame.time);
-        let index = flow.and_then(|flow| self.find(flow));
-        let service = flow.zip(index).and_then(|(flow, index)| self.service(flow, index));
+        let service = place.own.and_then(|spot| self.service(spot));
         let label = match service {
             Some(service) => service.label,
-            None => self.names.kind(headers.kind).unwrap_or_else(|| self.names.none()),
+            None => self.answers.kind(headers.kind).unwrap_or_else(|| self.answers.none()),
         };
         Record {
             file,
@@ -56,37 +66,23 @@ impl<'k> Charter<'k> {
             headers,
             service,
             label,
-            about: self.about(headers),
-            whole: fragment.and_then(|packet| self.knowledge.whole(packet)),
+            about: place.quoted.and_then(|spot| self.service(spot)),
+            whole: fragment.and_then(|packet| self.knowledge.whole_message(packet)),
             overlaps: fragment.is_some_and(|packet| self.knowledge.overlaps(packet)),
-            community_id: flow.and_then(|flow| self.names.community_id(flow, index, headers.icmp)),
+            community_id: self.answers.community_id(place, headers.icmp),
         }
     }
 
-    /// The number of a five-tuple that is held.
-    fn find(&self, flow: Ends) -> Option<u32> {
-        match flow {
-            Ends::V4(key, _) => self.knowledge.v4.find(&key),
-            Ends::V6(key, _) => self.knowledge.v6.find(&key),
-        }
-    }
-
-    fn service<'a>(&self, flow: Ends, index: u32) -> Option<Service<'a>>
+    #[inline]
+    fn service<'a>(&self, spot: Spot) -> Option<Service<'a>>
     where
         'k: 'a,
     {
-        let (known, direction) = match flow {
-            Ends::V4(_, direction) => (self.names.v4(index)?, direction),
-            Ends::V6(_, direction) => (self.names.v6(index)?, direction),
-        };
-        Some(Service { label: self.names.labels().label(known.label), known, direction })
-    }
-
-    fn about<'a>(&self, headers: &Headers) -> Option<Service<'a>>
-    where
-        'k: 'a,
-    {
-        let flow = quoted_flow(headers)?;
-        self.service(flow, self.find(flow)?)
+        let known = self.answers.get(spot.id?)?;
+        Some(Service {
+            label: self.answers.labels().label(known.label),
+            known,
+            direction: spot.ends.direction,
+        })
     }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::{
     decode::{Headers, Network, Reason},
     dns::{Message, Via},
-    flow::key::Direction,
+    flow::Direction,
     knowledge::Known,
     naming::{Side, label::Label},
     packet::{Frame, Timestamp, TransportProtocol},

@@ -8,11 +8,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    flow::{
-        community_id,
-        key::{Address, Direction},
-        table::{FiveTuple, Flow},
-    },
+    flow::{Direction, FiveTuple, Flow, community_id},
     knowledge::{Answers, Knowledge, Known},
     naming::label::{Label, protocol_word},
     packet::Timestamp,
@@ -57,11 +53,8 @@ struct End {
 /// Those of `out`.
 pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn Write) -> io::Result<()> {
     let mut flows = Vec::new();
-    for tuple in knowledge.tuples_v4() {
-        collect(&tuple, names.v4(tuple.index), names, &mut flows);
-    }
-    for tuple in knowledge.tuples_v6() {
-        collect(&tuple, names.v6(tuple.index), names, &mut flows);
+    for tuple in knowledge.flows().five_tuples() {
+        collect(&tuple, names.get(tuple.id), names, &mut flows);
     }
     flows.sort_by_key(|flow| flow.first);
     match form {
@@ -81,14 +74,14 @@ pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn W
     }
 }
 
-fn collect<'n, A: Address>(
-    tuple: &FiveTuple<'_, A>,
+fn collect<'n>(
+    tuple: &FiveTuple<'_>,
     known: Option<Known>,
     names: &'n Answers,
     flows: &mut Vec<FlowRow<'n>>,
 ) {
-    let port = |port| tuple.key.ported.then_some(port);
-    for Flow { tally, initiator } in tuple.segments() {
+    let ports = tuple.key.ports();
+    for Flow { tally, initiator } in tuple.all() {
         let end = |ip, port, way: Direction| End {
             ip,
             port,
@@ -96,8 +89,8 @@ fn collect<'n, A: Address>(
             octets: tally.octets[way as usize],
         };
         let mut ends = [
-            end(tuple.key.low.ip(), port(tuple.key.low_port), Direction::Up),
-            end(tuple.key.high.ip(), port(tuple.key.high_port), Direction::Down),
+            end(tuple.key.low().0, ports.map(|ports| ports.0), Direction::Up),
+            end(tuple.key.high().0, ports.map(|ports| ports.1), Direction::Down),
         ];
         if *initiator == Direction::Down {
             ends.reverse();
@@ -110,7 +103,7 @@ fn collect<'n, A: Address>(
         flows.push(FlowRow {
             first: tally.first(),
             last: tally.last(),
-            protocol: tuple.key.protocol,
+            protocol: tuple.key.protocol(),
             ends,
             service,
         });

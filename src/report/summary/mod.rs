@@ -14,17 +14,13 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::{
-    flow::{
-        key::{Address, Direction},
-        table::FiveTuple,
-    },
-    knowledge::{Answers, Damaged, Knowledge, Known, Subject},
+    flow::{Direction, FiveTuple},
+    knowledge::{Answers, Damaged, Knowledge, Subject},
     naming::{
         Evidence, Side,
         label::{Label, kind_word},
     },
     packet::Timestamp,
-    ranges,
     record::Record,
     registry::Registry,
     text::{escape, time::machine_time},
@@ -177,12 +173,12 @@ impl Row {
     }
 
     /// Adds all flows of a five-tuple.
-    fn flow<A: Address>(&mut self, tuple: &FiveTuple<'_, A>, server: Side, label: &Label, damaged: &Damaged) {
+    fn flow(&mut self, tuple: &FiveTuple<'_>, server: Side, label: &Label, damaged: &Damaged) {
         let total = tuple.total();
         self.tally(total.all_packets(), total.all_octets(), total.first(), total.last());
         self.label(label, total.all_packets());
         self.flows += tuple.flows;
-        self.sides(server, tuple.key.low.ip(), tuple.key.high.ip());
+        self.sides(server, tuple.key.low().0, tuple.key.high().0);
         self.damaged.add(damaged);
     }
 
@@ -272,21 +268,15 @@ pub struct Summary {
 impl Summary {
     /// Sums up all that is known, on so many threads; the sums do not depend on their number.
     pub fn of(knowledge: &Knowledge, names: &Answers, by: By, threads: usize) -> Self {
-        let v4 = ranges::map_large(knowledge.v4.len(), threads, |range| {
-            let known = |tuple: &FiveTuple<'_, _>| (names.v4(tuple.index), Subject::V4(tuple.key));
-            let tuples = knowledge.v4.tuples_from(range.start).take(range.len());
-            Self::of_tuples(tuples, known, knowledge, names, by)
-        });
-        let v6 = ranges::map_large(knowledge.v6.len(), threads, |range| {
-            let known = |tuple: &FiveTuple<'_, _>| (names.v6(tuple.index), Subject::V6(tuple.key));
-            let tuples = knowledge.v6.tuples_from(range.start).take(range.len());
-            Self::of_tuples(tuples, known, knowledge, names, by)
+        let flows = knowledge.flows();
+        let parts = flows.map_ranges(threads, |family, range| {
+            Self::of_tuples(flows.five_tuples_in(family, range), knowledge, names, by)
         });
         let mut summary = Self::default();
-        for part in v4.into_iter().chain(v6) {
+        for (_, part) in parts {
             summary.add(part);
         }
-        for evicted in knowledge.evicted() {
+        for evicted in knowledge.departed() {
             let key = if by == By::Service { evicted.label.key.clone() } else { "evicted".to_owned() };
             let row = summary.row(key.into(), || Row::of_label(&evicted.label));
             let tally = &evicted.tally;
@@ -305,9 +295,8 @@ impl Summary {
         summary
     }
 
-    fn of_tuples<'k, A: Address + 'k>(
-        tuples: impl Iterator<Item = FiveTuple<'k, A>>,
-        known: impl Fn(&FiveTuple<'k, A>) -> (Option<Known>, Subject),
+    fn of_tuples<'k>(
+        tuples: impl Iterator<Item = FiveTuple<'k>>,
         knowledge: &Knowledge,
         names: &Answers,
         by: By,
@@ -316,8 +305,8 @@ impl Summary {
         // Rows by label, where it alone tells the row: a capture has far more flows than labels.
         let mut by_label = vec![None; names.labels().all().len()];
         for tuple in tuples {
-            let (Some(known), subject) = known(&tuple) else { continue };
-            let damaged = knowledge.damaged(&subject);
+            let Some(known) = names.get(tuple.id) else { continue };
+            let damaged = knowledge.damaged(&Subject::Flow(tuple.key));
             let label = names.labels().label(known.label);
             if let By::Service | By::Port | By::Transport = by {
                 let at = match by_label[known.label as usize] {
@@ -336,7 +325,7 @@ impl Summary {
                 summary.rows[at].flow(&tuple, known.side, label, &damaged);
                 continue;
             }
-            let (low, high) = (tuple.key.low.ip(), tuple.key.high.ip());
+            let (low, high) = (tuple.key.low().0, tuple.key.high().0);
             let unknown = || format!("unknown/{}", label.transport.as_deref().unwrap_or("ip"));
             let both = || format!("{low} and {high}");
             let keys = match (by, known.side) {
@@ -560,7 +549,7 @@ pub fn table(
     if !damaged.is_empty() {
         writeln!(out, "not decoded to the end: {}", damaged.join(", "))?;
     }
-    if scope.knowledge.evicted().next().is_some() {
+    if scope.knowledge.departed().next().is_some() {
         writeln!(out, "the flow table was full: distinct clients and servers are at least those shown")?;
     }
     writeln!(

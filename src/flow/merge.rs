@@ -1,0 +1,190 @@
+//! Tables of two stretches of one capture become that of both, and five-tuples leave a table.
+
+use super::{
+    entry::{Entry, Facts, Flow, NO_TIME, Tally},
+    key::{Address, Direction, FlowKey},
+    table::{FlowTable, GROUP},
+};
+
+impl<A: Address> FlowTable<A> {
+    /// Adds packets to a five-tuple's current flow, such as fragments whose flow is known only later.
+    pub(super) fn credit(&mut self, key: &FlowKey<A>, direction: Direction, tally: &Tally) {
+        let (index, new) = self.find_or_insert(key, key.hash(self.seed));
+        let mut all = Tally::default();
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        if new {
+            entry.restart(direction);
+            entry.facts.0 |= if direction == Direction::Down { Facts::FIRST_DOWN } else { 0 };
+        }
+        all.then(&entry.flow().tally);
+        all.octets[direction as usize] += tally.all_octets();
+        all.packets[direction as usize] += tally.all_packets();
+        all.first = all.first.min(tally.first);
+        all.last = if all.last == NO_TIME || tally.last == NO_TIME {
+            all.last.min(tally.last)
+        } else {
+            all.last.max(tally.last)
+        };
+        self.store(index, &all);
+    }
+
+    /// Appends the table of the stretch that follows: the result is that of one pass over both. Together they may hold
+    /// [`CAPACITY`] five-tuples.
+    pub(super) fn merge(&mut self, later: &Self) {
+        let tentative = later.tentative.as_ref();
+        // One group is asked for before the other is taken in.
+        let (mut ahead, mut asked) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
+        let (mut group, mut number): (&[Entry<A>], u32) = (&[], 0);
+        for next in later.groups().chain(std::iter::once(&[][..])) {
+            ahead.extend(next.iter().map(|entry| self.ask_for_slot(&entry.key)));
+            for (entry, &hash) in group.iter().zip(&asked) {
+                let (index, new) = self.find_or_insert(&entry.key, hash);
+                if !self.append_plain(index, new, entry) {
+                    let head = tentative.and_then(|heads| heads.get(&number));
+                    let ended = later.earlier.get(&number).map_or(&[][..], Vec::as_slice);
+                    self.append(index, new, head, ended, entry);
+                }
+                number += 1;
+            }
+            for &hash in &ahead {
+                self.ask_for_entry(hash);
+            }
+            asked.clear();
+            std::mem::swap(&mut ahead, &mut asked);
+            group = next;
+        }
+    }
+
+    /// Numbers, in ascending order, of the least recently seen five-tuples but for `keep` others.
+    pub(super) fn oldest(&self, keep: usize) -> Vec<u32> {
+        let mut ages: Vec<u64> = self.entries().map(|entry| entry.last).collect();
+        let surplus = ages.len().saturating_sub(keep);
+        if surplus == 0 {
+            return Vec::new();
+        }
+        let cutoff = *ages.select_nth_unstable(surplus - 1).1;
+        drop(ages);
+        let old = self.entries().zip(0..).filter(|(entry, _)| entry.last <= cutoff);
+        old.map(|(_, index)| index).take(surplus).collect()
+    }
+
+    /// Removes five-tuples by their numbers, in ascending order; the others get new numbers.
+    ///
+    /// No packet may wait: its entry would move.
+    pub(super) fn remove(&mut self, leaving: &[u32]) {
+        debug_assert!(self.coming.is_empty() && self.ready.is_empty(), "packets wait");
+        let mut rest = self.fresh();
+        let mut leaving = leaving.iter().peekable();
+        for (entry, index) in self.entries().zip(0..) {
+            if leaving.next_if_eq(&&index).is_some() {
+                continue;
+            }
+            let (kept, _) = rest.find_or_insert(&entry.key, entry.key.hash(self.seed));
+            if let Some(slot) = rest.entry_mut(kept + 1) {
+                *slot = *entry;
+            }
+            if let Some(flows) = self.earlier.get(&index) {
+                rest.earlier.insert(kept, flows.clone());
+            }
+            if let (Some(tentative), Some(Some(head))) =
+                (&mut rest.tentative, self.tentative.as_ref().map(|heads| heads.get(&index)))
+            {
+                tentative.insert(kept, *head);
+            }
+        }
+        *self = rest;
+    }
+
+    /// Appends one five-tuple of a later stretch if it is as most are: one flow, of which nothing was kept apart.
+    #[inline]
+    fn append_plain(&mut self, index: u32, new: bool, later: &Entry<A>) -> bool {
+        let Some(entry) = self.entry_mut(index + 1) else { return false };
+        if later.ended > 0 || later.facts.has(Facts::HAS_EARLIER) || later.facts.has(Facts::SET_APART) {
+            return false;
+        }
+        if new {
+            *entry = *later;
+            return true;
+        }
+        let packets = [0, 1].map(|way: usize| entry.packets[way].checked_add(later.packets[way]));
+        let [Some(up), Some(down)] = packets else { return false };
+        if entry.is_over(later.first, later.facts.has(Facts::OPENED)) {
+            return false;
+        }
+        entry.packets = [up, down];
+        entry.octets = [0, 1].map(|way: usize| entry.octets[way] + later.octets[way]);
+        entry.first = if entry.first == NO_TIME { later.first } else { entry.first };
+        entry.last = if later.last == NO_TIME { entry.last } else { later.last };
+        entry.facts.0 |= entry.facts.learns(later.facts) | later.facts.0 & Facts::CLOSED;
+        true
+    }
+
+    /// Appends one five-tuple of a later stretch: what it had before its first SYN, the flows that ended in it, and
+    /// its current flow.
+    fn append(&mut self, index: u32, new: bool, head: Option<&Flow>, ended: &[Flow], later: &Entry<A>) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        if new {
+            *entry = Entry { ended: 0, ..*later };
+            entry.facts.0 &= !(Facts::HAS_EARLIER | Facts::SET_APART);
+            entry.restart(Direction::Up);
+        } else {
+            entry.facts.0 |= entry.facts.learns(later.facts);
+        }
+        // `ended` may be flows added up, so their number is counted apart from the steps below.
+        let flows_before = entry.ended;
+        let mut steps = 0;
+        let mut begun = new;
+        let opened = later.facts.has(Facts::OPENED);
+        let current = later.flow();
+        let whole = head.into_iter().chain(ended).chain(std::iter::once(&current));
+        for (position, flow) in whole.enumerate() {
+            let Some(entry) = self.entry_mut(index + 1) else { return };
+            let splits = match position {
+                0 => !begun && entry.is_over(flow.tally.first, opened),
+                // A SYN after what was set apart begins a flow where the one before had been closed.
+                1 if head.is_some() => entry.facts.has(Facts::CLOSED),
+                _ => true,
+            };
+            if splits {
+                self.end(index, flow.initiator);
+                steps += 1;
+            } else if begun {
+                entry.restart(flow.initiator);
+            }
+            begun = false;
+            self.join(index, &flow.tally);
+        }
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        // Steps over `ended` count it as so many flows as it has members; it stands for `later.ended`.
+        entry.ended = flows_before + steps + later.ended - ended.len() as u32;
+        if later.facts.has(Facts::CLOSED) {
+            entry.facts.0 |= Facts::CLOSED;
+        }
+    }
+
+    /// Adds what came later to the current flow.
+    fn join(&mut self, index: u32, tally: &Tally) {
+        let Some(entry) = self.entry(index + 1) else { return };
+        let mut all = entry.flow().tally;
+        all.then(tally);
+        self.store(index, &all);
+    }
+
+    /// Writes counters back to the current flow; what 32 bits cannot hold goes to the earlier ones.
+    fn store(&mut self, index: u32, tally: &Tally) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        (entry.first, entry.last, entry.octets) = (tally.first, tally.last, tally.octets);
+        let mut surplus = [0; 2];
+        for way in [0, 1] {
+            entry.packets[way] = u32::try_from(tally.packets[way]).unwrap_or(u32::MAX);
+            surplus[way] = tally.packets[way] - u64::from(entry.packets[way]);
+        }
+        if surplus != [0; 2] {
+            let initiator = entry.flow().initiator;
+            self.add_earlier(
+                index,
+                Flow { tally: Tally { packets: surplus, ..Tally::default() }, initiator },
+            );
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The flow table against a plain list of its packets, in one piece and in stretches.
+
+use proptest::prelude::*;
+
+use super::{entry::Observation, table::FlowTable, *};
+
+const MINUTE: u64 = 60_000_000_000;
+
+/// A packet between host `from` and host `to` of a small world.
+fn packet(from: u8, to: u8, tcp: bool, time: u64, phase: Phase) -> Observation<V4> {
+    let protocol = if tcp { TransportProtocol::TCP } else { TransportProtocol::UDP };
+    let (source, destination) = (([10, 0, 0, from].into(), 1000), ([10, 0, 0, to].into(), 1000));
+    let (key, direction) = FlowKey::new(source, destination, protocol, true);
+    let octets = 60 + u32::from(from);
+    Observation { key, direction, time: Some(time), octets, phase, to_group: to == 3 }
+}
+
+fn filled(packets: &[Observation<V4>], keep: bool, later: bool) -> FlowTable<V4> {
+    let mut table = FlowTable::new(Seed::random(), FlowOptions { each: keep, part: later, at_once: false });
+    take(&mut table, packets);
+    table
+}
+
+fn take(table: &mut FlowTable<V4>, packets: &[Observation<V4>]) {
+    for packet in packets {
+        if table.push(*packet) {
+            table.advance();
+        }
+    }
+    table.flush();
+}
+
+type Seen = (Key, Vec<Flow>, u64, Option<Direction>, Direction, [bool; 2]);
+
+fn seen(table: &FlowTable<V4>) -> Vec<Seen> {
+    table
+        .tuples(0..table.len())
+        .map(|tuple| {
+            let facts = tuple.facts;
+            let groups = [Direction::Up, Direction::Down].map(|way| facts.to_group(way));
+            let flows = tuple.all().copied().collect();
+            (tuple.key, flows, tuple.flows, facts.handshake(), facts.first(), groups)
+        })
+        .collect()
+}
+
+/// The same, the slow way: a list searched from its start, one rule after the other.
+fn naive(packets: &[Observation<V4>]) -> Vec<Seen> {
+    let mut all: Vec<(Seen, u64, bool)> = Vec::new();
+    for packet in packets {
+        let time = packet.time.unwrap();
+        let opens = packet.phase == Phase::Open;
+        let at = all.iter().position(|(seen, _, _)| seen.0 == Key::V4(packet.key)).unwrap_or_else(|| {
+            all.push(((Key::V4(packet.key), vec![], 0, None, packet.direction, [false; 2]), time, false));
+            all.len() - 1
+        });
+        let (seen, last, closed) = &mut all[at];
+        let timeout = if packet.key.protocol == TransportProtocol::TCP { 60 } else { 2 } * MINUTE;
+        if seen.1.is_empty() || time > *last && time - *last > timeout || opens && *closed {
+            seen.1.push(Flow { tally: Tally::default(), initiator: packet.direction });
+            seen.2 += 1;
+            *closed = false;
+        }
+        seen.1.last_mut().unwrap().tally.count(packet.direction, packet.octets.into(), packet.time);
+        *last = time;
+        *closed |= packet.phase == Phase::Close;
+        let back = if packet.direction == Direction::Up { Direction::Down } else { Direction::Up };
+        match packet.phase {
+            Phase::Open => seen.3 = seen.3.or(Some(packet.direction)),
+            Phase::Accept => seen.3 = seen.3.or(Some(back)),
+            _ => {}
+        }
+        seen.5[packet.direction as usize] |= packet.to_group;
+    }
+    all.into_iter().map(|(seen, _, _)| seen).collect()
+}
+
+fn histories() -> impl Strategy<Value = Vec<Observation<V4>>> {
+    let phase = prop_oneof![
+        4 => Just(Phase::None), 2 => Just(Phase::Open), 1 => Just(Phase::Accept), 2 => Just(Phase::Close)
+    ];
+    let gap = prop_oneof![6 => 0..3u64, 1 => Just(3 * MINUTE), 1 => Just(61 * MINUTE), 1 => Just(u64::MAX)];
+    let step = (0u8..4, 0u8..4, any::<bool>(), gap, phase);
+    proptest::collection::vec(step, 0..120).prop_map(|steps| {
+        let mut now = 1_000 * MINUTE;
+        let packets = steps.into_iter().map(|(from, to, tcp, gap, phase)| {
+            // The largest gap stands for a clock that was set back.
+            now = if gap == u64::MAX { now - 5 * MINUTE } else { now + gap };
+            packet(from, to, tcp, now, phase)
+        });
+        packets.collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn equals_the_naive_table(packets in histories()) {
+        prop_assert_eq!(seen(&filled(&packets, true, false)), naive(&packets));
+    }
+
+    #[test]
+    fn stretches_merge_into_the_whole(packets in histories(), cuts in proptest::array::uniform2(0usize..120)) {
+        let mut cuts = cuts.map(|cut| cut.min(packets.len()));
+        cuts.sort_unstable();
+        for keep in [true, false] {
+            let mut merged = filled(&packets[..cuts[0]], keep, false);
+            merged.merge(&filled(&packets[cuts[0]..cuts[1]], keep, true));
+            merged.merge(&filled(&packets[cuts[1]..], keep, true));
+            prop_assert_eq!(seen(&merged), seen(&filled(&packets, keep, false)));
+        }
+    }
+}
+
+#[test]
+fn many_five_tuples_are_found_again() {
+    let packets: Vec<_> = (0..50_000u32)
+        .map(|n| {
+            let client = (V4::from(n.to_be_bytes()), 40_000);
+            let server = (V4::from([192, 0, 2, 1]), 443);
+            let (key, direction) = FlowKey::new(client, server, TransportProtocol::TCP, true);
+            let phase = Phase::None;
+            Observation { key, direction, time: Some(u64::from(n)), octets: 64, phase, to_group: false }
+        })
+        .collect();
+    let table = filled(&packets, false, false);
+    assert_eq!(table.len(), packets.len());
+    for (number, packet) in packets.iter().enumerate() {
+        assert_eq!(table.find(&packet.key), Some(number as u32));
+    }
+    let absent = FlowKey { low_port: 1, ..packets[0].key };
+    assert_eq!(table.find(&absent), None);
+}
+
+#[test]
+fn a_credit_joins_the_current_flow() {
+    let first = packet(1, 2, false, 10 * MINUTE, Phase::None);
+    let mut table = filled(&[first], false, false);
+    let mut tally = Tally::default();
+    tally.count(Direction::Up, 500, Some(11 * MINUTE));
+    table.credit(&first.key, Direction::Up, &tally);
+    let total = table.tuple(0).unwrap().total();
+    assert_eq!((total.packets, total.octets), ([2, 0], [561, 0]));
+    assert_eq!((total.first(), total.last()), (Some(10 * MINUTE), Some(11 * MINUTE)));
+}
+
+#[test]
+fn the_least_recently_seen_leave_first() {
+    let packets: Vec<_> = (0..6).map(|n| packet(n, 9, false, u64::from(n), Phase::None)).collect();
+    let mut table = filled(&packets, false, false);
+    take(&mut table, &[packet(0, 9, false, 7, Phase::None)]);
+    let oldest = table.oldest(4);
+    assert_eq!(oldest, [1, 2]);
+    table.remove(&oldest);
+    assert_eq!(table.len(), 4);
+    assert!(table.find(&packets[0].key).is_some());
+    assert!(table.find(&packets[1].key).is_none());
+}

@@ -1,0 +1,104 @@
+//! Five-tuples that had to leave a full table: their totals stay, under the name they had.
+
+use std::collections::BTreeMap;
+
+use super::{Damaged, Knowledge, answers::label_of, context};
+use crate::{
+    flow::{FiveTuple, Tally},
+    naming::label::{Label, Labels},
+    packet::TransportProtocol,
+    registry::Registry,
+};
+
+/// Totals of five-tuples that had to leave, under the name they had then.
+#[derive(Clone, Debug, Default)]
+pub struct Departed {
+    /// Their label.
+    pub label: Label,
+    /// Their protocol.
+    pub protocol: TransportProtocol,
+    /// Their counters.
+    pub tally: Tally,
+    /// How many flows they had.
+    pub flows: u64,
+    /// Their damaged packets.
+    pub damaged: Damaged,
+}
+
+impl Departed {
+    fn of(label: Label, protocol: TransportProtocol) -> Self {
+        Self { label, protocol, ..Self::default() }
+    }
+
+    fn then(&mut self, later: &Self) {
+        self.tally.then(&later.tally);
+        self.flows += later.flows;
+        self.damaged.add(&later.damaged);
+    }
+}
+
+/// All that left, by the key of their label.
+#[derive(Debug, Default)]
+pub(super) struct Graves(BTreeMap<String, Departed>);
+
+impl Graves {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Departed> {
+        self.0.values()
+    }
+
+    pub(super) fn flows(&self) -> u64 {
+        self.all().map(|gone| gone.flows).sum()
+    }
+
+    fn bury(&mut self, tuple: &FiveTuple<'_>, label: &Label, damaged: &Damaged) {
+        let known = self.0.entry(label.key.clone());
+        let grave = known.or_insert_with(|| Departed::of(label.clone(), tuple.key.protocol()));
+        grave.tally.then(&tuple.total());
+        grave.flows += tuple.flows;
+        grave.damaged.add(damaged);
+    }
+
+    pub(super) fn merge(&mut self, later: Self) {
+        for (key, gone) in later.0 {
+            let known = self.0.entry(key);
+            known.or_insert_with(|| Departed::of(gone.label.clone(), gone.protocol)).then(&gone);
+        }
+    }
+}
+
+impl Knowledge {
+    /// Makes room where the tables hold as many five-tuples as they may: the least recently seen quarter leaves.
+    ///
+    /// To be called once per batch: the tables grow by no more than the five-tuples of one beyond
+    /// [their limit](super::Options::limit).
+    #[inline]
+    pub fn make_room(&mut self, registry: &Registry) {
+        if self.flows.is_full(self.options.limit) {
+            self.shrink(self.options.limit / 4 * 3, registry);
+        }
+    }
+
+    /// Makes room for the five-tuples of a stretch that is to be merged.
+    pub(super) fn make_room_for(&mut self, later: &Self, registry: &Registry) {
+        self.make_room(registry);
+        if let Some(keep) = self.flows.must_shrink(&later.flows) {
+            self.shrink(keep, registry);
+        }
+    }
+
+    /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
+    #[cold]
+    fn shrink(&mut self, keep: usize, registry: &Registry) {
+        self.flush();
+        let Self { options, flows, dns, totals, departed } = self;
+        let leaving = flows.oldest(keep);
+        let context = context(options, flows, dns, &totals.span, registry, 1);
+        let mut labels = Labels::default();
+        for tuple in leaving.ids().filter_map(|id| flows.five_tuple(id)) {
+            let label = label_of(&tuple, &mut labels, &context);
+            let damaged = totals.forget(tuple.key);
+            departed.bury(&tuple, labels.label(label), &damaged);
+        }
+        flows.remove(&leaving);
+    }
+}
