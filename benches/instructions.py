@@ -33,6 +33,7 @@ COMMANDS = {
     "summary": "summary --threads 1 --no-progress mix.pcap",
     "summary-pcapng": "summary --threads 1 --no-progress mix.pcapng",
     "annotate-text": "annotate --threads 1 --no-progress mix.pcap",
+    "annotate-causal": "annotate --threads 1 --no-progress --causal mix.pcap",
     "annotate-json": "annotate --threads 1 --no-progress --format json mix.pcap",
     "annotate-csv": "annotate --threads 1 --no-progress --format csv mix.pcap",
     "annotate-pcapng": "annotate --threads 1 --no-progress --format pcapng mix.pcap",
@@ -40,23 +41,21 @@ COMMANDS = {
 
 # Stage of a source file below src; the longest prefix decides.
 STAGES = {
+    "packet": "reading",
+    "savefile": "reading",
     "capture": "reading",
-    "frame": "reading",
     "decode": "decoding",
     "flow": "flow table",
     "knowledge": "learning",
+    "knowledge/answers": "naming",
     "pipeline": "learning",
     "dns": "dns",
     "registry": "naming",
     "naming": "naming",
-    "names": "naming",
-    "label": "naming",
-    "sink": "formatting",
-    "format": "formatting",
+    "text": "formatting",
     "record": "formatting",
+    "sink": "formatting",
     "report": "formatting",
-    "escape": "formatting",
-    "chart": "formatting",
     "": "program",
 }
 LIBRARIES = "libraries"

@@ -316,6 +316,12 @@ impl Advertised {
         self.lookup_all(address, protocol, port, at).next()
     }
 
+    /// Whether any endpoint with this port was ever learned.
+    #[inline]
+    pub fn may_name(&self, port: u16) -> bool {
+        self.ports.get(usize::from(port / 64)).is_some_and(|ports| ports >> (port % 64) & 1 != 0)
+    }
+
     /// All that [`Self::lookup`] chooses from, in the order first seen.
     pub fn lookup_all(
         &self,
@@ -325,9 +331,7 @@ impl Advertised {
         at: Option<Timestamp>,
     ) -> impl Iterator<Item = Advertisement<'_>> {
         let tcp = protocol == TransportProtocol::TCP;
-        let may_be =
-            self.ports.get(usize::from(port / 64)).is_some_and(|ports| ports >> (port % 64) & 1 != 0);
-        let known = if may_be { self.endpoints.get(&(address, tcp, port)) } else { None };
+        let known = if self.may_name(port) { self.endpoints.get(&(address, tcp, port)) } else { None };
         let services = known.into_iter().flatten().map(|&index| &self.services[index as usize]);
         let alive = move |service: &&Service| {
             let mut addresses = self.hosts[service.host as usize].addresses.iter();

@@ -17,6 +17,17 @@ pub trait Address: Copy + Ord + Default + Send + Sync + std::fmt::Debug {
     fn hash_pair(low: Self, high: Self, seed: Seed) -> u64;
     /// The address as the standard library has it.
     fn ip(self) -> IpAddr;
+    /// The key of a packet between two addresses, and which way the packet goes through it.
+    #[inline]
+    fn key_between(
+        source: impl Into<Self>,
+        destination: impl Into<Self>,
+        protocol: TransportProtocol,
+        ports: Option<(u16, u16)>,
+    ) -> (FlowKey<Self>, Direction) {
+        let (from, to) = ports.unwrap_or_default();
+        FlowKey::new((source.into(), from), (destination.into(), to), protocol, ports.is_some())
+    }
     /// The key for those who do not care for the family.
     fn key(key: FlowKey<Self>) -> Key;
     /// The number of a five-tuple of this family.

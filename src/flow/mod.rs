@@ -51,22 +51,14 @@ impl Ends {
     /// The five-tuple between two addresses; `None` where there are none.
     #[inline]
     pub fn between(network: Network, protocol: TransportProtocol, ports: Option<(u16, u16)>) -> Option<Self> {
-        #[inline]
-        fn ends<A: Address>(
-            (source, destination): (A, A),
-            protocol: TransportProtocol,
-            ports: Option<(u16, u16)>,
-        ) -> Ends {
-            let (from, to) = ports.unwrap_or_default();
-            let (key, direction) = FlowKey::new((source, from), (destination, to), protocol, ports.is_some());
-            Ends { key: A::key(key), direction }
-        }
         match network {
             Network::V4(source, destination) => {
-                Some(ends((V4::from(source), V4::from(destination)), protocol, ports))
+                let (key, direction) = V4::key_between(source, destination, protocol, ports);
+                Some(Self { key: Key::V4(key), direction })
             }
             Network::V6(source, destination) => {
-                Some(ends((V6::from(source), V6::from(destination)), protocol, ports))
+                let (key, direction) = V6::key_between(source, destination, protocol, ports);
+                Some(Self { key: Key::V6(key), direction })
             }
             Network::None => None,
         }
@@ -192,6 +184,15 @@ pub(crate) enum Family {
     V6,
 }
 
+impl Family {
+    const fn id(self, index: u32) -> FlowId {
+        match self {
+            Self::V4 => FlowId::V4(index),
+            Self::V6 => FlowId::V6(index),
+        }
+    }
+}
+
 /// All five-tuples of a capture, and the fragments that wait for theirs.
 #[derive(Debug)]
 pub struct Flows {
@@ -230,30 +231,34 @@ impl Flows {
         self.len() == 0
     }
 
-    /// Takes in a packet. It counts at once, and the number of its five-tuple is returned, where the options say so; else
-    /// with its group, at the next [`Flows::flush`] at the latest.
+    /// Takes in a packet between two addresses; it counts with its group, at the next [`Flows::flush`] at the latest.
+    /// Returns `false` where there are no addresses.
     #[inline]
-    pub(crate) fn observe(&mut self, ends: &Ends, seen: Observed) -> Option<FlowId> {
-        if self.options.at_once {
-            return self.take(ends, seen);
-        }
-        match ends.key {
-            Key::V4(key) => {
-                if self.v4.push(seen.of(key, ends.direction)) {
+    pub(crate) fn observe(
+        &mut self,
+        (network, protocol, ports): (Network, TransportProtocol, Option<(u16, u16)>),
+        seen: Observed,
+    ) -> bool {
+        match network {
+            Network::V4(source, destination) => {
+                let (key, direction) = V4::key_between(source, destination, protocol, ports);
+                if self.v4.push(seen.of(key, direction)) {
                     self.v4.advance();
                 }
             }
-            Key::V6(key) => {
-                if self.v6.push(seen.of(key, ends.direction)) {
+            Network::V6(source, destination) => {
+                let (key, direction) = V6::key_between(source, destination, protocol, ports);
+                if self.v6.push(seen.of(key, direction)) {
                     self.v6.advance();
                 }
             }
+            Network::None => return false,
         }
-        None
+        true
     }
 
-    #[inline(never)]
-    fn take(&mut self, ends: &Ends, seen: Observed) -> Option<FlowId> {
+    /// Counts a packet at once, and returns the number of its five-tuple.
+    pub(crate) fn take(&mut self, ends: &Ends, seen: Observed) -> FlowId {
         let (id, new) = match ends.key {
             Key::V4(key) => {
                 let (index, new) = self.v4.take(&seen.of(key, ends.direction));
@@ -270,7 +275,7 @@ impl Flows {
         {
             peers.add(&ends.key, self.seed);
         }
-        Some(id)
+        id
     }
 
     /// Makes all packets count.
@@ -316,6 +321,7 @@ impl Flows {
     }
 
     /// The five-tuple of that number.
+    #[inline]
     pub fn five_tuple(&self, id: FlowId) -> Option<FiveTuple<'_>> {
         match id {
             FlowId::V4(index) => self.v4.tuple(index),
@@ -325,20 +331,18 @@ impl Flows {
 
     /// All five-tuples: those over IPv4, then those over IPv6, each in the order of their first packets.
     pub fn five_tuples(&self) -> impl Iterator<Item = FiveTuple<'_>> {
-        self.v4.tuples(0..self.v4.len()).chain(self.v6.tuples(0..self.v6.len()))
+        let of = |family| self.five_tuples_in(family, 0..self.len_of(family));
+        of(Family::V4).chain(of(Family::V6))
     }
 
     /// Those of one family whose numbers lie in a range.
+    #[inline]
     pub(crate) fn five_tuples_in(
         &self,
         family: Family,
         range: Range<usize>,
     ) -> impl Iterator<Item = FiveTuple<'_>> {
-        let (v4, v6) = match family {
-            Family::V4 => (range, 0..0),
-            Family::V6 => (0..0, range),
-        };
-        self.v4.tuples(v4).chain(self.v6.tuples(v6))
+        range.map_while(move |index| self.five_tuple(family.id(index as u32)))
     }
 
     /// How many of one family are held.

@@ -8,7 +8,7 @@
 //! both would have made. The one thing a later stretch cannot know is whether a TCP connection had been closed before
 //! it began; it keeps the counters before the first SYN of each five-tuple apart until [`FlowTable::merge`] tells.
 
-use std::{ops::Range, slice};
+use std::slice;
 
 use hashbrown::HashMap;
 
@@ -185,22 +185,15 @@ impl<A: Address> FlowTable<A> {
     }
 
     /// The five-tuple of that number.
+    #[inline]
     pub(super) fn tuple(&self, index: u32) -> Option<FiveTuple<'_>> {
-        let entry = self.entry(index + 1)?;
+        let entry = self.entry(index + 1).filter(|_| (index as usize) < self.len)?;
         Some(self.view(index, entry))
     }
 
     /// All keys in the order of their first packets.
     pub(super) fn keys(&self) -> impl Iterator<Item = &FlowKey<A>> {
         self.entries().map(|entry| &entry.key)
-    }
-
-    /// The five-tuples whose numbers lie in a range, in the order of their first packets.
-    pub(super) fn tuples(&self, range: Range<usize>) -> impl Iterator<Item = FiveTuple<'_>> {
-        let blocks = self.blocks.get(range.start / BLOCK..).unwrap_or_default();
-        let entries = blocks.iter().flat_map(|block| block.iter()).skip(range.start % BLOCK);
-        let count = range.end.min(self.len).saturating_sub(range.start);
-        entries.take(count).zip(range.start as u32..).map(|(entry, index)| self.view(index, entry))
     }
 
     /// All entries in groups, as slices.
@@ -213,6 +206,7 @@ impl<A: Address> FlowTable<A> {
         self.blocks.iter().flat_map(|block| block.iter()).take(self.len)
     }
 
+    #[inline]
     pub(super) fn view(&self, index: u32, entry: &Entry<A>) -> FiveTuple<'_> {
         let earlier = if entry.facts.has(Facts::HAS_EARLIER) {
             self.earlier.get(&index).map_or(&[][..], Vec::as_slice)

@@ -34,7 +34,9 @@ type Seen = (Key, Vec<Flow>, u64, Option<Direction>, Direction, [bool; 2]);
 
 fn seen(table: &FlowTable<V4>) -> Vec<Seen> {
     table
-        .tuples(0..table.len())
+        .keys()
+        .enumerate()
+        .filter_map(|(index, _)| table.tuple(index as u32))
         .map(|tuple| {
             let facts = tuple.facts;
             let groups = [Direction::Up, Direction::Down].map(|way| facts.to_group(way));

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::{Knowledge, Place};
 use crate::{
     decode::Kind,
-    flow::{Ends, Family, FiveTuple, FlowId, Flows, GROUP, Key, community_id},
+    flow::{Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, community_id},
     naming::{
         Context, Rule, Side, answer,
         label::{Label, Labels},
@@ -34,6 +34,10 @@ pub struct Answers {
     labels: Labels,
     kinds: HashMap<Kind, u32>,
     known: PerFlow<Option<Known>>,
+    /// What the answers were worked out from, where they are revised.
+    bases: PerFlow<Option<Basis>>,
+    /// When the capture began, as the answers have it.
+    began: Option<u64>,
     generation: u64,
     none: Label,
     /// A capture has far more packets than flows.
@@ -160,26 +164,65 @@ impl Answers {
         if self.generation != flows.generation() {
             // Five-tuples left, and the others got new numbers.
             self.generation = flows.generation();
-            self.known = PerFlow::default();
+            (self.known, self.bases) = (PerFlow::default(), PerFlow::default());
             self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
         }
         if place.own.is_none() {
             self.learn_kind(kind);
         }
         let context = knowledge.context(registry, 1);
+        if self.began != context.began {
+            (self.began, self.bases) = (context.began, PerFlow::default());
+        }
         let ids = [place.own, place.quoted].map(|spot| spot.and_then(|spot| spot.id));
         for tuple in ids.into_iter().flatten().filter_map(|id| flows.five_tuple(id)) {
-            let new = of_tuple(&tuple, &mut self.labels, &context);
-            let old = self.known.at(tuple.id, None);
-            let changed = |old: Known| old.revised || Known { revised: false, ..old } != new;
-            *old = Some(Known { revised: old.is_some_and(changed), ..new });
-            if let Some(ids) = &mut self.community_ids {
-                let id = ids.at(tuple.id, [0; 28]);
-                if id[0] == 0 {
-                    *id = id_of(&tuple.key);
-                }
+            let basis = Basis::of(&tuple, &context);
+            let known = self.bases.at(tuple.id, None);
+            if basis.is_none() || *known != basis {
+                *known = basis;
+                self.answer(&tuple, &context);
             }
         }
+    }
+
+    fn answer(&mut self, tuple: &FiveTuple<'_>, context: &Context<'_>) {
+        let new = of_tuple(tuple, &mut self.labels, context);
+        let old = self.known.at(tuple.id, None);
+        let changed = |old: Known| old.revised || Known { revised: false, ..old } != new;
+        *old = Some(Known { revised: old.is_some_and(changed), ..new });
+        if let Some(ids) = &mut self.community_ids {
+            // The text of an identifier never begins with a zero.
+            let id = ids.at(tuple.id, [0; 28]);
+            if id[0] == 0 {
+                *id = id_of(&tuple.key);
+            }
+        }
+    }
+}
+
+/// All that an answer is worked out from and that may change while a capture goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Basis {
+    facts: Facts,
+    is_timed: bool,
+    peers: [u8; 2],
+}
+
+impl Basis {
+    /// `None` where an endpoint may be advertised: such a name comes and goes with time.
+    #[inline]
+    fn of(tuple: &FiveTuple<'_>, context: &Context<'_>) -> Option<Self> {
+        let facts = tuple.facts;
+        let (low, high) = tuple.key.ports().unwrap_or_default();
+        if context.advertised.may_name(low) || context.advertised.may_name(high) {
+            return None;
+        }
+        // Where a handshake was seen, nobody asks for peers.
+        let peers = match facts.handshake() {
+            Some(_) => [0; 2],
+            None => context.flows.peers(context.threads).meeting(&tuple.key, context.flows.seed()),
+        };
+        Some(Self { facts, is_timed: tuple.first().is_some(), peers })
     }
 }
 
@@ -231,4 +274,44 @@ fn of_tuple(tuple: &FiveTuple<'_>, labels: &mut Labels, context: &Context<'_>) -
 /// The label of a five-tuple as the context knows it.
 pub(super) fn label_of(tuple: &FiveTuple<'_>, labels: &mut Labels, context: &Context<'_>) -> u32 {
     of_tuple(tuple, labels, context).label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        capture::{self, Source as _},
+        decode::{Decoder, Headers},
+        knowledge::Options,
+        packet::Batch,
+    };
+
+    /// An answer that was kept is the one that would be worked out anew, after every packet of every sample.
+    #[test]
+    fn answers_are_kept_only_while_they_are_right() {
+        let registry = Registry::built_in();
+        let (decoder, mut headers, mut batch) = (Decoder::default(), Headers::default(), Batch::new());
+        let (mut packets, mut kept) = (0, 0);
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/samples")).unwrap() {
+            let Ok(mut source) = capture::open(entry.unwrap().path()) else { continue };
+            let mut knowledge = Knowledge::whole(Options { causal: true, ..Options::default() });
+            let mut answers = Answers::new(false);
+            while let Ok(true) = source.fill(&mut batch) {
+                for frame in batch.frames() {
+                    decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+                    let place = knowledge.follow(&frame, &headers, 0);
+                    answers.revise(headers.kind, &place, &knowledge, &registry);
+                    let context = knowledge.context(&registry, 1);
+                    let Some(id) = place.own.and_then(|spot| spot.id) else { continue };
+                    let tuple = knowledge.flows().five_tuple(id).unwrap();
+                    let known = answers.get(id).unwrap();
+                    let fresh = of_tuple(&tuple, &mut answers.labels, &context);
+                    assert_eq!(Known { revised: false, ..known }, fresh, "packet {}", frame.number);
+                    packets += 1;
+                    kept += u32::from(Basis::of(&tuple, &context).is_some());
+                }
+            }
+        }
+        assert!(kept > packets / 2 && kept < packets, "{kept} of {packets} answers could be kept");
+    }
 }

@@ -15,7 +15,7 @@ pub use departed::Departed;
 pub use totals::{Damaged, Span, Subject};
 
 use crate::{
-    decode::{Headers, Kind},
+    decode::{Fragment, Headers, Kind},
     dns::{Whole, inventory::Inventory},
     flow::{DEFAULT_LIMIT, Ends, FlowId, FlowOptions, Flows, GROUP, Observed, Tally, fragment::DatagramKey},
     naming::Context,
@@ -157,66 +157,81 @@ impl Knowledge {
         self.departed.all()
     }
 
-    /// Learns one packet, and says where it belongs. It takes effect at the next [`Knowledge::flush`] at the latest;
-    /// where only the past is known, at once, and the [`Place`] then says the numbers of its five-tuples.
+    /// Learns one packet. It takes effect at the next [`Knowledge::flush`] at the latest.
     ///
     /// `file` numbers the inputs of a run from 0. [`Knowledge::make_room`] is to be called once per batch.
     #[inline]
-    pub fn learn(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) -> Place {
+    pub fn learn(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+        if self.options.causal {
+            self.follow(frame, headers, file);
+            return;
+        }
         self.totals.span.count(frame);
         self.dns.learn(frame, headers, file);
-        let quoted = Place::quoted(headers);
-        let ports = if headers.fragment.is_none() {
-            headers.ports
-        } else {
-            match self.learn_fragment(frame, headers) {
-                Fragment::Settled => return Place { own: None, quoted },
-                Fragment::Counts(ports) => ports,
-            }
-        };
-        let Some(ends) = Ends::between(headers.network, headers.protocol, ports) else {
-            self.totals.count_other(frame, headers);
-            return Place { own: None, quoted };
-        };
+        let Some(ports) = self.ports(frame, headers) else { return };
         if headers.stopped.is_some() {
-            self.totals.count_damage(Subject::Flow(ends.key), headers);
+            self.totals.count_damage(headers, ports);
         }
-        let seen = Observed {
-            time: frame.time,
-            octets: frame.original_len,
-            phase: headers.phase,
-            to_group: headers.to_group,
-        };
-        let id = self.flows.observe(&ends, seen);
-        let mut place = Place { own: Some(Spot { ends, id }), quoted };
-        if let Some(spot) = place.quoted.as_mut().filter(|_| self.options.causal) {
-            spot.id = self.flows.find(&spot.ends.key);
+        if !self.flows.observe((headers.network, headers.protocol, ports), seen(frame, headers)) {
+            self.totals.count_other(frame, headers);
         }
-        place
     }
 
-    /// Which flow a fragment counts for.
+    /// Learns one packet where only the past is known: it takes effect at once. Returns where it belongs, with the numbers
+    /// of its five-tuples.
+    pub fn follow(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) -> Place {
+        self.totals.span.count(frame);
+        self.dns.learn(frame, headers, file);
+        let Some(ports) = self.ports(frame, headers) else { return Place::default() };
+        if headers.stopped.is_some() {
+            self.totals.count_damage(headers, ports);
+        }
+        let Some(ends) = Ends::between(headers.network, headers.protocol, ports) else {
+            self.totals.count_other(frame, headers);
+            return Place::default();
+        };
+        let id = Some(self.flows.take(&ends, seen(frame, headers)));
+        let mut quoted = Place::quoted(headers);
+        if let Some(spot) = &mut quoted {
+            spot.id = self.flows.find(&spot.ends.key);
+        }
+        Place { own: Some(Spot { ends, id }), quoted }
+    }
+
+    /// The ports that a packet counts under, `None` for a fragment that counts with its datagram.
+    #[inline]
+    fn ports(&mut self, frame: &Frame<'_>, headers: &Headers) -> Option<Option<(u16, u16)>> {
+        match headers.fragment {
+            None => Some(headers.ports),
+            Some(fragment) => self.ports_of_fragment(fragment, frame, headers),
+        }
+    }
+
     #[cold]
-    fn learn_fragment(&mut self, frame: &Frame<'_>, headers: &Headers) -> Fragment {
-        let Some(key) = datagram(headers) else { return Fragment::Counts(headers.ports) };
+    fn ports_of_fragment(
+        &mut self,
+        fragment: Fragment,
+        frame: &Frame<'_>,
+        headers: &Headers,
+    ) -> Option<Option<(u16, u16)>> {
+        let Some(key) = datagram(headers) else { return Some(headers.ports) };
         let time = frame.time.map(|time| time.0);
         let fragments = &mut self.flows.fragments;
         if let Some(now) = time.filter(|_| self.options.causal) {
             // With hindsight, charting still asks for the ports of old datagrams.
             fragments.make_room(now);
         }
-        let is_later = headers.fragment.is_some_and(|fragment| fragment.offset > 0);
         if let Some(ports) = headers.ports {
             fragments.first(key, time, ports);
-        } else if is_later {
+        } else if fragment.offset > 0 {
             if self.options.causal {
-                return Fragment::Counts(fragments.ports(&key, time));
+                return Some(fragments.ports(&key, time));
             }
             if fragments.later(key, time, frame.original_len) {
-                return Fragment::Settled;
+                return None;
             }
         }
-        Fragment::Counts(headers.ports)
+        Some(headers.ports)
     }
 
     /// Where a packet belongs whose capture was learned; later fragments belong where the first one does, if it is known.
@@ -339,12 +354,15 @@ fn context<'k>(
     }
 }
 
-/// What becomes of a fragment.
-enum Fragment {
-    /// It counts with its datagram, whose ports may come later.
-    Settled,
-    /// It counts for the flow with these ports.
-    Counts(Option<(u16, u16)>),
+/// What the flow table wants to know of a packet.
+#[inline]
+fn seen(frame: &Frame<'_>, headers: &Headers) -> Observed {
+    Observed {
+        time: frame.time,
+        octets: frame.original_len,
+        phase: headers.phase,
+        to_group: headers.to_group,
+    }
 }
 
 /// What fragments of a datagram have in common, where its protocol has ports.

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::{
     decode::{Headers, Kind, Reason},
-    flow::{Direction, Key, Tally},
+    flow::{Direction, Ends, Key, Tally},
     packet::{Frame, Timestamp},
 };
 
@@ -119,11 +119,13 @@ impl Totals {
     pub(super) fn count_other(&mut self, frame: &Frame<'_>, headers: &Headers) {
         let tally = self.others.entry(headers.kind).or_default();
         tally.count(Direction::Up, frame.original_len.into(), frame.time.map(|time| time.0));
-        self.count_damage(Subject::Other(headers.kind), headers);
     }
 
+    /// Counts a packet whose decoding stopped, under its five-tuple with these ports or what else it is.
     #[cold]
-    pub(super) fn count_damage(&mut self, subject: Subject, headers: &Headers) {
+    pub(super) fn count_damage(&mut self, headers: &Headers, ports: Option<(u16, u16)>) {
+        let ends = Ends::between(headers.network, headers.protocol, ports);
+        let subject = ends.map_or(Subject::Other(headers.kind), |ends| Subject::Flow(ends.key));
         if let Some(stopped) = headers.stopped {
             self.damaged.entry(subject).or_default().count(stopped.reason);
         }

@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use crate::{
         decode::{Network, Phase},
-        flow::{Ends, FlowOptions, Observed},
+        flow::{FlowOptions, Observed},
         packet::TransportProtocol,
     };
 
@@ -239,9 +239,9 @@ mod tests {
             second: u64,
         ) -> Self {
             let network = Network::V4(source.0, destination.0);
-            let ends = Ends::between(network, protocol, Some((source.1, destination.1))).unwrap();
             let time = Some(Timestamp(second * Timestamp::SECOND));
-            self.flows.observe(&ends, Observed { time, octets: 60, phase, to_group: false });
+            let seen = Observed { time, octets: 60, phase, to_group: false };
+            assert!(self.flows.observe((network, protocol, Some((source.1, destination.1))), seen));
             self.flows.flush();
             self
         }

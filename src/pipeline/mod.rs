@@ -540,7 +540,7 @@ impl Run<'_> {
         flush: impl FnMut() -> io::Result<()>,
     ) -> Result<(), Failure> {
         let learn = |(frame, raw): (Frame<'_>, &[u8]), headers: &Headers, previous, visit: &mut Visit<'_>| {
-            let place = knowledge.learn(&frame, headers, index);
+            let place = knowledge.follow(&frame, headers, index);
             names.revise(headers.kind, &place, knowledge, self.registry);
             let charter = Charter::new(knowledge, names).of_file(index);
             visit(Step::Packet(&charter.chart(file, (frame, raw), headers, &place, previous)))?;
