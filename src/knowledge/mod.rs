@@ -6,6 +6,8 @@
 mod answers;
 mod departed;
 mod dns;
+#[cfg(test)]
+mod tests;
 mod totals;
 
 use std::net::IpAddr;

@@ -266,3 +266,72 @@ fn string_member(name: &str, value: &str, out: &mut Vec<u8>) {
     escape::json(value.as_bytes(), out);
     out.push(b'"');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::Network,
+        flow::Ends,
+        naming::{Rule, Side},
+    };
+
+    fn key(protocol: TransportProtocol, low: u16, high: u16) -> Key {
+        let network = Network::V4([192, 0, 2, 1], [192, 0, 2, 2]);
+        Ends::between(network, protocol, Some((low, high))).unwrap().key
+    }
+
+    #[test]
+    fn a_label_says_port_transport_and_name() {
+        let (registry, mut labels) = (Registry::built_in(), Labels::default());
+        let mut of = |low, high, side| {
+            let key = key(TransportProtocol::TCP, low, high);
+            let port = serving(&key, side).map(|(_, port)| port);
+            let row = port.and_then(|port| registry.primary(TransportProtocol::TCP, port));
+            let answer = Answer { side, rule: Rule::Handshake, name: row.map(Name::Registered) };
+            let id = labels.of_flow(&key, &answer, &registry);
+            (id, labels.label(id).clone())
+        };
+        let (id, https) = of(50_000, 443, Side::High);
+        assert_eq!((&*https.key, https.name.as_deref(), https.port), ("https/tcp", Some("https"), Some(443)));
+        assert_eq!(https.description.as_deref(), Some("http protocol over TLS/SSL"));
+        assert_eq!((https.evidence, &*https.text), (Some(Evidence::Registered), &b"443/tcp https"[..]));
+        assert_eq!(of(443, 60_000, Side::Low).0, id, "one label for all flows with the same answer");
+        // 80/tcp has three names in the registry.
+        assert_eq!(of(50_000, 80, Side::High).1.candidates, ["http", "www", "www-http"]);
+        let (_, nameless) = of(50_000, 49_200, Side::High);
+        assert_eq!((&*nameless.key, nameless.evidence), ("49200/tcp", Some(Evidence::None)));
+        let (_, unknown) = of(50_000, 50_001, Side::Neither);
+        assert_eq!((&*unknown.key, unknown.port), ("unknown/tcp", None));
+    }
+
+    #[test]
+    fn rows_of_what_has_no_ports() {
+        for (kind, key, transport) in [
+            (Kind::Ip(TransportProtocol(1)), "icmp", Some("icmp")),
+            (Kind::Ip(TransportProtocol(253)), "ip-253", Some("ip-253")),
+            (Kind::Ip(TransportProtocol::SCTP), "unknown/sctp", Some("sctp")),
+            (Kind::EtherType(0x88cc), "lldp", None),
+            (Kind::EtherType(0x1234), "0x1234", None),
+            (Kind::Llc(0x42), "stp", None),
+            (Kind::Undecodable, "undecodable", None),
+        ] {
+            let mut labels = Labels::default();
+            let id = labels.of_kind(kind);
+            let label = labels.label(id);
+            assert_eq!((&*label.key, label.transport.as_deref(), label.evidence), (key, transport, None));
+        }
+    }
+
+    #[test]
+    fn labels_of_another_thread_get_numbers_here() {
+        let mut here = Labels::default();
+        let mut there = Labels::default();
+        let arp = Kind::EtherType(0x0806);
+        let icmp = Kind::Ip(TransportProtocol(1));
+        assert_eq!(here.of_kind(arp), 0);
+        assert_eq!((there.of_kind(icmp), there.of_kind(arp)), (0, 1));
+        assert_eq!(here.append(there), [1, 0]);
+        assert_eq!(here.all().len(), 2);
+    }
+}

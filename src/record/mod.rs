@@ -160,3 +160,77 @@ impl Record<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::{Fragment, Stopped},
+        naming::Rule,
+        packet::LinkType,
+    };
+
+    fn notes(headers: &Headers, captured: &[u8], original_len: u32, whole: Option<&[u8]>) -> Vec<String> {
+        let link = LinkType::ETHERNET;
+        let frame = Frame { number: 1, time: None, interface: 0, link, octets: captured, original_len };
+        let label = Label::default();
+        let record = Record {
+            file: None,
+            frame,
+            raw: &[],
+            previous: None,
+            began: None,
+            headers,
+            service: None,
+            label: &label,
+            about: None,
+            whole: whole.map(|octets| ((5353, 5353), octets)),
+            overlaps: false,
+            community_id: None,
+        };
+        let mut all = Vec::new();
+        record.notes(&mut Vec::new(), |note| all.push(String::from_utf8(note.to_vec()).unwrap()));
+        all
+    }
+
+    #[test]
+    fn what_is_odd_about_a_packet() {
+        let sound = Headers::default();
+        assert!(notes(&sound, &[0; 60], 60, None).is_empty());
+        assert_eq!(notes(&sound, &[0; 54], 1460, None), ["truncated: 54 of 1460 octets captured"]);
+        let stopped = |reason| Headers {
+            stopped: Some(Stopped { layer: "tcp", offset: 34, reason }),
+            ..Headers::default()
+        };
+        let cut = stopped(Reason::Truncated { needed: 20, present: 4 });
+        assert_eq!(notes(&cut, &[], 0, None), ["tcp at offset 34: needs 20 octets, 4 present"]);
+        let deep = stopped(Reason::TooDeep);
+        assert_eq!(notes(&deep, &[], 0, None), ["tcp at offset 34: nested too deep"]);
+        let fragment = |offset, more, payload_len| Headers {
+            fragment: Some(Fragment { id: 7, offset, more }),
+            protocol: TransportProtocol::UDP,
+            payload_len,
+            ..Headers::default()
+        };
+        assert_eq!(notes(&fragment(1480, true, 1480), &[], 0, None), ["fragment: offset 1480 of datagram 7"]);
+        let tiny = notes(&fragment(8, true, 8), &[], 0, None);
+        assert_eq!(tiny, ["fragment: offset 8 of datagram 7, tiny"]);
+        let last = notes(&fragment(16, false, 3), &[], 0, Some(b"nineteen octets in all"));
+        assert_eq!(last, ["fragment: offset 16 of datagram 7, completes 22 octets"]);
+    }
+
+    #[test]
+    fn sides_as_a_packet_sees_them() {
+        let label = Label::default();
+        let seen = |side, direction| {
+            let known = Known { label: 0, side, rule: Some(Rule::Handshake), revised: false };
+            Service { label: &label, known, direction }.side()
+        };
+        assert_eq!(seen(Side::High, Direction::Up), "destination");
+        assert_eq!(seen(Side::High, Direction::Down), "source");
+        assert_eq!(seen(Side::Low, Direction::Up), "source");
+        assert_eq!(seen(Side::Low, Direction::Down), "destination");
+        assert_eq!(seen(Side::Both, Direction::Up), "both");
+        assert_eq!(seen(Side::Neither, Direction::Down), "none");
+    }
+}
