@@ -27,7 +27,7 @@ const ORDER: [&str; 17] = [
 ];
 
 /// Foreign crates that only one module may name.
-const FOREIGN: [(&str, &[&str]); 15] = [
+const FOREIGN: [(&str, &[&str]); 17] = [
     ("anstyle", &["sink"]),
     ("base64", &["dns", "flow"]),
     ("clap", &["cli"]),
@@ -36,13 +36,15 @@ const FOREIGN: [(&str, &[&str]); 15] = [
     ("etherparse", &["decode"]),
     ("flate2", &["capture"]),
     ("indicatif", &["cli"]),
-    ("jiff", &["text", "cli"]),
+    ("ipnet", &["text"]),
+    ("jiff", &["text"]),
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
     ("pcap", &["capture"]),
     ("prefetch_index", &["flow"]),
     ("quick_xml", &["registry"]),
     ("sha1", &["flow"]),
+    ("tempfile", &["registry", "cli"]),
 ];
 
 /// A source file, its module, and its lines without comments and tests.

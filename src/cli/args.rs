@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{
     capture, decode,
     report::{self, summary},
-    text::time::TimeStyle,
+    text::time::{TimeStyle, duration},
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.
@@ -463,21 +463,6 @@ pub(crate) enum ListFormat {
     Json,
 }
 
-/// A length of time: `500ms`, `30s`, `1m30s`, or a number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|time| !time.is_zero())
-            .ok_or_else(|| "must be more than 0 seconds".to_owned());
-    }
-    let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(span)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| "must be more than 0 seconds".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -487,16 +472,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_in_words_and_seconds() {
-        assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("0.25"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        for wrong in ["0", "-1s", "soon", "", "nan", "inf"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! User layers: what a site says of its own ports and hosts. They win over IANA.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::import::{self, Error};
@@ -9,60 +9,7 @@ use super::layout::Layout;
 use super::record::{Field, Malformed, Record, Transport};
 use super::registration::Registration;
 use super::{csv, text, xml};
-
-/// An address or a prefix that an entry of a user layer holds for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Prefix {
-    address: IpAddr,
-    /// Leading bits that count.
-    len: u8,
-}
-
-impl Prefix {
-    /// Reads `10.0.0.5`, `10.0.0.0/8` or `2001:db8::/32`. Bits behind the prefix do not count.
-    ///
-    /// ```
-    /// use portolan::registry::Prefix;
-    /// let prefix = Prefix::parse("10.1.0.0/16").unwrap();
-    /// assert!(prefix.holds("10.1.2.3".parse().unwrap()));
-    /// assert!(!prefix.holds("10.2.0.0".parse().unwrap()));
-    /// assert_eq!(Prefix::parse("10.0.0.0/33"), None);
-    /// ```
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, len) = text.split_once('/').map_or((text, None), |(address, len)| (address, Some(len)));
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { Ipv4Addr::BITS } else { Ipv6Addr::BITS } as u8;
-        let digits = |len: &&str| !len.is_empty() && len.bytes().all(|octet| octet.is_ascii_digit());
-        let len = match len {
-            Some(len) => Some(len).filter(digits)?.parse().ok().filter(|len| *len <= most)?,
-            None => most,
-        };
-        Some(Self { address, len })
-    }
-
-    /// Whether the prefix holds an address; an IPv4 prefix holds no IPv6 address.
-    pub fn holds(self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let differing = own.to_bits() ^ other.to_bits();
-                differing.leading_zeros() >= u32::from(self.len)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let differing = own.to_bits() ^ other.to_bits();
-                differing.leading_zeros() >= u32::from(self.len)
-            }
-            _ => false,
-        }
-    }
-}
-
-impl std::fmt::Display for Prefix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let most = if self.address.is_ipv4() { Ipv4Addr::BITS } else { Ipv6Addr::BITS };
-        write!(f, "{}", self.address)?;
-        if u32::from(self.len) == most { Ok(()) } else { write!(f, "/{}", self.len) }
-    }
-}
+pub use crate::text::Prefix;
 
 /// What a user layer says of a port.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +42,7 @@ impl Layer {
         let malformed = |Malformed { line, reason }| Error::Malformed { file: file.to_owned(), line, reason };
         let mut entries = entries(&content).map_err(malformed)?;
         // Lookups take the first row that fits: the longest prefix, then the first line.
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.prefix.map(|prefix| prefix.len)));
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.prefix.map(Prefix::bits)));
         let prefixes = entries.iter().map(|entry| entry.prefix).collect();
         let records: Vec<Record> = entries.into_iter().map(|entry| entry.record).collect();
         let layout = Layout::new(&records);

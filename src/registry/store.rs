@@ -1,8 +1,8 @@
 //! The imported registry in the user's data directory.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::{env, fs, process};
+use std::{env, fs};
 
 use super::Registry;
 use super::import::{self, Error};
@@ -51,27 +51,30 @@ impl Registry {
         registry.write_csv(&mut octets).map_err(io)?;
         let folder = target.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(folder).map_err(io)?;
-        let temporary = folder.join(format!(".registry.{}.tmp", process::id()));
-        let written = write_whole(&temporary, &octets).and_then(|()| fs::rename(&temporary, target));
-        if let Err(cause) = written {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(&temporary);
-            return Err(io(cause));
-        }
+        write_whole(folder, target, &octets).map_err(io)?;
         // What is stored must be readable: better to find out now than in the next run.
         import::read(target)?;
         Ok(registry)
     }
 }
 
-fn write_whole(file: &Path, octets: &[u8]) -> std::io::Result<()> {
-    let mut out = fs::File::create(file)?;
-    out.write_all(octets)?;
-    out.sync_all()
+fn write_whole(folder: &Path, target: &Path, octets: &[u8]) -> io::Result<()> {
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(".registry.");
+    // Others may read it as they may any file; left to itself, tempfile lets nobody.
+    #[cfg(unix)]
+    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = temporary.tempfile_in(folder)?;
+    file.write_all(octets)?;
+    file.as_file().sync_all()?;
+    file.persist(target)?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process;
+
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
@@ -92,6 +95,13 @@ mod tests {
         let read = Registry::read(&stored).expect("what was stored");
         assert_eq!((read.len(), read.updated()), (built_in.len(), built_in.updated()));
         assert!(built_in.rows().map(|row| row.cells()).eq(read.rows().map(|row| row.cells())));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            // As the system's mask has it for any file: that of the export beside it.
+            let mode = |file: &Path| fs::metadata(file).expect("a file").permissions().mode();
+            assert_eq!(mode(&stored), mode(&exported));
+        }
         // Nothing but the file itself is left.
         assert_eq!(fs::read_dir(stored.parent().expect("a folder")).expect("read").count(), 1);
         fs::remove_dir_all(folder).expect("removed");

@@ -1,6 +1,8 @@
-//! Times as text, appended to a reused buffer.
+//! Times as text, appended to a reused buffer, and lengths of time as users write them.
 
-use jiff::{Timestamp as Moment, tz::TimeZone};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp as Moment, tz::TimeZone};
 
 use super::number::{decimal, padded};
 use crate::packet::Timestamp;
@@ -109,6 +111,26 @@ pub fn machine_time(time: Timestamp) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// Reads a length of time of more than nothing: `500ms`, `30s`, `1m30s`, or a number of seconds.
+///
+/// # Errors
+/// What is wrong with it, for people.
+///
+/// ```
+/// use std::time::Duration;
+/// use portolan::text::time::duration;
+/// assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+/// assert_eq!(duration("0.25"), Ok(Duration::from_millis(250)));
+/// assert_eq!(duration("0s"), Err("must be more than 0 seconds".to_owned()));
+/// ```
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let length = match text.parse() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => text.parse::<SignedDuration>().map_err(|error| error.to_string())?.try_into().ok(),
+    };
+    length.filter(|length| !length.is_zero()).ok_or_else(|| "must be more than 0 seconds".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +154,27 @@ mod tests {
         assert_eq!(text(|out| TimeWriter::new(TimeStyle::Delta).write(origin, Some(time), out)), "-5.123456");
         assert_eq!(machine_time(Timestamp(0)), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(machine_time(Timestamp(u64::MAX)), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn durations_in_words_and_seconds() {
+        for (text, nanos) in [
+            ("5s", 5_000_000_000),
+            ("1m30s", 90_000_000_000),
+            ("1h", 3_600_000_000_000),
+            ("0.25", 250_000_000),
+            ("500ms", 500_000_000),
+            ("20 us", 20_000),
+            ("PT1M", 60_000_000_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_nanos(nanos)), "{text}");
+        }
+        for nothing in ["0", "0s", "-1s", "-1", "nan", "inf"] {
+            assert_eq!(duration(nothing), Err("must be more than 0 seconds".to_owned()), "{nothing}");
+        }
+        // How long a month is depends on which.
+        for wrong in ["soon", "", "5 parsecs", "1mo"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 }
