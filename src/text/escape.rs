@@ -5,9 +5,9 @@
 
 /// Appends `octets` for a terminal or a line of text.
 ///
-/// UTF-8 is kept but for control characters and characters that reorder or hide text (C0, C1, bidirectional
-/// and zero-width controls, line separators); those, backslashes and octets that are no UTF-8 become
-/// `\DDD` per octet, as RFC 6763 section 4.3 writes them. A backslash becomes `\\`.
+/// UTF-8 is kept but for control characters and characters that reorder or hide text (Unicode's control and format
+/// characters, line and paragraph separators); those and octets that are no UTF-8 become `\DDD` per octet, as
+/// RFC 6763 section 4.3 writes them. A backslash becomes `\\`.
 ///
 /// ```
 /// let mut line = Vec::new();
@@ -18,12 +18,9 @@ pub fn terminal(octets: &[u8], out: &mut Vec<u8>) {
     let octets = copy_plain(octets, out);
     for chunk in octets.utf8_chunks() {
         for c in chunk.valid().chars() {
-            let mut buffer = [0; 4];
-            let encoded = c.encode_utf8(&mut buffer).as_bytes();
             match c {
                 '\\' => out.extend_from_slice(b"\\\\"),
-                _ if is_hostile(c) => encoded.iter().for_each(|&octet| decimal_escape(octet, out)),
-                _ => out.extend_from_slice(encoded),
+                _ => terminal_char(c, out),
             }
         }
         chunk.invalid().iter().for_each(|&octet| decimal_escape(octet, out));
@@ -32,8 +29,8 @@ pub fn terminal(octets: &[u8], out: &mut Vec<u8>) {
 
 /// Appends the inside of a JSON string (RFC 8259 section 7), without the quotes.
 ///
-/// Control characters and those that reorder text are written as `\u` escapes; octets that are no UTF-8 become
-/// U+FFFD, so callers that must keep them say so beside the string (`value_base64`).
+/// Control and format characters, which reorder or hide text, are written as `\u` escapes; octets that are no UTF-8
+/// become U+FFFD, so callers that must keep them say so beside the string (`value_base64`).
 ///
 /// ```
 /// let mut json = Vec::new();
@@ -54,7 +51,6 @@ pub fn json(octets: &[u8], out: &mut Vec<u8>) {
             if matches!(c, '"' | '\\') {
                 out.extend_from_slice(&[b'\\', c as u8]);
             } else {
-                // Every hostile character lies in the Basic Multilingual Plane or among the tags above it.
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
                     out.extend_from_slice(b"\\u");
@@ -127,21 +123,115 @@ fn close_csv(start: usize, out: &mut Vec<u8>) {
 
 /// Appends the beginning that no medium escapes, which is nearly always everything, and returns the rest.
 fn copy_plain<'a>(octets: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let plain = |octet: &u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'\\' | b'"');
-    let len = octets.iter().position(|octet| !plain(octet)).unwrap_or(octets.len());
+    let len = octets.iter().position(|&octet| !passes(octet)).unwrap_or(octets.len());
     let (plain, rest) = octets.split_at(len);
     out.extend_from_slice(plain);
     rest
 }
 
+fn passes(octet: u8) -> bool {
+    matches!(octet, b' '..=b'~') && !matches!(octet, b'\\' | b'"')
+}
+
+/// Appends a character of a text for a terminal, any but a backslash.
+fn terminal_char(c: char, out: &mut Vec<u8>) {
+    let mut buffer = [0; 4];
+    let encoded = c.encode_utf8(&mut buffer).as_bytes();
+    if is_hostile(c) {
+        encoded.iter().for_each(|&octet| decimal_escape(octet, out));
+    } else {
+        out.extend_from_slice(encoded);
+    }
+}
+
 /// Whether a character could act on a terminal, forge a line, or show text other than it is.
+///
+/// Those are Unicode's control and format characters and its line and paragraph separators (general categories Cc,
+/// Cf, Zl and Zp), and what is not assigned yet where Unicode reserves room for more of the kind (unassigned code
+/// points that are *default ignorable*). A test holds the list against Unicode's.
 fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            // Tags; the variation selectors between the two ranges are part of the characters before them.
+            | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}')
 }
 
 fn decimal_escape(octet: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10]);
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
+    use super::*;
+
+    fn written(write: fn(&[u8], &mut Vec<u8>), text: &[u8]) -> String {
+        let mut out = Vec::new();
+        write(text, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// Where Unicode keeps room for more characters that are not to be seen: `Default_Ignorable_Code_Point` holds for
+    /// these, assigned or not (Unicode Standard, section 5.21).
+    fn is_kept_for_more(c: char) -> bool {
+        matches!(c, '\u{2060}'..='\u{206f}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e0fff}')
+    }
+
+    #[test]
+    fn hostile_characters_are_those_of_unicode() {
+        for c in '\0'..=char::MAX {
+            let hostile = match c.general_category() {
+                GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator => true,
+                GeneralCategory::Unassigned => is_kept_for_more(c),
+                _ => false,
+            };
+            assert_eq!(is_hostile(c), hostile, "U+{:04X}", c as u32);
+        }
+    }
+
+    /// Every character, in every medium: none gets through that is hostile, and what is not stays.
+    #[test]
+    fn no_hostile_character_gets_through() {
+        for c in '\0'..=char::MAX {
+            let text = format!("a{c}b");
+            let (terminal, csv) = (written(terminal, text.as_bytes()), written(csv, text.as_bytes()));
+            let json = format!("\"{}\"", written(json, text.as_bytes()));
+            for shown in [&terminal, &csv, &json] {
+                assert!(!shown.contains(is_hostile), "U+{:04X}: {shown:?}", c as u32);
+            }
+            // JSON says the same as before.
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            if !is_hostile(c) && c != '\\' {
+                assert_eq!(terminal, text);
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_of_each_medium() {
+        // U+202E is E2 80 AE in UTF-8, U+E0041 is F3 A0 81 81 and DB40 DC41 in UTF-16, U+0600 is D8 80.
+        let text = "x\u{202e}\u{e0041}\u{600}\t".as_bytes();
+        assert_eq!(written(terminal, text), r"x\226\128\174\243\160\129\129\216\128\009");
+        assert_eq!(written(json, text), r"x\u202e\udb40\udc41\u0600\u0009");
+        assert_eq!(written(csv, b"a,\"b\"\n"), "\"a,\"\"b\"\"\\010\"");
+        for formula in ["=1", "+1", "-1", "@x"] {
+            assert_eq!(written(csv, formula.as_bytes()), format!("'{formula}"));
+        }
+    }
+
+    /// Octets that are no UTF-8: an overlong slash, a lone surrogate, a cut character.
+    #[test]
+    fn octets_that_are_no_text() {
+        assert_eq!(written(terminal, b"\xc0\xaf\xed\xa0\x80\xe2\x80"), r"\192\175\237\160\128\226\128");
+        assert_eq!(written(json, b"a\xe2\x80b"), "a\u{fffd}b");
+        assert_eq!(written(csv, b"\xff"), r"\255");
+    }
 }
