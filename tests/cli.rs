@@ -486,8 +486,7 @@ fn summary_in_order_and_in_parts() {
     let csv = good(&["summary", "--interval", "1s", "--format", "csv", "office.pcapng"]);
     let packets = |line: &str| line.split(',').nth(6).unwrap().parse::<u64>().unwrap();
     assert!(csv.starts_with("start,key,name,"));
-    let plain: Vec<_> =
-        csv.split("\r\n").skip(1).filter(|line| !line.is_empty() && !line.contains('"')).collect();
+    let plain: Vec<_> = csv.lines().skip(1).filter(|line| !line.is_empty() && !line.contains('"')).collect();
     assert!(!plain.is_empty() && plain.iter().all(|line| packets(line) > 0));
 }
 

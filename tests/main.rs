@@ -37,6 +37,8 @@ mod cli;
 mod cuts;
 /// What the command prints about each sample, word for word, and the facts it may not contradict.
 mod golden;
+/// Hostile text, in every command and format.
+mod harmless;
 /// Interfaces of different link types in one file.
 mod mixed;
 /// Captures changed anywhere.

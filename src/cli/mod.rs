@@ -248,7 +248,7 @@ fn summarise(global: &Global, args: &Summary) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
     let inputs = Inputs::open(global, &args.input, &session)?;
     let by: summary::By = args.by.into();
-    let options = summary::Options { by, sort: args.sort.into(), top: args.top };
+    let options = summary::Options { by, sort: args.sort.into(), top: args.top, width: output::width() };
     let mut intervals = None;
     let (knowledge, names, summary, code);
     if args.interval.is_none() && !by.needs_packets() {

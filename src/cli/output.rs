@@ -6,9 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use comfy_table::{ContentArrangement, Table, presets};
-use portolan::capture::{self, Device};
-use serde_json::json;
+use portolan::{
+    capture::{self, Device},
+    text::{
+        json,
+        table::{Cell, Table},
+    },
+};
 
 use super::{
     End,
@@ -99,30 +103,21 @@ pub(crate) fn interfaces(args: &Interfaces) -> Result<u8, End> {
         ListFormat::Json => {
             let list: Vec<_> =
                 devices.iter().enumerate().map(|(number, device)| as_json(number + 1, device)).collect();
-            serde_json::to_writer_pretty(&mut out, &list).map_err(io::Error::from)?;
-            writeln!(out)?;
+            json::pretty(&list, &mut out)?;
         }
         ListFormat::Table => {
-            let mut table = Table::new();
-            table.load_style(presets::NOTHING);
-            table.set_header(["", "interface", "link types", "state", "addresses"]);
+            let mut table = Table::new(&["", "interface", "link types", "state", "addresses"]);
             for (number, device) in devices.iter().enumerate() {
                 let links: Vec<_> = device.links.iter().map(ToString::to_string).collect();
-                let addresses: Vec<_> = device.addresses.iter().map(ToString::to_string).collect();
-                table.add_row([
-                    (number + 1).to_string(),
-                    device.name.clone(),
-                    links.join(" "),
-                    state(device).join(" "),
-                    addresses.join("\n"),
+                table.row([
+                    Cell::shown(number + 1),
+                    Cell::shown(&device.name),
+                    Cell::shown(links.join(" ")),
+                    Cell::shown(state(device).join(" ")),
+                    Cell::lines(&device.addresses),
                 ]);
             }
-            if let Some(width) = width() {
-                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-            }
-            for line in table.lines() {
-                writeln!(out, "{}", line.trim_end())?;
-            }
+            table.write(width(), &mut out)?;
             // What is missing is mostly the same for all, and holds a command to be copied whole.
             let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
             for device in &devices {
@@ -153,7 +148,7 @@ fn state(device: &Device) -> Vec<&'static str> {
 }
 
 fn as_json(number: usize, device: &Device) -> serde_json::Value {
-    let mut object = json!({
+    let mut object = serde_json::json!({
         "number": number,
         "name": device.name,
         "addresses": device.addresses,
@@ -162,7 +157,7 @@ fn as_json(number: usize, device: &Device) -> serde_json::Value {
     });
     for (key, value) in [("description", &device.description), ("missing", &device.missing)] {
         if let Some(value) = value {
-            object[key] = json!(value);
+            object[key] = serde_json::json!(value);
         }
     }
     object

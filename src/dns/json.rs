@@ -1,11 +1,9 @@
-//! A DNS message as a JSON object, and the pieces of JSON that DNS needs.
+//! A DNS message as a JSON object.
 
 use std::{io::Write as _, net::IpAddr};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use super::{Data, Message, Name, Pair, Record, Section, Strings, Via, pairs};
-use crate::text::escape;
+use crate::text::json::{member_base64, member_escaped, member_text};
 
 /// Most questions, and most records, that the object lists; the others are counted in `omitted`.
 const MAX_LISTED: usize = 1_024;
@@ -174,60 +172,13 @@ pub(crate) fn member_pair(pair: &Pair<'_>, out: &mut Vec<u8>) {
     put(out, format_args!(r#","state":"{}""#, pair.state()));
 }
 
-/// Appends `"key":"…"`; octets that are no UTF-8 as `"key_base64":"…"`.
-pub(crate) fn member_text(key: &str, octets: &[u8], out: &mut Vec<u8>) {
-    if std::str::from_utf8(octets).is_err() {
-        return member_base64(key, octets, out);
-    }
-    put(out, format_args!(r#""{key}":""#));
-    escape::json(octets, out);
-    push(out, "\"");
-}
-
 /// Appends `"key":"…"` with a name as [`Name::text`] writes it.
 pub(crate) fn member_name(key: &str, name: &Name<'_>, out: &mut Vec<u8>) {
     member_escaped(key, out, |out| name.text(out));
 }
 
-/// Appends `"key":"…"` with text that `write` has escaped for a terminal already.
-pub(crate) fn member_escaped(key: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    put(out, format_args!(r#""{key}":"#));
-    string_escaped(out, write);
-}
-
-/// Appends a JSON string of text that `write` has escaped for a terminal already.
-pub(crate) fn string_escaped(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    push(out, "\"");
-    let start = out.len();
-    write(out);
-    // That text is harmless but for quotation marks and its own backslashes: make room and double them.
-    let escapes = out[start..].iter().filter(|octet| matches!(octet, b'"' | b'\\')).count();
-    let (mut from, mut to) = (out.len(), out.len() + escapes);
-    out.resize(to, 0);
-    while from < to {
-        (from, to) = (from - 1, to - 1);
-        out[to] = out[from];
-        if matches!(out[to], b'"' | b'\\') {
-            to -= 1;
-            out[to] = b'\\';
-        }
-    }
-    push(out, "\"");
-}
-
 fn member_address(key: &str, address: IpAddr, out: &mut Vec<u8>) {
     put(out, format_args!(r#""{key}":"{address}""#));
-}
-
-/// Appends `"key_base64":"…"`.
-fn member_base64(key: &str, octets: &[u8], out: &mut Vec<u8>) {
-    put(out, format_args!(r#""{key}_base64":""#));
-    let start = out.len();
-    out.resize(start + octets.len().div_ceil(3) * 4, 0);
-    // The room is what RFC 4648 section 4 takes, padding included.
-    let written = STANDARD.encode_slice(octets, &mut out[start..]).unwrap_or_default();
-    out.truncate(start + written);
-    push(out, "\"");
 }
 
 /// Appends the class where it is not the Internet's.

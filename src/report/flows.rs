@@ -14,7 +14,7 @@ use crate::{
     packet::Timestamp,
     record::Service,
     text::{
-        escape,
+        escape, json,
         time::{TimeStyle, TimeWriter, machine_time},
     },
 };
@@ -63,10 +63,7 @@ pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn W
             let began = knowledge.span().first();
             flows.iter().try_for_each(|flow| out.write_all(&text(flow, began, &mut clock)))
         }
-        Form::Json => flows.iter().try_for_each(|flow| {
-            serde_json::to_writer(&mut *out, &JsonFlow::from(flow))?;
-            out.write_all(b"\n")
-        }),
+        Form::Json => flows.iter().try_for_each(|flow| json::line(&JsonFlow::from(flow), out)),
         Form::Csv => {
             out.write_all(CSV_HEAD.as_bytes())?;
             flows.iter().try_for_each(|flow| out.write_all(&csv(flow)))

@@ -91,7 +91,7 @@ pub(crate) fn csv_text(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Quotes the field that begins at `start` where it must be.
-fn close_csv(start: usize, out: &mut Vec<u8>) {
+pub(super) fn close_csv(start: usize, out: &mut Vec<u8>) {
     let field = &out[start..];
     let formula = matches!(field.first(), Some(b'=' | b'+' | b'-' | b'@'));
     let quoted = field.iter().any(|octet| matches!(octet, b',' | b'"'));
@@ -129,8 +129,23 @@ fn copy_plain<'a>(octets: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     rest
 }
 
+/// Whether a text passes every medium as it is.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(passes)
+}
+
 fn passes(octet: u8) -> bool {
     matches!(octet, b' '..=b'~') && !matches!(octet, b'\\' | b'"')
+}
+
+/// Escapes what is left of hostile characters in a text that is escaped for a terminal already.
+pub(super) fn harmless(text: String) -> String {
+    if !text.contains(is_hostile) {
+        return text;
+    }
+    let mut out = Vec::with_capacity(text.len() + 16);
+    text.chars().for_each(|c| terminal_char(c, &mut out));
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Appends a character of a text for a terminal, any but a backslash.
@@ -204,7 +219,7 @@ mod tests {
             let text = format!("a{c}b");
             let (terminal, csv) = (written(terminal, text.as_bytes()), written(csv, text.as_bytes()));
             let json = format!("\"{}\"", written(json, text.as_bytes()));
-            for shown in [&terminal, &csv, &json] {
+            for shown in [&terminal, &csv, &json, &harmless(text.clone())] {
                 assert!(!shown.contains(is_hostile), "U+{:04X}: {shown:?}", c as u32);
             }
             // JSON says the same as before.
@@ -225,6 +240,8 @@ mod tests {
         for formula in ["=1", "+1", "-1", "@x"] {
             assert_eq!(written(csv, formula.as_bytes()), format!("'{formula}"));
         }
+        assert_eq!(harmless(r"a\010b".to_owned()), r"a\010b");
+        assert_eq!(harmless("a\nb".to_owned()), r"a\010b");
     }
 
     /// Octets that are no UTF-8: an overlong slash, a lone surrogate, a cut character.

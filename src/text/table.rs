@@ -1,108 +1,179 @@
-//! Tables, JSON and CSV, every text made harmless for its medium.
+//! Tables for people: columns without lines, every cell harmless.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    ops::Range,
+};
 
-use comfy_table::{ContentArrangement, Table, presets};
-use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+use comfy_table::{CellAlignment, ContentArrangement, presets};
 
-use crate::text::escape;
+use super::escape;
 
-/// Writes a value as one line of JSON.
-pub(crate) fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    let mut serializer = Serializer::with_formatter(&mut *out, Harmless::default());
-    value.serialize(&mut serializer).map_err(io::Error::from)?;
-    out.write_all(b"\n")
-}
+/// What stands in a cell. Whatever it is made of, no hostile character is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell(String);
 
-/// serde_json's compact form, with the characters escaped that would reorder or hide text on a terminal.
-#[derive(Default)]
-struct Harmless {
-    buffer: Vec<u8>,
-}
+impl Cell {
+    /// Any text; line breaks become spaces.
+    pub fn text(text: &str) -> Self {
+        Self::escaped(|out| escape::terminal(text.replace('\n', " ").as_bytes(), out))
+    }
 
-impl Formatter for Harmless {
-    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
-    where
-        W: ?Sized + Write,
-    {
-        self.buffer.clear();
-        escape::json(fragment.as_bytes(), &mut self.buffer);
-        writer.write_all(&self.buffer)
+    /// Text that `write` has escaped for a terminal already.
+    pub fn escaped(write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut octets = Vec::new();
+        write(&mut octets);
+        let text = String::from_utf8(octets);
+        Self::shown(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// A number, an address, a word of ours.
+    pub fn shown(value: impl Display) -> Self {
+        Self(escape::harmless(value.to_string()))
+    }
+
+    /// The same, where it is there.
+    pub fn maybe(value: Option<impl Display>) -> Self {
+        value.map(Self::shown).unwrap_or_default()
+    }
+
+    /// Several values, one below the other.
+    pub fn lines(values: impl IntoIterator<Item = impl Display>) -> Self {
+        let lines: Vec<_> = values.into_iter().map(|value| Self::shown(value).0).collect();
+        Self(lines.join("\n"))
     }
 }
 
-/// Writes columns two spaces apart, without lines; cells too long for `width` are wrapped. Without rows there is nothing
-/// to write.
-pub(crate) fn table(
-    header: &[&str],
-    rows: &[Vec<String>],
-    width: Option<u16>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.iter().copied());
-    if let Some(width) = width {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    }
-    for row in rows {
-        table.add_row(row.iter().map(|cell| terminal(cell)));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    for line in table.lines() {
-        out.write_all(line.trim_end().as_bytes())?;
-        out.write_all(b"\n")?;
-    }
-    Ok(())
+/// A table in the making.
+#[derive(Debug)]
+pub struct Table {
+    inner: comfy_table::Table,
+    padding: (u16, u16),
+    right: Range<usize>,
 }
 
-/// Writes a header and rows of CSV.
-pub(crate) fn csv(header: &[&str], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
-    let mut line = Vec::new();
-    let header = header.iter().map(|name| (*name).to_owned()).collect();
-    for row in std::iter::once(&header).chain(rows) {
-        line.clear();
-        for (place, cell) in row.iter().enumerate() {
-            if place > 0 {
-                line.push(b',');
-            }
-            escape::csv(cell.as_bytes(), &mut line);
+impl Table {
+    /// A table without rows; columns are parted by a space on either side.
+    pub fn new(header: &[&'static str]) -> Self {
+        let mut inner = comfy_table::Table::new();
+        inner.load_style(presets::NOTHING).set_header(header);
+        Self { inner, padding: (1, 1), right: 0..0 }
+    }
+
+    /// Begins the lines with the first column; columns are parted by two spaces.
+    #[must_use]
+    pub fn flush(self) -> Self {
+        Self { padding: (0, 2), ..self }
+    }
+
+    /// Aligns these columns to the right.
+    #[must_use]
+    pub fn right(self, columns: Range<usize>) -> Self {
+        Self { right: columns, ..self }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.inner.add_row(cells.into_iter().map(|cell| cell.0));
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.inner.row_count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+
+    /// Writes the header and all rows. Cells are wrapped where the table would be wider than `width`, in columns of
+    /// a terminal; `None` is as wide as it gets.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(mut self, width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(width) = width {
+            self.inner.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
-        line.push(b'\n');
-        out.write_all(&line)?;
+        for (number, column) in self.inner.column_iter_mut().enumerate() {
+            column.set_padding(self.padding);
+            if self.right.contains(&number) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.inner.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
     }
-    Ok(())
-}
-
-/// A text made harmless for a terminal, line breaks turned into spaces.
-fn terminal(text: &str) -> String {
-    let mut octets = Vec::new();
-    escape::terminal(text.replace('\n', " ").as_bytes(), &mut octets);
-    String::from_utf8_lossy(&octets).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn hostile_text_is_harmless_in_every_format() {
-        let hostile = "a\u{1b}[31m\u{202e}b,\"\n=1";
-        let rows = [vec![hostile.to_owned(), "=1".to_owned()]];
+    fn written(table: Table, width: Option<u16>) -> String {
         let mut out = Vec::new();
-        json(&hostile, &mut out).expect("written");
-        assert_eq!(out, b"\"a\\u001b[31m\\u202eb,\\\"\\n=1\"\n");
-        out.clear();
-        csv(&["x", "y"], &rows, &mut out).expect("written");
-        assert_eq!(out, b"x,y\n\"a\\027[31m\\226\\128\\174b,\"\"\\010=1\",'=1\n");
-        out.clear();
-        table(&["x", "y"], &rows, None, &mut out).expect("written");
-        let text = String::from_utf8(out).expect("UTF-8");
-        assert!(text.contains("a\\027[31m\\226\\128\\174b,\" =1"), "{text}");
+        table.write(width, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn services() -> Table {
+        let mut table = Table::new(&["key", "octets", "hosts"]).right(1..2);
+        table.row([Cell::text("https/tcp"), Cell::shown(1_460), Cell::lines(["a", "b"])]);
+        table.row([Cell::text("x"), Cell::maybe(Some(7)), Cell::maybe(None::<u8>)]);
+        table
+    }
+
+    #[test]
+    fn columns_are_parted_and_aligned() {
+        let expected = [
+            " key        octets  hosts",
+            " https/tcp    1460  a",
+            "                    b",
+            " x               7",
+            "",
+        ];
+        assert_eq!(written(services(), None), expected.join("\n"));
+        let expected = [
+            "key        octets  hosts",
+            "https/tcp    1460  a",
+            "                   b",
+            "x               7",
+            "",
+        ];
+        assert_eq!(written(services().flush(), None), expected.join("\n"));
+        assert_eq!((services().len(), Table::new(&["x"]).is_empty()), (2, true));
+        assert_eq!(written(Table::new(&["x"]), Some(80)), " x\n");
+    }
+
+    #[test]
+    fn a_narrow_terminal_wraps_cells() {
+        assert_eq!(written(services(), Some(80)), written(services(), None));
+        let narrow = written(services(), Some(20));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 20), "{narrow}");
+        let letters = |text: &str| {
+            let mut letters: Vec<_> = text.chars().filter(|c| !c.is_whitespace()).collect();
+            letters.sort_unstable();
+            letters
+        };
+        assert_eq!(letters(&narrow), letters(&written(services(), None)));
+    }
+
+    #[test]
+    fn every_way_to_a_cell_is_harmless() {
+        let hostile = "a\u{1b}[31m\u{202e}\r";
+        let cells = [
+            Cell::text(hostile),
+            Cell::escaped(|out| out.extend_from_slice(hostile.as_bytes())),
+            Cell::shown(hostile),
+            Cell::maybe(Some(hostile)),
+            Cell::lines([hostile]),
+        ];
+        for cell in cells {
+            assert_eq!(cell, Cell(r"a\027[31m\226\128\174\013".to_owned()));
+        }
+        assert_eq!(Cell::text("a\nb\\c"), Cell(r"a b\\c".to_owned()));
+        assert_eq!(Cell::escaped(|out| out.extend_from_slice(br"a\010b\\c")), Cell(r"a\010b\\c".to_owned()));
+        assert_eq!(Cell::lines(["a\nb", "c"]), Cell("a\\010b\nc".to_owned()));
     }
 }

@@ -1,12 +1,16 @@
 //! `discover --format csv`: one table, of instances, events or queries.
 
-use std::io;
+use std::{io, net::IpAddr};
 
-use super::{View, attributes, missing};
+use super::{View, attributes, missing, pair_text};
 use crate::{
     dns::{Name, name::label_text},
     packet::Timestamp,
-    text::{escape, time::machine_time},
+    text::{
+        csv::{self, Line},
+        escape, number,
+        time::machine_time,
+    },
 };
 
 pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
@@ -20,139 +24,120 @@ pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()>
     out.flush()
 }
 
-/// One line in the making. What stands in a field is harmless text; several values are joined by semicolons.
-#[derive(Default)]
-struct Line {
-    text: Vec<u8>,
-    field: Vec<u8>,
-    begun: bool,
+/// Writes a header and a line for each item. Several values in a field are joined by semicolons.
+fn lines<T>(
+    header: &[&str],
+    items: impl Iterator<Item = T>,
+    out: &mut impl io::Write,
+    fill: impl Fn(&T, &mut Line<'_>),
+) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    csv::line(header, &mut buffer);
+    out.write_all(&buffer)?;
+    for item in items {
+        buffer.clear();
+        let mut line = Line::new(&mut buffer);
+        fill(&item, &mut line);
+        line.end();
+        out.write_all(&buffer)?;
+    }
+    Ok(())
 }
 
-impl Line {
-    fn field(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.field.clear();
-        write(&mut self.field);
-        if std::mem::replace(&mut self.begun, true) {
-            self.text.push(b',');
+fn name(line: &mut Line<'_>, name: Option<&Name<'_>>) {
+    line.escaped(|field| {
+        if let Some(name) = name {
+            name.text(field);
         }
-        escape::csv_text(&self.field, &mut self.text);
-    }
+    });
+}
 
-    fn text(&mut self, text: &str) {
-        self.field(|field| field.extend_from_slice(text.as_bytes()));
-    }
+fn time(line: &mut Line<'_>, time: Option<Timestamp>) {
+    line.shown(time.map(machine_time).unwrap_or_default());
+}
 
-    fn name(&mut self, name: Option<&Name<'_>>) {
-        self.field(|field| {
-            if let Some(name) = name {
-                name.text(field);
+/// A field of several values, each of which `write` appends as text that is harmless on a terminal.
+fn list<T>(line: &mut Line<'_>, items: impl IntoIterator<Item = T>, write: impl Fn(T, &mut Vec<u8>)) {
+    line.escaped(|field| {
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                field.push(b';');
             }
-        });
-    }
-
-    fn time(&mut self, time: Option<Timestamp>) {
-        self.text(&time.map(machine_time).unwrap_or_default());
-    }
-
-    fn list<T>(&mut self, items: impl IntoIterator<Item = T>, write: impl Fn(T, &mut Vec<u8>)) {
-        self.field(|field| {
-            for (index, item) in items.into_iter().enumerate() {
-                if index > 0 {
-                    field.push(b';');
-                }
-                let start = field.len();
-                write(item, field);
-                // A semicolon within a value is told apart as RFC 6763 section 4.3 escapes.
-                let value = field.split_off(start);
-                for octet in value {
-                    if octet == b';' { field.extend_from_slice(br"\059") } else { field.push(octet) }
-                }
+            let start = field.len();
+            write(item, field);
+            // A semicolon within a value is told apart as RFC 6763 section 4.3 escapes.
+            let value = field.split_off(start);
+            for octet in value {
+                if octet == b';' { field.extend_from_slice(br"\059") } else { field.push(octet) }
             }
-        });
-    }
+        }
+    });
+}
 
-    fn end(&mut self, out: &mut impl io::Write) -> io::Result<()> {
-        self.text.push(b'\n');
-        out.write_all(&self.text)?;
-        self.text.clear();
-        self.begun = false;
-        Ok(())
-    }
+fn address(address: &IpAddr, field: &mut Vec<u8>) {
+    number::address(*address, field);
 }
 
 fn instances(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    out.write_all(
-        b"instance,type,domain,subtypes,host,port,addresses,txt,registered_name,registered_description,state,\
-        missing,first,last,announced_by,via\n",
-    )?;
-    let mut line = Line::default();
-    for instance in view.instances() {
+    let header = [
+        "instance",
+        "type",
+        "domain",
+        "subtypes",
+        "host",
+        "port",
+        "addresses",
+        "txt",
+        "registered_name",
+        "registered_description",
+        "state",
+        "missing",
+        "first",
+        "last",
+        "announced_by",
+        "via",
+    ];
+    lines(&header, view.instances(), out, |instance, line| {
         let registration = view.registration(&instance.service);
-        line.field(|field| escape::terminal(instance.label, field));
-        line.field(|field| instance.service.text(field));
-        line.name(Some(&instance.domain));
-        line.list(&instance.subtypes, |subtype, field| label_text(subtype, field));
-        line.name(instance.server.as_ref().map(|(host, _)| host));
-        line.text(&instance.server.map(|(_, port)| port.to_string()).unwrap_or_default());
-        line.list(&instance.addresses, |address, field| {
-            field.extend_from_slice(address.to_string().as_bytes());
-        });
-        line.list(attributes(&instance), |pair, field| {
-            escape::terminal(pair.key, field);
-            if let Some(value) = pair.value {
-                field.push(b'=');
-                escape::terminal(value, field);
-            }
-        });
-        line.field(|field| {
-            let name = registration.map(|registration| registration.name()).unwrap_or_default();
-            escape::terminal(name.as_bytes(), field);
-        });
-        line.field(|field| {
-            let description = registration.map(|registration| registration.description()).unwrap_or_default();
-            escape::terminal(description.as_bytes(), field);
-        });
-        line.text(instance.state.as_str());
-        line.list(missing(&instance), |name, field| field.extend_from_slice(name.as_bytes()));
-        line.time(instance.first);
-        line.time(instance.last);
-        line.list(instance.announced_by, |source, field| {
-            field.extend_from_slice(source.to_string().as_bytes());
-        });
-        line.list(&instance.via, |via, field| field.extend_from_slice(via.as_str().as_bytes()));
-        line.end(out)?;
-    }
-    Ok(())
+        line.escaped(|field| escape::terminal(instance.label, field));
+        line.escaped(|field| instance.service.text(field));
+        name(line, Some(&instance.domain));
+        list(line, &instance.subtypes, |subtype, field| label_text(subtype, field));
+        name(line, instance.server.as_ref().map(|(host, _)| host));
+        line.shown(instance.server.map(|(_, port)| port.to_string()).unwrap_or_default());
+        list(line, &instance.addresses, address);
+        list(line, attributes(instance), |pair, field| pair_text(&pair, field));
+        line.text(registration.map(|registration| registration.name()).unwrap_or_default());
+        line.text(registration.map(|registration| registration.description()).unwrap_or_default());
+        line.shown(instance.state.as_str());
+        list(line, missing(instance), |name, field| field.extend_from_slice(name.as_bytes()));
+        time(line, instance.first);
+        time(line, instance.last);
+        list(line, instance.announced_by, address);
+        list(line, &instance.via, |via, field| field.extend_from_slice(via.as_str().as_bytes()));
+    })
 }
 
 fn events(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    out.write_all(b"time,event,name,from,packet,file,source\n")?;
-    let mut line = Line::default();
-    for event in view.events() {
-        line.time(event.time);
-        line.text(event.kind.as_str());
-        line.name(Some(&event.name));
-        line.name(event.from.as_ref());
-        line.text(&event.packet.number.to_string());
-        line.field(|field| {
-            escape::terminal(view.file(event.packet.file).unwrap_or_default().as_bytes(), field);
-        });
-        line.text(&event.source.to_string());
-        line.end(out)?;
-    }
-    Ok(())
+    let header = ["time", "event", "name", "from", "packet", "file", "source"];
+    lines(&header, view.events(), out, |event, line| {
+        time(line, event.time);
+        line.shown(event.kind.as_str());
+        name(line, Some(&event.name));
+        name(line, event.from.as_ref());
+        line.shown(event.packet.number);
+        line.text(view.file(event.packet.file).unwrap_or_default());
+        line.shown(event.source);
+    })
 }
 
 fn queries(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    out.write_all(b"client,name,type,count,unanswered\n")?;
-    let mut line = Line::default();
-    for query in view.queries() {
-        line.text(&query.client.to_string());
-        line.name(Some(&query.name));
-        line.text(&query.kind.to_string());
-        line.text(&query.packets.count().to_string());
-        line.text(&query.unanswered.to_string());
-        line.end(out)?;
-    }
-    Ok(())
+    let header = ["client", "name", "type", "count", "unanswered"];
+    lines(&header, view.queries(), out, |query, line| {
+        line.shown(query.client);
+        name(line, Some(&query.name));
+        line.shown(query.kind);
+        line.shown(query.packets.count());
+        line.shown(query.unanswered);
+    })
 }

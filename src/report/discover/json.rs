@@ -9,12 +9,16 @@ use super::{View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{
         inventory::{Event, Finding, Instance, Query, Type},
-        json::{member_escaped, member_name, member_pair, member_text, string_escaped},
+        json::{member_name, member_pair},
         name::label_text,
     },
     packet::{PacketId, Timestamp},
     registry::{Registration, TxtKeys},
-    text::{escape, time::machine_time},
+    text::{
+        escape,
+        json::{member_escaped, member_text, string_escaped},
+        time::machine_time,
+    },
 };
 
 /// Octets collected before they are written.

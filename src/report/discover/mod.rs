@@ -6,7 +6,6 @@ mod table;
 
 use std::{io, net::IpAddr};
 
-use crate::report::Format;
 use crate::{
     dns::{
         Name, Pair, ServiceType,
@@ -14,6 +13,8 @@ use crate::{
         pairs,
     },
     registry::{Registration, Registry, TxtKeys},
+    report::Format,
+    text::escape,
 };
 
 /// What `discover` shows, and how.
@@ -163,6 +164,15 @@ fn attributes<'a>(instance: &Instance<'a>) -> Vec<Pair<'a>> {
         }
     }
     found
+}
+
+/// Appends `key` or `key=value`, escaped for a terminal.
+fn pair_text(pair: &Pair<'_>, out: &mut Vec<u8>) {
+    escape::terminal(pair.key, out);
+    if let Some(value) = pair.value {
+        out.push(b'=');
+        escape::terminal(value, out);
+    }
 }
 
 /// Whether the registry defines a key; `None` where it gives no list of keys.

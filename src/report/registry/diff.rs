@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::export::KEYS;
 use crate::registry::Registry;
-use crate::{report::Format, text::table};
+use crate::{
+    report::Format,
+    text::{csv, json, table::Cell},
+};
 
 /// What became of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -125,32 +128,29 @@ pub fn write_diff(
         Format::Json => {
             let report =
                 Report { schema: "portolan/registry-diff/1", old: side(old), new: side(new), differences };
-            table::json(&report, out)
+            json::line(&report, out)
         }
         Format::Csv => {
-            let rows: Vec<Vec<String>> = differences.iter().flat_map(csv_rows).collect();
-            table::csv(&["change", "name", "ports", "transport", "field", "old", "new"], &rows, out)
+            let header = ["change", "name", "ports", "transport", "field", "old", "new"];
+            csv::rows(&header, differences.iter().flat_map(csv_rows), out)
         }
         Format::Table => {
-            let rows: Vec<Vec<String>> = differences.iter().map(table_row).collect();
-            table::table(&["CHANGE", "PORT", "NAME", "WHAT"], &rows, width, out)
+            super::table(&["CHANGE", "PORT", "NAME", "WHAT"], differences.iter().map(table_row), width, out)
         }
     }
 }
 
 /// A row for each field; one without a field for a row that has none.
-fn csv_rows(difference: &Difference) -> Vec<Vec<String>> {
-    let row = |field: &str, old: &str, new: &str| {
-        let Difference { change, name, ports, transport, .. } = difference;
-        [change, name.as_str(), ports, transport, field, old, new].map(str::to_owned).to_vec()
-    };
-    if difference.fields.is_empty() {
+fn csv_rows(difference: &Difference) -> Vec<[&str; 7]> {
+    let Difference { change, name, ports, transport, fields } = difference;
+    let row = |field, old, new| [*change, name.as_str(), ports, transport, field, old, new];
+    if fields.is_empty() {
         return vec![row("", "", "")];
     }
-    difference.fields.iter().map(|change| row(change.field, &change.old, &change.new)).collect()
+    fields.iter().map(|change| row(change.field, &change.old, &change.new)).collect()
 }
 
-fn table_row(difference: &Difference) -> Vec<String> {
+fn table_row(difference: &Difference) -> [Cell; 4] {
     let port = match difference.transport.as_str() {
         "" => difference.ports.clone(),
         transport if difference.ports.is_empty() => transport.to_owned(),
@@ -162,7 +162,12 @@ fn table_row(difference: &Difference) -> Vec<String> {
         (old, new) => format!("{}: {old} -> {new}", change.field),
     };
     let what: Vec<String> = difference.fields.iter().map(what).collect();
-    vec![difference.change.to_owned(), port, difference.name.clone(), what.join("; ")]
+    [
+        Cell::shown(difference.change),
+        Cell::text(&port),
+        Cell::text(&difference.name),
+        Cell::text(&what.join("; ")),
+    ]
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use crate::registry::{Registration, Registry, TxtKeys};
-use crate::{report::Format, text::table};
+use crate::{report::Format, text::json};
 
 /// Writes all rows: CSV in IANA's columns with the registry's date as a thirteenth, or one JSON object
 /// (`portolan/registry/1`). A table is written as CSV.
@@ -15,7 +15,7 @@ use crate::{report::Format, text::table};
 /// What `out` returns.
 pub fn export(registry: &Registry, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Json => table::json(&Export { registry }, out),
+        Format::Json => json::line(&Export { registry }, out),
         Format::Csv | Format::Table => registry.write_csv(out),
     }
 }

@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use crate::packet::TransportProtocol;
 use crate::registry::{PortClass, Registration, Registry, Status, Transport, TxtKeys, UserEntry};
-use crate::{report::Format, text::table};
+use crate::{
+    report::Format,
+    text::{csv, json, table::Cell},
+};
 
 /// What was asked for.
 enum Query<'a> {
@@ -294,10 +297,10 @@ pub fn search(
 
 fn write(answers: &[Answer<'_>], format: Format, width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Json => table::json(&answers, out),
+        Format::Json => json::line(&answers, out),
         Format::Table => {
-            let rows: Vec<Vec<String>> = answers.iter().map(table_row).collect();
-            table::table(&["PORT", "NAME", "STATUS", "DESCRIPTION", "TXT KEYS", "SOURCE"], &rows, width, out)
+            let header = ["PORT", "NAME", "STATUS", "DESCRIPTION", "TXT KEYS", "SOURCE"];
+            super::table(&header, answers.iter().map(table_row), width, out)
         }
         Format::Csv => {
             let header = [
@@ -320,13 +323,12 @@ fn write(answers: &[Answer<'_>], format: Format, width: Option<u16>, out: &mut d
                 "source",
                 "registry_updated",
             ];
-            let rows: Vec<Vec<String>> = answers.iter().map(csv_row).collect();
-            table::csv(&header, &rows, out)
+            csv::rows(&header, answers.iter().map(csv_row), out)
         }
     }
 }
 
-fn table_row(answer: &Answer<'_>) -> Vec<String> {
+fn table_row(answer: &Answer<'_>) -> [Cell; 6] {
     let mut description = answer.description.to_owned();
     if let Some(target) = answer.alias_of {
         description.push_str(&format!(" (alias of {target})"));
@@ -338,12 +340,19 @@ fn table_row(answer: &Answer<'_>) -> Vec<String> {
         Some(address) => format!("{} for {address}", answer.source),
         None => format!("{} {}", answer.source, answer.registry.updated),
     };
-    let name = answer.name.unwrap_or_default().to_owned();
-    vec![answer.port_text(), name, answer.status.to_owned(), description, answer.key_list(), source]
+    [
+        &answer.port_text(),
+        answer.name.unwrap_or_default(),
+        answer.status,
+        &description,
+        &answer.key_list(),
+        &source,
+    ]
+    .map(Cell::text)
 }
 
-fn csv_row(answer: &Answer<'_>) -> Vec<String> {
-    vec![
+fn csv_row(answer: &Answer<'_>) -> [String; 18] {
+    [
         answer.name.unwrap_or_default().to_owned(),
         answer.port.map(|port| port.to_string()).unwrap_or_default(),
         answer.ports.clone().unwrap_or_default(),
@@ -434,7 +443,7 @@ mod tests {
         let registry = Registry::built_in();
         let mut out = Vec::new();
         let found = search(&registry, "PRINTER ipp", Format::Csv, None, &mut out).expect("written");
-        let rows = csv::Reader::from_reader(&out[..]).records().filter(Result::is_ok).count();
+        let rows = ::csv::Reader::from_reader(&out[..]).records().filter(Result::is_ok).count();
         assert_eq!(rows, found);
         out.clear();
         lookup(&registry, &["80/tcp".to_owned()], Format::Table, Some(100), &mut out).expect("written");

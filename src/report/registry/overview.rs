@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use crate::packet::TransportProtocol;
 use crate::registry::{Registry, Status, Transport};
-use crate::{report::Format, text::table};
+use crate::{
+    report::Format,
+    text::{csv, json, table::Cell},
+};
 
 #[derive(Serialize)]
 struct Overview<'a> {
@@ -53,7 +56,7 @@ pub fn overview(
 ) -> io::Result<()> {
     let overview = Overview::of(registry);
     if format == Format::Json {
-        return table::json(&overview, out);
+        return json::line(&overview, out);
     }
     let mut rows = vec![
         ("updated".to_owned(), registry.updated().to_owned()),
@@ -71,10 +74,10 @@ pub fn overview(
         rows.push((format!("records, {transport}"), of.records.to_string()));
         rows.extend(of.named_ports.map(|ports| (format!("named ports, {transport}"), ports.to_string())));
     }
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|(key, value)| vec![key, value]).collect();
+    let rows = rows.iter().map(|(key, value)| [key, value]);
     match format {
-        Format::Csv => table::csv(&["key", "value"], &rows, out),
-        _ => table::table(&["REGISTRY", ""], &rows, width, out),
+        Format::Csv => csv::rows(&["key", "value"], rows, out),
+        _ => super::table(&["REGISTRY", ""], rows.map(|row| row.map(|text| Cell::text(text))), width, out),
     }
 }
 

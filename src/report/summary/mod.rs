@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use comfy_table::{CellAlignment, Table, presets};
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
@@ -23,7 +22,11 @@ use crate::{
     packet::Timestamp,
     record::Record,
     registry::Registry,
-    text::{escape, time::machine_time},
+    text::{
+        csv, json,
+        table::{Cell, Table},
+        time::machine_time,
+    },
 };
 
 /// What a row of the summary is about.
@@ -94,6 +97,8 @@ pub struct Options {
     pub sort: Sort,
     /// Only so many rows.
     pub top: Option<usize>,
+    /// Width of the terminal in columns, to which tables are wrapped.
+    pub width: Option<u16>,
 }
 
 /// One row.
@@ -523,12 +528,12 @@ pub fn table(
 ) -> io::Result<()> {
     let span = scope.knowledge.span();
     if intervals.is_none() {
-        write_table(&rows_table(summary, span.octets, options), out)?;
+        rows_table(summary, span.octets, options).write(options.width, out)?;
     }
     for interval in intervals.unwrap_or_default() {
         writeln!(out, "from {}", machine_time(Timestamp(interval.start)))?;
         let octets = interval.summary.rows.iter().map(|row| row.bytes).sum();
-        write_table(&rows_table(&interval.summary, octets, options), out)?;
+        rows_table(&interval.summary, octets, options).write(options.width, out)?;
         writeln!(out)?;
     }
     let mut line = format!("{} packets, {} octets", span.packets, span.octets);
@@ -559,25 +564,10 @@ pub fn table(
     )
 }
 
-fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
-}
-
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    let evidence = "known by";
-    table.set_header([
-        options.by.heading(),
-        "port",
-        "packets",
-        "octets",
-        "%",
-        "flows",
-        "clients",
-        "servers",
-        evidence,
-    ]);
+    let heading = options.by.heading();
+    let header = [heading, "port", "packets", "octets", "%", "flows", "clients", "servers", "known by"];
+    let mut table = Table::new(&header).right(2..8);
     for row in summary.rows(options) {
         let share = if octets == 0 { 0.0 } else { row.bytes as f64 * 100.0 / octets as f64 };
         let ports: Vec<_> = row.ports.iter().map(ToString::to_string).collect();
@@ -588,29 +578,20 @@ fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
             [(_, word)] => (*word).to_owned(),
             many => many.iter().map(|(count, word)| format!("{word} {count}")).collect::<Vec<_>>().join(", "),
         };
-        let count = |count: u64| if count == 0 { String::new() } else { count.to_string() };
-        table.add_row([
-            harmless(&row.key),
-            ports,
-            row.packets.to_string(),
-            row.bytes.to_string(),
-            format!("{share:.1}"),
+        let count = |count: u64| Cell::maybe((count > 0).then_some(count));
+        table.row([
+            Cell::text(&row.key),
+            Cell::shown(ports),
+            Cell::shown(row.packets),
+            Cell::shown(row.bytes),
+            Cell::shown(format_args!("{share:.1}")),
             count(row.flows),
             count(row.clients.len() as u64),
             count(row.servers.len() as u64),
-            evidence,
+            Cell::shown(evidence),
         ]);
     }
-    for column in table.column_iter_mut().skip(2).take(6) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
     table
-}
-
-fn harmless(text: &str) -> String {
-    let mut out = Vec::new();
-    escape::terminal(text.as_bytes(), &mut out);
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[derive(Serialize)]
@@ -733,8 +714,7 @@ pub fn json(
         rows,
         intervals,
     };
-    serde_json::to_writer_pretty(&mut *out, &object)?;
-    writeln!(out)
+    json::pretty(&object, out)
 }
 
 /// Writes CSV: one line per row, and interval where there are any.
@@ -747,8 +727,26 @@ pub fn csv(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let head = "key,name,transport,ports,description,packets,bytes,flows,clients,servers,first,last,evidence,damaged";
-    write!(out, "{}{head}\r\n", if intervals.is_some() { "start," } else { "" })?;
+    let header = [
+        "key",
+        "name",
+        "transport",
+        "ports",
+        "description",
+        "packets",
+        "bytes",
+        "flows",
+        "clients",
+        "servers",
+        "first",
+        "last",
+        "evidence",
+        "damaged",
+    ];
+    let start = intervals.is_some().then_some("start");
+    let mut line = Vec::new();
+    csv::line(start.into_iter().chain(header), &mut line);
+    out.write_all(&line)?;
     let mut lines = |start: Option<u64>, summary: &Summary| -> io::Result<()> {
         for row in summary.rows(options) {
             let time = |time: Option<u64>| time.map(|time| machine_time(Timestamp(time))).unwrap_or_default();
@@ -772,18 +770,8 @@ pub fn csv(
                 words(&mut row.evidence().into_iter()),
                 words(&mut row.damaged.counts()),
             ];
-            let mut line = Vec::new();
-            if let Some(start) = start {
-                line.extend_from_slice(machine_time(Timestamp(start)).as_bytes());
-                line.push(b',');
-            }
-            for (position, field) in fields.iter().enumerate() {
-                if position > 0 {
-                    line.push(b',');
-                }
-                escape::csv(field.as_bytes(), &mut line);
-            }
-            line.extend_from_slice(b"\r\n");
+            line.clear();
+            csv::line(start.map(|start| time(Some(start))).into_iter().chain(fields), &mut line);
             out.write_all(&line)?;
         }
         Ok(())

@@ -1,0 +1,203 @@
+//! JSON: values of serde made harmless, and the pieces of objects that are written by hand.
+//!
+//! Nothing else in the project writes JSON with serde, so that no text from strangers passes by [`escape::json`].
+
+use std::io::{self, Write};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
+
+use super::escape;
+
+/// Writes a value as one line of JSON.
+///
+/// # Errors
+/// Those of `out`, and of values that JSON cannot hold.
+///
+/// ```
+/// let mut out = Vec::new();
+/// portolan::text::json::line(&["a\u{202e}b"], &mut out).unwrap();
+/// assert_eq!(out, b"[\"a\\u202eb\"]\n");
+/// ```
+pub fn line<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
+    write(value, CompactFormatter, out)
+}
+
+/// Writes a value as JSON for reading: a member a line, two spaces deep each.
+///
+/// # Errors
+/// Those of `out`, and of values that JSON cannot hold.
+pub fn pretty<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
+    write(value, PrettyFormatter::new(), out)
+}
+
+fn write<T: Serialize + ?Sized>(value: &T, form: impl Formatter, out: &mut dyn Write) -> io::Result<()> {
+    let form = Harmless { form, buffer: Vec::new() };
+    value.serialize(&mut Serializer::with_formatter(&mut *out, form))?;
+    out.write_all(b"\n")
+}
+
+/// A form of serde_json's, with the characters escaped that would reorder or hide text.
+struct Harmless<F> {
+    form: F,
+    buffer: Vec<u8>,
+}
+
+/// Has the inner form do what it does otherwise than serde_json by default.
+macro_rules! as_the_form {
+    ($($method:ident($($argument:ident: $kind:ty),*)),* $(,)?) => {$(
+        fn $method<W: ?Sized + Write>(&mut self, writer: &mut W $(, $argument: $kind)*) -> io::Result<()> {
+            self.form.$method(writer $(, $argument)*)
+        }
+    )*};
+}
+
+impl<F: Formatter> Formatter for Harmless<F> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if escape::is_plain(fragment) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        self.buffer.clear();
+        escape::json(fragment.as_bytes(), &mut self.buffer);
+        writer.write_all(&self.buffer)
+    }
+
+    as_the_form! {
+        begin_array(),
+        end_array(),
+        begin_array_value(first: bool),
+        end_array_value(),
+        begin_object(),
+        end_object(),
+        begin_object_key(first: bool),
+        end_object_key(),
+        begin_object_value(),
+        end_object_value(),
+    }
+}
+
+/// Appends `"key":"…"`; octets that are no UTF-8 as `"key_base64":"…"`.
+pub(crate) fn member_text(key: &str, octets: &[u8], out: &mut Vec<u8>) {
+    if std::str::from_utf8(octets).is_err() {
+        return member_base64(key, octets, out);
+    }
+    member(key, "", out);
+    string(octets, out);
+}
+
+/// Appends `"key":"…"` with text that `write` has escaped for a terminal already.
+pub(crate) fn member_escaped(key: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    member(key, "", out);
+    string_escaped(out, write);
+}
+
+/// Appends `"key_base64":"…"`.
+pub(crate) fn member_base64(key: &str, octets: &[u8], out: &mut Vec<u8>) {
+    member(key, "_base64", out);
+    out.push(b'"');
+    let start = out.len();
+    out.resize(start + octets.len().div_ceil(3) * 4, 0);
+    // The room is what RFC 4648 section 4 takes, padding included.
+    let written = STANDARD.encode_slice(octets, &mut out[start..]).unwrap_or_default();
+    out.truncate(start + written);
+    out.push(b'"');
+}
+
+/// Appends `"key":`; keys are words of ours.
+fn member(key: &str, ending: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(ending.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// Appends a JSON string; octets that are no UTF-8 become U+FFFD.
+pub(crate) fn string(octets: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    escape::json(octets, out);
+    out.push(b'"');
+}
+
+/// Appends a JSON string of text that `write` has escaped for a terminal already.
+pub(crate) fn string_escaped(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    let start = out.len();
+    write(out);
+    // That text is harmless but for quotation marks and its own backslashes: make room and double them.
+    let escapes = out[start..].iter().filter(|octet| matches!(octet, b'"' | b'\\')).count();
+    let (mut from, mut to) = (out.len(), out.len() + escapes);
+    out.resize(to, 0);
+    while from < to {
+        (from, to) = (from - 1, to - 1);
+        out[to] = out[from];
+        if matches!(out[to], b'"' | b'\\') {
+            to -= 1;
+            out[to] = b'\\';
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn hostile_text_is_harmless_as_value_and_as_key() {
+        let hostile = "a\u{1b}[31m\u{202e}b,\"\n\u{7f}=1";
+        let escaped = "\"a\\u001b[31m\\u202eb,\\\"\\n\\u007f=1\"";
+        assert_eq!(written(|out| line(hostile, out).unwrap()), format!("{escaped}\n"));
+        let object = BTreeMap::from([(hostile, 1)]);
+        assert_eq!(written(|out| line(&object, out).unwrap()), format!("{{{escaped}:1}}\n"));
+        assert_eq!(written(|out| pretty(&object, out).unwrap()), format!("{{\n  {escaped}: 1\n}}\n"));
+    }
+
+    /// Where nothing is to be escaped, the form is serde_json's own.
+    #[test]
+    fn both_forms_are_those_of_serde() {
+        let value = json!({
+            "empty": {"list": [], "object": {}},
+            "list": [1, -2.5, null, true, "é \" \\ \n", ["x"], {"y": "z"}],
+        });
+        let compact = serde_json::to_string(&value).unwrap();
+        assert_eq!(written(|out| line(&value, out).unwrap()), compact + "\n");
+        let spread = serde_json::to_string_pretty(&value).unwrap();
+        assert_eq!(written(|out| pretty(&value, out).unwrap()), spread + "\n");
+    }
+
+    #[test]
+    fn an_output_that_fails_is_told_with_its_kind() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert_eq!(line("x", &mut Closed).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn pieces_of_objects() {
+        assert_eq!(written(|out| member_text("k", b"a\"b\xc2\xad", out)), "\"k\":\"a\\\"b\\u00ad\"");
+        // RFC 4648 section 10 has the padding; /w== is the octet FF.
+        assert_eq!(written(|out| member_text("k", b"\xff", out)), "\"k_base64\":\"/w==\"");
+        assert_eq!(written(|out| member_base64("k", b"fooba", out)), "\"k_base64\":\"Zm9vYmE=\"");
+        let name = |out: &mut Vec<u8>| out.extend_from_slice(br#"a\.b"c"#);
+        assert_eq!(written(|out| member_escaped("k", out, name)), r#""k":"a\\.b\"c""#);
+        assert_eq!(written(|out| string(b"\xf0\x9f", out)), "\"\u{fffd}\"");
+    }
+}
