@@ -1,0 +1,118 @@
+//! The command writes the file that the library makes, whole or not at all.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{
+    ALL, Scratch, annotate,
+    block::{assert_lossless, blocks, others, packets},
+    maker::everything,
+};
+
+/// Runs the command and returns its exit code and what it said.
+fn portolan(arguments: &[&str], stdin: Option<&[u8]>) -> (i32, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(stdin.unwrap_or_default()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// The files in a folder.
+fn names(folder: &Scratch) -> Vec<String> {
+    let entries = fs::read_dir(&folder.0).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_file_appears_whole_or_not_at_all() {
+    let folder = Scratch::new("files");
+    let octets = everything();
+    let path = folder.file("in.pcapng", &octets);
+    let target = folder.0.join("out.pcapng");
+    let (input, output) = (path.to_str().unwrap(), target.to_str().unwrap());
+
+    let (code, said) = portolan(&["annotate", input, "-w", output], None);
+    assert_eq!((code, said.as_str()), (0, ""));
+    let annotated = annotate(&path, ALL).unwrap().0;
+    assert!(fs::read(&target).unwrap() == annotated);
+
+    // Over itself.
+    let (code, _) = portolan(&["annotate", output, "-w", output], None);
+    assert_eq!(code, 0);
+    assert!(fs::read(&target).unwrap() == annotated);
+
+    // Damaged: what can be read is written, and the file put in its place.
+    let cut = folder.file("cut.pcapng", &octets[..octets.len() - 5]);
+    let (code, said) = portolan(&["annotate", cut.to_str().unwrap(), "-w", output], None);
+    assert_eq!(code, 4, "{said}");
+    assert_eq!(blocks(&fs::read(&target).unwrap()).len() + 1, blocks(&annotated).len());
+
+    // Nothing to be read: what was there stays.
+    fs::write(&target, "before").unwrap();
+    for bad in ["missing.pcapng", "text"] {
+        fs::write(folder.0.join("text"), "no capture").unwrap();
+        let bad = folder.0.join(bad);
+        let (code, said) = portolan(&["annotate", bad.to_str().unwrap(), "-w", output], None);
+        assert_eq!(code, 3, "{said}");
+        assert_eq!(fs::read(&target).unwrap(), b"before");
+    }
+    let (code, said) = portolan(&["annotate", input, "-f", "wlan type mgt", "-w", output], None);
+    assert_eq!(code, 5, "{said}");
+    assert_eq!(fs::read(&target).unwrap(), b"before");
+    assert_eq!(names(&folder), ["cut.pcapng", "in.pcapng", "out.pcapng", "text"]);
+
+    // The output cannot be written.
+    let nowhere = folder.0.join("no/such/folder.pcapng");
+    let (code, _) = portolan(&["annotate", input, "-w", nowhere.to_str().unwrap()], None);
+    assert_eq!(code, 8);
+    if Path::new("/dev/full").exists() {
+        assert_eq!(portolan(&["annotate", input, "-w", "/dev/full"], None).0, 8);
+    }
+    let (code, said) = portolan(&["annotate", input, "-w", &output.replace("pcapng", "pcap")], None);
+    assert_eq!(code, 2, "{said}");
+}
+
+/// Standard input knows only the past, so the names that DNS taught come last; annotated again, they come first.
+#[test]
+fn standard_input_is_kept_to_the_octet() {
+    let folder = Scratch::new("stdin");
+    let target = folder.0.join("out.pcapng");
+    let output = target.to_str().unwrap();
+    let mut octets = blocks(&everything());
+    octets.retain(|block| block.kind() != 4 || block.ours().is_empty());
+    let octets: Vec<u8> = octets.into_iter().flat_map(|block| block.octets).collect();
+    let (code, said) = portolan(&["annotate", "-", "-w", output], Some(&octets));
+    assert_eq!(code, 0, "{said}");
+    let annotated = fs::read(&target).unwrap();
+    assert_eq!(assert_lossless(&octets, &annotated, "standard input").len(), 18);
+    let last = blocks(&annotated).pop().unwrap();
+    assert_eq!((last.kind(), last.ours().len()), (4, 1));
+    let direct = annotate(&folder.file("in", &octets), ALL).unwrap().0;
+    assert!(annotate(&target, ALL).unwrap().0 == direct);
+}
+
+/// What is not selected goes where each packet is named by what came before it, too.
+#[test]
+fn selection_of_what_is_read_once_keeps_the_other_blocks() {
+    let folder = Scratch::new("selection-once");
+    let octets = everything();
+    let path = folder.file("in", &octets);
+    let (input, target) = (path.to_str().unwrap(), folder.0.join("out.pcapng"));
+    let run = ["annotate", "--causal", "-c", "2", input, "-w", target.to_str().unwrap()];
+    assert_eq!(portolan(&run, None), (0, String::new()));
+    let annotated = fs::read(&target).unwrap();
+    assert_eq!(packets(&annotated), 2);
+    assert_eq!(others(&annotated), others(&octets));
+}
