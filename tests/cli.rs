@@ -9,10 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
-    capture::{Scratch, compressed},
-    material,
-};
+use crate::{capture::Scratch, compression::compressed, material};
 
 /// The command in the folder of the samples, with no registry of the user's.
 pub(crate) fn command(arguments: &[&str]) -> Command {

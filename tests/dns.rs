@@ -354,6 +354,7 @@ fn every_message_is_written_as_valid_json_and_one_harmless_line() {
     assert!(count > 1_553, "only {count} messages");
 }
 
+#[cfg(feature = "cli")]
 #[test]
 fn discover_joins_what_came_in_fragments() {
     let Some(path) =

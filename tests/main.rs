@@ -8,10 +8,21 @@ mod material;
 /// The floors of the house: who may use whom.
 mod house;
 
-/// Decoding, compared with tshark.
+/// Builds that leave something out say so.
+#[cfg(any(not(feature = "compression"), not(feature = "libpcap")))]
+mod without;
+
+/// Decoding, compared with tshark, whose tables are compressed.
+#[cfg(feature = "compression")]
 mod agreement;
-/// Reading capture files, compared with tshark.
+/// Reading capture files.
 mod capture;
+/// Captures in each compression.
+#[cfg(feature = "compression")]
+mod compression;
+/// Reading capture files, compared with tshark.
+#[cfg(feature = "compression")]
+mod frames;
 /// Annotated pcapng: nothing lost, and read by tshark.
 mod pcapng;
 /// The registry against a plain scan of its own file, and IANA's renderings of it against each other.
@@ -19,15 +30,12 @@ mod registry;
 
 /// The synthetic captures that benchmarks are measured on.
 mod generator;
-/// The command on a live interface, with real servers in network namespaces.
-mod live;
 /// The samples, against the tables that came with their recording.
 mod samples;
 
-/// How long SRV records name endpoints.
-mod advertised;
 /// DNS messages and the inventory, compared with tshark.
 mod dns;
+<<<<<<< HEAD
 /// DNS messages in fragments.
 mod fragments;
 
@@ -41,7 +49,36 @@ mod golden;
 mod harmless;
 /// Interfaces of different link types in one file.
 mod mixed;
+=======
+>>>>>>> 7cf4b86 (Let a build leave out the command, libpcap or decompression)
 /// Captures changed anywhere.
 mod robustness;
 /// Rows add up, and neither threads nor compression change a report.
 mod summary;
+
+// What follows runs the command, as it is released: with all features.
+
+/// How long SRV records name endpoints.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod advertised;
+/// The command line: exit codes, messages, formats.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod cli;
+/// Captures cut anywhere.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod cuts;
+/// DNS messages in fragments.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod fragments;
+/// What the command prints about each sample, word for word, and the facts it may not contradict.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod golden;
+/// The command on a live interface, with real servers in network namespaces.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod live;
+/// Interfaces of different link types in one file.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod mixed;
+/// The serving side of every flow of the samples.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod serving;

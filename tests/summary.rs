@@ -26,10 +26,12 @@ use portolan::{
 use proptest::prelude::*;
 
 use crate::{
-    capture::{Scratch, compressed, frames_of},
+    capture::Scratch,
     generator::captures::{Format, Plan, Shape},
     material,
 };
+#[cfg(feature = "compression")]
+use crate::{compression::compressed, frames::frames_of};
 
 /// How a capture is read.
 #[derive(Clone, Copy)]
@@ -195,6 +197,7 @@ fn rows_of_every_sample_add_up() {
     }
 }
 
+#[cfg(feature = "compression")]
 #[test]
 fn rows_of_every_shared_capture_add_up_to_what_tshark_counts() {
     let Some(folder) = material::shared("captures") else { return };
@@ -428,6 +431,7 @@ fn threads_do_not_change_reports() {
     assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
 }
 
+#[cfg(feature = "compression")]
 #[test]
 fn compression_does_not_change_reports() {
     let registry = Registry::built_in();

@@ -57,7 +57,8 @@ fn descend(directory: &Path, inputs: &mut Inputs) -> Result<(), Error> {
         } else if path.is_file() {
             // Opening reads no more than the beginning.
             match file::open(&path) {
-                Ok(_) => inputs.files.push(path),
+                // What this build cannot unpack is said when its turn comes.
+                Ok(_) | Err(Error::NotBuilt { .. }) => inputs.files.push(path),
                 Err(Error::NotACapture { .. }) => inputs.skipped += 1,
                 Err(error) => return Err(error),
             }

@@ -21,10 +21,11 @@ use crate::savefile::{Compression, FileFormat, Walker};
 
 /// Opens a capture file; `-` is standard input.
 ///
-/// FileFormat and compression are recognised by content.
+/// Format and compression are recognised by content.
 ///
 /// # Errors
-/// [`Error::Io`] where the file cannot be opened or read, [`Error::NotACapture`] where it is none that is read.
+/// [`Error::Io`] where the file cannot be opened or read, [`Error::NotACapture`] where it is none that is read,
+/// [`Error::NotBuilt`] where it is compressed and this build lacks the feature `compression`.
 ///
 /// ```no_run
 /// use portolan::{capture::{self, Source as _}, packet::Batch};
@@ -178,6 +179,11 @@ fn start(
         }
         Err(Refused::Io(cause)) => Err(Error::Io { file: path.to_owned(), cause }),
         Err(Refused::NotACapture(reason)) => Err(Error::NotACapture { file: path.to_owned(), reason }),
+        #[cfg(not(feature = "compression"))]
+        Err(Refused::Compressed(compression)) => {
+            let what = format!("{}: compressed with {compression}", path.display());
+            Err(Error::NotBuilt { what, feature: "compression" })
+        }
     }
 }
 

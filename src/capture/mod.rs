@@ -2,22 +2,37 @@
 //!
 //! A format is a walker (`walk`): pure functions from octets to the frames in them. The rest is plumbing: `input` undoes
 //! compression, `filler` reads large pieces and lets the walker find the frames in place.
+//!
+//! Decompression needs the feature `compression`; live capture and filters need `libpcap`. In a build without them
+//! everything is there by name, and using it ends in [`Error::NotBuilt`].
 
 mod ahead;
+#[cfg(feature = "compression")]
+mod decompress;
+mod device;
 mod expand;
 mod file;
 mod filler;
+#[cfg(feature = "libpcap")]
 mod filter;
 mod input;
+#[cfg(feature = "libpcap")]
 mod live;
+#[cfg(not(all(feature = "compression", feature = "libpcap")))]
+mod without;
 
 pub(crate) use ahead::ahead;
+pub use device::{Device, LiveOptions, Statistics};
 pub use expand::{Inputs, expand};
 pub use file::{FileSource, State, Stretch, Stretches, open, stdin};
 #[cfg(test)]
 pub(crate) use filler::Filler;
+#[cfg(feature = "libpcap")]
 pub use filter::Filter;
-pub use live::{Device, Live, LiveOptions, Statistics, devices};
+#[cfg(feature = "libpcap")]
+pub use live::{Live, devices};
+#[cfg(not(feature = "libpcap"))]
+pub use without::{Filter, Live, devices};
 
 use std::{error, fmt, io, path::PathBuf};
 
@@ -62,6 +77,13 @@ pub enum Error {
         file: PathBuf,
         /// What it is instead, or what was expected.
         reason: String,
+    },
+    /// This build cannot do it.
+    NotBuilt {
+        /// What was asked for.
+        what: String,
+        /// The Cargo feature that does it.
+        feature: &'static str,
     },
     /// The input is cut or broken here; everything before was delivered.
     Damaged {
@@ -114,6 +136,9 @@ impl fmt::Display for Error {
         match self {
             Self::Io { file, cause } => write!(f, "{}: {cause}", file.display()),
             Self::NotACapture { file, reason } => write!(f, "{}: {reason}", file.display()),
+            Self::NotBuilt { what, feature } => {
+                write!(f, "{what}: this build was made without the feature `{feature}`")
+            }
             Self::Damaged { file, packet, offset, reason } => {
                 write!(f, "{}: packet {packet}, offset {offset}: {reason}", file.display())
             }

@@ -30,6 +30,8 @@ pub(crate) fn of(error: &capture::Error) -> u8 {
         capture::Error::Filter { .. } => FILTER,
         capture::Error::Permission { .. } => PERMISSION,
         capture::Error::Interface { .. } => INTERFACE,
+        // An option that this build does not have; a file that it cannot unpack is an input not opened.
+        capture::Error::NotBuilt { feature: "libpcap", .. } => USAGE,
         _ => INPUT,
     }
 }
