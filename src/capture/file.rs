@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Seek},
+    io,
     ops::Range,
     path::{Path, PathBuf},
     sync::{
@@ -99,8 +99,18 @@ impl FileSource {
     fn new(file: File, path: &Path, size: Option<u64>) -> Result<Self, Error> {
         let file = Arc::new(file);
         let consumed = Arc::new(AtomicU64::new(0));
-        let (filler, compression) = start(&file, path, &consumed)?;
-        Ok(Self { filler, file, path: path.to_owned(), compression, size, consumed })
+        let counted = Counted::new(Arc::clone(&file), Arc::clone(&consumed));
+        let opened = input::unwrap(counted).map_err(|refused| match refused {
+            Refused::Io(cause) => Error::Io { file: path.to_owned(), cause },
+            Refused::NotACapture(reason) => Error::NotACapture { file: path.to_owned(), reason },
+            #[cfg(not(feature = "compression"))]
+            Refused::Compressed(compression) => Error::NotBuilt {
+                what: format!("{}: compressed with {compression}", path.display()),
+                feature: "compression",
+            },
+        })?;
+        let filler = Filler::new(opened.input, path, opened.walker, 0, u64::MAX, 1);
+        Ok(Self { filler, file, path: path.to_owned(), compression: opened.compression, size, consumed })
     }
 
     /// The file's path; `-` for standard input.
@@ -118,28 +128,9 @@ impl FileSource {
         self.compression
     }
 
-    /// Octets of the file as it lies on disk, where that is known.
+    /// Octets of the file as it lies on disk; `None` for standard input and pipes, which are read once.
     pub fn size(&self) -> Option<u64> {
         self.size
-    }
-
-    /// Whether the file can be read again: regular files can, standard input and pipes cannot.
-    pub fn is_rewindable(&self) -> bool {
-        self.size.is_some()
-    }
-
-    /// Begins again at the first octet. Returns `false`, and changes nothing, where that is impossible.
-    ///
-    /// # Errors
-    /// As [`open`]: the file may have changed meanwhile.
-    pub fn rewind(&mut self) -> Result<bool, Error> {
-        if !self.is_rewindable() {
-            return Ok(false);
-        }
-        (&*self.file).rewind().map_err(|cause| Error::Io { file: self.path.clone(), cause })?;
-        self.consumed.store(0, Ordering::Relaxed);
-        (self.filler, self.compression) = start(&self.file, &self.path, &self.consumed)?;
-        Ok(true)
     }
 
     /// What must be remembered to go on reading at [`FileSource::position`].
@@ -163,27 +154,6 @@ impl FileSource {
             len,
             consumed: Arc::clone(&self.consumed),
         })
-    }
-}
-
-fn start(
-    file: &Arc<File>,
-    path: &Path,
-    consumed: &Arc<AtomicU64>,
-) -> Result<(Filler<Input>, Option<Compression>), Error> {
-    let counted = Counted::new(Arc::clone(file), Arc::clone(consumed));
-    match input::unwrap(counted) {
-        Ok(opened) => {
-            let filler = Filler::new(opened.input, path, opened.walker, 0, u64::MAX, 1);
-            Ok((filler, opened.compression))
-        }
-        Err(Refused::Io(cause)) => Err(Error::Io { file: path.to_owned(), cause }),
-        Err(Refused::NotACapture(reason)) => Err(Error::NotACapture { file: path.to_owned(), reason }),
-        #[cfg(not(feature = "compression"))]
-        Err(Refused::Compressed(compression)) => {
-            let what = format!("{}: compressed with {compression}", path.display());
-            Err(Error::NotBuilt { what, feature: "compression" })
-        }
     }
 }
 

@@ -85,7 +85,7 @@ fn annotate(path: &Path, way: Way) -> Option<(Vec<u8>, Option<Failure>)> {
     let mut sink = sink::Pcapng::new(registry.updated());
     sink.learned(&knowledge);
     selection.restart();
-    source.rewind().unwrap();
+    let mut source = capture::open(path).unwrap();
     let mut out = Vec::new();
     let result = run.chart_file(&mut source, None, &mut selection, &charter, &mut sink, &mut out);
     Some((out, result.err()))
