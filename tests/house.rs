@@ -27,11 +27,7 @@ const ORDER: [&str; 17] = [
 ];
 
 /// Foreign crates that only one module may name.
-<<<<<<< HEAD
-const FOREIGN: [(&str, &[&str]); 18] = [
-=======
-const FOREIGN: [(&str, &[&str]); 19] = [
->>>>>>> 7cf4b86 (Let a build leave out the command, libpcap or decompression)
+const FOREIGN: &[(&str, &[&str])] = &[
     ("anstyle", &["sink"]),
     ("base64", &["text", "flow"]),
     ("clap", &["cli"]),
@@ -48,18 +44,14 @@ const FOREIGN: [(&str, &[&str]); 19] = [
     ("pcap", &["capture"]),
     ("prefetch_index", &["flow"]),
     ("quick_xml", &["registry"]),
-<<<<<<< HEAD
+    ("rustix", &["capture"]),
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),
-    ("tempfile", &["registry", "cli"]),
-=======
-    ("rustix", &["capture"]),
-    ("sha1", &["flow"]),
     ("signal_hook", &["cli"]),
+    ("tempfile", &["registry", "cli"]),
     ("terminal_size", &["cli"]),
     ("zstd", &["capture"]),
->>>>>>> 7cf4b86 (Let a build leave out the command, libpcap or decompression)
 ];
 
 /// A source file, its module, and its lines without comments and tests.

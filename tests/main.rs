@@ -35,22 +35,6 @@ mod samples;
 
 /// DNS messages and the inventory, compared with tshark.
 mod dns;
-<<<<<<< HEAD
-/// DNS messages in fragments.
-mod fragments;
-
-/// The command line: exit codes, messages, formats.
-mod cli;
-/// Captures cut anywhere.
-mod cuts;
-/// What the command prints about each sample, word for word, and the facts it may not contradict.
-mod golden;
-/// Hostile text, in every command and format.
-mod harmless;
-/// Interfaces of different link types in one file.
-mod mixed;
-=======
->>>>>>> 7cf4b86 (Let a build leave out the command, libpcap or decompression)
 /// Captures changed anywhere.
 mod robustness;
 /// Rows add up, and neither threads nor compression change a report.
@@ -73,6 +57,9 @@ mod fragments;
 /// What the command prints about each sample, word for word, and the facts it may not contradict.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod golden;
+/// Hostile text, in every command and format.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod harmless;
 /// The command on a live interface, with real servers in network namespaces.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod live;

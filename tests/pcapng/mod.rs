@@ -76,10 +76,10 @@ fn annotate(path: &Path, way: Way) -> Option<(Vec<u8>, Option<Failure>)> {
         min_stretch: 64,
     };
     let mut selection = Selection::new(way.filter.map(|filter| Filter::new(filter).unwrap()), way.limit);
-    let mut knowledge = Knowledge::new(Options::default(), false);
+    let mut knowledge = Knowledge::whole(Options::default());
     let mut source = capture::open(path).ok()?;
     let _ = run.learn_file(&mut source, 0, &mut selection, &mut knowledge, Options::default());
-    knowledge.settle(&registry);
+    knowledge.settle();
     let names = Answers::of(&knowledge, &registry, false, 1);
     let charter = Charter::new(&knowledge, &names);
     let mut sink = sink::Pcapng::new(registry.updated());
