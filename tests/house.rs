@@ -6,12 +6,13 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "packet",
     "ranges",
     "text",
     "savefile",
     "decode",
+    "payload",
     "registry",
     "capture",
     "dns",

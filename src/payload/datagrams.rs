@@ -1,0 +1,139 @@
+//! The first datagrams of one direction; each stands for itself.
+
+use super::heard::Heard;
+use super::protocol::Protocol;
+use super::reader::{Reader, check};
+use super::sight::{Sight, Strength};
+use super::table;
+use crate::packet::TransportProtocol;
+
+/// The first datagrams of one direction, with what each of them alone showed.
+///
+/// No more are kept once one was strong, but of STUN: what follows it in a WebRTC flow is a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Datagrams {
+    kept: [Option<Datagram>; Self::KEPT],
+}
+
+/// One datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Datagram {
+    heard: Heard,
+    wire: u32,
+    at_hand: u8,
+    octets: [u8; Self::KEPT],
+}
+
+impl Datagram {
+    /// Octets kept of each: enough for what is told from several together.
+    const KEPT: usize = 48;
+
+    /// Looks at one datagram of `wire` octets.
+    fn read(protocol: TransportProtocol, octets: &[u8], wire: u32) -> Self {
+        let octets = octets.get(..wire as usize).unwrap_or(octets);
+        let heard = table::of(protocol).hear(Sight::new(octets, wire as usize));
+        let at_hand = octets.len().min(Self::KEPT);
+        let mut kept = [0; Self::KEPT];
+        kept[..at_hand].copy_from_slice(&octets[..at_hand]);
+        Self { heard, wire, at_hand: at_hand as u8, octets: kept }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.wire.to_be_bytes());
+        out.push(self.at_hand);
+        out.extend_from_slice(self.sight().octets());
+        self.heard.write(out);
+    }
+
+    fn read_saved(reader: &mut Reader<'_>) -> Option<Self> {
+        let (wire, at_hand) = (reader.u32()?, reader.u8()?);
+        check(wire > 0 && u32::from(at_hand) <= wire)?;
+        let mut octets = [0; Self::KEPT];
+        octets.get_mut(..usize::from(at_hand))?.copy_from_slice(reader.take(usize::from(at_hand))?);
+        Some(Self { heard: Heard::read(reader)?, wire, at_hand, octets })
+    }
+
+    /// What it alone showed.
+    pub(super) fn heard(&self) -> Heard {
+        self.heard
+    }
+
+    /// Its first octets, [`Self::KEPT`] at most.
+    pub(super) fn sight(&self) -> Sight<'_> {
+        let octets = self.octets.get(..usize::from(self.at_hand)).unwrap_or_default();
+        Sight::new(octets, self.wire as usize)
+    }
+}
+
+impl Datagrams {
+    /// Most datagrams looked at.
+    const KEPT: usize = 4;
+
+    /// Adds a datagram that was captured after all others.
+    pub(super) fn add(&mut self, protocol: TransportProtocol, octets: &[u8], wire: u32) {
+        // An empty datagram says nothing and opens nothing.
+        if wire > 0 && !self.is_full() {
+            self.push(Datagram::read(protocol, octets, wire));
+        }
+    }
+
+    /// Adds what a later stretch of the capture showed.
+    pub(super) fn join(&mut self, later: &Self) {
+        for &datagram in later.iter() {
+            self.push(datagram);
+        }
+    }
+
+    fn push(&mut self, datagram: Datagram) {
+        if self.is_full() {
+            return;
+        }
+        if let Some(place) = self.kept.iter_mut().find(|place| place.is_none()) {
+            *place = Some(datagram);
+        }
+    }
+
+    /// Writes them so that [`Self::read`] gives them back.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.push(self.iter().count() as u8);
+        self.iter().for_each(|datagram| datagram.write(out));
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let count = reader.u8()?;
+        let mut all = Self::default();
+        for _ in 0..count {
+            check(!all.is_full())?;
+            all.push(Datagram::read_saved(reader)?);
+        }
+        Some(all)
+    }
+
+    /// Those kept, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Datagram> {
+        self.kept.iter().flatten()
+    }
+
+    /// Whether no other datagram will be looked at.
+    pub(super) fn is_full(&self) -> bool {
+        let closes = |heard: Heard| {
+            heard.strength() == Strength::Strong && heard.of(Protocol::STUN).strength() != Strength::Strong
+        };
+        self.iter().count() == Self::KEPT || self.iter().any(|datagram| closes(datagram.heard))
+    }
+
+    /// What the direction showed: the first strong datagram, else all of them together.
+    pub(super) fn heard(&self) -> Heard {
+        let mut all = Heard::default();
+        for datagram in self.iter() {
+            for (protocol, said) in datagram.heard.iter() {
+                all.add(protocol, said);
+            }
+            if datagram.heard.strength() == Strength::Strong {
+                break;
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,55 @@
+//! What one direction was heard to say: protocols, and how sure each of them is.
+
+use super::protocol::Protocol;
+use super::reader::{Reader, check};
+use super::sight::{Said, Strength};
+
+/// The patterns that matched, at most [`Heard::KEPT`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard([Option<(Protocol, Said)>; Self::KEPT]);
+
+impl Heard {
+    /// Patterns that can match at once; a test over random and real octets has never met more than four.
+    pub(super) const KEPT: usize = 6;
+
+    /// Adds what a pattern said.
+    pub(super) fn add(&mut self, protocol: Protocol, said: Said) {
+        let place = self.0.iter_mut().find(|place| place.is_none_or(|(other, _)| other == protocol));
+        if let Some(place) = place {
+            *place = Some((protocol, place.map_or(said, |(_, before)| before.and(said))));
+        }
+    }
+
+    /// Writes it so that [`Self::read`] gives it back.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.push(self.iter().count() as u8);
+        out.extend(self.iter().flat_map(|(protocol, said)| [protocol.id(), said.number()]));
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let count = reader.u8()?;
+        check(usize::from(count) <= Self::KEPT)?;
+        let mut heard = Self::default();
+        for _ in 0..count {
+            let [id, said] = reader.array()?;
+            heard.add(Protocol::from_id(id)?, Said::of_number(said)?);
+        }
+        Some(heard)
+    }
+
+    /// What was said in this protocol.
+    pub(super) fn of(&self, protocol: Protocol) -> Said {
+        self.iter().find(|&(other, _)| other == protocol).map_or(Said::NOTHING, |(_, said)| said)
+    }
+
+    /// All that was said.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Protocol, Said)> + '_ {
+        self.0.iter().flatten().copied()
+    }
+
+    /// How sure the surest pattern is.
+    pub(super) fn strength(&self) -> Strength {
+        self.iter().map(|(_, said)| said.strength()).max().unwrap_or(Strength::Nothing)
+    }
+}

@@ -1,0 +1,423 @@
+//! What is spoken within what: TLS behind STARTTLS, what ALPN chose, programs of RPC.
+
+use super::datagrams::Datagrams;
+use super::hello::Hello;
+use super::protocol::Protocol;
+use super::reader::{Reader, after, holds};
+use super::sight::{Said, Sight};
+use super::tls::Record;
+use super::{databases, directory, industry, media, proxies, rpc, text};
+
+/// Layers from the outermost; empty where no more than one is known.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Layers([Option<Protocol>; Self::KEPT]);
+
+impl Layers {
+    /// Most layers that are told.
+    const KEPT: usize = 4;
+
+    /// No more than the protocol itself.
+    pub(super) const NONE: Self = Self([None; Self::KEPT]);
+
+    /// These layers, as far as they are known.
+    fn of(layers: &[Protocol]) -> Self {
+        let mut all = Self::NONE;
+        for (place, &layer) in all.0.iter_mut().zip(layers) {
+            *place = Some(layer);
+        }
+        all
+    }
+
+    /// The same layers within another, or that and the protocol spoken within.
+    pub(super) fn within(self, outer: Protocol, spoken: Option<Protocol>) -> Self {
+        let mut all = Self::of(&[outer]);
+        let inner = if self.is_empty() { [spoken, None, None, None] } else { self.0 };
+        for (place, layer) in all.0.iter_mut().skip(1).zip(inner) {
+            *place = layer;
+        }
+        all
+    }
+
+    /// These layers and others within them.
+    fn then(mut self, inner: &[Protocol]) -> Self {
+        for (place, &layer) in self.0.iter_mut().skip_while(|place| place.is_some()).zip(inner) {
+            *place = Some(layer);
+        }
+        self
+    }
+
+    /// The layers as numbers of protocols, with 0 where there is none: what a table of flows keeps.
+    pub fn ids(&self) -> [u8; Self::KEPT] {
+        self.0.map(|layer| layer.map_or(0, Protocol::id))
+    }
+
+    /// The layers that [`Self::ids`] gave.
+    pub fn from_ids(ids: [u8; Self::KEPT]) -> Self {
+        Self(ids.map(Protocol::from_id))
+    }
+
+    /// Whether no more than one layer is known.
+    pub fn is_empty(&self) -> bool {
+        self.0[0].is_none()
+    }
+
+    /// The layers, from the outermost.
+    pub fn iter(&self) -> impl Iterator<Item = Protocol> + '_ {
+        self.0.iter().flatten().copied()
+    }
+
+    /// The layer within the outermost.
+    fn second(&self) -> Option<Protocol> {
+        self.iter().nth(1)
+    }
+}
+
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The layers of a connection that speaks `spoken`.
+pub(super) fn of_streams(spoken: Protocol, client: Sight<'_>, server: Sight<'_>) -> Layers {
+    let inner: &[Protocol] = match spoken {
+        Protocol::TLS => {
+            return alpn(client, server).map_or(Layers::NONE, |layer| Layers::of(&[spoken, layer]));
+        }
+        Protocol::HTTP => http(client, server),
+        Protocol::HTTP2 if after(client.octets(), b"application/grpc").is_some() => &[Protocol::GRPC],
+        Protocol::SOCKS5 | Protocol::SOCKS4 => {
+            let inner = proxies::socks_inner(client.reader());
+            return match inner.filter(|inner| begins_tls(inner.rest())) {
+                Some(_) => Layers::of(&[Protocol::SOCKS, Protocol::TLS]),
+                None => Layers::NONE,
+            };
+        }
+        Protocol::SUNRPC => {
+            return sunrpc(rpc::program(client, true));
+        }
+        Protocol::COTP if [client, server].into_iter().any(has_s7) => &[Protocol::S7COMM],
+        _ if turns_to_tls(spoken, client, server) => &[Protocol::TLS],
+        _ => return Layers::NONE,
+    };
+    if inner.is_empty() {
+        return Layers::NONE;
+    }
+    Layers::of(&[spoken]).then(inner)
+}
+
+/// The layers of two directions of datagrams; `client` is one of them.
+pub(super) fn of_datagrams(
+    spoken: Protocol,
+    client: &Datagrams,
+    first: &Datagrams,
+    second: &Datagrams,
+) -> Layers {
+    match spoken {
+        Protocol::SUNRPC => {
+            let call = client.iter().find_map(|datagram| rpc::program(datagram.sight(), false));
+            sunrpc(call)
+        }
+        // RFC 7983: DTLS and media follow STUN in the same flow, and are told by the first octet.
+        Protocol::STUN => {
+            let any = |is: fn(Sight<'_>) -> bool| {
+                first.iter().chain(second.iter()).any(|datagram| is(datagram.sight()))
+            };
+            let has_dtls = first
+                .iter()
+                .chain(second.iter())
+                .any(|datagram| datagram.heard().of(Protocol::DTLS) != Said::NOTHING);
+            let has_media = any(|sight| media::may_be_media(sight.reader()));
+            match (has_dtls, has_media) {
+                (true, true) => Layers::of(&[spoken, Protocol::DTLS, Protocol::RTP]),
+                (true, false) => Layers::of(&[spoken, Protocol::DTLS]),
+                (false, true) => Layers::of(&[spoken, Protocol::RTP]),
+                (false, false) => Layers::NONE,
+            }
+        }
+        _ => Layers::NONE,
+    }
+}
+
+/// The service, where the octets name another one than the protocol's own.
+pub(super) fn service_of_streams(
+    spoken: Protocol,
+    layers: &Layers,
+    client: Sight<'_>,
+    server: Sight<'_>,
+) -> Option<Protocol> {
+    match spoken {
+        Protocol::XMPP if [client, server].into_iter().any(text::is_between_servers) => {
+            Some(Protocol::XMPP_SERVER)
+        }
+        _ => service_of_datagrams(spoken, layers),
+    }
+}
+
+/// The same for datagrams.
+pub(super) fn service_of_datagrams(spoken: Protocol, layers: &Layers) -> Option<Protocol> {
+    layers.second().filter(|_| spoken == Protocol::SUNRPC)
+}
+
+/// The program within Sun RPC, where it is a known one and not Sun RPC's own.
+fn sunrpc(program: Option<u32>) -> Layers {
+    let program = program.and_then(rpc::program_word).filter(|&program| program != Protocol::SUNRPC);
+    program.map_or(Layers::NONE, |program| Layers::of(&[Protocol::SUNRPC, program]))
+}
+
+/// Whether a record of TLS with a handshake begins here.
+fn begins_tls(octets: &[u8]) -> bool {
+    Record::read(&mut Reader::new(octets)).is_some_and(|record| record.kind == Record::HANDSHAKE)
+}
+
+/// The layer of an ALPN id (IANA "TLS ALPN Protocol IDs"): a closed list.
+pub fn of_alpn(id: &[u8]) -> Option<Protocol> {
+    Some(match id {
+        b"http/1.1" | b"http/1.0" | b"h2" | b"h3" => Protocol::HTTP,
+        b"imap" => Protocol::IMAP,
+        b"pop3" => Protocol::POP3,
+        b"managesieve" => Protocol::SIEVE,
+        b"xmpp-client" => Protocol::XMPP_CLIENT,
+        b"xmpp-server" => Protocol::XMPP_SERVER,
+        b"dot" | b"doq" => Protocol::DOMAIN,
+        b"mqtt" => Protocol::MQTT,
+        b"irc" => Protocol::IRC,
+        b"ftp" => Protocol::FTP,
+        b"nntp" => Protocol::NNTP,
+        b"sunrpc" => Protocol::SUNRPC,
+        b"coap" => Protocol::COAP,
+        b"stun.turn" | b"stun.nat-discovery" => Protocol::STUN,
+        b"webrtc" | b"c-webrtc" => Protocol::RTP,
+        b"ntske/1" => Protocol::NTSKE,
+        b"smb" => Protocol::SMB,
+        b"postgresql" => Protocol::POSTGRESQL,
+        b"radius/1.1" => Protocol::RADIUS,
+        b"tds/8.0" => Protocol::TDS,
+        _ => return None,
+    })
+}
+
+/// What a server said of the protocols that were offered to it.
+enum Choice {
+    /// It took this one.
+    Chosen(Option<Protocol>),
+    /// It has none.
+    Declined,
+    /// It cannot be read: encrypted, cut, or not seen.
+    Unknown,
+}
+
+fn alpn(client: Sight<'_>, server: Sight<'_>) -> Option<Protocol> {
+    match choice(server) {
+        Choice::Chosen(layer) => layer,
+        Choice::Declined => None,
+        Choice::Unknown => wish(client),
+    }
+}
+
+fn choice(server: Sight<'_>) -> Choice {
+    let Some(record) = Record::read(&mut server.reader()) else { return Choice::Unknown };
+    if record.kind != Record::HANDSHAKE {
+        // An alert instead of a hello: nothing was chosen.
+        return Choice::Declined;
+    }
+    let Ok(hello) = Hello::of_record(server.octets()) else { return Choice::Unknown };
+    if hello.is_client {
+        return Choice::Unknown;
+    }
+    if let Some(mut offered) = hello.protocols() {
+        return Choice::Chosen(offered.next().and_then(of_alpn));
+    }
+    // RFC 8446 section 4.2.1: a server that answers so puts ALPN where it cannot be read.
+    let is_encrypted = hello.extensions().any(|(kind, _)| kind == Hello::SUPPORTED_VERSIONS);
+    if is_encrypted || !hello.is_whole { Choice::Unknown } else { Choice::Declined }
+}
+
+/// What a client offers, if all of it means the same layer.
+fn wish(client: Sight<'_>) -> Option<Protocol> {
+    let hello = Hello::of_record(client.octets()).ok()?;
+    let mut offered = hello.protocols()?;
+    let layer = of_alpn(offered.next()?)?;
+    offered.all(|id| of_alpn(id) == Some(layer)).then_some(layer)
+}
+
+/// CONNECT and what follows it; WebSocket and HTTP/2 after the server's consent.
+fn http(client: Sight<'_>, server: Sight<'_>) -> &'static [Protocol] {
+    let accepts = || server.octets().get(9) == Some(&b'2') && server.octets().starts_with(b"HTTP/1.");
+    if client.octets().starts_with(b"CONNECT ") && (server.octets().is_empty() || accepts()) {
+        let has_tls = after(client.octets(), b"\r\n\r\n").is_some_and(begins_tls);
+        return if has_tls { &[Protocol::CONNECT, Protocol::TLS] } else { &[Protocol::CONNECT] };
+    }
+    let switches = server.octets().starts_with(b"HTTP/1.1 101");
+    let names = |field: &[u8]| holds(client.octets(), field) || holds(server.octets(), field);
+    match () {
+        () if !switches => &[],
+        () if names(b"\nUpgrade: websocket") => &[Protocol::WEBSOCKET],
+        () if names(b"\nUpgrade: h2c") => &[Protocol::HTTP2],
+        () => &[],
+    }
+}
+
+/// S7 in the first data packet, be it the first of all or behind the connection.
+fn has_s7(sight: Sight<'_>) -> bool {
+    let mut reader = sight.reader();
+    reader.skip(2).is_some()
+        && reader
+            .u16()
+            .is_some_and(|len| industry::is_s7(sight) || industry::is_s7(sight.without(usize::from(len))))
+}
+
+/// Whether the connection goes on in TLS: the client asked, and the server agreed or TLS was seen.
+fn turns_to_tls(spoken: Protocol, client: Sight<'_>, server: Sight<'_>) -> bool {
+    let (asked, answered) = (client.octets(), server.octets());
+    let line = |asks: &[u8], agrees: &dyn Fn() -> bool| turns_after_line(asked, answered, asks, agrees);
+    match spoken {
+        // The second 220: the first one is the greeting.
+        Protocol::SMTP => line(b"STARTTLS", &|| count_lines(answered, b"220 ") >= 2),
+        Protocol::IMAP => line(b" STARTTLS", &|| agrees_with_tag(asked, answered)),
+        Protocol::POP3 => line(b"STLS", &|| asked.starts_with(b"STLS") && count_lines(answered, b"+OK") >= 2),
+        Protocol::SIEVE => line(b"STARTTLS", &|| false),
+        Protocol::FTP => line(b"AUTH TLS", &|| count_lines(answered, b"234") > 0),
+        Protocol::NNTP => line(b"STARTTLS", &|| count_lines(answered, b"382") > 0),
+        Protocol::IRC => line(b"STARTTLS", &|| holds(answered, b" 670 ")),
+        Protocol::XMPP => after(asked, b"<starttls").is_some() && after(answered, b"<proceed").is_some(),
+        Protocol::LDAP => directory::ldap_starts_tls(client, server),
+        Protocol::POSTGRESQL => {
+            let asks = asked.starts_with(&[0, 0, 0, 8, 4, 210, 22, 47]);
+            asks && (begins_tls_at(asked, 8) || answered.first() == Some(&b'S'))
+        }
+        Protocol::MYSQL => {
+            databases::mysql_asks_ssl(client) && begins_tls_at(asked, databases::MYSQL_SSL_REQUEST)
+        }
+        Protocol::TDS => [client, server].into_iter().any(tds_holds_tls),
+        Protocol::RDP => [client, server].into_iter().any(|sight| {
+            let mut reader = sight.reader();
+            reader.skip(2).is_some()
+                && reader.u16().is_some_and(|len| begins_tls_at(sight.octets(), usize::from(len)))
+        }),
+        _ => false,
+    }
+}
+
+fn begins_tls_at(octets: &[u8], at: usize) -> bool {
+    octets.get(at..).is_some_and(begins_tls)
+}
+
+/// Whether the client's line `asks` is there, and TLS behind it, or TLS from the server, or its consent.
+fn turns_after_line(asked: &[u8], answered: &[u8], asks: &[u8], agrees: &dyn Fn() -> bool) -> bool {
+    let mut reader = Reader::new(asked);
+    while let Some(line) = reader.line() {
+        let ends = line.len() >= asks.len() && line[line.len() - asks.len()..].eq_ignore_ascii_case(asks);
+        if ends {
+            let mut answer = Reader::new(answered);
+            let mut server_turns = false;
+            while !server_turns && answer.line().is_some() {
+                server_turns = begins_tls(answer.rest());
+            }
+            return begins_tls(reader.rest()) || server_turns || agrees();
+        }
+    }
+    false
+}
+
+fn count_lines(octets: &[u8], begin: &[u8]) -> usize {
+    octets.split(|&octet| octet == b'\n').filter(|line| line.starts_with(begin)).count()
+}
+
+/// Whether the server said OK to the tag before STARTTLS (RFC 9051 section 6.2.1).
+fn agrees_with_tag(asked: &[u8], answered: &[u8]) -> bool {
+    let lines = asked.split(|&octet| octet == b'\n');
+    let mut tags = lines
+        .filter(|line| holds(line, b" STARTTLS"))
+        .map(|line| Reader::new(line).run(|octet| octet != b' '));
+    tags.next().is_some_and(|tag| {
+        answered.split(|&octet| octet == b'\n').any(|line| {
+            let mut reader = Reader::new(line);
+            reader.expect(tag).is_some() && reader.expect(b" OK").is_some()
+        })
+    })
+}
+
+/// TLS in the packets of TDS behind the first one ([MS-TDS] 2.2.6.5: type 0x12, header of eight octets).
+fn tds_holds_tls(sight: Sight<'_>) -> bool {
+    let mut reader = sight.reader();
+    let Some((_, len)) = reader.u16().zip(reader.u16()) else { return false };
+    let second = sight.without(usize::from(len)).octets();
+    second.first() == Some(&0x12) && begins_tls_at(second, 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::payload::testing::*;
+    use crate::payload::{Layers, Protocol, Sender, Verdict};
+
+    fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut message = vec![kind, 0, 0, body.len() as u8];
+        message.extend(body);
+        let mut record = vec![22, 3, 1, 0, message.len() as u8];
+        record.extend(message);
+        record
+    }
+
+    fn hello(kind: u8, extensions: &[u8]) -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([7; 32]);
+        body.push(0);
+        if kind == 1 {
+            body.extend([0, 2, 0x13, 1, 1, 0]);
+        } else {
+            body.extend([0x13, 1, 0]);
+        }
+        body.extend([0, extensions.len() as u8]);
+        body.extend(extensions);
+        record(kind, &body)
+    }
+
+    const BOTH: &[u8] = b"\0\x10\0\x0e\0\x0c\x02h2\x08http/1.1";
+    const MIXED: &[u8] = b"\0\x10\0\x0a\0\x08\x02h2\x04mqtt";
+
+    fn layers(verdict: &Verdict) -> Vec<&'static str> {
+        verdict.layers.iter().map(Protocol::word).collect()
+    }
+
+    #[test]
+    fn alpn_is_the_servers_choice_else_the_clients_if_it_is_one() {
+        assert_eq!(layers(&alone(TCP, &hello(1, BOTH))), ["tls", "http"]);
+        assert!(layers(&alone(TCP, &hello(1, MIXED))).is_empty());
+        let chosen = hello(2, b"\0\x10\0\x07\0\x05\x04mqtt");
+        assert_eq!(layers(&both(TCP, &hello(1, MIXED), &chosen)), ["tls", "mqtt"]);
+        assert!(layers(&both(TCP, &hello(1, BOTH), &hello(2, b""))).is_empty());
+        let encrypted = hello(2, b"\0\x2b\0\x02\x03\x04");
+        assert_eq!(layers(&both(TCP, &hello(1, BOTH), &encrypted)), ["tls", "http"]);
+    }
+
+    #[test]
+    fn starttls_is_a_layer_once_it_was_agreed() {
+        let greeting = b"220 mx ESMTP\r\n250-mx\r\n250 STARTTLS\r\n220 go ahead\r\n";
+        let verdict = both(TCP, b"EHLO c\r\nSTARTTLS\r\n", greeting);
+        assert_eq!(layers(&verdict), ["smtp", "tls"]);
+        assert_eq!(Layers::from_ids(verdict.layers.ids()), verdict.layers);
+        let verdict = both(TCP, b"EHLO c\r\nSTARTTLS\r\n", b"220 mx ESMTP\r\n250-mx\r\n454 not now\r\n");
+        assert!(layers(&verdict).is_empty());
+        let verdict = both(TCP, b"a1 STARTTLS\r\n", b"* OK IMAP4rev1\r\na1 OK go\r\n");
+        assert_eq!((layers(&verdict), verdict.server), (vec!["imap", "tls"], Some(Sender::Second)));
+        let verdict = both(TCP, b"AUTH TLS\r\n", b"220 FTP\r\n234 go\r\n");
+        assert_eq!(layers(&verdict), ["ftp", "tls"]);
+    }
+
+    #[test]
+    fn connect_is_a_layer_unless_it_was_refused() {
+        let connect = b"CONNECT a.example:443 HTTP/1.1\r\n\r\n";
+        assert_eq!(layers(&alone(TCP, connect)), ["http", "connect"]);
+        assert!(layers(&both(TCP, connect, b"HTTP/1.1 403 no\r\n\r\n")).is_empty());
+        let through = [&connect[..], &hello(1, BOTH)].concat();
+        assert_eq!(layers(&both(TCP, &through, b"HTTP/1.1 200 ok\r\n\r\n")), ["http", "connect", "tls"]);
+    }
+
+    #[test]
+    fn ssl_of_postgresql() {
+        let asks = [0, 0, 0, 8, 4, 210, 22, 47];
+        assert_eq!(layers(&both(TCP, &asks, b"S")), ["postgresql", "tls"]);
+        assert!(layers(&both(TCP, &asks, b"N")).is_empty());
+    }
+}

@@ -1,0 +1,371 @@
+//! Tests over all recognisers: the vectors, random octets, and histories cut anywhere.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::sight::Sight;
+use super::testing::*;
+use super::{Protocol, Sender, Strength, Verdict, Window, look, table};
+
+/// The vectors, where they are at hand: they are no part of this repository.
+fn vectors() -> Option<String> {
+    let shared = std::env::var_os("PORTOLAN_SHARED").map(PathBuf::from);
+    let shared = shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    let path = shared.join("recogniser-vectors.tsv");
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        println!("skipped: no {}", path.display());
+    }
+    text
+}
+
+/// One row of the vectors.
+struct Row<'t> {
+    case: &'t str,
+    transport: TransportProtocol,
+    windows: [Window; 2],
+    protocol: &'t str,
+    strength: &'t str,
+    server: &'t str,
+    asked: &'t str,
+    layers: &'t str,
+}
+
+impl<'t> Row<'t> {
+    fn read(line: &'t str) -> Self {
+        let columns: Vec<_> = line.split('\t').collect();
+        let [case, transport, _direction, hex, length, protocol, strength, server, asked, layers, ..] =
+            columns[..]
+        else {
+            panic!("ten columns: {line}")
+        };
+        let transport = if transport == "tcp" { TCP } else { UDP };
+        let lengths: Vec<Vec<usize>> = length
+            .split('|')
+            .map(|part| part.split('+').map(|len| len.parse().expect("a length")).collect())
+            .collect();
+        let mut windows = [Window::new(), Window::new()];
+        for (at, (window, part)) in windows.iter_mut().zip(hex.split('|')).enumerate() {
+            let wire = &lengths[at.min(lengths.len() - 1)];
+            let mut sequence = 1_000;
+            for (at, piece) in part.split('+').enumerate() {
+                let octets = octets(piece);
+                let len = octets.len().max(wire[at.min(wire.len() - 1)]) as u32;
+                if transport == TCP {
+                    window.segment(sequence, false, &octets, len);
+                    sequence += len;
+                } else {
+                    window.datagram(transport, &octets, len);
+                }
+            }
+        }
+        Self { case, transport, windows, protocol, strength, server, asked, layers }
+    }
+
+    fn verdict(&self) -> Verdict {
+        look(self.transport, &self.windows[0], &self.windows[1])
+    }
+
+    /// What is wrong with the verdict.
+    fn faults(&self) -> Vec<String> {
+        let verdict = self.verdict();
+        let mut faults = Vec::new();
+        let mut wanted = |what: &str, have: String, want: &str| {
+            if have != want {
+                faults.push(format!("{}: {what} {have}, wanted {want}", self.case));
+            }
+        };
+        let strength = match verdict.strength {
+            Strength::Nothing => "-",
+            Strength::Weak => "weak",
+            Strength::Strong => "strong",
+        };
+        wanted("strength", strength.to_owned(), self.strength);
+        let mut words: Vec<_> =
+            verdict.spoken.into_iter().chain(verdict.weak.iter()).map(Protocol::word).collect();
+        words.sort_unstable();
+        let mut known: Vec<_> = self.protocol.split(',').filter(|&word| word != "none").collect();
+        known.sort_unstable();
+        wanted("protocol", words.join(","), &known.join(","));
+        let server = match verdict.server {
+            None => "-",
+            Some(Sender::First) => "first",
+            Some(Sender::Second) => "other",
+        };
+        wanted("server", server.to_owned(), self.server);
+        wanted("asked", verdict.asked.map_or("-", Protocol::word).to_owned(), self.asked);
+        let layers: Vec<_> = verdict.layers.iter().map(Protocol::word).collect();
+        let layers = if layers.is_empty() { "-".to_owned() } else { layers.join(",") };
+        // The row asks for the protocol only; the table of cotp (section 5.7) has the layer `s7comm` here.
+        if self.case == "s7-data" {
+            wanted("layers", layers, "cotp,s7comm");
+            return faults;
+        }
+        wanted("layers", layers, self.layers);
+        faults
+    }
+}
+
+fn octets(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2)
+        .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hexadecimal"))
+        .collect()
+}
+
+fn rows(text: &str) -> impl Iterator<Item = Row<'_>> {
+    text.lines().filter(|line| !line.starts_with('#')).skip(1).map(Row::read)
+}
+
+#[test]
+fn vectors_give_what_they_want() {
+    let Some(text) = vectors() else { return };
+    let faults: Vec<_> = rows(&text).flat_map(|row| row.faults()).collect();
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+    assert_eq!(rows(&text).count(), 368);
+}
+
+/// A direction's history: segments of one stream, or datagrams.
+#[derive(Clone, Debug)]
+enum Event {
+    Segment { sequence: u32, is_syn: bool, octets: Vec<u8>, wire: u32 },
+    Datagram { octets: Vec<u8>, wire: u32 },
+}
+
+fn window_of(events: &[Event]) -> Window {
+    let mut window = Window::new();
+    for event in events {
+        match event {
+            Event::Segment { sequence, is_syn, octets, wire } => {
+                window.segment(*sequence, *is_syn, octets, *wire);
+            }
+            Event::Datagram { octets, wire } => window.datagram(UDP, octets, *wire),
+        }
+    }
+    window
+}
+
+/// Octets that begin as real protocols do, so that windows close and verdicts differ.
+fn any_octets() -> impl Strategy<Value = Vec<u8>> {
+    let beginnings: Vec<&[u8]> = vec![
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        b"SSH-2.0-x\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"\x16\x03\x01\0\x32\x01\0\0\x2e\x03\x03",
+        b"+OK\r\n",
+        b"USER me\r\n",
+        b"220 ready\r\n",
+        b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01",
+        b"\0\x01\0\0\x21\x12\xa4\x42",
+        b"\x80\0\0\x01\0\0\0\x01\x07\x07\x07\x07",
+        b"\x30\x0c\x02\x01\x01",
+        b"\x05\x01\0",
+        b"\0",
+    ];
+    (prop::sample::select(beginnings), prop::collection::vec(any::<u8>(), 0..80))
+        .prop_map(|(begin, rest)| [begin, &rest].concat())
+}
+
+fn any_segment() -> impl Strategy<Value = Event> {
+    // Sequence numbers on both sides of zero: they run round.
+    (0_u32..700, prop::bool::weighted(0.1), any_octets(), 0_u32..40).prop_map(
+        |(at, is_syn, octets, missing)| {
+            let wire = octets.len() as u32 + missing / 30;
+            Event::Segment { sequence: at.wrapping_sub(300), is_syn, octets, wire }
+        },
+    )
+}
+
+fn any_datagram() -> impl Strategy<Value = Event> {
+    (any_octets(), 0_u32..40).prop_map(|(octets, missing)| {
+        let wire = octets.len() as u32 + missing / 30;
+        Event::Datagram { octets, wire }
+    })
+}
+
+fn any_history() -> impl Strategy<Value = Vec<Event>> {
+    prop_oneof![prop::collection::vec(any_segment(), 0..12), prop::collection::vec(any_datagram(), 0..12)]
+}
+
+proptest! {
+    #[test]
+    fn windows_join_exactly_wherever_the_history_is_cut(
+        history in any_history(), one in 0_usize..12, other in 0_usize..12,
+    ) {
+        let (low, high) = (one.min(other).min(history.len()), one.max(other).min(history.len()));
+        let whole = window_of(&history);
+        let [first, second, third] = [&history[..low], &history[low..high], &history[high..]].map(window_of);
+        let mut left = first.clone();
+        left.join(second.clone());
+        left.join(third.clone());
+        let mut tail = second;
+        tail.join(third);
+        let mut right = first;
+        right.join(tail);
+        prop_assert_eq!(&left, &whole);
+        prop_assert_eq!(&right, &whole);
+    }
+
+    #[test]
+    fn windows_are_read_as_they_were_written(history in any_history(), noise in any_octets()) {
+        let window = window_of(&history);
+        let mut saved = Vec::new();
+        window.write(&mut saved);
+        prop_assert!(saved.len() <= 450);
+        let read = Window::read(&[&saved[..], b"more"].concat());
+        prop_assert_eq!(read, Some((window, saved.len())));
+        for cut in 0..saved.len() {
+            prop_assert_eq!(Window::read(&saved[..cut]), None);
+        }
+        // What something else wrote does no harm.
+        let mut changed = saved;
+        for (octet, change) in changed.iter_mut().skip(1).zip(&noise) {
+            *octet ^= change;
+        }
+        if let Some((window, _)) = Window::read(&changed) {
+            look(protocol_of(&history), &window, &Window::new());
+        }
+    }
+
+    #[test]
+    fn a_stream_is_what_a_map_of_octets_says(history in prop::collection::vec(any_segment(), 0..12)) {
+        let window = window_of(&history);
+        prop_assert_eq!(window.stream().map(|sight| sight.octets().to_vec()), naive_stream(&history));
+    }
+
+    #[test]
+    fn a_settled_verdict_never_changes(
+        first in any_history(), second in any_history(), more in any_history(),
+    ) {
+        let protocol = protocol_of(&first);
+        let (mut one, other) = (window_of(&first), window_of(&second));
+        let verdict = look(protocol, &one, &other);
+        // Octets below a first one that no SYN announced are the one exception, and are documented.
+        let above = more.iter().filter(|event| match event {
+            Event::Segment { sequence, .. } => sequence.wrapping_add(300) >= 700,
+            Event::Datagram { .. } => true,
+        });
+        one.join(window_of(&above.cloned().collect::<Vec<_>>()));
+        if verdict.settled {
+            prop_assert_eq!(look(protocol, &one, &other), verdict);
+        }
+    }
+
+    #[test]
+    fn noise_never_panics_and_nothing_is_read_past_the_bound(
+        on in prop::sample::select(vec![TCP, UDP, TransportProtocol::SCTP]),
+        first in prop::collection::vec(any::<u8>(), 0..400), second in any_octets(), wire in 0_usize..70_000,
+    ) {
+        check_bound(on, &first, &second, wire);
+    }
+
+    #[test]
+    fn the_table_asks_all_that_would_answer(
+        on in prop::sample::select(vec![TCP, UDP, TransportProtocol::SCTP]), octets in any_octets(),
+    ) {
+        check_table(on, &octets, octets.len());
+    }
+}
+
+fn protocol_of(history: &[Event]) -> TransportProtocol {
+    match history.first() {
+        Some(Event::Datagram { .. }) => UDP,
+        _ => TCP,
+    }
+}
+
+/// What lies behind the bound changes nothing.
+fn check_bound(on: TransportProtocol, first: &[u8], second: &[u8], wire: usize) {
+    let wire = wire.max(first.len());
+    let bounded = &first[..first.len().min(256)];
+    let answer = window(on, second, second.len());
+    let mut whole = look(on, &window(on, first, wire), &answer);
+    let cut = look(on, &window(on, bounded, wire), &answer);
+    whole.settled = cut.settled;
+    assert_eq!(whole, cut);
+}
+
+/// Asking every pattern gives what asking by the first octet gives, and all of it has room.
+fn check_table(on: TransportProtocol, octets: &[u8], wire: usize) {
+    let Some(&first) = octets.first() else { return };
+    let sight = Sight::new(octets, wire);
+    let table = table::of(on);
+    let mut count = 0;
+    for pattern in table.patterns() {
+        let Some(said) = (pattern.read)(sight) else { continue };
+        assert!(pattern.first.has(first), "{:?} is not asked for {first:#04x}", pattern.protocol);
+        assert_eq!(table.hear(sight).of(pattern.protocol), said);
+        count += 1;
+    }
+    assert_eq!(table.hear(sight).iter().count(), count);
+}
+
+/// The stream by the book: every octet at its number, the first one stays.
+fn naive_stream(history: &[Event]) -> Option<Vec<u8>> {
+    let mut octets = std::collections::BTreeMap::new();
+    let (mut begins, mut lowest) = (None::<u32>, None::<u32>);
+    let mut lone = Vec::new();
+    for event in history {
+        let Event::Segment { sequence, is_syn, octets: payload, wire } = event else { continue };
+        if !is_syn && *wire == 0 {
+            continue;
+        }
+        let first = sequence.wrapping_add(u32::from(*is_syn)).wrapping_add(300);
+        lowest = Some(lowest.map_or(first, |other| other.min(first)));
+        if *is_syn {
+            begins = Some(begins.map_or(first, |other| other.min(first)));
+        }
+        if *wire > 0 {
+            lone.push((first, *wire));
+        }
+        for (at, &octet) in payload.iter().take(*wire as usize).enumerate() {
+            octets.entry(first + at as u32).or_insert(octet);
+        }
+    }
+    let lowest = lowest?;
+    // A keep-alive: below the SYN's first octet, or a lone zero where no SYN says where the stream begins.
+    let syn_near = begins.filter(|&begins| begins - lowest <= 1);
+    let is_keep_alive = match syn_near {
+        Some(begins) => begins == lowest + 1,
+        None => {
+            let first = lone.iter().find(|&&(at, _)| at == lowest);
+            first.is_some_and(|&(_, wire)| wire == 1) && octets.get(&lowest) == Some(&0)
+        }
+    };
+    let start = lowest + u32::from(is_keep_alive);
+    let end = lowest + 257;
+    Some((start..end.min(start + 256)).map_while(|at| octets.get(&at).copied()).collect())
+}
+
+#[test]
+fn mutated_vectors_never_panic_and_stay_within_the_bound() {
+    let Some(text) = vectors() else { return };
+    for line in text.lines().filter(|line| !line.starts_with('#')).skip(1) {
+        let columns: Vec<_> = line.split('\t').collect();
+        let on = if columns[1] == "tcp" { TCP } else { UDP };
+        let pieces: Vec<_> = columns[3].split(['|', '+']).map(octets).collect();
+        for piece in &pieces {
+            for at in 0..piece.len() {
+                // Cut by the sender, cut by the capture, one octet changed.
+                check_table(on, &piece[..at], at);
+                check_table(on, &piece[..at], piece.len());
+                let mut changed = piece.clone();
+                for mask in [0x01, 0x80, 0xff] {
+                    changed[at] ^= mask;
+                    check_table(on, &changed, changed.len());
+                    changed[at] ^= mask;
+                }
+            }
+            check_bound(on, &piece.repeat(4), pieces.last().map_or(&[], Vec::as_slice), 0);
+        }
+    }
+}
+
+#[test]
+fn both_windows_of_a_flow_take_little_memory() {
+    assert!(size_of::<Window>() <= 16);
+    assert!(size_of::<super::stream::Stream>() <= 336, "{}", size_of::<super::stream::Stream>());
+    assert!(size_of::<super::datagrams::Datagrams>() <= 400, "{}", size_of::<super::datagrams::Datagrams>());
+    assert!(size_of::<Verdict>() <= 96, "{}", size_of::<Verdict>());
+}
