@@ -38,3 +38,10 @@ pub mod report;
 pub mod savefile;
 pub mod sink;
 pub mod text;
+
+pub use capture::open;
+pub use knowledge::{Answers, Knowledge, View};
+pub use pipeline::{Job, Observer};
+pub use record::Record;
+pub use registry::Registry;
+pub use sink::{Encoder, Sink};

@@ -1,23 +1,19 @@
 //! The hot path allocates nothing once its buffers have grown.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 
 #[path = "../benches/generator/mod.rs"]
 #[allow(dead_code, reason = "one shape of several is used here")]
 mod captures;
 
 use portolan::{
+    Answers, Encoder, Job, Registry, Sink, View,
     capture::{self, Source as _},
-    decode::{Decoder, Headers},
-    knowledge::{Answers, Knowledge, Options},
+    knowledge::Options,
     packet::Batch,
-    record::Charter,
-    registry::Registry,
-    sink::{self, Sink, Step},
+    pipeline::Inputs,
+    sink::{Csv, Json, Pcapng, Text},
     text::time::TimeStyle,
 };
 
@@ -76,7 +72,7 @@ fn pcapng() -> Vec<u8> {
 #[cfg(feature = "compression")]
 fn gzip(octets: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut encoder, octets).unwrap();
+    io::Write::write_all(&mut encoder, octets).unwrap();
     encoder.finish().unwrap()
 }
 
@@ -107,80 +103,99 @@ fn reading_allocates_nothing_after_warm_up() {
     }
 }
 
-/// Charts a capture into a sink, which allocates nothing after the first batches.
-fn chart(path: &Path, (knowledge, names): (&Knowledge, &Answers), mut sink: impl Sink, what: &str) {
-    let charter = Charter::new(knowledge, names);
-    let (decoder, mut headers) = (Decoder::default(), Headers::default());
-    // As large as those of a run, which holds many records at once.
-    let (mut batch, mut out) = (Batch::new(), Vec::with_capacity(1 << 16));
-    let mut source = capture::open(path).unwrap();
-    sink.learned(knowledge);
-    sink.file(Some(source.format()), source.interfaces(), &mut out);
-    let (mut frames, mut written) = (0, 0);
-    let mut chart = |batches: usize| {
-        for _ in 0..batches {
-            if !source.fill(&mut batch).unwrap() {
-                return;
-            }
-            sink.step(Step::Batch(&batch), &mut out);
-            for (frame, raw) in batch.frames().zip(batch.records()) {
-                decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                let mut place = [charter.place(&headers, frame.time)];
-                charter.locate(&mut place);
-                let record = charter.chart(Some("a, \"b\""), (frame, raw), &headers, &place[0], None);
-                sink.step(Step::Packet(&record), &mut out);
-                (frames, written) = (frames + 1, written + out.len());
-                out.clear();
-            }
-        }
-    };
-    chart(8);
-    let allocations = allocation_counter::measure(|| chart(usize::MAX));
-    assert_eq!(allocations.count_total, 0, "{what}: {allocations:?}");
-    assert!(frames == PACKETS && written as u64 > PACKETS * 50, "{what}: {frames} frames, {written} octets");
+/// Counts what is handed over, and keeps the part as large as that of any batch.
+struct Count {
+    octets: usize,
 }
 
+impl Sink<Vec<u8>> for Count {
+    fn head(&mut self, part: &mut Vec<u8>) -> io::Result<()> {
+        part.reserve(4 << 20);
+        self.take(part)
+    }
+
+    fn take(&mut self, part: &mut Vec<u8>) -> io::Result<()> {
+        self.octets += part.len();
+        part.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Allocations of a whole pass over a capture.
+fn measured(pass: impl FnOnce()) -> u64 {
+    allocation_counter::measure(pass).count_total
+}
+
+/// A pass over half as much again of the same traffic allocates no more often.
 #[test]
 fn learning_and_charting_allocate_nothing_after_warm_up() {
-    let plan = |format| captures::Plan {
-        packets: PACKETS,
-        flows: 1_000,
-        format,
-        ..captures::Plan::new(captures::Shape::Hosts200)
-    };
-    let (registry, decoder) = (Registry::built_in(), Decoder::default());
+    let registry = Registry::built_in();
     for (name, format) in [("mix.pcap", captures::Format::Pcap), ("mix.pcapng", captures::Format::Pcapng)] {
         let mut octets = Vec::new();
         let totals = plan(format).write(&mut octets).unwrap();
         assert!(totals.mdns > 50 && totals.icmp > 50 && totals.arp > 50, "{totals:?}");
-        let file = Scratch::new(name, &octets);
-        let mut knowledge = Knowledge::whole(Options::default());
-        let (mut batch, mut headers) = (Batch::new(), Headers::default());
-        for turn in 0..3 {
-            let mut source = capture::open(&file.0).unwrap();
-            let mut number = 0;
-            while source.fill(&mut batch).unwrap() {
-                let counted = allocation_counter::measure(|| {
-                    for frame in batch.frames() {
-                        decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                        knowledge.learn(&frame, &headers, 0);
-                    }
-                });
-                number += batch.len();
-                // What all has been seen once takes no more room.
-                assert!(turn < 2 || counted.count_total == 0, "{name}, up to {number}: {counted:?}");
-            }
-            // Packets wait in groups before they count.
-            knowledge.flush();
-        }
-        knowledge.settle();
-        let names = Answers::of(&knowledge, &registry, true, 1);
-        let known = (&knowledge, &names);
-        for color in [false, true] {
-            chart(&file.0, known, sink::Text::new(TimeStyle::Utc, color, true), "text");
-        }
-        chart(&file.0, known, sink::Json::default(), "JSON");
-        chart(&file.0, known, sink::Csv::default(), "CSV");
-        chart(&file.0, known, sink::Pcapng::new(registry.updated()), "pcapng");
+        let packets = octets[begin(&octets)..].to_vec();
+        // What all has been seen once, and met again, takes no more room.
+        let [twice, thrice] = [2, 3].map(|times| {
+            octets.extend(&packets);
+            allocations(&Scratch::new(name, &octets), times, &registry)
+        });
+        assert_eq!(twice, thrice, "{name}");
     }
+}
+
+fn plan(format: captures::Format) -> captures::Plan {
+    captures::Plan {
+        packets: PACKETS,
+        flows: 1_000,
+        format,
+        ..captures::Plan::new(captures::Shape::Hosts200)
+    }
+}
+
+/// Where the first packet's record or block begins.
+fn begin(octets: &[u8]) -> usize {
+    let word = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().unwrap());
+    if word(0) != 0x0a0d_0d0a {
+        return 24;
+    }
+    let mut at = 0;
+    while word(at) != 6 {
+        at += word(at + 4) as usize;
+    }
+    at
+}
+
+/// How often learning and charting into each format allocate for a file with so many times the packets.
+fn allocations(file: &Scratch, times: u64, registry: &Registry) -> Vec<(&'static str, u64)> {
+    let inputs = Inputs::Files(vec![file.0.clone()]);
+    let mut job = Job { threads: 1, ..Job::new(inputs, registry) };
+    let mut learned = None;
+    let mut all =
+        vec![("learning", measured(|| learned = Some(job.learn(Options::default(), &()).unwrap())))];
+    let (knowledge, _) = learned.unwrap();
+    assert_eq!(knowledge.span().packets, times * PACKETS);
+    let answers = Answers::of(&knowledge, registry, true, 1);
+    let view = View { knowledge: &knowledge, answers: &answers, registry };
+    let date = registry.updated();
+    for color in [false, true] {
+        all.push(("text", chart(&mut job, &view, Text::new(TimeStyle::Utc, color, true))));
+    }
+    all.push(("JSON", chart(&mut job, &view, Json::default())));
+    all.push(("CSV", chart(&mut job, &view, Csv::default())));
+    all.push(("pcapng", chart(&mut job, &view, Pcapng::new(date))));
+    all
+}
+
+fn chart(job: &mut Job<'_>, view: &View<'_>, encoder: impl Encoder<Part = Vec<u8>>) -> u64 {
+    let mut count = Count { octets: 0 };
+    let allocations = measured(|| {
+        job.chart(view, encoder, &mut count, &()).unwrap();
+    });
+    assert!(count.octets as u64 > view.knowledge.span().packets * 50, "{} octets", count.octets);
+    allocations
 }

@@ -1,25 +1,23 @@
 //! Rows add up to the capture, and neither the number of threads nor a compression changes a report.
 
 use std::{
-    fs,
+    fs, io, mem,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
     time::Duration,
 };
 
 use portolan::{
+    Answers, Encoder, Job, Knowledge, Record, Registry, Sink, View,
     capture::{self, Source as _},
     decode::{Decoder, Headers},
-    knowledge::{self, Answers, Knowledge, Shift, Span},
+    knowledge::{self, Shift, Span},
     packet::{Batch, TransportProtocol},
-    pipeline::{Failure, Run, Selection},
-    record::Charter,
-    registry::Registry,
+    pipeline::{Inputs, Outcome},
     report::{
         flows,
-        summary::{By, Intervals, Options, Scope, Summary, json},
+        summary::{By, Counted, Options, Scope, Summary, Sums, json},
     },
-    sink::{self, Step},
+    sink::{Text, Writer},
     text::time::TimeStyle,
 };
 
@@ -43,11 +41,15 @@ pub(crate) struct Way {
 /// On one thread, in one piece.
 pub(crate) const PLAIN: Way = Way { threads: 1, min_stretch: u64::MAX };
 
-/// Calls `with` with the settings of a run.
-fn run<T>(way: Way, registry: &Registry, with: impl FnOnce(&Run<'_>) -> T) -> T {
-    let (decoder, stop) = (Decoder::default(), AtomicBool::new(false));
+/// A job that reads a file this way.
+pub(crate) fn job<'r>(path: &Path, way: Way, registry: &'r Registry) -> Job<'r> {
     let Way { threads, min_stretch } = way;
-    with(&Run { registry, decoder: &decoder, stop: &stop, progress: &|_| {}, threads, min_stretch })
+    Job { threads, min_stretch, ..Job::new(Inputs::Files(vec![path.to_owned()]), registry) }
+}
+
+/// What ended reading.
+fn error(outcome: &Outcome) -> Option<String> {
+    outcome.errors.first().map(ToString::to_string)
 }
 
 /// Learns a file as the command does; with the error that ended it.
@@ -57,13 +59,8 @@ pub(crate) fn learn(
     options: knowledge::Options,
     registry: &Registry,
 ) -> (Knowledge, Option<String>) {
-    let mut knowledge = Knowledge::whole(options);
-    let result = capture::open(path).and_then(|mut source| {
-        let selection = &mut Selection::default();
-        run(way, registry, |run| run.learn_file(&mut source, 0, selection, &mut knowledge, options))
-    });
-    knowledge.settle();
-    (knowledge, result.err().map(|error| error.to_string()))
+    let (knowledge, outcome) = job(path, way, registry).learn(options, &()).unwrap();
+    (knowledge, error(&outcome))
 }
 
 /// All reports of a file, and the error that ended reading.
@@ -82,16 +79,10 @@ pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
     let names = Answers::of(&knowledge, registry, false, 1);
     let summary = as_json(&Summary::of(&knowledge, &names, By::Service, 1), &knowledge, registry);
     let mut text = Vec::new();
-    let charted = capture::open(path).map_err(Failure::Input).and_then(|mut source| {
-        let charter = Charter::new(&knowledge, &names);
-        let mut sink = sink::Text::new(TimeStyle::Utc, false, false);
-        let selection = &mut Selection::default();
-        run(way, registry, |run| run.chart_file(&mut source, None, selection, &charter, &mut sink, &mut text))
-    });
-    let again = charted.err().map(|failure| match failure {
-        Failure::Input(error) => error.to_string(),
-        Failure::Output(error) => panic!("memory does not fail: {error}"),
-    });
+    let view = View { knowledge: &knowledge, answers: &names, registry };
+    let sink = &mut Writer::new(&mut text);
+    let charted = job(path, way, registry).chart(&view, Text::new(TimeStyle::Utc, false, false), sink, &());
+    let again = self::error(&charted.unwrap());
     assert_eq!(again, error, "{}: the second reading ends otherwise", path.display());
     let (knowledge, third) = learn(path, way, options, registry);
     assert_eq!(third, error);
@@ -138,23 +129,12 @@ fn check_rows(path: &Path, registry: &Registry) -> Span {
         By::Vlan,
         By::Interface,
     ] {
-        let mut parts = Intervals::new(Some(Duration::from_secs(1)), by);
-        let mut whole = Intervals::new(None, by);
-        if let Ok(mut source) = capture::open(path) {
-            let charter = Charter::new(&knowledge, &names);
-            let selection = &mut Selection::default();
-            let _ = run(PLAIN, registry, |run| {
-                run.chart(&mut source, None, selection, &charter, false, |step| {
-                    if let Step::Packet(record) = step {
-                        parts.count(record);
-                        whole.count(record);
-                    }
-                    Ok(())
-                })
-            });
-        }
-        let (_, parts) = parts.into_parts();
-        let (whole, _) = whole.into_parts();
+        let view = View { knowledge: &knowledge, answers: &names, registry };
+        let [(_, parts), (whole, _)] = [Some(Duration::from_secs(1)), None].map(|length| {
+            let mut counted = Counted::new(length, by);
+            job(path, PLAIN, registry).chart(&view, Sums::new(length, by), &mut counted, &()).unwrap();
+            counted.into_parts()
+        });
         let in_parts =
             parts.iter().map(|part| sum(&part.summary)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
         assert_eq!(in_parts, sum(&whole), "{file}: {by:?} per second");
@@ -255,7 +235,7 @@ fn learn_in_stretches(path: &Path, len: u64, options: knowledge::Options, regist
                 if stretch.span().packets == len {
                     stretch.flush();
                     whole.merge(
-                        std::mem::replace(&mut stretch, Knowledge::part(options)),
+                        mem::replace(&mut stretch, Knowledge::part(options)),
                         Shift::default(),
                         registry,
                     );
@@ -341,6 +321,37 @@ fn full_tables_merge_without_loss() {
     }
 }
 
+/// Counts packets whose five-tuple left.
+#[derive(Clone)]
+struct Left;
+
+impl Encoder for Left {
+    type Part = u64;
+
+    fn packet(&mut self, record: &Record<'_>, count: &mut u64) {
+        if record.service.is_none() && record.headers.ports.is_some() {
+            *count += 1;
+            let is_tcp = record.headers.protocol == TransportProtocol::TCP;
+            let protocol = if is_tcp { "tcp" } else { "udp" };
+            assert_eq!(record.label.key, format!("unknown/{protocol}"));
+            assert_eq!(record.label.transport.as_deref(), Some(protocol));
+        }
+    }
+}
+
+struct Total(u64);
+
+impl Sink<u64> for Total {
+    fn take(&mut self, count: &mut u64) -> io::Result<()> {
+        self.0 += mem::take(count);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A packet whose five-tuple left still stands in a row, of its protocol.
 #[test]
 fn packets_of_flows_that_left_have_a_row() {
@@ -352,24 +363,10 @@ fn packets_of_flows_that_left_have_a_row() {
     let options = knowledge::Options { limit: 40, ..knowledge::Options::default() };
     let knowledge = learn(&path, PLAIN, options, &registry).0;
     let names = Answers::of(&knowledge, &registry, false, 1);
-    let charter = Charter::new(&knowledge, &names);
-    let (decoder, mut headers, mut batch) = (Decoder::default(), Headers::default(), Batch::new());
-    let mut source = capture::open(&path).unwrap();
-    let mut left = 0;
-    while source.fill(&mut batch).unwrap() {
-        for (frame, raw) in batch.frames().zip(batch.records()) {
-            decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-            let mut place = [charter.place(&headers, frame.time)];
-            charter.locate(&mut place);
-            let record = charter.chart(None, (frame, raw), &headers, &place[0], None);
-            if record.service.is_none() && headers.ports.is_some() {
-                left += 1;
-                let protocol = if headers.protocol == TransportProtocol::TCP { "tcp" } else { "udp" };
-                assert_eq!(record.label.key, format!("unknown/{protocol}"));
-                assert_eq!(record.label.transport.as_deref(), Some(protocol));
-            }
-        }
-    }
+    let view = View { knowledge: &knowledge, answers: &names, registry: &registry };
+    let mut left = Total(0);
+    job(&path, PLAIN, &registry).chart(&view, Left, &mut left, &()).unwrap();
+    let Total(left) = left;
     assert!(left > 100, "{left} packets of flows that left");
 }
 

@@ -1,13 +1,7 @@
 //! From the file to the named flows on one core, as `summary` does it.
 
 use divan::{Bencher, counter::BytesCount, counter::ItemsCount};
-use portolan::{
-    capture::{self, Source as _},
-    decode::{Decoder, Headers},
-    knowledge::{Answers, Knowledge, Options},
-    packet::Batch,
-    registry::Registry,
-};
+use portolan::{Answers, Job, Registry, knowledge::Options, pipeline::Inputs};
 
 use crate::{
     Capture,
@@ -33,22 +27,15 @@ fn pipeline(bencher: Bencher, plan: Plan) {
     let capture = Capture::write(plan);
     let totals = capture.totals;
     let registry = Registry::built_in();
-    let decoder = Decoder::default();
-    let mut batch = Batch::new();
-    let mut headers = Headers::default();
+    let inputs = Inputs::Files(vec![capture.path.clone()]);
+    let mut job = Job { threads: 1, ..Job::new(inputs, &registry) };
     let bencher = bencher.counter(ItemsCount::new(totals.packets)).counter(BytesCount::new(totals.octets));
     bencher.bench_local(|| {
-        let mut source = capture::open(&capture.path).expect("the file was just written");
-        let mut knowledge = Knowledge::whole(Options::default());
-        while source.fill(&mut batch).expect("a sound file") {
-            for frame in batch.frames() {
-                decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                knowledge.learn(&frame, &headers, 0);
-            }
-        }
-        knowledge.settle();
-        let names = Answers::of(&knowledge, &registry, false, 1);
-        assert!(names.labels().all().len() > 20);
+        let (knowledge, outcome) =
+            job.learn(Options::default(), &()).expect("nothing is filtered or written");
+        assert!(outcome.errors.is_empty());
+        let answers = Answers::of(&knowledge, &registry, false, 1);
+        assert!(answers.labels().all().len() > 20);
         assert_eq!((knowledge.span().packets, knowledge.span().octets), (totals.packets, totals.octets));
         assert_eq!(ported_tuples(&knowledge), flows);
     });

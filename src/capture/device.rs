@@ -48,9 +48,9 @@ impl Default for LiveOptions {
     }
 }
 
-/// What became of the packets since the capture began.
+/// What became of the packets since a live capture began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
+pub struct Losses {
     /// Packets that passed the filter; a loopback interface counts each one going out and coming in.
     pub received: u64,
     /// Packets lost because the kernel's buffer was full.

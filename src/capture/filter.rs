@@ -2,7 +2,7 @@
 
 use pcap::{Capture, Linktype};
 
-use super::Error;
+use super::{Accept, Error};
 use crate::packet::{Frame, LinkType};
 
 /// A capture filter in libpcap's language (pcap-filter(7)).
@@ -66,6 +66,11 @@ impl Filter {
             }
         };
         Ok(self.programs[index].1.accepts(frame.octets, frame.original_len))
+    }
+
+    /// The filter as a job takes it.
+    pub fn accept(mut self) -> Box<Accept> {
+        Box::new(move |frame| self.matches(frame))
     }
 }
 

@@ -11,8 +11,8 @@ use std::{
 use pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
 
 use super::{
-    Error, Source,
-    device::{Device, LiveOptions, Statistics},
+    Error, Losses, Source,
+    device::{Device, LiveOptions},
     filler::BATCH_LEN,
     filter::{from_data_link, reason},
 };
@@ -32,7 +32,7 @@ pub struct Live {
     due: Option<Instant>,
     /// When the capture was told to end.
     end: Option<Timestamp>,
-    statistics: Statistics,
+    losses: Losses,
     /// The counters as last read; libpcap's have 32 bits and go round.
     last: [u32; 3],
 }
@@ -90,7 +90,7 @@ impl Live {
             stop: Arc::clone(&options.stop),
             due: options.duration.map(|duration| Instant::now() + duration),
             end: None,
-            statistics: Statistics::default(),
+            losses: Losses::default(),
             last: [0; 3],
         })
     }
@@ -98,22 +98,6 @@ impl Live {
     /// The interface's name.
     pub fn name(&self) -> &str {
         self.interface.name.as_deref().unwrap_or_default()
-    }
-
-    /// What became of the packets so far.
-    ///
-    /// # Errors
-    /// [`Error::Interface`] where libpcap cannot tell.
-    pub fn statistics(&mut self) -> Result<Statistics, Error> {
-        let stat = self.capture.stats().map_err(|error| self.failed(error))?;
-        let now = [stat.received, stat.dropped, stat.if_dropped];
-        let [received, kernel, interface] =
-            std::array::from_fn(|index| u64::from(now[index].wrapping_sub(self.last[index])));
-        self.last = now;
-        self.statistics.received += received;
-        self.statistics.kernel_dropped += kernel;
-        self.statistics.interface_dropped += interface;
-        Ok(self.statistics)
     }
 
     fn failed(&self, error: pcap::Error) -> Error {
@@ -188,6 +172,18 @@ impl Source for Live {
 
     fn interfaces(&self) -> &[Interface] {
         std::slice::from_ref(&self.interface)
+    }
+
+    fn losses(&mut self) -> Option<Losses> {
+        let stat = self.capture.stats().ok()?;
+        let now = [stat.received, stat.dropped, stat.if_dropped];
+        let [received, kernel, interface] =
+            std::array::from_fn(|index| u64::from(now[index].wrapping_sub(self.last[index])));
+        self.last = now;
+        self.losses.received += received;
+        self.losses.kernel_dropped += kernel;
+        self.losses.interface_dropped += interface;
+        Some(self.losses)
     }
 }
 
@@ -369,8 +365,8 @@ mod tests {
             }));
         }
         assert_eq!(seen, [(1, 0), (2, 1), (3, 2)]);
-        let statistics = live.statistics().unwrap();
-        assert!(statistics.received >= 3 && statistics.kernel_dropped == 0, "{statistics:?}");
+        let losses = live.losses().unwrap();
+        assert!(losses.received >= 3 && losses.kernel_dropped == 0, "{losses:?}");
         // A quiet interface gives an empty batch after a short while.
         let begin = Instant::now();
         assert!(live.fill(&mut batch).unwrap() && batch.is_empty());

@@ -22,7 +22,7 @@ mod live;
 mod without;
 
 pub(crate) use ahead::ahead;
-pub use device::{Device, LiveOptions, Statistics};
+pub use device::{Device, LiveOptions, Losses};
 pub use expand::{Inputs, expand};
 pub use file::{FileSource, State, Stretch, Stretches, open, stdin};
 #[cfg(test)]
@@ -34,9 +34,15 @@ pub use live::{Live, devices};
 #[cfg(not(feature = "libpcap"))]
 pub use without::{Filter, Live, devices};
 
-use std::{error, fmt, io, path::PathBuf};
+use std::{
+    error, fmt, io,
+    path::{Path, PathBuf},
+};
 
-use crate::packet::{Batch, Interface};
+use crate::packet::{Batch, Frame, Interface};
+
+/// Says of each frame whether it is taken, such as a capture filter does.
+pub type Accept = dyn FnMut(&Frame<'_>) -> Result<bool, Error> + Send;
 
 /// Delivers batches of frames, in capture order, until the input ends.
 pub trait Source {
@@ -57,6 +63,11 @@ pub trait Source {
     /// Octets of the input read so far, as it lies on disk: for showing progress. Always 0 where there is no file.
     fn consumed(&self) -> u64 {
         0
+    }
+
+    /// What became of the packets so far, where packets can get lost and the source can tell.
+    fn losses(&mut self) -> Option<Losses> {
+        None
     }
 }
 
@@ -120,6 +131,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The file that could not be read; `-` for standard input.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Io { file, .. } | Self::NotACapture { file, .. } | Self::Damaged { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
     /// The same error where so many packets came before the stretch it was found in.
     pub(crate) fn after(self, packets: u64) -> Self {
         match self {

@@ -22,7 +22,7 @@ mod compression {
 
 #[cfg(not(feature = "libpcap"))]
 mod libpcap {
-    use super::super::{Device, Error, LiveOptions, Source, Statistics};
+    use super::super::{Accept, Device, Error, LiveOptions, Source};
     use crate::packet::{Batch, Frame, Interface};
 
     fn error(what: String) -> Error {
@@ -49,6 +49,11 @@ mod libpcap {
         pub fn matches(&mut self, _: &Frame<'_>) -> Result<bool, Error> {
             match *self {}
         }
+
+        /// The filter as a job takes it.
+        pub fn accept(self) -> Box<Accept> {
+            match self {}
+        }
     }
 
     /// An interface being captured on; there is none without libpcap.
@@ -66,14 +71,6 @@ mod libpcap {
 
         /// The interface's name.
         pub fn name(&self) -> &str {
-            match *self {}
-        }
-
-        /// What became of the packets so far.
-        ///
-        /// # Errors
-        /// None: there is no capture to ask.
-        pub fn statistics(&mut self) -> Result<Statistics, Error> {
             match *self {}
         }
     }

@@ -35,3 +35,8 @@ pub(crate) fn of(error: &capture::Error) -> u8 {
         _ => INPUT,
     }
 }
+
+/// The worse of two codes of inputs: one that cannot be opened weighs more than one that is damaged.
+pub(crate) fn worse(a: u8, b: u8) -> u8 {
+    if a == INPUT || b == INPUT { INPUT } else { a.max(b) }
+}

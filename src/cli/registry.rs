@@ -1,18 +1,76 @@
 //! The `registry` command, and the registry of a run.
 
-use std::io::Write;
+use std::{io::Write as _, path::PathBuf};
 
+use clap::Subcommand;
 use portolan::{
-    registry::{self, Registry},
+    registry::{self, Registry as Records},
     report::registry as report,
 };
 
-use super::{End, args, exit, output};
-use crate::cli::message;
+use super::{
+    End,
+    args::{Global, ReportFormat},
+    exit, message,
+    output::{self, Output},
+};
+
+/// Queries and care of the registry.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Registry {
+    /// Look up ports and names: `443/tcp`, `443`, `https`, `_ipp._tcp`.
+    Lookup {
+        /// Ports (`443/tcp`, `443`), service names (`https`) or DNS-SD types (`_ipp._tcp`).
+        #[arg(value_name = "WHAT", required = true)]
+        queries: Vec<String>,
+        /// Form of the answer.
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: ReportFormat,
+    },
+    /// Find registrations by a word in their name, description or notes.
+    Search {
+        /// The word.
+        #[arg(value_name = "TEXT")]
+        text: String,
+        /// Form of the answer.
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: ReportFormat,
+    },
+    /// Show the registry's date, source and size.
+    Info {
+        /// Form of the answer.
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: ReportFormat,
+    },
+    /// Use the registry in this file from now on: IANA's CSV, XML or plain text.
+    Import {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Write the registry in use, as CSV or JSON.
+    Export {
+        /// Form of the output.
+        #[arg(long, value_name = "FORMAT", default_value = "csv")]
+        format: ReportFormat,
+    },
+    /// Show what changed from one registry file to another; exits with 1 if anything did.
+    Diff {
+        /// The older file.
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The newer file.
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Form of the answer.
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: ReportFormat,
+    },
+}
 
 /// The registry in use, with the user's layers.
-pub(crate) fn load(global: &args::Global) -> Result<Registry, End> {
-    let (mut registry, damaged) = Registry::current();
+pub(crate) fn load(global: &Global) -> Result<Records, End> {
+    let (mut registry, damaged) = Records::current();
     if let Some(error) = damaged {
         message::error(format_args!(
             "{error}; using the built-in registry (`portolan registry import` replaces the file)"
@@ -29,39 +87,39 @@ fn said(error: registry::Error) -> End {
     End::Said(exit::INPUT)
 }
 
-pub(crate) fn run(global: &args::Global, command: &args::Registry) -> Result<u8, End> {
-    let mut out = output::Output::new(None)?;
+pub(crate) fn run(global: &Global, command: &Registry) -> Result<u8, End> {
+    let mut out = Output::new(None)?;
     let width = output::width();
     let mut code = exit::GOOD;
     match command {
-        args::Registry::Lookup { queries, format } => {
+        Registry::Lookup { queries, format } => {
             let unknown = report::lookup(&load(global)?, queries, (*format).into(), width, &mut out)?;
             for query in unknown {
                 message::error(format_args!("`{query}` is no port, service name or service type"));
                 code = exit::USAGE;
             }
         }
-        args::Registry::Search { text, format } => {
+        Registry::Search { text, format } => {
             let found = report::search(&load(global)?, text, (*format).into(), width, &mut out)?;
             if found == 0 && !global.quiet {
                 message::note(format_args!("nothing mentions `{text}`"));
             }
         }
-        args::Registry::Info { format } => {
+        Registry::Info { format } => {
             report::overview(&load(global)?, (*format).into(), width, &mut out)?;
         }
-        args::Registry::Import { file } => {
+        Registry::Import { file } => {
             let Some(target) = registry::stored_file() else {
                 message::error("neither XDG_DATA_HOME nor HOME says where to keep the registry");
                 return Err(End::Said(exit::OUTPUT));
             };
-            let imported = Registry::import(file, &target).map_err(said)?;
+            let imported = Records::import(file, &target).map_err(said)?;
             let (rows, updated, target) = (imported.len(), imported.updated(), target.display());
             writeln!(out, "{rows} records of {updated} are kept in {target} and used from now on")?;
         }
-        args::Registry::Export { format } => report::export(&load(global)?, (*format).into(), &mut out)?,
-        args::Registry::Diff { old, new, format } => {
-            let (old, new) = (Registry::read(old).map_err(said)?, Registry::read(new).map_err(said)?);
+        Registry::Export { format } => report::export(&load(global)?, (*format).into(), &mut out)?,
+        Registry::Diff { old, new, format } => {
+            let (old, new) = (Records::read(old).map_err(said)?, Records::read(new).map_err(said)?);
             let differences = report::diff(&old, &new);
             report::write_diff(&old, &new, &differences, (*format).into(), width, &mut out)?;
             if !differences.is_empty() {

@@ -9,12 +9,14 @@ mod dns;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod view;
 
 use std::net::IpAddr;
 
 pub use answers::{Answers, Known};
 pub use departed::Departed;
 pub use totals::{Damaged, Span, Subject};
+pub use view::View;
 
 use crate::{
     decode::{Fragment, Headers, Kind},

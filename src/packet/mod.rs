@@ -168,14 +168,28 @@ impl Batch {
 
     /// The frames in capture order.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
-        self.frames.iter().enumerate().map(|(index, located)| Frame {
+        self.frames.iter().enumerate().map(|(index, located)| self.framed(index, located))
+    }
+
+    /// The frame of that index, from 0.
+    ///
+    /// # Panics
+    /// Where the batch has fewer frames.
+    #[inline]
+    pub(crate) fn frame(&self, index: usize) -> Frame<'_> {
+        self.framed(index, &self.frames[index])
+    }
+
+    #[inline]
+    fn framed(&self, index: usize, located: &Located) -> Frame<'_> {
+        Frame {
             number: self.first_number + index as u64,
             time: located.time,
             interface: located.interface,
             link: located.link,
             octets: self.slice(located),
             original_len: located.original_len,
-        })
+        }
     }
 
     /// All octets of the stretch, frames and what lies between them.
@@ -191,12 +205,15 @@ impl Batch {
 
     /// The record or block of each frame, and what lies between it and the next one.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
-        let ends = self.frames.iter().skip(1).map(|next| next.record as usize);
-        let ends = ends.chain(std::iter::once(self.octets().len()));
-        self.frames
-            .iter()
-            .zip(ends)
-            .map(|(located, end)| self.octets().get(located.record as usize..end).unwrap_or_default())
+        (0..self.len()).map(|index| self.record(index))
+    }
+
+    /// The record or block of the frame of that index, from 0, and what lies between it and the next one.
+    pub(crate) fn record(&self, index: usize) -> &[u8] {
+        let start = |located: &Located| located.record as usize;
+        let begin = self.frames.get(index).map_or(usize::MAX, start);
+        let end = self.frames.get(index + 1).map_or(self.filled, start);
+        self.octets().get(begin..end).unwrap_or_default()
     }
 
     /// Where each frame lies in [`Batch::octets`].

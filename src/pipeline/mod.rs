@@ -1,38 +1,152 @@
 //! The straight line: learn a capture, then chart it; or both at once, packet by packet, where only the past is known.
 //!
-//! Large files are learned in stretches on several threads, and charted batch by batch on several threads. Any number of
-//! threads gives the same knowledge and the same octets of output.
+//! A [`Job`] is the only loop over inputs: [`Job::learn`] reads them into [`crate::knowledge::Knowledge`], [`Job::chart`]
+//! writes a record of each packet with all that was learned, [`Job::follow`] does both in one pass. Large files are
+//! learned in stretches on several threads, and charted batch by batch on several threads. Any number of threads gives
+//! the same knowledge and the same octets of output.
 
-use std::{
-    io,
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread,
-};
+mod batch;
+mod chart;
+mod follow;
+mod learn;
+
+use std::{error, fmt, io, num::NonZero, path::PathBuf, thread};
+
+use batch::Selection;
 
 use crate::{
-    capture::{self, FileSource, Filter, Source, Stretches, ahead},
-    decode::{Decoder, Headers},
-    knowledge::{Answers, Knowledge, Options, Shift},
-    packet::{Batch, Frame, Timestamp},
-    record::Charter,
+    capture::{self, Accept, FileSource, Losses, Source, ahead},
+    decode::Decoder,
+    knowledge::View,
+    packet::{Batch, Interface},
     registry::Registry,
-    sink::{Sink, Step},
+    savefile::FileFormat,
 };
 
-/// Octets of output that are written at once.
-const WRITE_SIZE: usize = 1 << 16;
 /// Octets a stretch has at least before a thread is worth starting for it.
 pub const MIN_STRETCH: u64 = 16 << 20;
 /// Octets a compressed file has at least before a thread is worth starting for it.
 const MIN_COMPRESSED: u64 = 64 << 10;
 
-/// Why a run ended early.
+/// What is read.
+pub enum Inputs {
+    /// Capture files in turn; `-` is standard input.
+    Files(Vec<PathBuf>),
+    /// What comes, until it ends.
+    Live(Box<dyn Source + Send>),
+}
+
+impl Inputs {
+    /// Whether everything can be read twice: to be learned first, and then charted.
+    ///
+    /// What cannot be opened is no obstacle: it is told when its turn comes.
+    pub fn can_be_read_twice(&self) -> bool {
+        match self {
+            Self::Files(files) => files.iter().all(|file| {
+                file.as_os_str() != "-" && file.metadata().map_or(true, |metadata| metadata.is_file())
+            }),
+            Self::Live(_) => false,
+        }
+    }
+
+    /// The names of all inputs, in the order of their numbers.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Files(files) => files.iter().map(|file| file.display().to_string()).collect(),
+            Self::Live(live) => vec![live_name(&**live)],
+        }
+    }
+}
+
+/// The name of the interface that a live source captures on.
+fn live_name(live: &dyn Source) -> String {
+    let name = live.interfaces().first().and_then(|interface| interface.name.clone());
+    name.unwrap_or_else(|| "live".to_owned())
+}
+
+/// What is to be done with which inputs, and by which means.
+///
+/// ```
+/// use portolan::{
+///     Answers, Job, Registry, View,
+///     pipeline::Inputs,
+///     sink::{Text, Writer},
+///     text::time::TimeStyle,
+/// };
+///
+/// let registry = Registry::built_in();
+/// let mut job = Job::new(Inputs::Files(vec!["samples/snmp-get.pcap".into()]), &registry);
+/// let (knowledge, _) = job.learn(Default::default(), &())?;
+/// let answers = Answers::of(&knowledge, &registry, false, job.threads);
+/// let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
+/// let mut lines = Vec::new();
+/// job.chart(&view, Text::new(TimeStyle::Utc, false, false), &mut Writer::new(&mut lines), &())?;
+/// assert!(String::from_utf8_lossy(&lines).contains("161/udp snmp (destination, registered"));
+/// # Ok::<(), portolan::pipeline::Failure>(())
+/// ```
+pub struct Job<'j> {
+    /// What is read.
+    pub inputs: Inputs,
+    /// The registry with the user's layers.
+    pub registry: &'j Registry,
+    /// How frames are decoded.
+    pub decoder: Decoder,
+    /// Which frames are taken; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other one
+    /// the input at hand.
+    pub accept: Option<Box<Accept>>,
+    /// How many frames are taken, over all inputs; all if absent.
+    pub count: Option<u64>,
+    /// Threads to use, at least 1. No result depends on it.
+    pub threads: usize,
+    /// Octets a stretch has at least: [`MIN_STRETCH`].
+    pub min_stretch: u64,
+}
+
+/// Watches a job at work: told what it reads, and asked whether it shall go on.
+///
+/// `()` watches nothing.
+pub trait Observer: Sync {
+    /// An input was opened; `size` is that of a file in octets, as it lies on disk.
+    fn opened(&self, _name: &str, _size: Option<u64>) {}
+
+    /// So many octets of the input at hand were read so far, as it lies on disk; 0 where it is no file.
+    fn read(&self, _octets: u64) {}
+
+    /// An input could not be opened, or not be read to its end. The error is in [`Outcome::errors`], too, or in the
+    /// [`Failure`] that ends the job.
+    fn failed(&self, _error: &capture::Error) {}
+
+    /// What is known by now: told by [`Job::follow`] after each batch.
+    fn learned(&self, _view: &View<'_>) {}
+
+    /// Whether to end the job after the batch at hand.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+impl Observer for () {}
+
+/// How a job went.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The names of the inputs that could be opened.
+    pub opened: Vec<String>,
+    /// What was wrong with inputs, in their order; what came before it in each was taken in.
+    pub errors: Vec<capture::Error>,
+    /// Whether there is anything to tell of: no input failed, or one delivered a packet before it did, or another was
+    /// sound. Only then is an output completed.
+    pub delivered: bool,
+    /// What a live input lost, where it can tell.
+    pub losses: Option<Losses>,
+    /// Whether the observer stopped the job.
+    pub stopped: bool,
+}
+
+/// Why a job ended early.
 #[derive(Debug)]
 pub enum Failure {
-    /// The input failed; what came before it was taken in.
+    /// The filter cannot be used on a frame that was met; what came before it was taken in.
     Input(capture::Error),
     /// The output failed.
     Output(io::Error),
@@ -50,69 +164,200 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Which frames are taken.
-#[derive(Default)]
-pub struct Selection {
-    /// Only those that this capture filter passes.
-    pub filter: Option<Filter>,
-    /// Only so many.
-    pub limit: Option<u64>,
-    taken: u64,
-}
-
-impl Selection {
-    /// Frames that pass the filter, at most so many.
-    pub fn new(filter: Option<Filter>, limit: Option<u64>) -> Self {
-        Self { filter, limit, taken: 0 }
-    }
-
-    /// Whether every frame is taken.
-    pub fn is_all(&self) -> bool {
-        self.filter.is_none() && self.limit.is_none()
-    }
-
-    /// Whether no further frame is taken.
-    pub fn is_over(&self) -> bool {
-        self.limit.is_some_and(|limit| self.taken >= limit)
-    }
-
-    /// Begins to count anew.
-    pub fn restart(&mut self) {
-        self.taken = 0;
-    }
-
-    fn takes(&mut self, frame: &Frame<'_>) -> Result<bool, capture::Error> {
-        if self.is_over() {
-            return Ok(false);
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => write!(f, "{error}"),
+            Self::Output(error) => write!(f, "cannot write: {error}"),
         }
-        let takes = match &mut self.filter {
-            Some(filter) => filter.matches(frame)?,
-            None => true,
-        };
-        self.taken += u64::from(takes);
-        Ok(takes)
     }
 }
 
-/// What a run needs beside its input and output.
-pub struct Run<'r> {
-    /// The registry with the user's layers.
-    pub registry: &'r Registry,
-    /// How frames are decoded.
-    pub decoder: &'r Decoder,
-    /// Set to end the run after the batch at hand.
-    pub stop: &'r AtomicBool,
-    /// Told how many octets of the input were read so far, after each batch.
-    pub progress: &'r (dyn Fn(u64) + Sync),
-    /// Threads to use.
-    pub threads: usize,
-    /// Octets a stretch has at least: [`MIN_STRETCH`].
-    pub min_stretch: u64,
+impl error::Error for Failure {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Input(error) => error.source(),
+            Self::Output(error) => Some(error),
+        }
+    }
+}
+
+/// An input on its way through a pass.
+struct Open<'i> {
+    /// Its number among the inputs, from 0.
+    number: u32,
+    name: &'i str,
+    /// Its name for records: they carry it where there are several inputs.
+    label: Option<&'i str>,
+    reader: Reader<'i>,
+}
+
+/// What is read, by the ways there are to read it.
+enum Reader<'i> {
+    File(&'i mut FileSource),
+    Live(&'i mut (dyn Source + Send)),
+}
+
+impl Reader<'_> {
+    fn format(&self) -> Option<FileFormat> {
+        match self {
+            Self::File(file) => Some(file.format()),
+            Self::Live(_) => None,
+        }
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        match self {
+            Self::File(file) => file.interfaces(),
+            Self::Live(live) => live.interfaces(),
+        }
+    }
+
+    /// Whether it ends by itself. A pipe may never, and neither may an interface.
+    fn ends(&self) -> bool {
+        match self {
+            Self::File(file) => file.size().is_some(),
+            Self::Live(_) => false,
+        }
+    }
+}
+
+/// What the passes of a job need beside their inputs.
+struct Run<'r> {
+    registry: &'r Registry,
+    decoder: &'r Decoder,
+    observer: &'r dyn Observer,
+    threads: usize,
+    min_stretch: u64,
+}
+
+impl<'j> Job<'j> {
+    /// All frames of these inputs, on all processors.
+    pub fn new(inputs: Inputs, registry: &'j Registry) -> Self {
+        Self {
+            inputs,
+            registry,
+            decoder: Decoder::default(),
+            accept: None,
+            count: None,
+            threads: thread::available_parallelism().map_or(1, NonZero::get),
+            min_stretch: MIN_STRETCH,
+        }
+    }
+
+    /// Opens each input in turn and hands it to `pass`; what cannot be read is told, and the next one is tried.
+    fn each_input(
+        &mut self,
+        observer: &dyn Observer,
+        mut pass: impl FnMut(&Run<'_>, &mut Selection<'_>, Open<'_>) -> Result<(), Failure>,
+    ) -> Result<Outcome, Failure> {
+        let Self { inputs, registry, decoder, accept, count, threads, min_stretch } = self;
+        let run = Run { registry, decoder, observer, threads: *threads, min_stretch: *min_stretch };
+        let mut selection = Selection::new(accept.as_deref_mut(), *count);
+        let mut outcome = Outcome::default();
+        match inputs {
+            Inputs::Files(files) => {
+                let several = files.len() > 1;
+                for (number, path) in (0..).zip(files.iter()) {
+                    if observer.is_stopped() {
+                        break;
+                    }
+                    let name = path.display().to_string();
+                    let before = selection.seen();
+                    let result = capture::open(path).map_err(Failure::Input).and_then(|mut file| {
+                        observer.opened(&name, file.size());
+                        outcome.opened.push(name.clone());
+                        let label = several.then_some(&*name);
+                        let reader = Reader::File(&mut file);
+                        pass(&run, &mut selection, Open { number, name: &name, label, reader })
+                    });
+                    outcome.take(result, selection.seen() > before, observer)?;
+                    if selection.is_over() {
+                        break;
+                    }
+                }
+            }
+            Inputs::Live(live) => {
+                let name = live_name(&**live);
+                observer.opened(&name, None);
+                let open = Open { number: 0, name: &name, label: None, reader: Reader::Live(&mut **live) };
+                let result = pass(&run, &mut selection, open);
+                outcome.opened.push(name);
+                outcome.losses = live.losses();
+                outcome.take(result, selection.seen() > 0, observer)?;
+            }
+        }
+        outcome.delivered |= outcome.errors.is_empty();
+        outcome.stopped = observer.is_stopped();
+        Ok(outcome)
+    }
+}
+
+impl Outcome {
+    /// Notes how it went with an input. Goes on only where the next one may do better.
+    fn take(
+        &mut self,
+        result: Result<(), Failure>,
+        gave_packets: bool,
+        observer: &dyn Observer,
+    ) -> Result<(), Failure> {
+        self.delivered |= gave_packets || result.is_ok();
+        match result {
+            Ok(()) => {}
+            Err(Failure::Input(error)) => {
+                observer.failed(&error);
+                if matches!(error, capture::Error::Filter { .. }) {
+                    return Err(Failure::Input(error));
+                }
+                self.errors.push(error);
+            }
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
+    }
 }
 
 impl Run<'_> {
     fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.observer.is_stopped()
+    }
+
+    /// Hands `work` the input, read and decompressed ahead on a thread of its own where that is worth it.
+    fn read<T>(&self, reader: Reader<'_>, work: impl FnOnce(&mut dyn Source) -> T) -> T {
+        match reader {
+            Reader::File(file) if self.reads_ahead(file) => ahead(file, |source| work(source)),
+            Reader::File(file) => work(file),
+            Reader::Live(live) => work(live),
+        }
+    }
+
+    /// Reads a source batch by batch and hands them to `work`: until it ends or the job is stopped, or with `to_end` unset
+    /// until no further frame is taken.
+    ///
+    /// # Errors
+    /// Those of the source and of `work`, which end it.
+    fn each_batch<E: From<capture::Error>>(
+        &self,
+        source: &mut dyn Source,
+        selection: &mut Selection<'_>,
+        to_end: bool,
+        mut work: impl FnMut(&Batch, &mut Selection<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut batch = Batch::new();
+        loop {
+            match source.fill(&mut batch) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                // Behind the last packet asked for, damage is nobody's concern.
+                Err(_) if selection.is_over() => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+            work(&batch, selection)?;
+            self.observer.read(source.consumed());
+            if self.is_stopped() || !to_end && selection.is_over() {
+                return Ok(());
+            }
+        }
     }
 
     /// Whether a file is worth a thread that reads it, or decompresses it, ahead.
@@ -129,465 +374,4 @@ impl Run<'_> {
     fn is_worth_threads(&self, size: u64) -> bool {
         size / 2 >= self.min_stretch
     }
-
-    /// Learns a source to its end.
-    ///
-    /// # Errors
-    /// [`capture::Error`] where the input is damaged; what came before it is learned.
-    pub fn learn<S: Source>(
-        &self,
-        source: &mut S,
-        file: u32,
-        selection: &mut Selection,
-        knowledge: &mut Knowledge,
-    ) -> Result<(), capture::Error> {
-        let mut batch = Batch::new();
-        let mut headers = Headers::default();
-        let all = selection.is_all();
-        let result = loop {
-            match source.fill(&mut batch) {
-                Ok(true) => {}
-                Ok(false) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-            for frame in batch.frames() {
-                if !all && !selection.takes(&frame)? {
-                    continue;
-                }
-                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                knowledge.learn(&frame, &headers, file);
-            }
-            knowledge.make_room(self.registry);
-            (self.progress)(source.consumed());
-            if self.is_stopped() || selection.is_over() {
-                break Ok(());
-            }
-        };
-        knowledge.flush();
-        result
-    }
-
-    /// Learns a file on as many threads as are worth it. The result does not depend on their number.
-    ///
-    /// # Errors
-    /// As [`Run::learn`].
-    pub fn learn_file(
-        &self,
-        source: &mut FileSource,
-        file: u32,
-        selection: &mut Selection,
-        knowledge: &mut Knowledge,
-        options: Options,
-    ) -> Result<(), capture::Error> {
-        let stretches = source.stretches().filter(|stretches| {
-            self.threads > 1
-                && self.is_worth_threads(stretches.len())
-                && selection.is_all()
-                && !options.inventory
-        });
-        let Some(stretches) = stretches else {
-            if self.reads_ahead(source) {
-                return ahead(source, |source| self.learn(source, file, selection, knowledge));
-            }
-            return self.learn(source, file, selection, knowledge);
-        };
-        // The first batch shows the interfaces of most files, so that the other stretches can be read like it.
-        let mut batch = Batch::new();
-        let mut headers = Headers::default();
-        if !source.fill(&mut batch)? {
-            return Ok(());
-        }
-        for frame in batch.frames() {
-            self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-            knowledge.learn(&frame, &headers, file);
-        }
-        knowledge.flush();
-        let begin = Place { position: source.position(), state: source.state(), packets: batch.len() as u64 };
-        self.learn_stretches(&stretches, begin, file, knowledge, options)
-    }
-
-    fn learn_stretches(
-        &self,
-        stretches: &Stretches,
-        begin: Place,
-        file: u32,
-        knowledge: &mut Knowledge,
-        options: Options,
-    ) -> Result<(), capture::Error> {
-        let rest = stretches.len().saturating_sub(begin.position);
-        let count = (rest / self.min_stretch.max(1)).clamp(1, self.threads as u64);
-        let mut starts = vec![begin.position];
-        for part in 1..count {
-            let from = begin.position + rest / count * part;
-            if let Some(start) = stretches.boundary(&begin.state, from)?
-                && starts.last().is_some_and(|&last| last < start)
-            {
-                starts.push(start);
-            }
-        }
-        let ends: Vec<u64> = starts.iter().skip(1).copied().chain([u64::MAX]).collect();
-        let stretch = |place: Place, end: u64, mut knowledge: Knowledge| {
-            let known = knowledge.span().packets;
-            let mut stretch = stretches.stretch(place.state, place.position..end, place.packets + 1);
-            let result = self.learn(&mut stretch, file, &mut Selection::default(), &mut knowledge);
-            let packets = place.packets + knowledge.span().packets - known;
-            let place = Place { position: stretch.position(), state: stretch.state(), packets };
-            (knowledge, place, result)
-        };
-        // The first stretch goes on with what is known already; the others begin with nothing and are appended.
-        let known = std::mem::replace(knowledge, Knowledge::part(options));
-        let fresh = starts.iter().skip(1).map(|_| Knowledge::part(options));
-        let guessed: Vec<_> = thread::scope(|scope| {
-            let workers: Vec<_> = starts
-                .iter()
-                .zip(&ends)
-                .zip(std::iter::once(known).chain(fresh))
-                .map(|((&position, &end), knowledge)| {
-                    let place = Place { position, ..begin.clone() };
-                    let stretch = &stretch;
-                    scope.spawn(move || stretch(place, end, knowledge))
-                })
-                .collect();
-            workers.into_iter().map(thread::ScopedJoinHandle::join).collect()
-        });
-        let mut expected = begin.clone();
-        for ((learned, &start), &end) in guessed.into_iter().zip(&starts).zip(&ends) {
-            let learned = learned.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            if start == begin.position {
-                let (first, place, result) = learned;
-                *knowledge = first;
-                result?;
-                expected = place;
-                continue;
-            }
-            // A boundary that the stretch before does not end at was a guess misled by a payload; so was one behind which
-            // interfaces differ. Then the stretch is read again, from where it truly begins.
-            let right = start == expected.position && begin.state == expected.state;
-            let (later, place, result) = if right {
-                learned
-            } else {
-                drop(learned);
-                stretch(expected.clone(), end, Knowledge::part(options))
-            };
-            if later.lacks_fragments() {
-                self.learn_fragments(stretches, &expected, end, file, knowledge);
-            }
-            let shift = if right { expected.packets - begin.packets } else { 0 };
-            knowledge.merge(later, Shift { number: shift }, self.registry);
-            result
-                .map_err(|error| if right { error.after(expected.packets - begin.packets) } else { error })?;
-            expected = Place {
-                packets: if right { expected.packets + place.packets - begin.packets } else { place.packets },
-                ..place
-            };
-        }
-        Ok(())
-    }
-
-    /// Reads a stretch again for the fragments in it, where there were too many to be noted down.
-    #[cold]
-    fn learn_fragments(
-        &self,
-        stretches: &Stretches,
-        place: &Place,
-        end: u64,
-        file: u32,
-        knowledge: &mut Knowledge,
-    ) {
-        let mut stretch = stretches.stretch(place.state.clone(), place.position..end, place.packets + 1);
-        let (mut batch, mut headers) = (Batch::new(), Headers::default());
-        // Damage ends this turn where it ended the first one, which reports it.
-        while let Ok(true) = stretch.fill(&mut batch) {
-            for frame in batch.frames() {
-                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                if headers.fragment.is_some() {
-                    knowledge.learn_dns_fragment(&frame, &headers, file);
-                }
-            }
-            if self.is_stopped() {
-                break;
-            }
-        }
-    }
-
-    /// Charts a source: calls `visit` with each batch and packet. Ends where the selection is over, or with `to_end` at
-    /// the end of the source.
-    ///
-    /// # Errors
-    /// [`Failure`]: what came before it was charted.
-    pub fn chart(
-        &self,
-        source: &mut impl Source,
-        file: Option<&str>,
-        selection: &mut Selection,
-        charter: &Charter<'_>,
-        to_end: bool,
-        mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
-    ) -> Result<(), Failure> {
-        let chart = |(frame, raw): (Frame<'_>, &[u8]), headers: &Headers, previous, visit: &mut Visit<'_>| {
-            let mut place = [charter.place(headers, frame.time)];
-            charter.locate(&mut place);
-            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, &place[0], previous)))
-        };
-        self.follow(source, selection, to_end, &mut visit, chart, || Ok(()))
-    }
-
-    /// Goes through a source: hands `visit` each batch and what is not taken of it, `packet` each packet that is, and
-    /// calls `flush` after each batch.
-    fn follow(
-        &self,
-        source: &mut impl Source,
-        selection: &mut Selection,
-        to_end: bool,
-        visit: &mut Visit<'_>,
-        mut packet: impl FnMut((Frame<'_>, &[u8]), &Headers, Option<Timestamp>, &mut Visit<'_>) -> io::Result<()>,
-        mut flush: impl FnMut() -> io::Result<()>,
-    ) -> Result<(), Failure> {
-        let mut batch = Batch::new();
-        let mut headers = Headers::default();
-        let mut previous = None;
-        loop {
-            match source.fill(&mut batch) {
-                Ok(true) => {}
-                Ok(false) => break,
-                // Behind the last packet asked for, damage is nobody's concern.
-                Err(_) if selection.is_over() => break,
-                Err(error) => return Err(error.into()),
-            }
-            visit(Step::Batch(&batch))?;
-            for (frame, raw) in batch.frames().zip(batch.records()) {
-                if !selection.takes(&frame)? {
-                    visit(Step::Skipped(raw))?;
-                    continue;
-                }
-                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                packet((frame, raw), &headers, previous, visit)?;
-                previous = frame.time.or(previous);
-            }
-            flush()?;
-            (self.progress)(source.consumed());
-            if self.is_stopped() || !to_end && selection.is_over() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Charts a file into a sink on several threads and writes its output in order.
-    ///
-    /// # Errors
-    /// [`Failure`]: what came before it was written.
-    pub fn chart_file(
-        &self,
-        source: &mut FileSource,
-        file: Option<&str>,
-        selection: &mut Selection,
-        charter: &Charter<'_>,
-        sink: &mut impl Sink,
-        out: &mut impl io::Write,
-    ) -> Result<(), Failure> {
-        let mut head = Vec::new();
-        sink.file(Some(source.format()), source.interfaces(), &mut head);
-        out.write_all(&head)?;
-        let large = source.size().is_none_or(|size| size >= 2 * self.min_stretch.min(4 << 20));
-        if self.threads < 2 || !selection.is_all() || !large {
-            let mut buffer = Vec::with_capacity(2 * WRITE_SIZE);
-            let to_end = sink.keeps_blocks();
-            let visit = |step: Step<'_>| {
-                sink.step(step, &mut buffer);
-                if buffer.len() >= WRITE_SIZE {
-                    out.write_all(&buffer)?;
-                    buffer.clear();
-                }
-                Ok(())
-            };
-            let result = if self.reads_ahead(source) {
-                ahead(source, |source| self.chart(source, file, selection, charter, to_end, visit))
-            } else {
-                self.chart(source, file, selection, charter, to_end, visit)
-            };
-            // Damage ends the input, not what was written of it.
-            if !matches!(result, Err(Failure::Output(_))) {
-                out.write_all(&buffer)?;
-            }
-            return result;
-        }
-        self.chart_on_threads(source, file, charter, sink, out)
-    }
-
-    fn chart_on_threads(
-        &self,
-        source: &mut FileSource,
-        file: Option<&str>,
-        charter: &Charter<'_>,
-        sink: &impl Sink,
-        out: &mut impl io::Write,
-    ) -> Result<(), Failure> {
-        thread::scope(|scope| {
-            // Batch n goes to worker n modulo their number, and its output is fetched in the same turn: order needs no
-            // sorting, and every channel is bounded.
-            let mut lanes: Vec<Lane> = Vec::new();
-            for _ in 0..self.threads {
-                let (to_worker, work) = sync_channel::<Work>(1);
-                let (done, from_worker) = sync_channel::<Work>(1);
-                let mut sink = sink.clone();
-                scope.spawn(move || self.chart_work(file, charter, &mut sink, &work, &done));
-                lanes.push(Lane { to_worker, from_worker, spare: vec![Work::default(), Work::default()] });
-            }
-            let mut previous = None;
-            let (mut sent, mut fetched) = (0, 0);
-            let mut end = Ok(());
-            let workers = lanes.len();
-            loop {
-                let lane = &mut lanes[sent % workers];
-                let Some(mut work) = lane.spare.pop() else {
-                    fetch(&mut lanes, &mut fetched, out)?;
-                    continue;
-                };
-                match source.fill(&mut work.batch) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        end = Err(error.into());
-                        break;
-                    }
-                }
-                (self.progress)(source.consumed());
-                work.previous = previous;
-                previous = work.batch.frames().filter_map(|frame| frame.time).last().or(previous);
-                if lane.to_worker.send(work).is_err() {
-                    break;
-                }
-                sent += 1;
-                if self.is_stopped() {
-                    break;
-                }
-            }
-            while fetched < sent {
-                fetch(&mut lanes, &mut fetched, out)?;
-            }
-            end
-        })
-    }
-
-    fn chart_work(
-        &self,
-        file: Option<&str>,
-        charter: &Charter<'_>,
-        sink: &mut impl Sink,
-        work: &Receiver<Work>,
-        done: &SyncSender<Work>,
-    ) {
-        let mut headers = Headers::default();
-        while let Ok(mut work) = work.recv() {
-            let Work { batch, previous, out } = &mut work;
-            out.clear();
-            sink.batch(batch, out);
-            for (frame, raw) in batch.frames().zip(batch.records()) {
-                self.decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                let mut place = [charter.place(&headers, frame.time)];
-                charter.locate(&mut place);
-                sink.packet(&charter.chart(file, (frame, raw), &headers, &place[0], *previous), out);
-                *previous = frame.time.or(*previous);
-            }
-            if done.send(work).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// [`Run::causal`] for a file, which is read ahead where that is worth a thread.
-    ///
-    /// # Errors
-    /// [`Failure`]: what came before it was charted.
-    #[expect(clippy::too_many_arguments, reason = "input, state and output of one loop")]
-    pub fn causal_file(
-        &self,
-        source: &mut FileSource,
-        file: (u32, Option<&str>),
-        selection: &mut Selection,
-        knowledge: &mut Knowledge,
-        names: &mut Answers,
-        to_end: bool,
-        visit: impl FnMut(Step<'_>) -> io::Result<()>,
-        flush: impl FnMut() -> io::Result<()>,
-    ) -> Result<(), Failure> {
-        if self.reads_ahead(source) {
-            ahead(source, |source| {
-                self.causal(source, file, selection, knowledge, names, to_end, visit, flush)
-            })
-        } else {
-            self.causal(source, file, selection, knowledge, names, to_end, visit, flush)
-        }
-    }
-
-    /// Learns and charts packet by packet: each is named by what was known when it came.
-    ///
-    /// Ends where the selection is over, or with `to_end` at the end of the source. `flush` is called after each batch.
-    ///
-    /// # Errors
-    /// [`Failure`]: what came before it was charted.
-    #[expect(clippy::too_many_arguments, reason = "input, state and output of one loop")]
-    pub fn causal(
-        &self,
-        source: &mut impl Source,
-        (index, file): (u32, Option<&str>),
-        selection: &mut Selection,
-        knowledge: &mut Knowledge,
-        names: &mut Answers,
-        to_end: bool,
-        mut visit: impl FnMut(Step<'_>) -> io::Result<()>,
-        flush: impl FnMut() -> io::Result<()>,
-    ) -> Result<(), Failure> {
-        let learn = |(frame, raw): (Frame<'_>, &[u8]), headers: &Headers, previous, visit: &mut Visit<'_>| {
-            let place = knowledge.follow(&frame, headers, index);
-            names.revise(headers.kind, &place, knowledge, self.registry);
-            let charter = Charter::new(knowledge, names).of_file(index);
-            visit(Step::Packet(&charter.chart(file, (frame, raw), headers, &place, previous)))?;
-            // Rarely called for, so it need not wait for the end of the batch.
-            knowledge.make_room(self.registry);
-            Ok(())
-        };
-        self.follow(source, selection, to_end, &mut visit, learn, flush)
-    }
-}
-
-/// What is told of an input as it is charted.
-type Visit<'v> = dyn FnMut(Step<'_>) -> io::Result<()> + 'v;
-
-/// Where reading goes on, and what must be remembered for it.
-#[derive(Clone)]
-struct Place {
-    position: u64,
-    state: capture::State,
-    /// Packets of the file before it; a guess is numbered as if it followed the first batch.
-    packets: u64,
-}
-
-/// A batch on its way to a worker, and its output on the way back. Reused.
-#[derive(Default)]
-struct Work {
-    batch: Batch,
-    /// Time of the packet before the batch.
-    previous: Option<Timestamp>,
-    out: Vec<u8>,
-}
-
-struct Lane {
-    to_worker: SyncSender<Work>,
-    from_worker: Receiver<Work>,
-    spare: Vec<Work>,
-}
-
-/// Writes the output whose turn it is.
-fn fetch(lanes: &mut [Lane], fetched: &mut usize, out: &mut impl io::Write) -> io::Result<()> {
-    let workers = lanes.len();
-    let lane = &mut lanes[*fetched % workers];
-    *fetched += 1;
-    // A worker that is gone has panicked; the scope passes its panic on.
-    if let Ok(work) = lane.from_worker.recv() {
-        out.write_all(&work.out)?;
-        lane.spare.push(work);
-    }
-    Ok(())
 }

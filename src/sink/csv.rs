@@ -1,9 +1,10 @@
 //! One CSV row per packet (RFC 4180), columns named as the JSON paths with dots turned into underscores.
 
-use super::Sink;
+use super::Encoder;
 use crate::{
     decode::Network,
     dns,
+    knowledge::Knowledge,
     naming::label::write_protocol_word,
     record::Record,
     text::{
@@ -62,8 +63,14 @@ impl Default for Csv {
     }
 }
 
-impl Sink for Csv {
-    fn begin(&mut self, out: &mut Vec<u8>) {
+impl Encoder for Csv {
+    type Part = Vec<u8>;
+
+    fn shows_community_ids(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, _known: Option<&Knowledge>, out: &mut Vec<u8>) {
         out.extend_from_slice(COLUMNS.join(",").as_bytes());
         out.extend_from_slice(b"\r\n");
     }

@@ -1,6 +1,6 @@
 //! One JSON object per packet and line, in the shape of the Elastic Common Schema.
 
-use super::Sink;
+use super::Encoder;
 use crate::{
     decode::Network,
     dns,
@@ -25,7 +25,13 @@ impl Default for Json {
     }
 }
 
-impl Sink for Json {
+impl Encoder for Json {
+    type Part = Vec<u8>;
+
+    fn shows_community_ids(&self) -> bool {
+        true
+    }
+
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let frame = &record.frame;
         out.push(b'{');

@@ -1,14 +1,17 @@
-//! Sinks: what becomes of each [`Record`].
+//! What becomes of each [`Record`]: an [`Encoder`] makes parts of them, a [`Sink`] takes the parts in order.
 //!
-//! A sink turns records into octets appended to a buffer; who calls it writes the buffers out in order. Sinks keep
-//! nothing from one packet to the next but reused memory, so clones of one can work on different stretches at a time.
+//! An encoder keeps nothing from one packet to the next but reused memory, so clones of one work on different batches at a
+//! time. What stands where all threads meet is the sink: it sees each part once, in the order of the input.
 
 mod csv;
 mod json;
 mod pcapng;
 mod text;
+mod writer;
 
-pub use self::{csv::Csv, json::Json, pcapng::Pcapng, text::Text};
+use std::io;
+
+pub use self::{csv::Csv, json::Json, pcapng::Pcapng, text::Text, writer::Writer};
 use crate::{
     knowledge::Knowledge,
     packet::{Batch, Interface},
@@ -16,53 +19,89 @@ use crate::{
     savefile::FileFormat,
 };
 
-/// One thing that charting meets, in the order of the input.
+/// An input that is about to be charted.
 #[derive(Clone, Copy, Debug)]
-pub enum Step<'a> {
-    /// A batch, before its first packet.
-    Batch(&'a Batch),
-    /// The record of a packet that was not selected, and what follows up to the next one.
-    Skipped(&'a [u8]),
-    /// A packet.
-    Packet(&'a Record<'a>),
+pub struct Input<'a> {
+    /// Its path, `-` for standard input, or the name of the interface.
+    pub name: &'a str,
+    /// A file's format, inside any compression; a live input has none.
+    pub format: Option<FileFormat>,
+    /// The interfaces known before its first packet.
+    pub interfaces: &'a [Interface],
 }
 
-/// Receives annotated packets in capture order: `begin` once, `file` for each input, in it `batch` for each batch, in it
-/// `packet` or `skip` for each packet; then `end`.
-pub trait Sink: Clone + Send {
-    /// Appends what comes before the first packet.
-    fn begin(&mut self, _out: &mut Vec<u8>) {}
+/// Turns annotated packets into parts of an output, in capture order: `begin` once, `input` for each input, in it `batch`
+/// for each batch, in it `packet` or `skip` for each packet; `end` once.
+///
+/// What is appended to a part comes before all that is appended later; when a part is handed to the sink is up to the
+/// caller. Clones may be given batches of the same input, after `input`.
+pub trait Encoder: Clone + Send {
+    /// What a sink gets: octets, rows, sums. Its default is the empty one.
+    type Part: Default + Send;
 
-    /// Told what was learned of the whole capture, where that is known before the first packet.
-    fn learned(&mut self, _knowledge: &Knowledge) {}
+    /// Appends what comes before the first packet. `known` is what was learned of the whole capture, where that is known
+    /// before the first packet.
+    fn begin(&mut self, _known: Option<&Knowledge>, _part: &mut Self::Part) {}
 
-    /// Appends what begins an input: `form` is a file's format, `interfaces` those known before its first packet.
-    fn file(&mut self, _form: Option<FileFormat>, _interfaces: &[Interface], _out: &mut Vec<u8>) {}
+    /// Appends what begins an input.
+    fn input(&mut self, _input: &Input<'_>, _part: &mut Self::Part) {}
+
+    /// Appends what lies before the first packet of a batch; for formats that keep the input's own form.
+    fn batch(&mut self, _batch: &Batch, _part: &mut Self::Part) {}
 
     /// Appends one packet.
-    fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>);
+    fn packet(&mut self, record: &Record<'_>, part: &mut Self::Part);
 
-    /// Whether what lies between packets goes into the output, so that an input is read to its end even where no
-    /// further packet is selected.
+    /// Appends what follows the record of a packet that was not selected; for formats that keep the input's own form.
+    fn skip(&mut self, _octets: &[u8], _part: &mut Self::Part) {}
+
+    /// Appends what comes after the last packet of the last input.
+    fn end(&mut self, _known: &Knowledge, _part: &mut Self::Part) {}
+
+    /// Whether what lies between packets goes into the output, so that a file is read to its end even where no further
+    /// packet is selected.
     fn keeps_blocks(&self) -> bool {
         false
     }
 
-    /// Appends what lies before the first packet of a batch; for sinks that keep the input's own form.
-    fn batch(&mut self, _batch: &Batch, _out: &mut Vec<u8>) {}
+    /// Whether records need their Community ID, which takes a while to work out.
+    fn shows_community_ids(&self) -> bool {
+        false
+    }
+}
 
-    /// Appends what follows the record of a packet that was not selected; for sinks that keep the input's own form.
-    fn skip(&mut self, _octets: &[u8], _out: &mut Vec<u8>) {}
+/// Takes the parts of an output in the order of the input. After an error no further call is made.
+pub trait Sink<Part> {
+    /// Takes what begins an input, and before the first one what begins the output.
+    ///
+    /// # Errors
+    /// As [`Sink::take`].
+    fn head(&mut self, part: &mut Part) -> io::Result<()> {
+        self.take(part)
+    }
 
-    /// Appends what comes after the last packet of the last input.
-    fn end(&mut self, _knowledge: &Knowledge, _out: &mut Vec<u8>) {}
+    /// Takes a part and leaves an empty one behind, whose memory is used again.
+    ///
+    /// # Errors
+    /// Those of the output.
+    fn take(&mut self, part: &mut Part) -> io::Result<()>;
 
-    /// Appends whatever charting met.
-    fn step(&mut self, step: Step<'_>, out: &mut Vec<u8>) {
-        match step {
-            Step::Packet(record) => self.packet(record, out),
-            Step::Batch(batch) => self.batch(batch, out),
-            Step::Skipped(octets) => self.skip(octets, out),
-        }
+    /// Makes what was taken appear: called after each batch where only the past is known.
+    ///
+    /// # Errors
+    /// Those of the output.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Completes the output: called once, after all parts, if an input delivered something.
+    ///
+    /// # Errors
+    /// Those of the output.
+    fn finish(&mut self) -> io::Result<()>;
+
+    /// Whether packets shall be handed over one by one, not batch by batch, where only the past is known.
+    fn is_at_once(&self) -> bool {
+        false
     }
 }

@@ -9,7 +9,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::Sink;
+use super::{Encoder, Input};
 use crate::{
     knowledge::Knowledge,
     naming::Side,
@@ -263,13 +263,17 @@ fn is_ours(block: &Block<'_>) -> bool {
     options.any(|option| option.code == OPT_COMMENT && option.value.starts_with(MARK))
 }
 
-impl Sink for Pcapng {
-    fn learned(&mut self, knowledge: &Knowledge) {
-        self.learn_names(knowledge);
+impl Encoder for Pcapng {
+    type Part = Vec<u8>;
+
+    fn begin(&mut self, known: Option<&Knowledge>, _out: &mut Vec<u8>) {
+        if let Some(knowledge) = known {
+            self.learn_names(knowledge);
+        }
     }
 
-    fn file(&mut self, form: Option<FileFormat>, interfaces: &[Interface], out: &mut Vec<u8>) {
-        self.origin = match form {
+    fn input(&mut self, input: &Input<'_>, out: &mut Vec<u8>) {
+        self.origin = match input.format {
             Some(FileFormat::Pcapng) => Origin::Blocks,
             Some(FileFormat::PcapNanoseconds) | None => Origin::Records { digits: 9 },
             Some(FileFormat::Pcap | FileFormat::PcapModified | FileFormat::Snoop) => {
@@ -277,7 +281,7 @@ impl Sink for Pcapng {
             }
         };
         if let Origin::Records { digits } = self.origin {
-            self.section(interfaces.first(), digits, out);
+            self.section(input.interfaces.first(), digits, out);
         }
     }
 

@@ -4,7 +4,7 @@ use std::{io::Write as _, net::IpAddr};
 
 use anstyle::{AnsiColor, Style};
 
-use super::Sink;
+use super::Encoder;
 use crate::{
     decode::Network,
     dns,
@@ -81,7 +81,9 @@ fn style(evidence: Evidence) -> Style {
     }
 }
 
-impl Sink for Text {
+impl Encoder for Text {
+    type Part = Vec<u8>;
+
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let headers = record.headers;
         if let Some(file) = record.file {

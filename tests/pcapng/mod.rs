@@ -11,19 +11,16 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::AtomicBool,
 };
 
 use portolan::{
+    Answers, Job, Registry, View,
     capture::{self, FileSource, Filter, Source as _},
-    decode::Decoder,
-    knowledge::{Answers, Knowledge, Options},
+    knowledge::Options,
     packet::{Batch, Interface, LinkType, Timestamp},
-    pipeline::{Failure, Run, Selection},
-    record::Charter,
-    registry::Registry,
+    pipeline::Inputs,
     savefile::FileFormat,
-    sink::{self, Sink as _},
+    sink::{Pcapng, Writer},
 };
 
 use crate::material;
@@ -64,31 +61,26 @@ struct Way {
 const ALL: Way = Way { threads: 1, filter: None, limit: None };
 
 /// Annotates a capture. Returns the pcapng and the damage met, or `None` where the file is no capture.
-fn annotate(path: &Path, way: Way) -> Option<(Vec<u8>, Option<Failure>)> {
-    let (registry, decoder, stop) = (Registry::built_in(), Decoder::default(), AtomicBool::new(false));
-    let run = Run {
-        registry: &registry,
-        decoder: &decoder,
-        stop: &stop,
-        progress: &|_| {},
+fn annotate(path: &Path, way: Way) -> Option<(Vec<u8>, Option<capture::Error>)> {
+    let registry = Registry::built_in();
+    let mut job = Job {
+        accept: way.filter.map(|filter| Filter::new(filter).unwrap().accept()),
+        count: way.limit,
         threads: way.threads,
         // So small that threads share what little there is.
         min_stretch: 64,
+        ..Job::new(Inputs::Files(vec![path.to_owned()]), &registry)
     };
-    let mut selection = Selection::new(way.filter.map(|filter| Filter::new(filter).unwrap()), way.limit);
-    let mut knowledge = Knowledge::whole(Options::default());
-    let mut source = capture::open(path).ok()?;
-    let _ = run.learn_file(&mut source, 0, &mut selection, &mut knowledge, Options::default());
-    knowledge.settle();
-    let names = Answers::of(&knowledge, &registry, false, 1);
-    let charter = Charter::new(&knowledge, &names);
-    let mut sink = sink::Pcapng::new(registry.updated());
-    sink.learned(&knowledge);
-    selection.restart();
-    let mut source = capture::open(path).unwrap();
+    let (knowledge, outcome) = job.learn(Options::default(), &()).unwrap();
+    if outcome.opened.is_empty() {
+        return None;
+    }
+    let answers = Answers::of(&knowledge, &registry, false, 1);
+    let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
     let mut out = Vec::new();
-    let result = run.chart_file(&mut source, None, &mut selection, &charter, &mut sink, &mut out);
-    Some((out, result.err()))
+    let encoder = Pcapng::new(registry.updated());
+    let mut outcome = job.chart(&view, encoder, &mut Writer::new(&mut out), &()).unwrap();
+    Some((out, outcome.errors.pop()))
 }
 
 /// All that our reader says of a file's frames.

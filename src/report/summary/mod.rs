@@ -1,5 +1,9 @@
 //! Totals per service, port, server, client, host, conversation, transport, VLAN or interface.
 
+mod sums;
+
+pub use sums::{Counted, Sums};
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -486,6 +490,14 @@ impl Intervals {
             }
         };
         summary.count(record, self.by);
+    }
+
+    /// Adds what was counted of later packets.
+    fn add(&mut self, later: Self) {
+        self.whole.add(later.whole);
+        for (start, summary) in later.parts {
+            self.parts.entry(start).or_default().add(summary);
+        }
     }
 
     /// What was added up: over all, and per interval in ascending order.

@@ -1,0 +1,141 @@
+//! `annotate`: one record per packet.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use portolan::{
+    Answers, Encoder, Job, View,
+    knowledge::Options,
+    pipeline::Outcome,
+    sink::{Csv, Json, Pcapng, Text, Writer},
+};
+
+use super::{
+    End,
+    args::{Global, Time},
+    exit,
+    input::{Input, Session},
+    kept, message,
+    output::Output,
+    tell_losses,
+};
+
+#[derive(Args, Debug)]
+pub(crate) struct Annotate {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Form of the records.
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<RecordFormat>,
+    /// Write to this file: annotated pcapng, unless --format says otherwise.
+    #[arg(short, value_name = "FILE", help_heading = "Output")]
+    pub(crate) write: Option<PathBuf>,
+    /// How text shows times.
+    #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
+    pub(crate) time: Time,
+    /// Name each packet by what was known when it came.
+    #[arg(long, help_heading = "Annotation")]
+    pub(crate) causal: bool,
+    /// Write each packet out at once.
+    #[arg(short, help_heading = "Output")]
+    pub(crate) line_buffered: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object per line, in the shape of the Elastic Common Schema.
+    Json,
+    /// A CSV row each.
+    Csv,
+    /// The capture itself, with annotations as packet comments.
+    Pcapng,
+}
+
+pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
+    let format =
+        args.format.unwrap_or(if args.write.is_some() { RecordFormat::Pcapng } else { RecordFormat::Text });
+    let file_named_pcap =
+        args.write.as_ref().is_some_and(|path| path.extension().is_some_and(|end| end == "pcap"));
+    if format == RecordFormat::Pcapng && file_named_pcap {
+        message::error(
+            "a pcap file cannot hold comments, so it cannot be annotated: write to a .pcapng file",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
+    let session = Session::new(global, &args.input)?;
+    let job = session.job()?;
+    let out = Output::new(args.write.as_deref())?;
+    let color = args.write.is_none() && global.color.is_wanted();
+    match format {
+        RecordFormat::Text => {
+            annotate(global, &session, job, args, Text::new(args.time.into(), color, global.verbose), out)
+        }
+        RecordFormat::Json => annotate(global, &session, job, args, Json::default(), out),
+        RecordFormat::Csv => annotate(global, &session, job, args, Csv::default(), out),
+        RecordFormat::Pcapng => {
+            annotate(global, &session, job, args, Pcapng::new(session.registry.updated()), out)
+        }
+    }
+}
+
+fn annotate(
+    global: &Global,
+    session: &Session<'_>,
+    mut job: Job<'_>,
+    args: &Annotate,
+    encoder: impl Encoder<Part = Vec<u8>>,
+    mut out: Output,
+) -> Result<u8, End> {
+    let twice = job.inputs.can_be_read_twice();
+    let (code, outcome) = if twice && !args.causal {
+        with_hindsight(global, session, &mut job, encoder, &mut out)?
+    } else {
+        if !args.causal && session.reads_files() {
+            message::note("the input cannot be read twice, so each packet is named by what came before it");
+        }
+        let mut sink = Writer::new(&mut out).at_once(args.line_buffered);
+        let watch = session.watch("annotating");
+        let followed = job.follow(Options::default(), encoder, &mut sink, &watch);
+        let (knowledge, answers, outcome) = followed.map_err(|failure| watch.end(failure))?;
+        let (knowledge, _answers) = (kept(knowledge), kept(answers));
+        let code = watch.code(&outcome)?;
+        tell_losses(global, &knowledge);
+        (code, outcome)
+    };
+    if twice && outcome.stopped && out.is_file() {
+        message::error("interrupted: the output file was not written");
+        return Err(End::Said(exit::OUTPUT));
+    }
+    out.finish()?;
+    Ok(code)
+}
+
+/// Learns all inputs, then charts them.
+fn with_hindsight(
+    global: &Global,
+    session: &Session<'_>,
+    job: &mut Job<'_>,
+    encoder: impl Encoder<Part = Vec<u8>>,
+    out: &mut Output,
+) -> Result<(u8, Outcome), End> {
+    let watch = session.watch("learning");
+    let (knowledge, outcome) = job.learn(Options::default(), &watch).map_err(|failure| watch.end(failure))?;
+    let code = watch.code(&outcome)?;
+    let (knowledge, registry) = (kept(knowledge), &session.registry);
+    let answers = kept(Answers::of(&knowledge, registry, encoder.shows_community_ids(), job.threads));
+    let view = View { knowledge: &knowledge, answers: &answers, registry };
+    let watch = session.watch("annotating").again();
+    let charted = job.chart(&view, encoder, &mut Writer::new(out), &watch);
+    let outcome = charted.map_err(|failure| watch.end(failure))?;
+    let code = exit::worse(code, watch.code(&outcome)?);
+    tell_losses(global, &knowledge);
+    let hidden = knowledge.dropped_messages();
+    if hidden > 0 && !global.quiet {
+        message::note(format_args!(
+            "DNS messages in fragments that are not shown, too many to keep: {hidden}"
+        ));
+    }
+    Ok((code, outcome))
+}

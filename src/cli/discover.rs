@@ -1,0 +1,62 @@
+//! `discover`: what hosts advertise over DNS-SD.
+
+use clap::Args;
+use portolan::{
+    knowledge::Options,
+    report::discover::{self, DiscoverOptions},
+};
+
+use super::{
+    End,
+    args::{Global, ReportFormat},
+    input::{Input, Session},
+    kept,
+    output::{self, Output},
+    tell_losses,
+};
+
+#[derive(Args, Debug)]
+pub(crate) struct Discover {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Form of the report.
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    pub(crate) format: ReportFormat,
+    /// Show the life line: probes, announcements, updates, goodbyes, expiries, conflicts, renames.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) events: bool,
+    /// Show who asks for what, and what stays unanswered.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) queries: bool,
+    /// Only this service type: `_ipp._tcp`.
+    #[arg(long = "type", value_name = "TYPE", help_heading = "Output")]
+    pub(crate) kind: Option<String>,
+    /// Only services of this host, by name or address.
+    #[arg(long, value_name = "HOST", help_heading = "Output")]
+    pub(crate) host: Option<String>,
+}
+
+pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
+    let session = Session::new(global, &args.input)?;
+    let mut job = session.job()?;
+    let watch = session.watch("learning");
+    let options = Options { inventory: true, ..Options::default() };
+    let (knowledge, outcome) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
+    let code = watch.code(&outcome)?;
+    let knowledge = kept(knowledge);
+    let options = DiscoverOptions {
+        format: args.format.into(),
+        events: args.events,
+        queries: args.queries,
+        types: args.kind.iter().cloned().collect(),
+        hosts: args.host.iter().cloned().collect(),
+        width: output::width(),
+    };
+    let mut out = Output::new(None)?;
+    if let Some(inventory) = knowledge.inventory() {
+        discover::write(inventory, &session.registry, &job.inputs.names(), &options, &mut out)?;
+    }
+    out.finish()?;
+    tell_losses(global, &knowledge);
+    Ok(code)
+}

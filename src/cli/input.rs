@@ -1,0 +1,182 @@
+//! What the commands that read captures share: their arguments, and the job these ask for.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use clap::Args;
+use portolan::{
+    Job, Registry,
+    capture::{self, Filter, Live, LiveOptions, Source as _},
+    decode::{Decap, Decoder},
+    pipeline::{Inputs, MIN_STRETCH},
+    text::time::duration,
+};
+
+use super::{End, args::Global, message, registry, watch::Watch};
+
+/// What to read.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct Input {
+    /// Capture files; `-` is standard input. Format and compression (gzip, zstd, lz4, xz) are told by content.
+    #[arg(value_name = "FILE", required_unless_present_any = ["read", "interface"], conflicts_with = "interface")]
+    files: Vec<PathBuf>,
+    /// Read this file, as other tools spell it.
+    #[arg(short, value_name = "FILE", conflicts_with = "interface")]
+    read: Vec<PathBuf>,
+    /// Capture live on this interface: a name or number of `portolan interfaces`, or `any`.
+    #[arg(short, long, value_name = "INTERFACE")]
+    interface: Option<String>,
+    /// Read the captures in directories, and in the directories below; links to directories are not followed.
+    #[arg(long)]
+    recursive: bool,
+    /// Stop after so many packets.
+    ///
+    /// An annotated pcapng of a file still gets what else the file holds behind them, such as statistics.
+    #[arg(short, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Take only packets that this capture filter (BPF, pcap-filter(7)) passes; live and in files.
+    #[arg(short, value_name = "FILTER")]
+    filter: Option<String>,
+    /// Stop a live run after this long: `30s`, `5m`, `1h`.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "interface", conflicts_with_all = ["files", "read"])]
+    duration: Option<Duration>,
+    /// Octets to keep of each packet captured live; 0 is all of it.
+    #[arg(
+        short,
+        value_name = "OCTETS",
+        default_value_t = 0,
+        requires = "interface", conflicts_with_all = ["files", "read"],
+        hide_default_value = true
+    )]
+    snap_len: u32,
+    /// Do not put the interface into promiscuous mode.
+    #[arg(short = 'p', requires = "interface", conflicts_with_all = ["files", "read"])]
+    no_promiscuous: bool,
+    /// Link-layer type to capture, where the interface has several.
+    #[arg(short = 'y', value_name = "TYPE", requires = "interface", conflicts_with_all = ["files", "read"])]
+    link_type: Option<String>,
+    /// Size of the kernel's capture buffer, in MiB; 32 by default.
+    #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
+    buffer: Option<u32>,
+    /// Numbers instead of host names; accepted for habit's sake, hosts are never resolved.
+    #[arg(short, hide_short_help = true)]
+    numeric: bool,
+    /// Name the outermost flow: open no tunnels.
+    #[arg(long, help_heading = "Annotation")]
+    no_decap: bool,
+    /// Open a tunnel on a port that is not its own: `udp:8472=vxlan`.
+    #[arg(long, value_name = "PORT=TUNNEL", help_heading = "Annotation")]
+    decap: Vec<Decap>,
+    /// Threads to use; all processors by default. The output does not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Diagnostics")]
+    threads: Option<u16>,
+    #[arg(long, hide = true, default_value_t = MIN_STRETCH)]
+    min_stretch: u64,
+}
+
+/// What a run has beside its job.
+pub(crate) struct Session<'a> {
+    input: &'a Input,
+    /// The registry with the user's layers.
+    pub(crate) registry: Registry,
+    stop: Arc<AtomicBool>,
+    quiet: bool,
+    progress: bool,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the registry, and begins to listen to signals.
+    pub(crate) fn new(global: &Global, input: &'a Input) -> Result<Self, End> {
+        let registry = registry::load(global)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // The first signal ends the run in good order; the second one at once.
+            let code = 128 + signal;
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&stop));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+        }
+        Ok(Self {
+            input,
+            registry,
+            stop,
+            quiet: global.quiet,
+            progress: !global.no_progress && !global.quiet,
+        })
+    }
+
+    /// Finds the files or begins to capture, and checks the filter before anything is read.
+    pub(crate) fn job(&self) -> Result<Job<'_>, End> {
+        let input = self.input;
+        let mut decoder =
+            if input.no_decap { Decoder::default().without_decap() } else { Decoder::default() };
+        for decap in &input.decap {
+            decoder = decoder.decap(*decap);
+        }
+        let (inputs, accept) = match &input.interface {
+            // A live filter works in the kernel.
+            Some(interface) => (self.live(interface)?, None),
+            None => (self.files()?, self.filter()?.map(Filter::accept)),
+        };
+        let job = Job::new(inputs, &self.registry);
+        Ok(Job {
+            decoder,
+            accept,
+            count: input.count,
+            threads: input.threads.map_or(job.threads, usize::from),
+            min_stretch: input.min_stretch,
+            ..job
+        })
+    }
+
+    fn filter(&self) -> Result<Option<Filter>, End> {
+        Ok(self.input.filter.as_deref().map(Filter::new).transpose()?)
+    }
+
+    /// Whether files are read, not an interface.
+    pub(crate) fn reads_files(&self) -> bool {
+        self.input.interface.is_none()
+    }
+
+    fn files(&self) -> Result<Inputs, End> {
+        let paths: Vec<_> = self.input.files.iter().chain(&self.input.read).cloned().collect();
+        let found = capture::expand(&paths, self.input.recursive)?;
+        if found.skipped > 0 && !self.quiet {
+            message::note(format_args!("files left out that are no captures: {}", found.skipped));
+        }
+        Ok(Inputs::Files(found.files))
+    }
+
+    /// Begins to capture, and says so: whoever starts something to be captured can wait for it.
+    fn live(&self, interface: &str) -> Result<Inputs, End> {
+        let input = self.input;
+        self.filter()?;
+        let defaults = LiveOptions::default();
+        let options = LiveOptions {
+            snap_len: input.snap_len,
+            promiscuous: !input.no_promiscuous,
+            buffer: input.buffer.map_or(defaults.buffer, |mebibytes| mebibytes.saturating_mul(1 << 20)),
+            link: input.link_type.clone(),
+            filter: input.filter.clone(),
+            stop: Arc::clone(&self.stop),
+            duration: input.duration,
+            ..defaults
+        };
+        let live = Live::open(interface, &options)?;
+        if !self.quiet {
+            let link = live.interfaces().first().map(|interface| interface.link.to_string());
+            message::line("", format_args!("capturing on {} ({})", live.name(), link.unwrap_or_default()));
+        }
+        Ok(Inputs::Live(Box::new(live)))
+    }
+
+    /// Watches a job that reads inputs for the first time.
+    pub(crate) fn watch(&self, doing: &'static str) -> Watch<'_> {
+        // A live input ends by itself when it is told to stop, with all that came before.
+        let stop = self.reads_files().then_some(&*self.stop);
+        Watch::new(stop, self.progress.then_some(doing), self.quiet)
+    }
+}

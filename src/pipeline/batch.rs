@@ -1,0 +1,140 @@
+//! The one loop over the frames of a batch: which of them are taken, and what their headers are.
+
+use std::ops::Range;
+
+use crate::{
+    capture::{self, Accept},
+    decode::{Decoder, Headers},
+    packet::{Batch, Frame},
+};
+
+/// Which frames are taken, and how many were.
+pub(super) struct Selection<'s> {
+    accept: Option<&'s mut Accept>,
+    limit: Option<u64>,
+    taken: u64,
+    seen: u64,
+}
+
+impl<'s> Selection<'s> {
+    /// Frames that `accept` lets pass, at most so many.
+    pub(super) fn new(accept: Option<&'s mut Accept>, limit: Option<u64>) -> Self {
+        Self { accept, limit, taken: 0, seen: 0 }
+    }
+
+    /// Every frame.
+    pub(super) fn all() -> Self {
+        Self::new(None, None)
+    }
+
+    /// Whether every frame is taken.
+    pub(super) fn is_all(&self) -> bool {
+        self.accept.is_none() && self.limit.is_none()
+    }
+
+    /// Whether no further frame is taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.limit.is_some_and(|limit| self.taken >= limit)
+    }
+
+    /// Frames met so far, taken or not.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Notes that the frames of a batch were met.
+    pub(super) fn see(&mut self, batch: &Batch) {
+        self.seen += batch.len() as u64;
+    }
+
+    // Out of the way of those who take all frames.
+    #[cold]
+    fn takes(&mut self, frame: &Frame<'_>) -> Result<bool, capture::Error> {
+        if self.is_over() {
+            return Ok(false);
+        }
+        let takes = match &mut self.accept {
+            Some(accept) => accept(frame)?,
+            None => true,
+        };
+        self.taken += u64::from(takes);
+        Ok(takes)
+    }
+}
+
+/// Goes through a batch frame by frame: calls `visit` with the index of each, the frame and, where it is taken, its
+/// headers.
+///
+/// # Errors
+/// Those of the selection and of `visit`, which end it.
+#[inline]
+pub(super) fn for_each<E: From<capture::Error>>(
+    decoder: &Decoder,
+    selection: &mut Selection<'_>,
+    batch: &Batch,
+    mut visit: impl FnMut(usize, Frame<'_>, Option<&Headers>) -> Result<(), E>,
+) -> Result<(), E> {
+    selection.see(batch);
+    let all = selection.is_all();
+    let mut headers = Headers::default();
+    for (index, frame) in batch.frames().enumerate() {
+        let taken = all || selection.takes(&frame)?;
+        if taken {
+            decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
+        }
+        visit(index, frame, taken.then_some(&headers))?;
+    }
+    Ok(())
+}
+
+/// Frames that are decoded together, before the first of them is worked on.
+pub(super) const GROUP: usize = 32;
+
+/// The headers of a group of frames.
+#[derive(Clone)]
+pub(super) struct Group {
+    headers: [Headers; GROUP],
+    taken: [bool; GROUP],
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { headers: std::array::from_fn(|_| Headers::default()), taken: [false; GROUP] }
+    }
+}
+
+impl Group {
+    /// The headers of the frame at that place in the group, if it is taken.
+    pub(super) fn headers(&self, place: usize) -> Option<&Headers> {
+        self.taken[place].then(|| &self.headers[place])
+    }
+
+    /// Goes through a batch in groups: decodes the frames of one that are taken, then calls `visit` with where in the
+    /// batch it lies.
+    ///
+    /// # Errors
+    /// Those of the selection and of `visit`, which end it.
+    #[inline]
+    pub(super) fn for_each<E: From<capture::Error>>(
+        &mut self,
+        decoder: &Decoder,
+        selection: &mut Selection<'_>,
+        batch: &Batch,
+        mut visit: impl FnMut(Range<usize>, &Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        selection.see(batch);
+        let all = selection.is_all();
+        for start in (0..batch.len()).step_by(GROUP) {
+            let range = start..batch.len().min(start + GROUP);
+            for (index, (headers, taken)) in range.clone().zip(self.headers.iter_mut().zip(&mut self.taken)) {
+                let frame = batch.frame(index);
+                *taken = all || selection.takes(&frame)?;
+                if *taken {
+                    decoder.decode(frame.link, frame.octets, frame.original_len, headers);
+                }
+            }
+            visit(range, self)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,280 @@
+//! Charting: a record of each packet, with all that was learned. On several threads batch by batch, written in order.
+
+use std::{
+    io,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread,
+};
+
+use super::{
+    Failure, Job, Observer, Open, Outcome, Reader, Run,
+    batch::{GROUP, Group, Selection},
+};
+use crate::{
+    capture::{self, FileSource, Source},
+    decode::Decoder,
+    knowledge::{Knowledge, Place, View},
+    packet::{Batch, Timestamp},
+    record::Charter,
+    sink::{Encoder, Input, Sink},
+};
+
+/// Octets a thread has at least before charting is shared out to several.
+const MIN_SHARE: u64 = 4 << 20;
+
+impl Job<'_> {
+    /// Charts all inputs: encodes each packet with what is known, and hands it to the sink.
+    ///
+    /// # Errors
+    /// [`Failure::Output`] where the sink fails, [`Failure::Input`] where the filter does not fit an input; what came
+    /// before was handed over, and the sink not finished. What else is wrong with inputs is told in the [`Outcome`].
+    pub fn chart<E: Encoder>(
+        &mut self,
+        view: &View<'_>,
+        encoder: E,
+        sink: &mut impl Sink<E::Part>,
+        observer: &impl Observer,
+    ) -> Result<Outcome, Failure> {
+        let charter = Charter::new(view.knowledge, view.answers);
+        let mut outlet = Outlet::new(encoder, sink);
+        let outcome = self.each_input(observer, |run, selection, open| {
+            outlet.begin(Some(view.knowledge), &open)?;
+            run.chart(open, selection, &charter, &mut outlet)
+        })?;
+        outlet.finish(Some(view.knowledge), view.knowledge, &outcome)?;
+        Ok(outcome)
+    }
+}
+
+/// Where records go: the encoder, the sink, and what is on its way from one to the other.
+pub(super) struct Outlet<'s, E: Encoder, S> {
+    pub(super) encoder: E,
+    pub(super) sink: &'s mut S,
+    pub(super) part: E::Part,
+    has_begun: bool,
+}
+
+impl<'s, E: Encoder, S: Sink<E::Part>> Outlet<'s, E, S> {
+    pub(super) fn new(encoder: E, sink: &'s mut S) -> Self {
+        Self { encoder, sink, part: E::Part::default(), has_begun: false }
+    }
+
+    /// Begins an input, and before the first one the output: nothing is written before an input is open.
+    pub(super) fn begin(&mut self, known: Option<&Knowledge>, open: &Open<'_>) -> io::Result<()> {
+        self.begin_output(known);
+        let (format, interfaces) = (open.reader.format(), open.reader.interfaces());
+        self.encoder.input(&Input { name: open.name, format, interfaces }, &mut self.part);
+        self.sink.head(&mut self.part)
+    }
+
+    fn begin_output(&mut self, known: Option<&Knowledge>) {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.encoder.begin(known, &mut self.part);
+        }
+    }
+
+    /// Hands over what was encoded.
+    pub(super) fn take(&mut self) -> io::Result<()> {
+        self.sink.take(&mut self.part)
+    }
+
+    /// Completes the output, if there is anything to tell. `known` is what [`Outlet::begin`] was told.
+    pub(super) fn finish(
+        mut self,
+        known: Option<&Knowledge>,
+        knowledge: &Knowledge,
+        outcome: &Outcome,
+    ) -> io::Result<()> {
+        if !outcome.delivered {
+            return Ok(());
+        }
+        self.begin_output(known);
+        self.encoder.end(knowledge, &mut self.part);
+        self.take()?;
+        self.sink.finish()
+    }
+}
+
+/// What charts batches: one, or one a thread.
+#[derive(Clone)]
+struct Worker<'k> {
+    charter: Charter<'k>,
+    /// The name of the input in its records.
+    label: Option<&'k str>,
+    decoder: &'k Decoder,
+    group: Group,
+}
+
+impl Worker<'_> {
+    /// Charts a batch; `previous` is the time of the packet before it, and then that of its last one.
+    fn chart<E: Encoder>(
+        &mut self,
+        batch: &Batch,
+        selection: &mut Selection<'_>,
+        previous: &mut Option<Timestamp>,
+        encoder: &mut E,
+        part: &mut E::Part,
+    ) -> Result<(), capture::Error> {
+        let Self { charter, label, decoder, group } = self;
+        encoder.batch(batch, part);
+        group.for_each(decoder, selection, batch, |range, group| {
+            let mut places = [Place::default(); GROUP];
+            let places = &mut places[..range.len()];
+            for (at, (index, place)) in range.clone().zip(&mut *places).enumerate() {
+                if let Some(headers) = group.headers(at) {
+                    *place = charter.place(headers, batch.frame(index).time);
+                }
+            }
+            charter.locate(places);
+            for (at, (index, place)) in range.zip(places).enumerate() {
+                let (frame, raw) = (batch.frame(index), batch.record(index));
+                let Some(headers) = group.headers(at) else {
+                    encoder.skip(raw, part);
+                    continue;
+                };
+                encoder.packet(&charter.chart(*label, (frame, raw), headers, place, *previous), part);
+                *previous = frame.time.or(*previous);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Charts an input on as many threads as are worth it.
+    ///
+    /// # Errors
+    /// [`Failure`]: what came before it was handed over.
+    fn chart<E: Encoder, S: Sink<E::Part>>(
+        &self,
+        open: Open<'_>,
+        selection: &mut Selection<'_>,
+        charter: &Charter<'_>,
+        outlet: &mut Outlet<'_, E, S>,
+    ) -> Result<(), Failure> {
+        let Open { number, label, mut reader, .. } = open;
+        let charter = charter.of_file(number);
+        let mut worker = Worker { charter, label, decoder: self.decoder, group: Group::default() };
+        if let Reader::File(file) = &mut reader {
+            let large = file.size().is_none_or(|size| size >= 2 * self.min_stretch.min(MIN_SHARE));
+            if self.threads > 1 && selection.is_all() && large {
+                return self.chart_on_threads(file, selection, &worker, outlet);
+            }
+        }
+        let to_end = outlet.encoder.keeps_blocks() && reader.ends();
+        let mut previous = None;
+        self.read(reader, |source| {
+            self.each_batch(source, selection, to_end, |batch, selection| {
+                let (encoder, part) = (&mut outlet.encoder, &mut outlet.part);
+                let charted = worker.chart(batch, selection, &mut previous, encoder, part);
+                // Damage ends the input, not what was made of it before.
+                outlet.take()?;
+                Ok(charted?)
+            })
+        })
+    }
+
+    fn chart_on_threads<E: Encoder, S: Sink<E::Part>>(
+        &self,
+        source: &mut FileSource,
+        selection: &mut Selection<'_>,
+        worker: &Worker<'_>,
+        outlet: &mut Outlet<'_, E, S>,
+    ) -> Result<(), Failure> {
+        thread::scope(|scope| {
+            // Batch n goes to worker n modulo their number, and its part is fetched in the same turn: order needs no
+            // sorting, and every channel is bounded.
+            let mut lanes: Vec<Lane<E::Part>> = Vec::new();
+            for _ in 0..self.threads {
+                let (to_worker, work) = sync_channel::<Work<E::Part>>(1);
+                let (done, from_worker) = sync_channel::<Work<E::Part>>(1);
+                let (mut worker, encoder) = (worker.clone(), outlet.encoder.clone());
+                scope.spawn(move || worker.run(encoder, &work, &done));
+                lanes.push(Lane { to_worker, from_worker, spare: vec![Work::default(), Work::default()] });
+            }
+            let mut previous = None;
+            let (mut sent, mut fetched) = (0, 0);
+            let mut end = Ok(());
+            let count = lanes.len();
+            loop {
+                let lane = &mut lanes[sent % count];
+                let Some(mut work) = lane.spare.pop() else {
+                    fetch(&mut lanes, &mut fetched, outlet.sink)?;
+                    continue;
+                };
+                match source.fill(&mut work.batch) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        end = Err(error.into());
+                        break;
+                    }
+                }
+                selection.see(&work.batch);
+                self.observer.read(source.consumed());
+                work.previous = previous;
+                previous = work.batch.frames().filter_map(|frame| frame.time).last().or(previous);
+                if lane.to_worker.send(work).is_err() {
+                    break;
+                }
+                sent += 1;
+                if self.is_stopped() {
+                    break;
+                }
+            }
+            while fetched < sent {
+                fetch(&mut lanes, &mut fetched, outlet.sink)?;
+            }
+            end
+        })
+    }
+}
+
+/// A batch on its way to a worker, and what was made of it on the way back. Reused.
+#[derive(Default)]
+struct Work<P> {
+    batch: Batch,
+    /// Time of the packet before the batch.
+    previous: Option<Timestamp>,
+    part: P,
+}
+
+/// The way to a worker and back.
+struct Lane<P> {
+    to_worker: SyncSender<Work<P>>,
+    from_worker: Receiver<Work<P>>,
+    spare: Vec<Work<P>>,
+}
+
+impl Worker<'_> {
+    /// Charts what comes until nothing more does.
+    fn run<E: Encoder>(
+        &mut self,
+        mut encoder: E,
+        work: &Receiver<Work<E::Part>>,
+        done: &SyncSender<Work<E::Part>>,
+    ) {
+        while let Ok(mut work) = work.recv() {
+            let Work { batch, previous, part } = &mut work;
+            // All frames are taken, which cannot fail.
+            let charted = self.chart(batch, &mut Selection::all(), previous, &mut encoder, part);
+            if charted.is_err() || done.send(work).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Hands the part whose turn it is to the sink.
+fn fetch<P>(lanes: &mut [Lane<P>], fetched: &mut usize, sink: &mut impl Sink<P>) -> io::Result<()> {
+    let count = lanes.len();
+    let lane = &mut lanes[*fetched % count];
+    *fetched += 1;
+    // A worker that is gone has panicked; the scope passes its panic on.
+    if let Ok(mut work) = lane.from_worker.recv() {
+        sink.take(&mut work.part)?;
+        lane.spare.push(work);
+    }
+    Ok(())
+}

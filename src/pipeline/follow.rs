@@ -1,0 +1,120 @@
+//! Following: learn and chart in one pass, each packet named by what was known when it came.
+
+use super::{
+    Failure, Job, Observer, Open, Outcome, Run,
+    batch::{Selection, for_each},
+    chart::Outlet,
+};
+use crate::{
+    decode::Headers,
+    knowledge::{Answers, Knowledge, Options, View},
+    packet::{Batch, Frame, Timestamp},
+    record::Charter,
+    sink::{Encoder, Sink},
+};
+
+impl Job<'_> {
+    /// Learns all inputs and charts them at the same time, packet by packet. Needs no second reading, so that pipes and
+    /// interfaces can be annotated.
+    ///
+    /// # Errors
+    /// As [`Job::chart`].
+    pub fn follow<E: Encoder>(
+        &mut self,
+        options: Options,
+        encoder: E,
+        sink: &mut impl Sink<E::Part>,
+        observer: &impl Observer,
+    ) -> Result<(Knowledge, Answers, Outcome), Failure> {
+        let mut state = State {
+            knowledge: Knowledge::whole(Options { causal: true, ..options }),
+            answers: Answers::new(encoder.shows_community_ids()),
+        };
+        let mut outlet = Outlet::new(encoder, sink);
+        let outcome = self.each_input(observer, |run, selection, open| {
+            outlet.begin(None, &open)?;
+            run.follow(open, selection, &mut state, &mut outlet)
+        })?;
+        let State { knowledge, answers } = state;
+        outlet.finish(None, &knowledge, &outcome)?;
+        Ok((knowledge, answers, outcome))
+    }
+}
+
+/// What is known by now.
+struct State {
+    knowledge: Knowledge,
+    answers: Answers,
+}
+
+/// What follows an input.
+struct Follower<'f, 's, E: Encoder, S> {
+    run: &'f Run<'f>,
+    state: &'f mut State,
+    outlet: &'f mut Outlet<'s, E, S>,
+    /// The number of the input.
+    file: u32,
+    /// Its name in its records.
+    label: Option<&'f str>,
+    /// Time of the packet before.
+    previous: Option<Timestamp>,
+}
+
+impl Run<'_> {
+    /// Follows an input.
+    ///
+    /// # Errors
+    /// [`Failure`]: what came before it was handed over.
+    fn follow<E: Encoder, S: Sink<E::Part>>(
+        &self,
+        open: Open<'_>,
+        selection: &mut Selection<'_>,
+        state: &mut State,
+        outlet: &mut Outlet<'_, E, S>,
+    ) -> Result<(), Failure> {
+        let Open { number: file, label, reader, .. } = open;
+        let to_end = outlet.encoder.keeps_blocks() && reader.ends();
+        let mut follower = Follower { run: self, state, outlet, file, label, previous: None };
+        self.read(reader, |source| {
+            self.each_batch(source, selection, to_end, |batch, selection| follower.batch(batch, selection))
+        })
+    }
+}
+
+impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
+    fn batch(&mut self, batch: &Batch, selection: &mut Selection<'_>) -> Result<(), Failure> {
+        self.outlet.encoder.batch(batch, &mut self.outlet.part);
+        let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers| {
+            let raw = batch.record(index);
+            match headers {
+                Some(headers) => self.packet((frame, raw), headers),
+                None => self.outlet.encoder.skip(raw, &mut self.outlet.part),
+            }
+            if self.outlet.sink.is_at_once() {
+                self.outlet.take()?;
+                self.outlet.sink.flush()?;
+            }
+            Ok(())
+        });
+        if matches!(followed, Err(Failure::Output(_))) {
+            return followed;
+        }
+        self.outlet.take()?;
+        self.outlet.sink.flush()?;
+        let State { knowledge, answers } = &*self.state;
+        self.run.observer.learned(&View { knowledge, answers, registry: self.run.registry });
+        followed
+    }
+
+    fn packet(&mut self, (frame, raw): (Frame<'_>, &[u8]), headers: &Headers) {
+        let (State { knowledge, answers }, registry) = (&mut *self.state, self.run.registry);
+        let place = knowledge.follow(&frame, headers, self.file);
+        answers.revise(headers.kind, &place, knowledge, registry);
+        let charter = Charter::new(knowledge, answers).of_file(self.file);
+        let record = charter.chart(self.label, (frame, raw), headers, &place, self.previous);
+        self.outlet.encoder.packet(&record, &mut self.outlet.part);
+        self.previous = frame.time.or(self.previous);
+        // Rarely called for, so it need not wait for the end of the batch.
+        knowledge.make_room(registry);
+    }
+}

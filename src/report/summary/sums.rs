@@ -1,0 +1,60 @@
+//! Sums of packets as a job makes them: on any number of threads.
+
+use std::{io, time::Duration};
+
+use super::{By, Interval, Intervals, Summary};
+use crate::{
+    record::Record,
+    sink::{Encoder, Sink},
+};
+
+/// Adds up packet by packet: over the whole capture, or per interval of its time.
+#[derive(Clone, Debug)]
+pub struct Sums {
+    length: Option<Duration>,
+    by: By,
+}
+
+impl Sums {
+    /// As [`Intervals::new`].
+    pub fn new(length: Option<Duration>, by: By) -> Self {
+        Self { length, by }
+    }
+}
+
+impl Encoder for Sums {
+    type Part = Option<Intervals>;
+
+    fn packet(&mut self, record: &Record<'_>, part: &mut Self::Part) {
+        part.get_or_insert_with(|| Intervals::new(self.length, self.by)).count(record);
+    }
+}
+
+/// What [`Sums`] add up to.
+#[derive(Debug)]
+pub struct Counted(Intervals);
+
+impl Counted {
+    /// Nothing yet.
+    pub fn new(length: Option<Duration>, by: By) -> Self {
+        Self(Intervals::new(length, by))
+    }
+
+    /// As [`Intervals::into_parts`].
+    pub fn into_parts(self) -> (Summary, Vec<Interval>) {
+        self.0.into_parts()
+    }
+}
+
+impl Sink<Option<Intervals>> for Counted {
+    fn take(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
+        if let Some(later) = part.take() {
+            self.0.add(later);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
