@@ -1,10 +1,10 @@
 //! `annotate`: one record per packet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use portolan::{
-    Answers, Encoder, Job, View,
+    Answers, Encoder, Job, View, capture,
     knowledge::Options,
     pipeline::Outcome,
     sink::{Csv, Json, Pcapng, Text, Writer},
@@ -108,7 +108,15 @@ fn annotate(
         message::error("interrupted: the output file was not written");
         return Err(End::Said(exit::OUTPUT));
     }
-    out.finish()?;
+    if !outcome.delivered {
+        out.abandon()?;
+        return Ok(code);
+    }
+    let mut damaged = outcome.errors.iter().filter_map(capture::Error::file);
+    match damaged.find(|input| out.replaces(input)) {
+        Some(input) => keep(input, args),
+        None => out.finish()?,
+    }
     Ok(code)
 }
 
@@ -138,4 +146,22 @@ fn with_hindsight(
         ));
     }
     Ok((code, outcome))
+}
+
+/// Says why a damaged input is not replaced by what could be read of it.
+fn keep(input: &Path, args: &Annotate) {
+    let mut name = input.file_stem().unwrap_or_default().to_owned();
+    name.push("-annotated.");
+    name.push(match args.format.unwrap_or(RecordFormat::Pcapng) {
+        RecordFormat::Text => "txt",
+        RecordFormat::Json => "json",
+        RecordFormat::Csv => "csv",
+        RecordFormat::Pcapng => "pcapng",
+    });
+    let (input, other) = (input.display(), input.with_file_name(name));
+    message::error(format_args!(
+        "{input} stays as it is, as what lies behind the damage would be lost; what can be read of it is written by \
+         `portolan annotate {input} -w {}`",
+        other.display()
+    ));
 }

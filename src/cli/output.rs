@@ -1,7 +1,7 @@
 //! Where results go: standard output, or a file that appears whole or not at all.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -41,14 +41,25 @@ impl Output {
         matches!(self, Self::File { .. })
     }
 
+    /// Whether this will take the place of that file.
+    pub(crate) fn replaces(&self, file: &Path) -> bool {
+        let Self::File { target, .. } = self else { return false };
+        fs::canonicalize(target).is_ok_and(|target| fs::canonicalize(file).is_ok_and(|file| file == target))
+    }
+
     /// Writes what is left and puts a file in its place.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         if let Self::File { temporary, target, .. } = &mut self {
-            std::fs::rename(&*temporary, &*target)?;
+            fs::rename(&*temporary, &*target)?;
             *temporary = PathBuf::new();
         }
         Ok(())
+    }
+
+    /// Writes what is left, but not to a file: what was there stays.
+    pub(crate) fn abandon(mut self) -> io::Result<()> {
+        if self.is_file() { Ok(()) } else { self.flush() }
     }
 
     fn writer(&mut self) -> &mut dyn Write {
@@ -64,7 +75,7 @@ impl Drop for Output {
         if let Self::File { temporary, .. } = self
             && !temporary.as_os_str().is_empty()
         {
-            let _ = std::fs::remove_file(temporary);
+            let _ = fs::remove_file(temporary);
         }
     }
 }

@@ -84,6 +84,52 @@ fn the_file_appears_whole_or_not_at_all() {
     assert_eq!(code, 2, "{said}");
 }
 
+/// A run that read nothing leaves what was there; what can be read of a damaged capture does not take its place.
+#[test]
+fn no_capture_is_lost_by_writing() {
+    let folder = Scratch::new("kept");
+    let octets = everything();
+    let run = |input: &Path, output: &Path, more: &[&str]| {
+        let files = ["annotate", input.to_str().unwrap(), "-w", output.to_str().unwrap()];
+        portolan(&[&files, more].concat(), None)
+    };
+    let kept = folder.file("kept.pcapng", b"before");
+    // A section header whose length at its end is another than at its begin, and one with half a block behind it.
+    let header = u32::from_le_bytes(octets[4..8].try_into().unwrap()) as usize;
+    let mut refused = octets[..header].to_vec();
+    refused[header - 4] ^= 1;
+    for (octets, code) in [(&refused[..], 3), (&octets[..header + 10], 4)] {
+        for more in [&[][..], &["--causal"], &["--format", "csv"]] {
+            let input = folder.file("refused.pcapng", octets);
+            for output in [&kept, &input] {
+                let (said, error) = run(&input, output, more);
+                assert_eq!((said, error.lines().count()), (code, 1), "{error}");
+                assert_eq!(fs::read(&kept).unwrap(), b"before", "{more:?}");
+                assert_eq!(fs::read(&input).unwrap(), octets, "{more:?}");
+            }
+        }
+    }
+
+    let cut = folder.file("cut.pcapng", &octets[..octets.len() - 5]);
+    let by_another_name = folder.0.join("../").join(folder.0.file_name().unwrap()).join("cut.pcapng");
+    for output in [&cut, &by_another_name] {
+        for more in [&[][..], &["--causal"]] {
+            let (code, said) = run(&cut, output, more);
+            assert_eq!((code, said.lines().count()), (4, 2), "{said}");
+            assert_eq!(fs::read(&cut).unwrap(), octets[..octets.len() - 5]);
+            let name = cut.display().to_string();
+            let command = format!("`portolan annotate {name} -w {}`", name.replace("cut.", "cut-annotated."));
+            let last = said.lines().last().unwrap();
+            assert!(last.contains("stays as it is") && last.contains(&command), "{said}");
+        }
+    }
+    // What the message says does.
+    let other = folder.0.join("cut-annotated.pcapng");
+    assert_eq!(run(&cut, &other, &[]).0, 4);
+    assert!(annotate(&cut, ALL).unwrap().0 == fs::read(&other).unwrap());
+    assert_eq!(names(&folder), ["cut-annotated.pcapng", "cut.pcapng", "kept.pcapng", "refused.pcapng"]);
+}
+
 /// Standard input knows only the past, so the names that DNS taught come last; annotated again, they come first.
 #[test]
 fn standard_input_is_kept_to_the_octet() {
