@@ -6,12 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tempfile::NamedTempFile;
+
 use super::End;
 
 /// The target of a run's results.
 pub(crate) enum Output {
     Standard(BufWriter<io::Stdout>),
-    File { writer: BufWriter<File>, temporary: PathBuf, target: PathBuf },
+    File { writer: BufWriter<NamedTempFile>, target: PathBuf },
     Device(BufWriter<File>),
 }
 
@@ -28,12 +30,17 @@ impl Output {
             let file = File::options().write(true).open(path).map_err(named)?;
             return Ok(Self::Device(BufWriter::with_capacity(capacity, file)));
         }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let temporary = path.with_file_name(name);
-        let file = File::create_new(&temporary).map_err(named)?;
-        let writer = BufWriter::with_capacity(capacity, file);
-        Ok(Self::File { writer, temporary, target: path.to_owned() })
+        let mut prefix = path.file_name().unwrap_or_default().to_owned();
+        prefix.push(".");
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // The mode is that of any new file, not the private one of a temporary.
+        let temporary = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(".part")
+            .make_in(folder.unwrap_or(Path::new(".")), |temporary| File::create_new(temporary))
+            .map_err(named)?;
+        let writer = BufWriter::with_capacity(capacity, temporary);
+        Ok(Self::File { writer, target: path.to_owned() })
     }
 
     /// Whether this is a file that will appear whole or not at all.
@@ -50,9 +57,9 @@ impl Output {
     /// Writes what is left and puts a file in its place.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
-        if let Self::File { temporary, target, .. } = &mut self {
-            fs::rename(&*temporary, &*target)?;
-            *temporary = PathBuf::new();
+        if let Self::File { writer, target } = self {
+            let temporary = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+            temporary.persist(target)?;
         }
         Ok(())
     }
@@ -65,17 +72,8 @@ impl Output {
     fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Standard(writer) => writer,
-            Self::File { writer, .. } | Self::Device(writer) => writer,
-        }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Self::File { temporary, .. } = self
-            && !temporary.as_os_str().is_empty()
-        {
-            let _ = fs::remove_file(temporary);
+            Self::File { writer, .. } => writer,
+            Self::Device(writer) => writer,
         }
     }
 }
