@@ -21,7 +21,8 @@ impl Output {
     /// Standard output, or this file. A file is written beside its name and renamed at the end, so that an interrupted
     /// run leaves nothing half done; `-` is standard output, and devices and pipes are written as they are.
     pub(crate) fn new(path: Option<&Path>) -> Result<Self, End> {
-        let capacity = 1 << 16;
+        // Less than the records of most batches take, which then need no copy.
+        let capacity = 1 << 15;
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Standard(BufWriter::with_capacity(capacity, io::stdout())));
         };
