@@ -14,5 +14,4 @@ mod walk;
 pub use magic::{Compression, FileFormat};
 pub(crate) use magic::{HEAD_LEN, Recognised, at_the_start, recognise};
 pub(crate) use octets::Order;
-pub(crate) use pcapng::BLOCK_LIMIT;
 pub(crate) use walk::{Stop, Walked, Walker};

@@ -7,27 +7,20 @@
 //!
 //! Simple Packet Blocks have no options, so they stay without a comment; so do blocks whose options cannot be read.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use super::{Encoder, Input};
 use crate::{
     knowledge::Knowledge,
     naming::Side,
-    packet::{Batch, Frame, Interface, LinkType, Timestamp},
+    packet::{Batch, Interface, LinkType},
     record::{Record, Service},
     savefile::{
         FileFormat, Order,
-        pcapng::block::{
-            self, Block, ENHANCED_PACKET, INTERFACE_DESCRIPTION, NAME_RESOLUTION, OPT_COMMENT, OPT_END,
-        },
+        pcapng::{self, Block, code, kind},
     },
     text::number,
 };
-
-const SHB_USERAPPL: u16 = 4;
-const IF_NAME: u16 = 2;
-const IF_TSRESOL: u16 = 9;
-const IF_FCSLEN: u16 = 13;
 
 /// What our comments begin with, and how they are found again.
 const MARK: &[u8] = b"portolan: ";
@@ -82,8 +75,8 @@ impl Pcapng {
         while let Some((block, rest)) = Block::split(octets, self.order) {
             octets = rest;
             match block.kind {
-                block::SECTION_HEADER => self.section_header(&block, out),
-                NAME_RESOLUTION if is_ours(&block) => {}
+                kind::SECTION_HEADER => self.section_header(&block, out),
+                kind::NAME_RESOLUTION if is_ours(&block) => {}
                 _ => out.extend_from_slice(block.octets),
             }
         }
@@ -91,7 +84,7 @@ impl Pcapng {
 
     fn section_header(&mut self, block: &Block<'_>, out: &mut Vec<u8>) {
         let begin = out.len();
-        block.comment(24, MARK, &self.signature, out);
+        pcapng::commented(block, 24, (MARK, &self.signature), out);
         // The section's length is no longer what it was: -1 means that it is not specified (section 4.1).
         if let Some(len) = out.get_mut(begin + 16..begin + 24) {
             len.fill(0xff);
@@ -113,96 +106,21 @@ impl Pcapng {
     fn learn_names(&mut self, knowledge: &Knowledge) {
         let names = [Order::Little, Order::Big].map(|order| {
             let mut out = Vec::new();
-            self.write_names(knowledge.host_names(), order, &mut out);
+            pcapng::name_resolution(order, knowledge.host_names(), &self.signature, MAX_NAMES, &mut out);
             out
         });
         self.names = Arc::new(names);
     }
 
-    fn write_names(&self, names: impl Iterator<Item = (IpAddr, String)>, order: Order, out: &mut Vec<u8>) {
-        const NRB_RECORD_IPV4: u16 = 1;
-        const NRB_RECORD_IPV6: u16 = 2;
-        let begin = block::open(order, NAME_RESOLUTION, out);
-        let start = out.len();
-        let mut value = Vec::new();
-        for (address, name) in names {
-            value.clear();
-            let kind = match address {
-                IpAddr::V4(v4) => {
-                    value.extend_from_slice(&v4.octets());
-                    NRB_RECORD_IPV4
-                }
-                IpAddr::V6(v6) => {
-                    value.extend_from_slice(&v6.octets());
-                    NRB_RECORD_IPV6
-                }
-            };
-            value.extend_from_slice(name.as_bytes());
-            value.push(0);
-            if (out.len() + value.len()) as u64 + 1024 > MAX_NAMES {
-                break;
-            }
-            block::write_option(order, kind, &value, out);
-        }
-        if out.len() == start {
-            out.truncate(begin);
-            return;
-        }
-        // The end of the records looks like that of the options.
-        block::write_option(order, OPT_END, &[], out);
-        block::write_option(order, OPT_COMMENT, &self.signature, out);
-        block::write_option(order, OPT_END, &[], out);
-        block::close(order, begin, out);
-    }
-
     /// Begins a section with one interface, for frames that do not come from pcapng.
     fn section(&mut self, interface: Option<&Interface>, digits: u8, out: &mut Vec<u8>) {
-        let order = Order::Little;
-        (self.order, self.sections) = (order, 1);
-        let begin = block::open(order, block::SECTION_HEADER, out);
-        out.extend_from_slice(&order.u32_octets(0x1a2b_3c4d));
-        for version in [1, 0] {
-            out.extend_from_slice(&order.u16_octets(version));
-        }
-        out.extend_from_slice(&[0xff; 8]);
+        const UNKNOWN: &Interface =
+            &Interface { link: LinkType::ETHERNET, snap_len: 0, name: None, fcs_len: None };
+        (self.order, self.sections) = (Order::Little, 1);
         let program = concat!("portolan ", env!("CARGO_PKG_VERSION"));
-        block::write_option(order, SHB_USERAPPL, program.as_bytes(), out);
-        block::write_option(order, OPT_COMMENT, &self.signature, out);
-        block::write_option(order, OPT_END, &[], out);
-        block::close(order, begin, out);
+        pcapng::section_header(self.order, program, &self.signature, out);
         self.name_resolution(out);
-        let begin = block::open(order, INTERFACE_DESCRIPTION, out);
-        let link = interface.map_or(LinkType::ETHERNET, |interface| interface.link);
-        out.extend_from_slice(&order.u16_octets(link.0));
-        out.extend_from_slice(&[0; 2]);
-        out.extend_from_slice(&order.u32_octets(interface.map_or(0, |interface| interface.snap_len)));
-        if let Some(name) = interface.and_then(|interface| interface.name.as_deref()) {
-            block::write_option(order, IF_NAME, name.as_bytes(), out);
-        }
-        block::write_option(order, IF_TSRESOL, &[digits], out);
-        if let Some(octets) = interface.and_then(|interface| interface.fcs_len) {
-            block::write_option(order, IF_FCSLEN, &[octets], out);
-        }
-        block::write_option(order, OPT_END, &[], out);
-        block::close(order, begin, out);
-    }
-
-    /// Appends a frame as an Enhanced Packet Block, with the comment at hand.
-    fn enhanced_packet(&self, frame: &Frame<'_>, digits: u8, out: &mut Vec<u8>) {
-        let order = self.order;
-        let begin = block::open(order, ENHANCED_PACKET, out);
-        let ticks = frame.time.map_or(0, |Timestamp(time)| time / 10_u64.pow(u32::from(9 - digits)));
-        let captured = frame.octets.len();
-        for word in [0, (ticks >> 32) as u32, ticks as u32, captured as u32, frame.original_len] {
-            out.extend_from_slice(&order.u32_octets(word));
-        }
-        out.extend_from_slice(frame.octets);
-        block::pad(captured, out);
-        if !self.comment.is_empty() {
-            block::write_option(order, OPT_COMMENT, &self.comment, out);
-            block::write_option(order, OPT_END, &[], out);
-        }
-        block::close(order, begin, out);
+        pcapng::interface_description(self.order, interface.unwrap_or(UNKNOWN), digits, out);
     }
 
     /// Makes the comment of a packet; it is empty where there is nothing to say.
@@ -260,7 +178,7 @@ fn server(record: &Record<'_>, service: &Service<'_>, out: &mut Vec<u8>) {
 /// Whether a Name Resolution Block is one that portolan wrote.
 fn is_ours(block: &Block<'_>) -> bool {
     let mut options = block.options(8).after_records();
-    options.any(|option| option.code == OPT_COMMENT && option.value.starts_with(MARK))
+    options.any(|option| option.code == code::COMMENT && option.value.starts_with(MARK))
 }
 
 impl Encoder for Pcapng {
@@ -309,14 +227,16 @@ impl Encoder for Pcapng {
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         self.describe(record);
         match self.origin {
-            Origin::Records { digits } => self.enhanced_packet(&record.frame, digits, out),
+            Origin::Records { digits } => {
+                pcapng::enhanced_packet(self.order, &record.frame, digits, &self.comment, out);
+            }
             Origin::Blocks => {
                 let Some((block, rest)) = Block::split(record.raw, self.order) else { return };
                 match block.kind {
                     // The obsolete Packet Block has the same lengths in the same places.
-                    ENHANCED_PACKET | block::PACKET => {
+                    kind::ENHANCED_PACKET | kind::PACKET => {
                         let options = 28 + record.frame.octets.len().next_multiple_of(4);
-                        block.comment(options, MARK, &self.comment, out);
+                        pcapng::commented(&block, options, (MARK, &self.comment), out);
                     }
                     _ => out.extend_from_slice(block.octets),
                 }

@@ -1,21 +1,98 @@
-//! Blocks and options of pcapng (draft-ietf-opsawg-pcapng, section 3), to be copied, changed and written.
+//! Blocks and options of pcapng (draft-ietf-opsawg-pcapng, section 3) as they lie in a file.
 
-use crate::savefile::BLOCK_LIMIT;
-pub(crate) use crate::savefile::Order;
+use crate::savefile::octets::Order;
 
-pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-pub(crate) const INTERFACE_DESCRIPTION: u32 = 1;
-pub(crate) const PACKET: u32 = 2;
-pub(crate) const NAME_RESOLUTION: u32 = 4;
-pub(crate) const ENHANCED_PACKET: u32 = 6;
+/// The largest block believed, in octets: one packet of the largest size and some options (as Wireshark).
+pub(crate) const BLOCK_LIMIT: u32 = (128 << 20) + (128 << 10);
 
-pub(crate) const OPT_END: u16 = 0;
-pub(crate) const OPT_COMMENT: u16 = 1;
+/// First octets of a Section Header Block; the same in either byte order.
+pub(crate) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
-/// Type and length at the start of a block.
-const HEAD_LEN: usize = 8;
-/// The length again at its end.
-const TRAILER_LEN: usize = 4;
+/// What a section header says in its own byte order.
+pub(super) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+
+/// Octets around the body of a block: type and length before it, the length again after it.
+pub(super) const HEAD_LEN: usize = 8;
+pub(super) const TRAILER_LEN: usize = 4;
+const EMPTY_LEN: u32 = (HEAD_LEN + TRAILER_LEN) as u32;
+
+/// Block types.
+pub(crate) mod kind {
+    pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+    pub(crate) const INTERFACE_DESCRIPTION: u32 = 1;
+    /// Obsolete since 2009, still met.
+    pub(crate) const PACKET: u32 = 2;
+    pub(crate) const SIMPLE_PACKET: u32 = 3;
+    pub(crate) const NAME_RESOLUTION: u32 = 4;
+    pub(crate) const ENHANCED_PACKET: u32 = 6;
+    /// The highest of the numbers given one after the other, with room for some to come.
+    pub(crate) const LAST_ASSIGNED: u32 = 0x1f;
+    pub(crate) const CUSTOM: u32 = 0x0bad;
+    pub(crate) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+}
+
+/// Option codes, and those of the records of a Name Resolution Block.
+pub(crate) mod code {
+    pub(crate) const END: u16 = 0;
+    pub(crate) const COMMENT: u16 = 1;
+    pub(crate) const SHB_USERAPPL: u16 = 4;
+    pub(crate) const IF_NAME: u16 = 2;
+    pub(crate) const IF_TSRESOL: u16 = 9;
+    pub(crate) const IF_FCSLEN: u16 = 13;
+    pub(crate) const IF_TSOFFSET: u16 = 14;
+    pub(crate) const NRB_RECORD_IPV4: u16 = 1;
+    pub(crate) const NRB_RECORD_IPV6: u16 = 2;
+}
+
+/// Byte order, type and length as written of the block that begins with `head`. `section` is the byte order of the section
+/// it stands in; a section header brings its own.
+#[inline(always)]
+pub(super) fn framing(head: &[u8; 12], section: Option<Order>) -> Result<(Order, [u32; 2]), String> {
+    let [t, y, p, e, _, _, _, _, m, a, i, c] = *head;
+    let order = if [t, y, p, e] == SECTION_HEADER {
+        section_order([m, a, i, c])?
+    } else {
+        section.ok_or_else(no_section)?
+    };
+    let framing @ [_, length] = order.words(head);
+    if !(EMPTY_LEN..=BLOCK_LIMIT).contains(&length) {
+        return Err(impossible_length(length));
+    }
+    Ok((order, framing))
+}
+
+/// The length a block has in the file: drafts before 2009 let the written one leave the padding out.
+pub(super) const fn padded(length: u32) -> usize {
+    length.next_multiple_of(4) as usize
+}
+
+// The texts of errors are made out of line: what they need would burden every block.
+
+/// The byte order that a section header's magic tells.
+#[cold]
+fn section_order(magic: [u8; 4]) -> Result<Order, String> {
+    match magic {
+        [0x4d, 0x3c, 0x2b, 0x1a] => Ok(Order::Little),
+        [0x1a, 0x2b, 0x3c, 0x4d] => Ok(Order::Big),
+        [m, a, i, c] => Err(format!(
+            "section header has the byte-order magic {m:02x}{a:02x}{i:02x}{c:02x}, not 1a2b3c4d or 4d3c2b1a"
+        )),
+    }
+}
+
+#[cold]
+fn no_section() -> String {
+    "no section header at the start".to_owned()
+}
+
+#[cold]
+fn impossible_length(length: u32) -> String {
+    if length < EMPTY_LEN {
+        format!("block says {length} octets, less than the {EMPTY_LEN} of an empty one")
+    } else {
+        format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}")
+    }
+}
 
 /// A whole block of a file.
 #[derive(Clone, Copy, Debug)]
@@ -30,63 +107,15 @@ impl<'a> Block<'a> {
     ///
     /// Reading has checked the framing: this is `None` only where no block is left.
     pub(crate) fn split(octets: &'a [u8], order: Order) -> Option<(Self, &'a [u8])> {
-        let order = match *octets.first_chunk()? {
-            // The byte-order magic 0x1a2b3c4d.
-            [0x0a, 0x0d, 0x0d, 0x0a, _, _, _, _, magic, _, _, _] => {
-                if magic == 0x1a {
-                    Order::Big
-                } else {
-                    Order::Little
-                }
-            }
-            _ => order,
-        };
-        // Early drafts did not count the padding.
-        let len = (order.u32_at(octets, 4)? as usize).checked_next_multiple_of(4)?;
-        if len < HEAD_LEN + TRAILER_LEN {
-            return None;
-        }
-        let (octets, rest) = octets.split_at_checked(len)?;
-        Some((Self { octets, kind: order.u32_at(octets, 0)?, order }, rest))
+        let (order, [kind, length]) = framing(octets.first_chunk()?, Some(order)).ok()?;
+        let (octets, rest) = octets.split_at_checked(padded(length))?;
+        Some((Self { octets, kind, order }, rest))
     }
 
     /// The options from offset `start` on; none where the block is too short for any.
     pub(crate) fn options(&self, start: usize) -> Options<'a> {
         let rest = self.octets.get(start..self.octets.len() - TRAILER_LEN).unwrap_or_default();
-        Options { order: self.order, rest }
-    }
-
-    /// Appends the block with `comment` after its other options, which begin at `start`, and without the comments that
-    /// begin with `mark`. Everything else stays as it is, and so does the whole block where its options cannot be read.
-    pub(crate) fn comment(&self, start: usize, mark: &[u8], comment: &[u8], out: &mut Vec<u8>) {
-        let is_marked = |option: &Opt<'_>| option.code == OPT_COMMENT && option.value.starts_with(mark);
-        let options = self.options(start);
-        let mut scan = options;
-        let marked = scan.by_ref().filter(is_marked).count();
-        // The end of the options and what may follow it.
-        let tail = scan.rest;
-        let readable = start + TRAILER_LEN <= self.octets.len() && (tail.is_empty() || scan.is_at_end());
-        let room = self.octets.len() + comment.len() + 16 <= BLOCK_LIMIT as usize;
-        if !readable || !room || (marked == 0 && comment.is_empty()) {
-            out.extend_from_slice(self.octets);
-            return;
-        }
-        let begin = out.len();
-        out.extend_from_slice(&self.octets[..start]);
-        for option in options.filter(|option| !is_marked(option)) {
-            out.extend_from_slice(option.octets);
-        }
-        let alone = out.len() == begin + start;
-        if !comment.is_empty() {
-            write_option(self.order, OPT_COMMENT, comment, out);
-        }
-        // The end that came with our comment goes with it; that of other options is their affair.
-        match (alone, comment.is_empty()) {
-            (true, false) if tail.is_empty() => write_option(self.order, OPT_END, &[], out),
-            (true, true) if tail.len() == 4 => {}
-            _ => out.extend_from_slice(tail),
-        }
-        close(self.order, begin, out);
+        Options::new(self.order, rest)
     }
 }
 
@@ -96,7 +125,7 @@ pub(crate) struct Opt<'a> {
     pub(crate) code: u16,
     pub(crate) value: &'a [u8],
     /// All of it, with padding.
-    octets: &'a [u8],
+    pub(super) octets: &'a [u8],
 }
 
 /// Options, or the records of a Name Resolution Block, which have the same shape. Ends before the one that says it is
@@ -108,9 +137,26 @@ pub(crate) struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
+    /// The options in `octets`, which end where the options of their block do.
+    pub(super) fn new(order: Order, octets: &'a [u8]) -> Self {
+        Self { order, rest: octets }
+    }
+
+    /// What was not walked: at the end of a walk the end-of-options marker and what follows it, or what is not whole.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Whether the next thing is the end-of-options marker.
-    fn is_at_end(&self) -> bool {
-        self.rest.len() >= 4 && self.rest.starts_with(&OPT_END.to_ne_bytes())
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.len() >= 4 && self.rest.starts_with(&code::END.to_ne_bytes())
+    }
+
+    /// What is wrong with the next option, if it is not whole.
+    pub(super) fn damage(&self) -> Option<String> {
+        let (code, len) = self.head()?;
+        let left = self.rest.len() - 4;
+        (code != code::END && len > left).then(|| format!("option {code} says {len} octets, {left} are left"))
     }
 
     /// The options that follow the records of a Name Resolution Block.
@@ -119,15 +165,20 @@ impl<'a> Options<'a> {
         let rest = if self.is_at_end() { &self.rest[4..] } else { &[] };
         Self { rest, ..self }
     }
+
+    /// Code of the next option and octets of its value.
+    fn head(&self) -> Option<(u16, usize)> {
+        let &[c, o, l, n] = self.rest.first_chunk()?;
+        Some((self.order.u16([c, o]), usize::from(self.order.u16([l, n]))))
+    }
 }
 
 impl<'a> Iterator for Options<'a> {
     type Item = Opt<'a>;
 
     fn next(&mut self) -> Option<Opt<'a>> {
-        let &[c, o, l, n] = self.rest.first_chunk()?;
-        let (code, len) = (self.order.u16([c, o]), usize::from(self.order.u16([l, n])));
-        if code == OPT_END {
+        let (code, len) = self.head()?;
+        if code == code::END {
             return None;
         }
         let (octets, rest) = self.rest.split_at_checked(4 + len.next_multiple_of(4))?;
@@ -136,124 +187,16 @@ impl<'a> Iterator for Options<'a> {
     }
 }
 
-/// Begins a block; returns its place, which [`close`] needs.
-pub(crate) fn open(order: Order, kind: u32, out: &mut Vec<u8>) -> usize {
-    let begin = out.len();
-    out.extend_from_slice(&order.u32_octets(kind));
-    out.extend_from_slice(&[0; 4]);
-    begin
-}
-
-/// Writes both lengths of the block that began at `begin`.
-pub(crate) fn close(order: Order, begin: usize, out: &mut Vec<u8>) {
-    let len = order.u32_octets((out.len() - begin + TRAILER_LEN) as u32);
-    out.extend_from_slice(&len);
-    out[begin + 4..begin + HEAD_LEN].copy_from_slice(&len);
-}
-
-/// Appends an option; a value is at most 65,535 octets.
-pub(crate) fn write_option(order: Order, code: u16, value: &[u8], out: &mut Vec<u8>) {
-    let value = &value[..value.len().min(u16::MAX.into())];
-    out.extend_from_slice(&order.u16_octets(code));
-    out.extend_from_slice(&order.u16_octets(value.len() as u16));
-    out.extend_from_slice(value);
-    pad(value.len(), out);
-}
-
-/// Appends what is missing to a multiple of four octets.
-pub(crate) fn pad(len: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0; 3][..len.next_multiple_of(4) - len]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ORDERS: [Order; 2] = [Order::Little, Order::Big];
-    const MARK: &[u8] = b"ours: ";
-
-    /// A block whose options are `options` after 4 octets of body.
-    fn block(order: Order, options: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let begin = open(order, 0x8000_0001, &mut out);
-        out.extend_from_slice(b"body");
-        out.extend_from_slice(options);
-        close(order, begin, &mut out);
-        out
-    }
-
-    fn options(order: Order, list: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut out = Vec::new();
-        list.iter().for_each(|(code, value)| write_option(order, *code, value, &mut out));
-        out
-    }
-
-    fn commented(octets: &[u8], order: Order, comment: &[u8]) -> Vec<u8> {
-        let (block, rest) = Block::split(octets, order).unwrap();
-        assert!(rest.is_empty());
-        let mut out = Vec::new();
-        block.comment(12, MARK, comment, &mut out);
-        out
-    }
-
-    #[test]
-    fn octets_of_a_block() {
-        let octets = block(Order::Big, &options(Order::Big, &[(1, b"abcde"), (0, b"")]));
-        assert_eq!(octets, b"\x80\0\0\x01\0\0\0\x20body\0\x01\0\x05abcde\0\0\0\0\0\0\0\0\0\0\x20");
-    }
-
-    #[test]
-    fn a_comment_is_added_replaced_and_taken_away() {
-        for order in ORDERS {
-            let plain = |list: &[(u16, &[u8])]| block(order, &options(order, list));
-            for (before, after) in [
-                (plain(&[]), plain(&[(1, b"ours: 1"), (0, b"")])),
-                (plain(&[(0, b"")]), plain(&[(1, b"ours: 1"), (0, b"")])),
-                (
-                    plain(&[(1, b"theirs"), (2989, b"x"), (0, b"")]),
-                    plain(&[(1, b"theirs"), (2989, b"x"), (1, b"ours: 1"), (0, b"")]),
-                ),
-                // Without an end, which is allowed.
-                (plain(&[(2, b"\0\0\0\x01")]), plain(&[(2, b"\0\0\0\x01"), (1, b"ours: 1")])),
-                // Something behind the end.
-                (plain(&[(0, b""), (7, b"seven")]), plain(&[(1, b"ours: 1"), (0, b""), (7, b"seven")])),
-                // Earlier ones, wherever they are.
-                (
-                    plain(&[(1, b"ours: 0"), (1, b"theirs"), (1, b"ours: 2"), (0, b"")]),
-                    plain(&[(1, b"theirs"), (1, b"ours: 1"), (0, b"")]),
-                ),
-            ] {
-                let once = commented(&before, order, b"ours: 1");
-                assert_eq!(once, after);
-                assert_eq!(commented(&once, order, b"ours: 1"), once);
-            }
-            let bare = plain(&[]);
-            assert_eq!(commented(&commented(&bare, order, b"ours: 1"), order, b""), bare);
-            let kept = plain(&[(1, b"theirs")]);
-            assert_eq!(commented(&kept, order, b""), kept);
-        }
-    }
-
-    #[test]
-    fn unreadable_options_stay_as_they_are() {
-        for order in ORDERS {
-            let long = block(order, &[order.u16_octets(1), order.u16_octets(9), *b"ab", *b"cd"].concat());
-            assert_eq!(commented(&long, order, b"ours: 1"), long);
-            // Too short for the place where options would begin.
-            let short = [order.u32_octets(5), order.u32_octets(12), order.u32_octets(12)].concat();
-            assert_eq!(commented(&short, order, b"ours: 1"), short);
-        }
-    }
+    use crate::savefile::testing::{ORDERS, u32};
 
     #[test]
     fn early_drafts_did_not_count_the_padding() {
         for order in ORDERS {
-            let mut odd = block(order, b"");
-            odd.truncate(8);
-            odd.extend_from_slice(b"body12\0\0");
-            let len = order.u32_octets(18);
-            odd[4..8].copy_from_slice(&len);
-            odd.extend_from_slice(&len);
+            let len = u32(order, 18);
+            let odd = [&u32(order, 0x8000_0001)[..], &len, b"body12\0\0", &len].concat();
             let (first, rest) = Block::split(&odd, order).unwrap();
             assert_eq!((first.octets, rest), (&odd[..], &[][..]));
         }

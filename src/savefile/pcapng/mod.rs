@@ -1,7 +1,9 @@
 //! pcapng (draft-ietf-opsawg-pcapng), read and written.
 
-pub(crate) mod block;
+mod block;
 mod reader;
+mod writer;
 
-pub(crate) use reader::BLOCK_LIMIT;
-pub(crate) use reader::{SECTION_HEADER, Walker};
+pub(crate) use block::{Block, SECTION_HEADER, code, kind};
+pub(crate) use reader::Walker;
+pub(crate) use writer::{commented, enhanced_packet, interface_description, name_resolution, section_header};

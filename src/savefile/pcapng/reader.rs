@@ -3,34 +3,17 @@
 //! Every block type is passed; those that hold a packet become frames. Interfaces are counted through the
 //! whole file, so the first one of a second section does not have index 0.
 
+use super::block::{self, Opt, Options, code, kind, padded};
 use crate::packet::{Interface, LinkType, Located, Sections, Timestamp};
 use crate::savefile::{
     octets::Order,
     walk::{Stop, Walked, captured_limit},
 };
 
-/// Block type of a Section Header Block; the same in either byte order.
-pub(crate) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
-
-/// The largest block believed, in octets: one packet of the largest size and some options (as Wireshark).
-pub(crate) const BLOCK_LIMIT: u32 = (128 << 20) + (128 << 10);
 /// The most interfaces kept for a file, so that a hostile one cannot fill the memory.
 const INTERFACE_LIMIT: usize = 1 << 16;
 /// The most octets kept of an interface's name.
 const NAME_LIMIT: usize = 255;
-
-mod kind {
-    pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-    pub(crate) const INTERFACE_DESCRIPTION: u32 = 1;
-    /// Obsolete since 2009, still met.
-    pub(crate) const PACKET: u32 = 2;
-    pub(crate) const SIMPLE_PACKET: u32 = 3;
-    pub(crate) const ENHANCED_PACKET: u32 = 6;
-    /// The highest of the numbers given one after the other, with room for some to come.
-    pub(crate) const LAST_ASSIGNED: u32 = 0x1f;
-    pub(crate) const CUSTOM: u32 = 0x0bad;
-    pub(crate) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
-}
 
 /// What was met of a file so far: the section's byte order and all interfaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,25 +89,10 @@ impl Walker {
         Walked { consumed: at, stop: Stop::Reached }
     }
 
-    /// Byte order, type and length as written of the block that begins with `head`.
+    /// See [`block::framing`].
     #[inline(always)]
     fn framing(&self, head: &[u8; 12]) -> Result<(Order, [u32; 2]), String> {
-        let order = self.order(head)?;
-        let framing @ [_, length] = order.words(head);
-        if !(12..=BLOCK_LIMIT).contains(&length) {
-            return Err(impossible_length(length));
-        }
-        Ok((order, framing))
-    }
-
-    /// The byte order of the block that begins with `head`.
-    #[inline(always)]
-    fn order(&self, head: &[u8; 12]) -> Result<Order, String> {
-        let [t, y, p, e, _, _, _, _, m, a, i, c] = *head;
-        if [t, y, p, e] == SECTION_HEADER {
-            return section_order([m, a, i, c]);
-        }
-        if self.sections > 0 { Ok(self.order) } else { Err("no section header at the start".to_owned()) }
+        block::framing(head, (self.sections > 0).then_some(self.order))
     }
 
     /// Takes in a whole block that is neither an Enhanced Packet Block nor an obsolete Packet Block.
@@ -236,35 +204,30 @@ impl Walker {
             fcs_len: None,
         };
         let mut clock = Clock::MICROSECONDS;
-        let mut options = &body[8..];
-        while let Some((&[c, o, l, n], rest)) = options.split_first_chunk() {
-            let (code, length) = (order.u16([c, o]), usize::from(order.u16([l, n])));
-            if code == 0 {
-                break;
-            }
-            let Some(value) = rest.get(..length) else {
-                return Err(format!("option {code} says {length} octets, {} are left", rest.len()));
-            };
+        let mut options = Options::new(order, &body[8..]);
+        for Opt { code, value, .. } in options.by_ref() {
             match (code, value) {
-                (2, name) => {
+                (code::IF_NAME, name) => {
                     let name = &name[..name.len().min(NAME_LIMIT)];
                     let end = name.iter().position(|&octet| octet == 0).unwrap_or(name.len());
                     interface.name = Some(String::from_utf8_lossy(&name[..end]).into_owned());
                 }
-                (9, &[resolution]) => clock.unit = Unit::new(resolution),
+                (code::IF_TSRESOL, &[resolution]) => clock.unit = Unit::new(resolution),
                 // The draft counts bits, writers put octets, too: no frame check sequence is shorter than 8 bits
                 // or longer than 7 octets.
-                (13, &[length]) => {
+                (code::IF_FCSLEN, &[length]) => {
                     interface.fcs_len = Some(if length < 8 { length } else { length.div_ceil(8) });
                 }
-                (14, value) => {
+                (code::IF_TSOFFSET, value) => {
                     if let Some(offset) = value.first_chunk() {
                         clock.offset = order.u64(*offset).cast_signed();
                     }
                 }
                 _ => {}
             }
-            options = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+        if let Some(reason) = options.damage() {
+            return Err(reason);
         }
         self.meters.push(Meter { clock, link: interface.link, limit: captured_limit(interface.link) });
         self.interfaces.push(interface);
@@ -303,11 +266,6 @@ impl Walker {
         }
         true
     }
-}
-
-/// The length a block has in the file: drafts before 2009 let the written one leave the padding out.
-const fn padded(length: u32) -> usize {
-    length.next_multiple_of(4) as usize
 }
 
 /// What reading a packet asks of its interface.
@@ -384,15 +342,6 @@ fn fixed_part<'a, const N: usize>(body: &'a [u8], what: &str) -> Result<&'a [u8;
 // The texts of errors are made out of line: what they need would burden every block.
 
 #[cold]
-fn impossible_length(length: u32) -> String {
-    if length < 12 {
-        format!("block says {length} octets, less than the 12 of an empty one")
-    } else {
-        format!("block says {length} octets, more than the limit of {BLOCK_LIMIT}")
-    }
-}
-
-#[cold]
 fn no_room(captured: u32, room: usize) -> String {
     format!("block says {captured} captured octets, it has room for {room}")
 }
@@ -410,18 +359,6 @@ fn not_described(interface: u32, described: usize) -> String {
 #[cold]
 fn too_short(what: &str, length: usize, least: usize) -> String {
     format!("{what} has {length} octets, less than the {least} it needs")
-}
-
-/// The byte order that a section header's magic tells.
-#[cold]
-fn section_order(magic: [u8; 4]) -> Result<Order, String> {
-    match magic {
-        [0x4d, 0x3c, 0x2b, 0x1a] => Ok(Order::Little),
-        [0x1a, 0x2b, 0x3c, 0x4d] => Ok(Order::Big),
-        [m, a, i, c] => Err(format!(
-            "section header has the byte-order magic {m:02x}{a:02x}{i:02x}{c:02x}, not 1a2b3c4d or 4d3c2b1a"
-        )),
-    }
 }
 
 #[cfg(test)]
