@@ -5,6 +5,7 @@
 
 mod decoder;
 mod fast;
+mod ieee802154;
 mod ip;
 mod link;
 mod lowpan;
