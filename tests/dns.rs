@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, net::IpAddr, path::Path};
 
 use portolan::{
     capture::{self, Source as _},
-    decode::{Decoder, Headers, Network},
+    decode::{Decoder, Headers},
     dns::{
         Advertised, Data, Meaning, Message, Reassembly, RecordType, Section, Via,
         inventory::{Inventory, Sighting},
@@ -38,11 +38,7 @@ fn messages(path: &Path, mut visit: impl FnMut(Via, Seen<'_>)) {
     while let Ok(true) = source.fill(&mut batch) {
         for frame in batch.frames() {
             decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-            let (source, destination): (IpAddr, IpAddr) = match headers.network {
-                Network::V4(source, destination) => (source.into(), destination.into()),
-                Network::V6(source, destination) => (source.into(), destination.into()),
-                Network::None => continue,
-            };
+            let Some((source, destination)) = headers.network.addresses() else { continue };
             let payload = headers.payload_offset as usize;
             let payload = &frame.octets[payload..payload + headers.payload_len as usize];
             let whole = match headers.fragment {

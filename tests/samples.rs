@@ -8,7 +8,7 @@ use std::{
 
 use portolan::{
     capture::{self, Source as _},
-    decode::{Decoder, Headers, Network},
+    decode::{Decoder, Headers},
     packet::{Batch, TransportProtocol},
 };
 
@@ -64,11 +64,7 @@ fn read(name: &str) -> (u64, BTreeSet<(IpAddr, u16, &'static str)>) {
                 TransportProtocol::UDP => "udp",
                 _ => continue,
             };
-            let (source, destination) = match headers.network {
-                Network::None => continue,
-                Network::V4(source, destination) => (IpAddr::from(source), IpAddr::from(destination)),
-                Network::V6(source, destination) => (IpAddr::from(source), IpAddr::from(destination)),
-            };
+            let Some((source, destination)) = headers.network.addresses() else { continue };
             if let Some((from, to)) = headers.ports {
                 endpoints.extend([(source, from, transport), (destination, to, transport)]);
             }

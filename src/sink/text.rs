@@ -6,7 +6,6 @@ use anstyle::{AnsiColor, Style};
 
 use super::Encoder;
 use crate::{
-    decode::Network,
     dns,
     naming::Evidence,
     record::{Record, Service},
@@ -107,12 +106,7 @@ impl Encoder for Text {
             None => escape::terminal(record.label.key.as_bytes(), out),
         }
         out.push(b' ');
-        let endpoints: Option<(IpAddr, IpAddr)> = match headers.network {
-            Network::V4(source, destination) => Some((source.into(), destination.into())),
-            Network::V6(source, destination) => Some((source.into(), destination.into())),
-            Network::None => None,
-        };
-        if let Some((source, destination)) = endpoints {
+        if let Some((source, destination)) = headers.network.addresses() {
             endpoint(source, headers.ports.map(|ports| ports.0), out);
             out.extend_from_slice(b" > ");
             endpoint(destination, headers.ports.map(|ports| ports.1), out);
