@@ -105,6 +105,8 @@ pub struct FiveTuple<'t> {
     pub current: Flow,
     /// Flows before that, oldest first; added up into one unless [`FlowOptions::each`] keeps them.
     pub earlier: &'t [Flow],
+    /// What came before its first SYN, where only a merge can tell whether that was another flow.
+    pub apart: Option<&'t Flow>,
     /// How many flows it had.
     pub flows: u64,
 }
@@ -121,7 +123,7 @@ impl FiveTuple<'_> {
 
     /// Its flows, oldest first; all but the last added up into one unless [`FlowOptions::each`] keeps them.
     pub fn all(&self) -> impl Iterator<Item = &Flow> {
-        self.earlier.iter().chain(std::iter::once(&self.current))
+        self.apart.into_iter().chain(self.earlier).chain(std::iter::once(&self.current))
     }
 
     /// Time of its first packet, in ns since the epoch.

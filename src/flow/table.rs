@@ -213,12 +213,17 @@ impl<A: Address> FlowTable<A> {
         } else {
             &[]
         };
+        let apart = match &self.tentative {
+            Some(heads) if entry.facts.has(Facts::SET_APART) => heads.get(&index),
+            _ => None,
+        };
         FiveTuple {
             id: A::id(index),
             key: A::key(entry.key),
             facts: entry.facts,
             current: entry.flow(),
             earlier,
+            apart,
             flows: u64::from(entry.ended) + 1,
         }
     }

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::{Knowledge, Place};
 use crate::{
-    decode::Kind,
+    decode::{Headers, Kind},
     flow::{Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, community_id},
     naming::{
         Context, Rule, Side, answer,
@@ -151,15 +151,14 @@ impl Answers {
     /// The Community ID of a packet's flow, where they were asked for; `icmp` is type and code of an ICMP message.
     pub(crate) fn community_id(&self, place: &Place, icmp: Option<(u8, u8)>) -> Option<[u8; 28]> {
         let ids = self.community_ids.as_ref()?;
-        let spot = place.own?;
         match icmp {
-            Some(icmp) => Some(icmp_id(&spot.ends, icmp)),
-            None => ids.get(spot.id?),
+            Some(icmp) => Some(icmp_id(&place.ends?, icmp)),
+            None => ids.get(place.id?),
         }
     }
 
     /// Works out the answers that a packet needs anew, by what is known now, and marks those that changed.
-    pub fn revise(&mut self, kind: Kind, place: &Place, knowledge: &Knowledge, registry: &Registry) {
+    pub fn revise(&mut self, headers: &Headers, place: &Place, knowledge: &Knowledge, registry: &Registry) {
         let flows = knowledge.flows();
         if self.generation != flows.generation() {
             // Five-tuples left, and the others got new numbers.
@@ -167,14 +166,14 @@ impl Answers {
             (self.known, self.bases) = (PerFlow::default(), PerFlow::default());
             self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
         }
-        if place.own.is_none() {
-            self.learn_kind(kind);
+        if place.ends.is_none() {
+            self.learn_kind(headers.kind);
         }
         let context = knowledge.context(registry, 1);
         if self.began != context.began {
             (self.began, self.bases) = (context.began, PerFlow::default());
         }
-        let ids = [place.own, place.quoted].map(|spot| spot.and_then(|spot| spot.id));
+        let ids = [place.id, knowledge.quoted(headers).id];
         for tuple in ids.into_iter().flatten().filter_map(|id| flows.five_tuple(id)) {
             let basis = Basis::of(&tuple, &context);
             let known = self.bases.at(tuple.id, None);
@@ -281,7 +280,7 @@ mod tests {
     use super::*;
     use crate::{
         capture::{self, Source as _},
-        decode::{Decoder, Headers},
+        decode::Decoder,
         knowledge::Options,
         packet::Batch,
     };
@@ -300,9 +299,9 @@ mod tests {
                 for frame in batch.frames() {
                     decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
                     let place = knowledge.follow(&frame, &headers, 0);
-                    answers.revise(headers.kind, &place, &knowledge, &registry);
+                    answers.revise(&headers, &place, &knowledge, &registry);
                     let context = knowledge.context(&registry, 1);
-                    let Some(id) = place.own.and_then(|spot| spot.id) else { continue };
+                    let Some(id) = place.id else { continue };
                     let tuple = knowledge.flows().five_tuple(id).unwrap();
                     let known = answers.get(id).unwrap();
                     let fresh = of_tuple(&tuple, &mut answers.labels, &context);

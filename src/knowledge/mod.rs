@@ -53,33 +53,9 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
     /// Its five-tuple; absent where no IP addresses were read.
-    pub own: Option<Spot>,
-    /// The five-tuple that an ICMP error in it quotes.
-    pub quoted: Option<Spot>,
-}
-
-/// A five-tuple, and its number where it is known and held.
-#[derive(Clone, Copy, Debug)]
-pub struct Spot {
-    /// The five-tuple.
-    pub ends: Ends,
-    /// Its number.
+    pub ends: Option<Ends>,
+    /// The number of its five-tuple, where it is known and held.
     pub id: Option<FlowId>,
-}
-
-impl Spot {
-    #[inline]
-    fn new(ends: Ends) -> Self {
-        Self { ends, id: None }
-    }
-}
-
-impl Place {
-    #[inline]
-    fn quoted(headers: &Headers) -> Option<Spot> {
-        let quoted = headers.quoted?;
-        Ends::between(quoted.network, quoted.protocol, quoted.ports).map(Spot::new)
-    }
 }
 
 /// Later frames of a stretch, relative to those that it is merged to.
@@ -181,8 +157,8 @@ impl Knowledge {
         }
     }
 
-    /// Learns one packet where only the past is known: it takes effect at once. Returns where it belongs, with the numbers
-    /// of its five-tuples.
+    /// Learns one packet where only the past is known: it takes effect at once. Returns where it belongs, with the number
+    /// of its five-tuple.
     pub fn follow(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) -> Place {
         self.totals.span.count(frame);
         self.dns.learn(frame, headers, file);
@@ -194,12 +170,8 @@ impl Knowledge {
             self.totals.count_other(frame, headers);
             return Place::default();
         };
-        let id = Some(self.flows.take(&ends, seen(frame, headers)));
-        let mut quoted = Place::quoted(headers);
-        if let Some(spot) = &mut quoted {
-            spot.id = self.flows.find(&spot.ends.key);
-        }
-        Place { own: Some(Spot { ends, id }), quoted }
+        let id = self.flows.take(&ends, seen(frame, headers));
+        Place { ends: Some(ends), id: Some(id) }
     }
 
     /// The ports that a packet counts under, `None` for a fragment that counts with its datagram.
@@ -239,7 +211,7 @@ impl Knowledge {
     }
 
     /// Where a packet belongs whose capture was learned; later fragments belong where the first one does, if it is known.
-    /// [`Knowledge::locate`] tells the numbers.
+    /// [`Knowledge::locate`] tells the number.
     #[inline]
     pub fn place(&self, headers: &Headers, time: Option<Timestamp>) -> Place {
         let mut ports = headers.ports;
@@ -250,28 +222,33 @@ impl Knowledge {
         {
             ports = self.flows.fragments.ports(&key, time.map(|time| time.0));
         }
-        let own = Ends::between(headers.network, headers.protocol, ports).map(Spot::new);
-        Place { own, quoted: Place::quoted(headers) }
+        Place { ends: Ends::between(headers.network, headers.protocol, ports), id: None }
     }
 
-    /// Finds the numbers of the five-tuples of packets, 32 at most: their cache misses overlap.
+    /// The five-tuple that an ICMP error quotes.
+    #[inline]
+    pub(crate) fn quoted(&self, headers: &Headers) -> Place {
+        let Some(quoted) = headers.quoted else { return Place::default() };
+        let ends = Ends::between(quoted.network, quoted.protocol, quoted.ports);
+        Place { ends, id: ends.and_then(|ends| self.flows.find(&ends.key)) }
+    }
+
+    /// Finds the numbers of the five-tuples of packets: cache misses of those in a group of 32 overlap.
     pub fn locate(&self, places: &mut [Place]) {
         let mut hashes = [0; GROUP];
         for group in places.chunks_mut(GROUP) {
-            let own = || group.iter().map(|place| place.own.as_ref().map(|spot| &spot.ends.key));
-            for (key, hash) in own().zip(&mut hashes) {
-                *hash = key.map_or(0, |key| self.flows.ask_for_slot(key));
+            for (place, hash) in group.iter().zip(&mut hashes) {
+                if let Some(ends) = &place.ends {
+                    *hash = self.flows.ask_for_slot(&ends.key);
+                }
             }
-            for (key, &hash) in own().zip(&hashes) {
-                key.inspect(|key| self.flows.ask_for_entry(key, hash));
+            for (place, &hash) in group.iter().zip(&hashes) {
+                if let Some(ends) = &place.ends {
+                    self.flows.ask_for_entry(&ends.key, hash);
+                }
             }
             for (place, &hash) in group.iter_mut().zip(&hashes) {
-                if let Some(spot) = &mut place.own {
-                    spot.id = self.flows.find_hashed(&spot.ends.key, hash);
-                }
-                if let Some(spot) = &mut place.quoted {
-                    spot.id = self.flows.find(&spot.ends.key);
-                }
+                place.id = place.ends.as_ref().and_then(|ends| self.flows.find_hashed(&ends.key, hash));
             }
         }
     }

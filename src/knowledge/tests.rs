@@ -188,13 +188,13 @@ proptest! {
         let mut found = vec![0u64; whole.flows().len()];
         let numbers: Vec<_> = whole.flows().five_tuples().map(|tuple| tuple.id).collect();
         for (place, packet) in places.iter().zip(&packets) {
-            let Some(spot) = place.own else {
+            if place.ends.is_none() {
                 prop_assert_eq!(packet.headers.network, Network::None);
                 continue;
-            };
-            let id = spot.id.expect("every packet has its five-tuple");
+            }
+            let id = place.id.expect("every packet has its five-tuple");
             found[numbers.iter().position(|number| *number == id).unwrap()] += 1;
-            if let Some(Spot { ends, id: Some(id) }) = place.quoted {
+            if let Place { ends: Some(ends), id: Some(id) } = whole.quoted(&packet.headers) {
                 prop_assert_eq!(whole.flows().five_tuple(id).unwrap().key, ends.key);
             }
         }
@@ -208,16 +208,13 @@ proptest! {
         let mut known = Knowledge::whole(Options { causal: true, ..Options::default() });
         for (packet, number) in packets.iter().zip(1..) {
             let place = known.follow(&packet.frame(number), &packet.headers, 0);
-            let Some(Spot { ends, id: Some(id) }) = place.own else {
+            let Place { ends: Some(ends), id: Some(id) } = place else {
                 prop_assert_eq!(packet.headers.network, Network::None);
                 continue;
             };
             let tuple = known.flows().five_tuple(id).expect("it was just counted");
             prop_assert_eq!(tuple.key, ends.key);
             prop_assert_eq!(tuple.current.tally.last(), Some(packet.time));
-            if let Some(Spot { ends, id: Some(id) }) = place.quoted {
-                prop_assert_eq!(known.flows().five_tuple(id).unwrap().key, ends.key);
-            }
         }
     }
 }
@@ -244,6 +241,25 @@ fn the_least_recently_seen_leave_under_their_names() {
     assert_eq!((&*row.key, row.transport.as_deref()), ("unknown/udp", Some("udp")));
 }
 
+/// What a later stretch keeps apart of a connection, until it is known whether that was another one, leaves with it.
+#[test]
+fn what_was_set_apart_leaves_with_its_five_tuple() {
+    let registry = Registry::built_in();
+    let options = Options { limit: 4, ..Options::default() };
+    let tcp = |port, phase| Headers { protocol: TransportProtocol::TCP, phase, ..ported(1, 2, false, port) };
+    let opening = [tcp(1, Phase::None), tcp(1, Phase::Open)];
+    let others = (2..8).map(|port| tcp(port, Phase::None));
+    let packets: Vec<_> = opening
+        .into_iter()
+        .chain(others)
+        .zip(1u64..)
+        .map(|(headers, second)| Packet { time: second * Timestamp::SECOND, octets: 100, headers })
+        .collect();
+    let part = learned(Knowledge::part(options), &packets, 1, &registry);
+    assert!(part.departed().next().is_some());
+    assert_eq!(sums(&part), [8, 800, 0]);
+}
+
 #[test]
 fn a_revised_answer_says_so_until_the_end() {
     let registry = Registry::built_in();
@@ -252,8 +268,8 @@ fn a_revised_answer_says_so_until_the_end() {
     let mut see = |headers: &Headers, number: u64| {
         let packet = Packet { time: number * Timestamp::SECOND, octets: 60, headers: headers.clone() };
         let place = known.follow(&packet.frame(number), headers, 0);
-        answers.revise(headers.kind, &place, &known, &registry);
-        let id = place.own.and_then(|spot| spot.id).unwrap();
+        answers.revise(headers, &place, &known, &registry);
+        let id = place.id.unwrap();
         assert!(answers.community_id(&place, None).is_some());
         answers.get(id).map(|known| (known.rule, known.revised)).unwrap()
     };

@@ -109,7 +109,7 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
     fn packet(&mut self, (frame, raw): (Frame<'_>, &[u8]), headers: &Headers) {
         let (State { knowledge, answers }, registry) = (&mut *self.state, self.run.registry);
         let place = knowledge.follow(&frame, headers, self.file);
-        answers.revise(headers.kind, &place, knowledge, registry);
+        answers.revise(headers, &place, knowledge, registry);
         let charter = Charter::new(knowledge, answers).of_file(self.file);
         let record = charter.chart(self.label, (frame, raw), headers, &place, self.previous);
         self.outlet.encoder.packet(&record, &mut self.outlet.part);

@@ -2,7 +2,7 @@
 
 use crate::{
     decode::Headers,
-    knowledge::{Answers, Knowledge, Place, Spot},
+    knowledge::{Answers, Knowledge, Place},
     packet::{Frame, PacketId, Timestamp},
     record::{Record, Service},
 };
@@ -52,7 +52,7 @@ impl<'k> Charter<'k> {
     {
         let packet = PacketId { file: self.file, number: frame.number };
         let fragment = headers.fragment.map(|_| packet);
-        let service = place.own.and_then(|spot| self.service(spot));
+        let service = self.service(place);
         let label = match service {
             Some(service) => service.label,
             None => self.answers.kind(headers.kind).unwrap_or_else(|| self.answers.none()),
@@ -66,7 +66,7 @@ impl<'k> Charter<'k> {
             headers,
             service,
             label,
-            about: place.quoted.and_then(|spot| self.service(spot)),
+            about: headers.quoted.and_then(|_| self.service(&self.knowledge.quoted(headers))),
             whole: fragment.and_then(|packet| self.knowledge.whole_message(packet)),
             overlaps: fragment.is_some_and(|packet| self.knowledge.overlaps(packet)),
             community_id: self.answers.community_id(place, headers.icmp),
@@ -74,15 +74,15 @@ impl<'k> Charter<'k> {
     }
 
     #[inline]
-    fn service<'a>(&self, spot: Spot) -> Option<Service<'a>>
+    fn service<'a>(&self, place: &Place) -> Option<Service<'a>>
     where
         'k: 'a,
     {
-        let known = self.answers.get(spot.id?)?;
+        let known = self.answers.get(place.id?)?;
         Some(Service {
             label: self.answers.labels().label(known.label),
             known,
-            direction: spot.ends.direction,
+            direction: place.ends?.direction,
         })
     }
 }

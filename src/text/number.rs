@@ -23,7 +23,31 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// portolan::text::number::decimal(1_460, &mut text);
 /// assert_eq!(text, b"1460");
 /// ```
-pub fn decimal(mut value: u64, out: &mut Vec<u8>) {
+#[inline]
+pub fn decimal(value: u64, out: &mut Vec<u8>) {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    if value >= 100_000_000 {
+        return long_decimal(value, out);
+    }
+    // Eight digits in one word, the first one lowest; leading zeros are shifted out, but for the last digit.
+    let value = value as u32;
+    let mut digits = [0; 8];
+    for (pair, number) in
+        [value / 1_000_000, value / 10_000 % 100, value / 100 % 100, value % 100].into_iter().enumerate()
+    {
+        let at = number as usize * 2;
+        digits[2 * pair..2 * pair + 2].copy_from_slice(&PAIRS[at..at + 2]);
+    }
+    let word = u64::from_le_bytes(digits);
+    let zeros = ((word ^ ZEROS).trailing_zeros() as usize / 8).min(7);
+    // A copy of known length, cut afterwards, is cheaper than one of any length.
+    out.extend_from_slice(&(word >> (8 * zeros)).to_le_bytes());
+    out.truncate(out.len() - zeros);
+}
+
+/// The same for numbers of nine digits and more.
+#[cold]
+fn long_decimal(mut value: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     while value >= 100 {
@@ -150,7 +174,10 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_equal_the_standard_library(value: u64) {
-            prop_assert_eq!(text(|out| decimal(value, out)), value.to_string());
+            // As many of each length.
+            for value in (0..64).map(|bits| value >> bits) {
+                prop_assert_eq!(text(|out| decimal(value, out)), value.to_string());
+            }
         }
 
         #[test]
