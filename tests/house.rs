@@ -191,3 +191,72 @@ fn the_list_of_floors_is_the_list_of_modules() {
     modules.sort();
     assert_eq!(modules, floors);
 }
+
+/// A module that is reached by climbing with `super::` to the root of the crate would pass the test above.
+#[test]
+fn nobody_climbs_to_another_module() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut climbers = Vec::new();
+    for Source { path, module, text } in sources() {
+        let inside = path.strip_prefix(&root).unwrap();
+        // `src/a/b.rs` is two below the root, and so is `src/a/b/mod.rs`.
+        let depth = inside.iter().count() - usize::from(inside.ends_with("mod.rs"));
+        for used in named_behind(&text, &"super::".repeat(depth)) {
+            if used != module && floor(used).is_some() {
+                climbers.push(format!("{} climbs to {used}", path.display()));
+            }
+        }
+    }
+    assert!(climbers.is_empty(), "{}", climbers.join("\n"));
+}
+
+/// The documents, and the folder that their shorter paths are meant from.
+const DOCUMENTS: [(&str, &str); 7] = [
+    ("ARCHITECTURE.md", "src"),
+    ("CHANGELOG.md", ""),
+    ("CONTRIBUTING.md", ""),
+    ("README.md", ""),
+    ("benches/README.md", "benches"),
+    ("registry/README.md", "registry"),
+    ("samples/README.md", "samples"),
+];
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn the_table_of_the_architecture_is_the_list_of_floors() {
+    let text = document("ARCHITECTURE.md");
+    let table = text.split("| module | holds |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.collect::<Vec<_>>(), ORDER);
+}
+
+/// What stands between backquotes and looks like a path of ours, and where links lead that stay in the project.
+#[test]
+fn the_files_that_documents_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut named, mut missing) = (0, Vec::new());
+    for (name, folder) in DOCUMENTS {
+        let text = document(name);
+        let quoted = text.split('`').skip(1).step_by(2);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for path in quoted.chain(links.filter(|link| !link.contains("://"))) {
+            let is_path = path.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"_./-".contains(&octet));
+            let has_end = [".rs", ".py", ".sh", ".md", ".toml", ".tsv", ".csv", "/"]
+                .iter()
+                .any(|end| path.ends_with(end));
+            // A place that a reader fills in, and what is not part of the project.
+            if !is_path || !has_end || path.contains("NAME") || path.starts_with(['/', '.']) {
+                continue;
+            }
+            named += 1;
+            if !root.join(path).exists() && !root.join(folder).join(path).exists() {
+                missing.push(format!("{name} names {path}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(named > 40, "{named}");
+}
