@@ -21,6 +21,9 @@
 //! - [`record`]: one annotated packet.
 //! - [`sink`]: what becomes of records; [`report`]: views of what is known: summary, flows, discovery.
 //! - [`pipeline`]: the loops over all of this.
+//!
+//! Of the Cargo features, all on by default, `compression` and `libpcap` are told of in [`capture`]; `cli` is the
+//! command, which the library does not need.
 
 pub mod capture;
 pub mod decode;
