@@ -1,7 +1,5 @@
 //! The one loop over the frames of a batch: which of them are taken, and what their headers are.
 
-use std::ops::Range;
-
 use crate::{
     capture::{self, Accept},
     decode::{Decoder, Headers},
@@ -47,9 +45,12 @@ impl<'s> Selection<'s> {
         self.seen += batch.len() as u64;
     }
 
-    // Out of the way of those who take all frames.
+    /// Whether this frame is taken; need not be asked where all are.
+    ///
+    /// # Errors
+    /// Those of the filter.
     #[cold]
-    fn takes(&mut self, frame: &Frame<'_>) -> Result<bool, capture::Error> {
+    pub(super) fn takes(&mut self, frame: &Frame<'_>) -> Result<bool, capture::Error> {
         if self.is_over() {
             return Ok(false);
         }
@@ -85,56 +86,4 @@ pub(super) fn for_each<E: From<capture::Error>>(
         visit(index, frame, taken.then_some(&headers))?;
     }
     Ok(())
-}
-
-/// Frames that are decoded together, before the first of them is worked on.
-pub(super) const GROUP: usize = 32;
-
-/// The headers of a group of frames.
-#[derive(Clone)]
-pub(super) struct Group {
-    headers: [Headers; GROUP],
-    taken: [bool; GROUP],
-}
-
-impl Default for Group {
-    fn default() -> Self {
-        Self { headers: std::array::from_fn(|_| Headers::default()), taken: [false; GROUP] }
-    }
-}
-
-impl Group {
-    /// The headers of the frame at that place in the group, if it is taken.
-    pub(super) fn headers(&self, place: usize) -> Option<&Headers> {
-        self.taken[place].then(|| &self.headers[place])
-    }
-
-    /// Goes through a batch in groups: decodes the frames of one that are taken, then calls `visit` with where in the
-    /// batch it lies.
-    ///
-    /// # Errors
-    /// Those of the selection and of `visit`, which end it.
-    #[inline]
-    pub(super) fn for_each<E: From<capture::Error>>(
-        &mut self,
-        decoder: &Decoder,
-        selection: &mut Selection<'_>,
-        batch: &Batch,
-        mut visit: impl FnMut(Range<usize>, &Self) -> Result<(), E>,
-    ) -> Result<(), E> {
-        selection.see(batch);
-        let all = selection.is_all();
-        for start in (0..batch.len()).step_by(GROUP) {
-            let range = start..batch.len().min(start + GROUP);
-            for (index, (headers, taken)) in range.clone().zip(self.headers.iter_mut().zip(&mut self.taken)) {
-                let frame = batch.frame(index);
-                *taken = all || selection.takes(&frame)?;
-                if *taken {
-                    decoder.decode(frame.link, frame.octets, frame.original_len, headers);
-                }
-            }
-            visit(range, self)?;
-        }
-        Ok(())
-    }
 }

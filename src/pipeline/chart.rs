@@ -1,24 +1,23 @@
 //! Charting: a record of each packet, with all that was learned. On several threads batch by batch, written in order.
 
 use std::{
-    io,
+    array, io,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
 };
 
-use super::{
-    Failure, Job, Observer, Open, Outcome, Reader, Run,
-    batch::{GROUP, Group, Selection},
-};
+use super::{Failure, Job, Observer, Open, Outcome, Reader, Run, batch::Selection};
 use crate::{
     capture::{self, FileSource, Source},
-    decode::Decoder,
+    decode::{Decoder, Headers},
     knowledge::{Knowledge, Place, View},
     packet::{Batch, Timestamp},
     record::Charter,
     sink::{Encoder, Input, Sink},
 };
 
+/// Frames that are decoded before the first of them is charted.
+const GROUP: usize = 32;
 /// Octets a thread has at least before charting is shared out to several.
 const MIN_SHARE: u64 = 4 << 20;
 
@@ -103,10 +102,19 @@ struct Worker<'k> {
     /// The name of the input in its records.
     label: Option<&'k str>,
     decoder: &'k Decoder,
-    group: Group,
+    /// What is known of the frames of a group, so that what the memory takes to answer passes for all at the same time.
+    headers: [Headers; GROUP],
+    places: [Place; GROUP],
+    taken: [bool; GROUP],
 }
 
-impl Worker<'_> {
+impl<'k> Worker<'k> {
+    fn new(charter: Charter<'k>, label: Option<&'k str>, decoder: &'k Decoder) -> Self {
+        let headers = array::from_fn(|_| Headers::default());
+        let (places, taken) = ([Place::default(); GROUP], [false; GROUP]);
+        Self { charter, label, decoder, headers, places, taken }
+    }
+
     /// Charts a batch; `previous` is the time of the packet before it, and then that of its last one.
     fn chart<E: Encoder>(
         &mut self,
@@ -116,28 +124,36 @@ impl Worker<'_> {
         encoder: &mut E,
         part: &mut E::Part,
     ) -> Result<(), capture::Error> {
-        let Self { charter, label, decoder, group } = self;
+        let Self { charter, label, decoder, headers, places, taken } = self;
         encoder.batch(batch, part);
-        group.for_each(decoder, selection, batch, |range, group| {
-            let mut places = [Place::default(); GROUP];
-            let places = &mut places[..range.len()];
-            for (at, (index, place)) in range.clone().zip(&mut *places).enumerate() {
-                if let Some(headers) = group.headers(at) {
-                    *place = charter.place(headers, batch.frame(index).time);
-                }
+        selection.see(batch);
+        let all = selection.is_all();
+        for start in (0..batch.len()).step_by(GROUP) {
+            let range = start..batch.len().min(start + GROUP);
+            let group = headers.iter_mut().zip(&mut *places).zip(&mut *taken);
+            for (index, ((headers, place), taken)) in range.clone().zip(group) {
+                let frame = batch.frame(index);
+                *taken = all || selection.takes(&frame)?;
+                *place = if *taken {
+                    decoder.decode(frame.link, frame.octets, frame.original_len, headers);
+                    charter.place(headers, frame.time)
+                } else {
+                    Place::default()
+                };
             }
-            charter.locate(places);
-            for (at, (index, place)) in range.zip(places).enumerate() {
+            charter.locate(&mut places[..range.len()]);
+            let group = headers.iter().zip(&*places).zip(&*taken);
+            for (index, ((headers, place), &taken)) in range.zip(group) {
                 let (frame, raw) = (batch.frame(index), batch.record(index));
-                let Some(headers) = group.headers(at) else {
+                if !taken {
                     encoder.skip(raw, part);
                     continue;
-                };
+                }
                 encoder.packet(&charter.chart(*label, (frame, raw), headers, place, *previous), part);
                 *previous = frame.time.or(*previous);
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 }
 
@@ -155,7 +171,7 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         let Open { number, label, mut reader, .. } = open;
         let charter = charter.of_file(number);
-        let mut worker = Worker { charter, label, decoder: self.decoder, group: Group::default() };
+        let mut worker = Worker::new(charter, label, self.decoder);
         if let Reader::File(file) = &mut reader {
             let large = file.size().is_none_or(|size| size >= 2 * self.min_stretch.min(MIN_SHARE));
             if self.threads > 1 && selection.is_all() && large {
