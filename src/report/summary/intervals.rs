@@ -2,13 +2,41 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{By, Summary};
-use crate::record::Record;
+use super::{
+    By, Summary,
+    rows::{Amount, Item},
+};
+use crate::{knowledge::Damaged, naming::Side, record::Record};
 
-/// Adds up packet by packet: over the whole capture, or per interval of its time.
+impl Summary {
+    /// Counts one packet: for rows that no flow tells, such as intervals of time.
+    ///
+    /// Nothing is allocated for rows, ports and hosts that were met before.
+    pub fn count(&mut self, record: &Record<'_>, by: By) {
+        let item = Item {
+            label: record.label,
+            // As in the key of its flow.
+            ends: record
+                .addresses()
+                .map(|(source, destination)| (source.min(destination), source.max(destination))),
+            side: record.service.map_or(Side::Neither, |service| service.known.side),
+            frame: Some((record.headers.vlan.as_slice(), record.frame.interface)),
+        };
+        let time = record.frame.time.map(|time| time.0);
+        let mut damaged = Damaged::default();
+        if let Some(stopped) = record.headers.stopped {
+            damaged.count(stopped.reason);
+        }
+        let octets = record.frame.original_len.into();
+        let amount = Amount { packets: 1, octets, first: time, last: time, flows: None, damaged };
+        self.count_item(by, &item, &amount);
+    }
+}
+
+/// What adds up packet by packet: over the whole capture, or per interval of its time.
 #[derive(Debug)]
 pub struct Intervals {
-    /// Length in ns; absent for the whole capture.
+    /// Length of an interval in ns; absent for the whole capture.
     length: Option<u64>,
     by: By,
     whole: Summary,
@@ -16,7 +44,7 @@ pub struct Intervals {
 }
 
 impl Intervals {
-    /// Intervals of that length, aligned to whole multiples of it since the epoch.
+    /// Intervals of that length, aligned to whole multiples of it since the epoch; or the whole capture.
     pub fn new(length: Option<Duration>, by: By) -> Self {
         let length = length.map(|length| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1));
         Self { length, by, whole: Summary::default(), parts: BTreeMap::new() }
@@ -35,7 +63,7 @@ impl Intervals {
     }
 
     /// Adds what was counted of later packets.
-    pub(super) fn add(&mut self, later: Self) {
+    pub fn add(&mut self, later: Self) {
         self.whole.add(later.whole);
         for (start, summary) in later.parts {
             self.parts.entry(start).or_default().add(summary);

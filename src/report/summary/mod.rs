@@ -3,11 +3,13 @@
 mod intervals;
 mod rows;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod write;
 
-use std::borrow::Cow;
+use std::hash::BuildHasher as _;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 pub use intervals::{Interval, Intervals};
 pub use rows::Row;
@@ -15,13 +17,12 @@ pub use sums::{Counted, Sums};
 pub use write::{csv, json, table};
 
 use crate::{
-    flow::{Direction, FiveTuple},
-    knowledge::{Answers, Knowledge, Subject},
-    naming::{Side, label::kind_word},
-    record::Record,
+    flow::FiveTuple,
+    knowledge::{Answers, Damaged, Knowledge, Subject},
+    naming::label::Label,
     registry::Registry,
 };
-use rows::label_key;
+use rows::{Amount, Item, Key};
 
 /// What a row of the summary is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,11 @@ impl By {
     /// Whether the rows need a look at every packet, not only at what is known of its flow.
     pub fn needs_packets(self) -> bool {
         matches!(self, Self::Vlan | Self::Interface)
+    }
+
+    /// Whether a label alone tells the row.
+    fn is_of_label(self) -> bool {
+        matches!(self, Self::Service | Self::Port | Self::Transport)
     }
 
     const fn heading(self) -> &'static str {
@@ -99,11 +105,17 @@ pub struct Options {
 #[derive(Debug, Default)]
 pub struct Summary {
     rows: Vec<Row>,
-    index: HashMap<Cow<'static, str>, usize>,
+    /// Numbers of the rows, by their keys.
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// The key that is looked for.
+    key: Vec<u8>,
 }
 
 impl Summary {
     /// Sums up all that is known, on so many threads; the sums do not depend on their number.
+    ///
+    /// Rows that [need packets](By::needs_packets) are those of [`Intervals`].
     pub fn of(knowledge: &Knowledge, names: &Answers, by: By, threads: usize) -> Self {
         let flows = knowledge.flows();
         let parts = flows.map_ranges(threads, |family, range| {
@@ -113,21 +125,19 @@ impl Summary {
         for (_, part) in parts {
             summary.add(part);
         }
-        for evicted in knowledge.departed() {
-            let key = if by == By::Service { evicted.label.key.clone() } else { "evicted".to_owned() };
-            let row = summary.row(key.into(), || Row::of_label(&evicted.label));
-            let tally = &evicted.tally;
-            row.tally(tally.all_packets(), tally.all_octets(), tally.first(), tally.last());
-            row.label(&evicted.label, tally.all_packets());
-            row.flows += evicted.flows;
-            row.damaged.add(&evicted.damaged);
+        for gone in knowledge.departed() {
+            let item = Item::of_label(&gone.label);
+            // Of what left, the label is all that is known.
+            let key = if by.is_of_label() { item.label_key(by) } else { Key::Text("evicted") };
+            let amount = Amount { flows: Some(gone.flows), ..Amount::of(&gone.tally, gone.damaged) };
+            let row = summary.row(key, by, item.label);
+            row.count(&item, &amount);
             row.approximate = true;
         }
         for (kind, tally) in knowledge.others() {
-            let key = kind_word(kind);
-            let row = summary.row(key.clone(), || Row::new(key.into_owned()));
-            row.tally(tally.all_packets(), tally.all_octets(), tally.first(), tally.last());
-            row.damaged.add(&knowledge.damaged(&Subject::Other(kind)));
+            let item = Item::of_label(names.kind(kind).unwrap_or_else(|| names.none()));
+            let amount = Amount::of(tally, knowledge.damaged(&Subject::Other(kind)));
+            summary.count_item(by, &item, &amount);
         }
         summary
     }
@@ -139,139 +149,79 @@ impl Summary {
         by: By,
     ) -> Self {
         let mut summary = Self::default();
-        // Rows by label, where it alone tells the row: a capture has far more flows than labels.
+        // A capture has far more flows than labels.
         let mut by_label = vec![None; names.labels().all().len()];
         for tuple in tuples {
             let Some(known) = names.get(tuple.id) else { continue };
-            let damaged = knowledge.damaged(&Subject::Flow(tuple.key));
             let label = names.labels().label(known.label);
-            if let By::Service | By::Port | By::Transport = by {
-                let at = match by_label[known.label as usize] {
-                    Some(at) => at,
-                    None => summary.row_number(label_key(label, by), || match by {
-                        By::Service => Row::of_label(label),
-                        By::Port => Row {
-                            key: label_key(label, by).into_owned(),
-                            transport: label.transport.as_deref().map(ToOwned::to_owned),
-                            ..Row::default()
-                        },
-                        _ => Row::new(label_key(label, by).into_owned()),
-                    }),
-                };
-                by_label[known.label as usize] = Some(at);
-                summary.rows[at].flow(&tuple, known.side, label, &damaged);
-                continue;
-            }
-            let (low, high) = (tuple.key.low().0, tuple.key.high().0);
-            let unknown = || format!("unknown/{}", label.transport.as_deref().unwrap_or("ip"));
-            let both = || format!("{low} and {high}");
-            let keys = match (by, known.side) {
-                (By::Host, _) if low == high => vec![low.to_string()],
-                (By::Host, _) => vec![low.to_string(), high.to_string()],
-                (By::Conversation, _) => vec![format!("{low} <> {high}")],
-                (By::Vlan | By::Interface, _) => vec![],
-                (_, Side::Neither) => vec![unknown()],
-                (_, Side::Both) if low != high => vec![both()],
-                (By::Server, Side::High) | (By::Client, Side::Low) => vec![high.to_string()],
-                _ => vec![low.to_string()],
-            };
-            for key in keys {
-                let row = summary.row(key.clone().into(), || Row::new(key));
-                row.flow(&tuple, known.side, label, &damaged);
+            let ends = Some((tuple.key.low().0, tuple.key.high().0));
+            let item = Item { ends, side: known.side, ..Item::of_label(label) };
+            let damaged = knowledge.damaged(&Subject::Flow(tuple.key));
+            let amount = Amount { flows: Some(tuple.flows), ..Amount::of(&tuple.total(), damaged) };
+            if by.is_of_label() {
+                let number = by_label[known.label as usize]
+                    .get_or_insert_with(|| summary.row_number(item.label_key(by), by, label));
+                summary.rows[*number as usize].count(&item, &amount);
+            } else {
+                summary.count_item(by, &item, &amount);
             }
         }
         summary
     }
 
+    /// Counts something into its rows.
+    fn count_item(&mut self, by: By, item: &Item<'_>, amount: &Amount) {
+        for key in item.keys(by).into_iter().flatten() {
+            self.row(key, by, item.label).count(item, amount);
+        }
+    }
+
+    fn row(&mut self, key: Key<'_>, by: By, label: &Label) -> &mut Row {
+        let number = self.row_number(key, by, label);
+        &mut self.rows[number as usize]
+    }
+
+    /// The number of the row of that key; one is made where there is none. Nothing is allocated where there is.
+    fn row_number(&mut self, key: Key<'_>, by: By, label: &Label) -> u32 {
+        self.key.clear();
+        key.write(&mut self.key);
+        let hash = self.hasher.hash_one(&*self.key);
+        match self.index.find(hash, |&number| self.rows[number as usize].key.as_bytes() == self.key) {
+            Some(&number) => number,
+            None => self.push(hash, Row::of(by, label, String::from_utf8_lossy(&self.key).into_owned())),
+        }
+    }
+
+    fn push(&mut self, hash: u64, row: Row) -> u32 {
+        let number = self.rows.len() as u32;
+        self.rows.push(row);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.index
+            .insert_unique(hash, number, |&number| hasher.hash_one(rows[number as usize].key.as_bytes()));
+        number
+    }
+
     /// Adds the rows of another.
     fn add(&mut self, other: Self) {
         for row in other.rows {
-            match self.index.get(row.key.as_str()) {
-                Some(&at) => self.rows[at].add(row),
-                None => {
-                    self.index.insert(row.key.clone().into(), self.rows.len());
-                    self.rows.push(row);
-                }
+            let hash = self.hasher.hash_one(row.key.as_bytes());
+            match self.index.find(hash, |&number| self.rows[number as usize].key == row.key) {
+                Some(&number) => self.rows[number as usize].add(row),
+                None => _ = self.push(hash, row),
             }
         }
     }
 
-    /// Counts one packet: for rows that no flow tells, such as intervals of time.
-    pub fn count(&mut self, record: &Record<'_>, by: By) {
-        let label = record.label;
-        let server = record.service.map(|service| (service.known.side, service.direction));
-        let serving = |client: bool| {
-            let (server, direction) = server?;
-            let (source, destination) = record.addresses()?;
-            let up = direction == Direction::Up;
-            Some(match server {
-                Side::Both if source == destination => source.to_string(),
-                Side::Both => format!("{} and {}", source.min(destination), source.max(destination)),
-                Side::Neither => return None,
-                Side::High if up != client => destination.to_string(),
-                Side::Low if up == client => destination.to_string(),
-                _ => source.to_string(),
-            })
-        };
-        // As for flows: without a side, a row per protocol; without addresses, what the frame is.
-        let unknown = || match record.addresses() {
-            Some(_) => format!("unknown/{}", label.transport.as_deref().unwrap_or("ip")),
-            None => label.key.clone(),
-        };
-        let keys: Vec<Cow<'static, str>> = match by {
-            By::Service | By::Port | By::Transport => vec![label_key(label, by)],
-            By::Server => vec![serving(false).unwrap_or_else(unknown).into()],
-            By::Client => vec![serving(true).unwrap_or_else(unknown).into()],
-            By::Host => match record.addresses() {
-                Some((source, destination)) if source == destination => vec![source.to_string().into()],
-                Some((source, destination)) => {
-                    vec![source.to_string().into(), destination.to_string().into()]
-                }
-                None => vec![label.key.clone().into()],
-            },
-            By::Conversation => vec![match record.addresses() {
-                Some((source, destination)) => {
-                    format!("{} <> {}", source.min(destination), source.max(destination)).into()
-                }
-                None => label.key.clone().into(),
-            }],
-            By::Vlan => {
-                let ids: Vec<_> = record.headers.vlan.as_slice().iter().map(ToString::to_string).collect();
-                vec![if ids.is_empty() { "untagged".into() } else { ids.join(".").into() }]
-            }
-            By::Interface => vec![record.frame.interface.to_string().into()],
-        };
-        let time = record.frame.time.map(|time| time.0);
-        for key in keys {
-            let row = self.row(key.clone(), || match by {
-                By::Service => Row::of_label(label),
-                _ => Row::new(key.into_owned()),
-            });
-            row.by_packet = true;
-            row.tally(1, record.frame.original_len.into(), time, time);
-            if let (Some((server, direction)), Some((source, destination))) = (server, record.addresses()) {
-                let (low, high) =
-                    if direction == Direction::Up { (source, destination) } else { (destination, source) };
-                row.sides(server, low, high);
-            }
-            row.label(label, 1);
-            if let Some(stopped) = record.headers.stopped {
-                row.damaged.count(stopped.reason);
-            }
-        }
+    /// Octets of all rows.
+    fn octets(&self) -> u64 {
+        self.rows.iter().map(|row| row.bytes).sum()
     }
 
-    fn row(&mut self, key: Cow<'static, str>, make: impl FnOnce() -> Row) -> &mut Row {
-        let at = self.row_number(key, make);
-        &mut self.rows[at]
-    }
-
-    fn row_number(&mut self, key: Cow<'static, str>, make: impl FnOnce() -> Row) -> usize {
-        let rows = &mut self.rows;
-        *self.index.entry(key).or_insert_with(|| {
-            rows.push(make());
-            rows.len() - 1
-        })
+    /// Damaged packets of all rows.
+    fn damaged(&self) -> Damaged {
+        let mut all = Damaged::default();
+        self.rows.iter().for_each(|row| all.add(&row.damaged));
+        all
     }
 
     /// Its rows in the order asked for.

@@ -1,7 +1,6 @@
-//! The rows of a summary.
+//! The rows of a summary, and how they are told apart.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     hash::Hash,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -11,10 +10,139 @@ use hashbrown::HashSet;
 
 use super::By;
 use crate::{
-    flow::FiveTuple,
+    flow::Tally,
     knowledge::Damaged,
     naming::{Evidence, Side, label::Label},
+    text::number,
 };
+
+/// What is counted into rows: a flow, or one packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'a> {
+    pub(super) label: &'a Label,
+    /// Its addresses in ascending order, where they were read.
+    pub(super) ends: Option<(IpAddr, IpAddr)>,
+    pub(super) side: Side,
+    /// What only a packet tells: its VLAN identifiers from the outermost on, and its interface.
+    pub(super) frame: Option<(&'a [u16], u32)>,
+}
+
+/// The key of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key<'a> {
+    /// What a label is called, a transport.
+    Text(&'a str),
+    /// A serving port and its transport.
+    Port(u16, &'a str),
+    /// No side is known to serve; the transport.
+    Unknown(&'a str),
+    /// One address.
+    Host(IpAddr),
+    /// Two addresses that serve each other.
+    Both(IpAddr, IpAddr),
+    /// Two addresses that talk to each other.
+    Conversation(IpAddr, IpAddr),
+    /// VLAN identifiers.
+    Vlan(&'a [u16]),
+    /// An interface.
+    Interface(u32),
+}
+
+impl<'a> Item<'a> {
+    /// Something of which the label is all that is known.
+    pub(super) fn of_label(label: &'a Label) -> Self {
+        Self { label, ends: None, side: Side::Neither, frame: None }
+    }
+
+    /// The key that the label tells.
+    pub(super) fn label_key(&self, by: By) -> Key<'a> {
+        match (by, self.label.port, self.label.transport.as_deref()) {
+            (By::Port, Some(port), Some(transport)) => Key::Port(port, transport),
+            (By::Transport, _, Some(transport)) => Key::Text(transport),
+            _ => Key::Text(&self.label.key),
+        }
+    }
+
+    /// The keys of its rows: one, or two where it counts for both of its hosts.
+    pub(super) fn keys(&self, by: By) -> [Option<Key<'a>>; 2] {
+        let key = match (by, self.ends) {
+            (By::Vlan, _) => return [self.frame.map(|(ids, _)| Key::Vlan(ids)), None],
+            (By::Interface, _) => return [self.frame.map(|(_, interface)| Key::Interface(interface)), None],
+            (By::Service | By::Port | By::Transport, _) | (_, None) => self.label_key(by),
+            (By::Conversation, Some((low, high))) => Key::Conversation(low, high),
+            (By::Host, Some((low, high))) => {
+                return [Some(Key::Host(low)), (low != high).then_some(Key::Host(high))];
+            }
+            (By::Server | By::Client, Some((low, high))) => match self.side {
+                Side::Neither => Key::Unknown(self.label.transport.as_deref().unwrap_or("ip")),
+                Side::Both if low != high => Key::Both(low, high),
+                Side::High => Key::Host(if by == By::Server { high } else { low }),
+                Side::Low | Side::Both => Key::Host(if by == By::Server { low } else { high }),
+            },
+        };
+        [Some(key), None]
+    }
+}
+
+impl Key<'_> {
+    /// Appends it as the row shows it.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        let mut pair = |low, between: &[u8], high| {
+            number::address(low, out);
+            out.extend_from_slice(between);
+            number::address(high, out);
+        };
+        match self {
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Port(port, transport) => {
+                number::decimal(port.into(), out);
+                out.push(b'/');
+                out.extend_from_slice(transport.as_bytes());
+            }
+            Self::Unknown(transport) => {
+                out.extend_from_slice(b"unknown/");
+                out.extend_from_slice(transport.as_bytes());
+            }
+            Self::Host(address) => number::address(address, out),
+            Self::Both(low, high) => pair(low, b" and ", high),
+            Self::Conversation(low, high) => pair(low, b" <> ", high),
+            Self::Vlan([]) => out.extend_from_slice(b"untagged"),
+            Self::Vlan(ids) => {
+                for (place, &id) in ids.iter().enumerate() {
+                    out.extend_from_slice(if place == 0 { b"" } else { b"." });
+                    number::decimal(id.into(), out);
+                }
+            }
+            Self::Interface(number) => number::decimal(number.into(), out),
+        }
+    }
+}
+
+/// How much there is of an item.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount {
+    pub(super) packets: u64,
+    pub(super) octets: u64,
+    pub(super) first: Option<u64>,
+    pub(super) last: Option<u64>,
+    /// Absent where it is no flow but a packet.
+    pub(super) flows: Option<u64>,
+    pub(super) damaged: Damaged,
+}
+
+impl Amount {
+    /// What a tally tells; no flows.
+    pub(super) fn of(tally: &Tally, damaged: Damaged) -> Self {
+        Self {
+            packets: tally.all_packets(),
+            octets: tally.all_octets(),
+            first: tally.first(),
+            last: tally.last(),
+            flows: Some(0),
+            damaged,
+        }
+    }
+}
 
 /// One row.
 #[derive(Clone, Debug, Default)]
@@ -31,33 +159,32 @@ pub struct Row {
     pub bytes: u64,
     pub(super) flows: u64,
     /// Spares looking for it again.
-    pub(super) last_port: Option<u16>,
+    last_port: Option<u16>,
     pub(super) clients: Hosts,
     pub(super) servers: Hosts,
     pub(super) first: Option<u64>,
     pub(super) last: Option<u64>,
     /// Packets by [`Evidence`].
-    pub(super) evidence: [u64; Evidence::ALL.len()],
+    evidence: [u64; Evidence::ALL.len()],
     pub(super) damaged: Damaged,
     /// Whether flows left early, so that distinct hosts were lost.
     pub(super) approximate: bool,
     /// Whether it was added up packet by packet, so that how many flows there were is not known.
-    pub(super) by_packet: bool,
+    by_packet: bool,
 }
 
 impl Row {
-    pub(super) fn new(key: String) -> Self {
-        Self { key, ..Self::default() }
-    }
-
-    pub(super) fn of_label(label: &Label) -> Self {
-        Self {
-            key: label.key.clone(),
-            name: label.name.clone(),
-            transport: label.transport.as_deref().map(ToOwned::to_owned),
-            description: label.description.clone(),
-            ..Self::default()
+    /// An empty row, with what the label of the first that is counted tells of all: others may differ in the rest.
+    pub(super) fn of(by: By, label: &Label, key: String) -> Self {
+        let mut row = Self { key, ..Self::default() };
+        if matches!(by, By::Service | By::Port) {
+            row.transport = label.transport.as_deref().map(ToOwned::to_owned);
         }
+        if by == By::Service {
+            row.name.clone_from(&label.name);
+            row.description.clone_from(&label.description);
+        }
+        row
     }
 
     /// Its damaged packets.
@@ -70,9 +197,31 @@ impl Row {
         (!self.by_packet).then_some(self.flows)
     }
 
-    pub(super) fn tally(&mut self, packets: u64, bytes: u64, first: Option<u64>, last: Option<u64>) {
+    /// Counts an item of its key.
+    pub(super) fn count(&mut self, item: &Item<'_>, amount: &Amount) {
+        self.tally(amount.packets, amount.octets, amount.first, amount.last);
+        match amount.flows {
+            Some(flows) => self.flows += flows,
+            None => self.by_packet = true,
+        }
+        self.damaged.add(&amount.damaged);
+        if let Some(port) = item.label.port
+            && self.last_port != Some(port)
+        {
+            self.last_port = Some(port);
+            self.ports.insert(port);
+        }
+        if let Some(evidence) = item.label.evidence {
+            self.evidence[evidence as usize] += amount.packets;
+        }
+        if let Some((low, high)) = item.ends {
+            self.sides(item.side, low, high);
+        }
+    }
+
+    fn tally(&mut self, packets: u64, octets: u64, first: Option<u64>, last: Option<u64>) {
         self.packets += packets;
-        self.bytes += bytes;
+        self.bytes += octets;
         self.first = match (self.first, first) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -80,30 +229,8 @@ impl Row {
         self.last = self.last.max(last);
     }
 
-    pub(super) fn label(&mut self, label: &Label, packets: u64) {
-        if let Some(port) = label.port
-            && self.last_port != Some(port)
-        {
-            self.last_port = Some(port);
-            self.ports.insert(port);
-        }
-        if let Some(evidence) = label.evidence {
-            self.evidence[evidence as usize] += packets;
-        }
-    }
-
-    /// Adds all flows of a five-tuple.
-    pub(super) fn flow(&mut self, tuple: &FiveTuple<'_>, server: Side, label: &Label, damaged: &Damaged) {
-        let total = tuple.total();
-        self.tally(total.all_packets(), total.all_octets(), total.first(), total.last());
-        self.label(label, total.all_packets());
-        self.flows += tuple.flows;
-        self.sides(server, tuple.key.low().0, tuple.key.high().0);
-        self.damaged.add(damaged);
-    }
-
     /// Notes who serves whom.
-    pub(super) fn sides(&mut self, server: Side, low: IpAddr, high: IpAddr) {
+    fn sides(&mut self, server: Side, low: IpAddr, high: IpAddr) {
         if matches!(server, Side::Low | Side::Both) {
             self.servers.insert(low);
             self.clients.insert(high);
@@ -152,7 +279,7 @@ impl Hosts {
         };
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         // The larger one takes the smaller one in.
         fn join<T: Eq + Hash>(all: &mut HashSet<T>, mut more: HashSet<T>) {
             if more.len() > all.len() {
@@ -164,16 +291,7 @@ impl Hosts {
         join(&mut self.v6, other.v6);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
-    }
-}
-
-/// Key of the row that a label belongs to, where that is all it takes.
-pub(super) fn label_key(label: &Label, by: By) -> Cow<'static, str> {
-    match (by, label.port, label.transport.as_deref()) {
-        (By::Port, Some(port), Some(transport)) => format!("{port}/{transport}").into(),
-        (By::Transport, _, Some(transport)) => transport.to_owned().into(),
-        _ => label.key.clone().into(),
+    pub(super) fn len(&self) -> u64 {
+        (self.v4.len() + self.v6.len()) as u64
     }
 }

@@ -1,13 +1,13 @@
-//! A summary as table, JSON and CSV.
+//! A summary as table, JSON and CSV, all from one list of columns.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write},
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{Interval, Options, Scope, Summary};
+use super::{Interval, Options, Row, Scope, Summary};
 use crate::{
     knowledge::Damaged,
     packet::Timestamp,
@@ -17,6 +17,108 @@ use crate::{
         time::machine_time,
     },
 };
+
+/// One column of the rows.
+struct Column {
+    /// Its key in JSON and its head in CSV.
+    path: &'static str,
+    /// Its head in tables; absent where they leave it out.
+    title: Option<&'static str>,
+    value: fn(&Row) -> Value<'_>,
+}
+
+/// What stands in a column.
+enum Value<'r> {
+    Text(Option<&'r str>),
+    /// How much.
+    Total(u64),
+    /// How many, where that is known.
+    Distinct(Option<u64>),
+    Ports(&'r BTreeSet<u16>),
+    /// In ns since the epoch.
+    Time(Option<u64>),
+    /// Packets by word, the words in this order, and whether JSON has them even if there are none.
+    Packets(Vec<(&'static str, u64)>, bool),
+}
+
+const fn column(path: &'static str, title: Option<&'static str>, value: fn(&Row) -> Value<'_>) -> Column {
+    Column { path, title, value }
+}
+
+/// All columns. In tables the first one is headed by what the rows are about, and `%` follows `bytes`.
+static COLUMNS: [Column; 14] = [
+    column("key", None, |row| Value::Text(Some(&row.key))),
+    column("name", None, |row| Value::Text(row.name.as_deref())),
+    column("transport", None, |row| Value::Text(row.transport.as_deref())),
+    column("ports", Some("port"), |row| Value::Ports(&row.ports)),
+    column("description", None, |row| Value::Text(row.description.as_deref())),
+    column("packets", Some("packets"), |row| Value::Total(row.packets)),
+    column("bytes", Some("octets"), |row| Value::Total(row.bytes)),
+    column("flows", Some("flows"), |row| Value::Distinct(row.flows())),
+    column("clients", Some("clients"), |row| Value::Distinct(Some(row.clients.len()))),
+    column("servers", Some("servers"), |row| Value::Distinct(Some(row.servers.len()))),
+    column("first", None, |row| Value::Time(row.first)),
+    column("last", None, |row| Value::Time(row.last)),
+    column("evidence", Some("known by"), |row| Value::Packets(row.evidence().into_iter().collect(), true)),
+    column("damaged", None, |row| Value::Packets(row.damaged.counts().collect(), false)),
+];
+
+fn time_text(time: u64) -> String {
+    machine_time(Timestamp(time))
+}
+
+fn ports_text(ports: &BTreeSet<u16>) -> String {
+    ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+impl Value<'_> {
+    /// As a field of CSV.
+    fn field(&self) -> String {
+        match self {
+            Self::Text(text) => text.unwrap_or_default().to_owned(),
+            Self::Total(count) | Self::Distinct(Some(count)) => count.to_string(),
+            Self::Ports(ports) => ports_text(ports),
+            Self::Time(Some(time)) => time_text(*time),
+            Self::Packets(counts, _) => {
+                counts.iter().map(|(word, count)| format!("{word}:{count}")).collect::<Vec<_>>().join(" ")
+            }
+            Self::Distinct(None) | Self::Time(None) => String::new(),
+        }
+    }
+
+    /// For people: the little that tells nothing is left out.
+    fn cell(&self) -> Cell {
+        match self {
+            Self::Text(text) => Cell::text(text.unwrap_or_default()),
+            Self::Total(count) => Cell::shown(count),
+            Self::Distinct(count) => Cell::maybe(count.filter(|&count| count > 0)),
+            Self::Ports(ports) if ports.len() > 4 => Cell::shown(format_args!("{} ports", ports.len())),
+            Self::Ports(ports) => Cell::shown(ports_text(ports)),
+            Self::Time(time) => Cell::maybe(time.map(time_text)),
+            Self::Packets(counts, _) => match counts.as_slice() {
+                [(word, _)] => Cell::shown(word),
+                many => {
+                    let words: Vec<_> = many.iter().map(|(word, count)| format!("{word} {count}")).collect();
+                    Cell::shown(words.join(", "))
+                }
+            },
+        }
+    }
+
+    /// As a member of a JSON object, where there is anything to say.
+    fn member<M: serde::ser::SerializeMap>(&self, path: &'static str, map: &mut M) -> Result<(), M::Error> {
+        match self {
+            Self::Text(Some(text)) => map.serialize_entry(path, text),
+            Self::Total(count) | Self::Distinct(Some(count)) => map.serialize_entry(path, count),
+            Self::Ports(ports) if !ports.is_empty() => map.serialize_entry(path, ports),
+            Self::Time(Some(time)) => map.serialize_entry(path, &time_text(*time)),
+            Self::Packets(counts, always) if *always || !counts.is_empty() => {
+                map.serialize_entry(path, &counts.iter().copied().collect::<BTreeMap<_, _>>())
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// Writes a table for people.
 ///
@@ -33,10 +135,9 @@ pub fn table(
     if intervals.is_none() {
         rows_table(summary, span.octets, options).write(options.width, out)?;
     }
-    for interval in intervals.unwrap_or_default() {
-        writeln!(out, "from {}", machine_time(Timestamp(interval.start)))?;
-        let octets = interval.summary.rows.iter().map(|row| row.bytes).sum();
-        rows_table(&interval.summary, octets, options).write(options.width, out)?;
+    for Interval { start, summary } in intervals.unwrap_or_default() {
+        writeln!(out, "from {}", time_text(*start))?;
+        rows_table(summary, summary.octets(), options).write(options.width, out)?;
         writeln!(out)?;
     }
     let mut line = format!("{} packets, {} octets", span.packets, span.octets);
@@ -46,13 +147,8 @@ pub fn table(
     }
     writeln!(out, "{line}")?;
     let parts = intervals.unwrap_or_default().iter().map(|interval| &interval.summary);
-    let damaged = std::iter::once(summary).chain(parts).flat_map(|summary| &summary.rows).fold(
-        Damaged::default(),
-        |mut all, row| {
-            all.add(&row.damaged);
-            all
-        },
-    );
+    let mut damaged = Damaged::default();
+    std::iter::once(summary).chain(parts).for_each(|summary| damaged.add(&summary.damaged()));
     let damaged: Vec<_> = damaged.counts().map(|(reason, count)| format!("{count} {reason}")).collect();
     if !damaged.is_empty() {
         writeln!(out, "not decoded to the end: {}", damaged.join(", "))?;
@@ -60,39 +156,26 @@ pub fn table(
     if scope.knowledge.departed().next().is_some() {
         writeln!(out, "the flow table was full: distinct clients and servers are at least those shown")?;
     }
-    writeln!(
-        out,
-        "names: IANA registry of {}; a registered port does not prove a service",
-        scope.registry.updated()
-    )
+    let updated = scope.registry.updated();
+    writeln!(out, "names: IANA registry of {updated}; a registered port does not prove a service")
 }
 
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
-    let heading = options.by.heading();
-    let header = [heading, "port", "packets", "octets", "%", "flows", "clients", "servers", "known by"];
+    let [key, others @ ..] = &COLUMNS;
+    let mut header = vec![options.by.heading()];
+    for column in others {
+        header.extend(column.title);
+        header.extend((column.path == "bytes").then_some("%"));
+    }
     let mut table = Table::new(&header).right(2..8);
     for row in summary.rows(options) {
         let share = if octets == 0 { 0.0 } else { row.bytes as f64 * 100.0 / octets as f64 };
-        let ports: Vec<_> = row.ports.iter().map(ToString::to_string).collect();
-        let ports = if ports.len() > 4 { format!("{} ports", ports.len()) } else { ports.join(" ") };
-        let evidence: Vec<_> = row.evidence().into_iter().map(|(word, count)| (count, word)).collect();
-        let evidence = match evidence.as_slice() {
-            [] => String::new(),
-            [(_, word)] => (*word).to_owned(),
-            many => many.iter().map(|(count, word)| format!("{word} {count}")).collect::<Vec<_>>().join(", "),
-        };
-        let count = |count: u64| Cell::maybe((count > 0).then_some(count));
-        table.row([
-            Cell::text(&row.key),
-            Cell::shown(ports),
-            Cell::shown(row.packets),
-            Cell::shown(row.bytes),
-            Cell::shown(format_args!("{share:.1}")),
-            count(row.flows),
-            count(row.clients.len() as u64),
-            count(row.servers.len() as u64),
-            Cell::shown(evidence),
-        ]);
+        let mut cells = vec![(key.value)(row).cell()];
+        for column in others.iter().filter(|column| column.title.is_some()) {
+            cells.push((column.value)(row).cell());
+            cells.extend((column.path == "bytes").then(|| Cell::shown(format_args!("{share:.1}"))));
+        }
+        table.row(cells);
     }
     table
 }
@@ -132,54 +215,23 @@ struct JsonCapture<'a> {
     last: Option<String>,
 }
 
-#[derive(Serialize)]
-struct JsonRow<'a> {
-    key: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<&'a str>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    ports: &'a BTreeSet<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    packets: u64,
-    bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flows: Option<u64>,
-    clients: usize,
-    servers: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last: Option<String>,
-    evidence: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    damaged: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    approximate: bool,
+struct JsonRow<'a>(&'a Row);
+
+impl Serialize for JsonRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for column in &COLUMNS {
+            (column.value)(self.0).member(column.path, &mut map)?;
+        }
+        if self.0.approximate {
+            map.serialize_entry("approximate", &true)?;
+        }
+        map.end()
+    }
 }
 
 fn json_rows<'a>(summary: &'a Summary, options: &Options) -> Vec<JsonRow<'a>> {
-    let time = |time: Option<u64>| time.map(|time| machine_time(Timestamp(time)));
-    let rows = summary.rows(options).into_iter().map(|row| JsonRow {
-        key: &row.key,
-        name: row.name.as_deref(),
-        transport: row.transport.as_deref(),
-        ports: &row.ports,
-        description: row.description.as_deref(),
-        packets: row.packets,
-        bytes: row.bytes,
-        flows: row.flows(),
-        clients: row.clients.len(),
-        servers: row.servers.len(),
-        first: time(row.first),
-        last: time(row.last),
-        evidence: row.evidence(),
-        damaged: row.damaged.counts().collect(),
-        approximate: row.approximate,
-    });
-    rows.collect()
+    summary.rows(options).into_iter().map(JsonRow).collect()
 }
 
 /// Writes one JSON object.
@@ -194,14 +246,6 @@ pub fn json(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let span = scope.knowledge.span();
-    let rows = intervals.is_none().then(|| json_rows(summary, options));
-    let intervals = intervals.map(|intervals| {
-        let interval = |interval: &'_ Interval| machine_time(Timestamp(interval.start));
-        intervals
-            .iter()
-            .map(|each| JsonInterval { start: interval(each), rows: json_rows(&each.summary, options) })
-            .collect()
-    });
     let object = JsonSummary {
         schema: "portolan/summary/1",
         registry: JsonRegistry { updated: scope.registry.updated() },
@@ -214,8 +258,16 @@ pub fn json(
             last: span.last().map(machine_time),
         },
         by: options.by.heading(),
-        rows,
-        intervals,
+        rows: intervals.is_none().then(|| json_rows(summary, options)),
+        intervals: intervals.map(|intervals| {
+            let parts = intervals.iter();
+            parts
+                .map(|part| JsonInterval {
+                    start: time_text(part.start),
+                    rows: json_rows(&part.summary, options),
+                })
+                .collect()
+        }),
     };
     json::pretty(&object, out)
 }
@@ -230,57 +282,20 @@ pub fn csv(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let header = [
-        "key",
-        "name",
-        "transport",
-        "ports",
-        "description",
-        "packets",
-        "bytes",
-        "flows",
-        "clients",
-        "servers",
-        "first",
-        "last",
-        "evidence",
-        "damaged",
-    ];
-    let start = intervals.is_some().then_some("start");
-    let mut line = Vec::new();
-    csv::line(start.into_iter().chain(header), &mut line);
-    out.write_all(&line)?;
-    let mut lines = |start: Option<u64>, summary: &Summary| -> io::Result<()> {
-        for row in summary.rows(options) {
-            let time = |time: Option<u64>| time.map(|time| machine_time(Timestamp(time))).unwrap_or_default();
-            let words = |pairs: &mut dyn Iterator<Item = (&'static str, u64)>| {
-                pairs.map(|(word, count)| format!("{word}:{count}")).collect::<Vec<_>>().join(" ")
-            };
-            let ports: Vec<_> = row.ports.iter().map(ToString::to_string).collect();
-            let fields = [
-                row.key.clone(),
-                row.name.clone().unwrap_or_default(),
-                row.transport.clone().unwrap_or_default(),
-                ports.join(" "),
-                row.description.clone().unwrap_or_default(),
-                row.packets.to_string(),
-                row.bytes.to_string(),
-                row.flows().map(|flows| flows.to_string()).unwrap_or_default(),
-                row.clients.len().to_string(),
-                row.servers.len().to_string(),
-                time(row.first),
-                time(row.last),
-                words(&mut row.evidence().into_iter()),
-                words(&mut row.damaged.counts()),
-            ];
-            line.clear();
-            csv::line(start.map(|start| time(Some(start))).into_iter().chain(fields), &mut line);
-            out.write_all(&line)?;
-        }
-        Ok(())
-    };
+    let paths = COLUMNS.iter().map(|column| column.path);
+    let header: Vec<_> = intervals.is_some().then_some("start").into_iter().chain(paths).collect();
     match intervals {
-        None => lines(None, summary),
-        Some(intervals) => intervals.iter().try_for_each(|each| lines(Some(each.start), &each.summary)),
+        None => csv::rows(&header, csv_rows(None, summary, options), out),
+        Some(intervals) => {
+            let rows = intervals.iter().flat_map(|part| csv_rows(Some(part.start), &part.summary, options));
+            csv::rows(&header, rows, out)
+        }
     }
+}
+
+fn csv_rows(start: Option<u64>, summary: &Summary, options: &Options) -> impl Iterator<Item = Vec<String>> {
+    summary.rows(options).into_iter().map(move |row| {
+        let fields = COLUMNS.iter().map(|column| (column.value)(row).field());
+        start.map(time_text).into_iter().chain(fields).collect()
+    })
 }
