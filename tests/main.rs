@@ -53,6 +53,8 @@ mod cli;
 /// Captures cut anywhere.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cuts;
+/// One record per flow, of packets made by hand.
+mod flows;
 /// DNS messages in fragments.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fragments;
