@@ -140,7 +140,8 @@ fn passes(octet: u8) -> bool {
 
 /// Escapes what is left of hostile characters in a text that is escaped for a terminal already.
 pub(super) fn harmless(text: String) -> String {
-    if !text.contains(is_hostile) {
+    let is_plain = text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+    if is_plain || !text.contains(is_hostile) {
         return text;
     }
     let mut out = Vec::with_capacity(text.len() + 16);

@@ -17,7 +17,12 @@ pub struct Cell(String);
 impl Cell {
     /// Any text; line breaks become spaces.
     pub fn text(text: &str) -> Self {
-        Self::escaped(|out| escape::terminal(text.replace('\n', " ").as_bytes(), out))
+        Self::escaped(|out| {
+            for (number, line) in text.split('\n').enumerate() {
+                out.extend_from_slice(if number == 0 { b"" } else { b" " });
+                escape::terminal(line.as_bytes(), out);
+            }
+        })
     }
 
     /// Text that `write` has escaped for a terminal already.
@@ -25,7 +30,8 @@ impl Cell {
         let mut octets = Vec::new();
         write(&mut octets);
         let text = String::from_utf8(octets);
-        Self::shown(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        let text = text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Self(escape::harmless(text))
     }
 
     /// A number, an address, a word of ours.
