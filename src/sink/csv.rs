@@ -53,13 +53,12 @@ pub(crate) const COLUMNS: [&str; 32] = [
 #[derive(Clone, Debug)]
 pub struct Csv {
     clock: TimeWriter,
-    notes: Vec<u8>,
     field: Vec<u8>,
 }
 
 impl Default for Csv {
     fn default() -> Self {
-        Self { clock: TimeWriter::new(TimeStyle::Machine), notes: Vec::new(), field: Vec::new() }
+        Self { clock: TimeWriter::new(TimeStyle::Machine), field: Vec::new() }
     }
 }
 
@@ -99,11 +98,7 @@ impl Encoder for Csv {
             number::decimal(number, out);
             out.push(b',');
         }
-        let ips = match headers.network {
-            Network::V4(source, destination) => Some((source.into(), destination.into())),
-            Network::V6(source, destination) => Some((source.into(), destination.into())),
-            Network::None => None,
-        };
+        let ips = headers.network.addresses();
         if ips.is_some() {
             let v4 = matches!(headers.network, Network::V4(..));
             out.extend_from_slice(if v4 { b"ipv4," } else { b"ipv6," });
@@ -156,9 +151,9 @@ impl Encoder for Csv {
         out.push(b',');
         self.field.clear();
         let field = &mut self.field;
-        record.notes(&mut self.notes, |note| {
+        record.notes(|note| {
             field.extend_from_slice(if field.is_empty() { b"" } else { b"; " });
-            field.extend_from_slice(note);
+            note.write(field);
         });
         escape::csv(&self.field, out);
         out.extend_from_slice(b"\r\n");

@@ -16,12 +16,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Json {
     clock: TimeWriter,
-    notes: Vec<u8>,
 }
 
 impl Default for Json {
     fn default() -> Self {
-        Self { clock: TimeWriter::new(TimeStyle::Machine), notes: Vec::new() }
+        Self { clock: TimeWriter::new(TimeStyle::Machine) }
     }
 }
 
@@ -92,10 +91,11 @@ impl Encoder for Json {
             out.push(b']');
         }
         let mut first = true;
-        record.notes(&mut self.notes, |note| {
+        record.notes(|note| {
             out.extend_from_slice(if first { b",\"notes\":[\"" } else { b",\"" });
             first = false;
-            escape::json(note, out);
+            // Words and numbers of ours: nothing to escape.
+            note.write(out);
             out.push(b'"');
         });
         if !first {
@@ -160,12 +160,7 @@ fn network(record: &Record<'_>, out: &mut Vec<u8>) {
 
 fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
     let headers = record.headers;
-    let (macs, ports) = (headers.macs, headers.ports);
-    let ips = match headers.network {
-        Network::V4(source, destination) => Some((source.into(), destination.into())),
-        Network::V6(source, destination) => Some((source.into(), destination.into())),
-        Network::None => None,
-    };
+    let (macs, ips, ports) = (headers.macs, headers.network.addresses(), headers.ports);
     let sides = [
         (&b",\"source\":{"[..], macs.map(|macs| macs.0), ips.map(|ips| ips.0), ports.map(|ports| ports.0)),
         (
@@ -217,11 +212,7 @@ fn service(service: &Service<'_>, out: &mut Vec<u8>) {
 
 fn about(record: &Record<'_>, out: &mut Vec<u8>) {
     let Some(quoted) = record.headers.quoted else { return };
-    let (source, destination) = match quoted.network {
-        Network::V4(source, destination) => (source.into(), destination.into()),
-        Network::V6(source, destination) => (source.into(), destination.into()),
-        Network::None => return,
-    };
+    let Some((source, destination)) = quoted.network.addresses() else { return };
     out.extend_from_slice(b",\"about\":{\"transport\":\"");
     write_protocol_word(quoted.protocol, out);
     out.push(b'"');

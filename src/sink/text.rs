@@ -22,19 +22,12 @@ pub struct Text {
     delta: bool,
     color: bool,
     numbers: bool,
-    notes: Vec<u8>,
 }
 
 impl Text {
     /// Lines with times in this style; `color` marks names by their evidence.
     pub fn new(times: TimeStyle, color: bool, verbose: bool) -> Self {
-        Self {
-            clock: TimeWriter::new(times),
-            delta: times == TimeStyle::Delta,
-            color,
-            numbers: verbose,
-            notes: Vec::new(),
-        }
+        Self { clock: TimeWriter::new(times), delta: times == TimeStyle::Delta, color, numbers: verbose }
     }
 
     fn service(&self, service: &Service<'_>, out: &mut Vec<u8>) {
@@ -140,9 +133,9 @@ impl Encoder for Text {
             out.extend_from_slice(b"  ");
             dns::line(via, &message, out);
         }
-        record.notes(&mut self.notes, |note| {
+        record.notes(|note| {
             out.extend_from_slice(b"  [");
-            out.extend_from_slice(note);
+            note.write(out);
             out.push(b']');
         });
         out.push(b'\n');

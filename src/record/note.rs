@@ -1,0 +1,188 @@
+//! What is odd about a packet.
+
+use super::Record;
+use crate::{
+    decode::{Fragment, Reason, Stopped},
+    packet::TransportProtocol,
+    text::number::decimal,
+};
+
+/// One thing that is odd about a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Less was captured than was on the wire.
+    Truncated {
+        /// Octets captured.
+        captured: u64,
+        /// Octets on the wire.
+        original: u64,
+    },
+    /// Decoding went no further than here.
+    Stopped(Stopped),
+    /// It is a fragment.
+    Fragment {
+        /// Which part of its datagram.
+        fragment: Fragment,
+        /// Whether it is the first and ends before its ports.
+        portless: bool,
+        /// Whether it holds no more than the least there can be.
+        tiny: bool,
+        /// Whether it overlaps another, so that the datagram is not put together.
+        overlaps: bool,
+        /// Octets of payload of the datagram that it completes as the last of its fragments to come.
+        completes: Option<usize>,
+    },
+}
+
+impl Record<'_> {
+    /// What is odd about the packet, one call of `note` each.
+    #[inline]
+    pub fn notes(&self, mut note: impl FnMut(Note)) {
+        let captured = self.frame.octets.len() as u64;
+        let original = u64::from(self.frame.original_len);
+        if captured < original {
+            note(Note::Truncated { captured, original });
+        }
+        if let Some(stopped) = self.headers.stopped {
+            note(Note::Stopped(stopped));
+        }
+        if let Some(fragment) = self.headers.fragment {
+            note(Note::Fragment {
+                fragment,
+                portless: fragment.offset == 0
+                    && self.headers.ports.is_none()
+                    && self.headers.protocol == TransportProtocol::TCP,
+                tiny: self.is_tiny_fragment(),
+                overlaps: self.overlaps,
+                completes: self.whole.map(|(_, whole)| whole.len()),
+            });
+        }
+    }
+
+    /// Whether it is a fragment that other fragments follow, with no more payload than the least there can be.
+    fn is_tiny_fragment(&self) -> bool {
+        /// Offsets of fragments count in these.
+        const UNIT: u32 = 8;
+        let headers = self.headers;
+        let header =
+            if headers.ports.is_some() && headers.protocol == TransportProtocol::UDP { UNIT } else { 0 };
+        let present = headers.payload_len + header;
+        let cut = (self.frame.octets.len() as u32) < self.frame.original_len;
+        headers.fragment.is_some_and(|fragment| fragment.more && present <= UNIT && !cut)
+    }
+}
+
+impl Note {
+    /// Appends it as text: words, numbers and marks that are harmless everywhere.
+    pub fn write(&self, text: &mut Vec<u8>) {
+        match *self {
+            Self::Truncated { captured, original } => {
+                text.extend_from_slice(b"truncated: ");
+                decimal(captured, text);
+                text.extend_from_slice(b" of ");
+                decimal(original, text);
+                text.extend_from_slice(b" octets captured");
+            }
+            Self::Stopped(stopped) => {
+                text.extend_from_slice(stopped.layer.as_bytes());
+                text.extend_from_slice(b" at offset ");
+                decimal(stopped.offset.into(), text);
+                text.extend_from_slice(b": ");
+                match stopped.reason {
+                    Reason::Truncated { needed, present } => {
+                        text.extend_from_slice(b"needs ");
+                        decimal(needed.into(), text);
+                        text.extend_from_slice(b" octets, ");
+                        decimal(present.into(), text);
+                        text.extend_from_slice(b" present");
+                    }
+                    Reason::Malformed(what) => text.extend_from_slice(what.as_bytes()),
+                    Reason::TooDeep => text.extend_from_slice(b"nested too deep"),
+                }
+            }
+            Self::Fragment { fragment, portless, tiny, overlaps, completes } => {
+                text.extend_from_slice(b"fragment: offset ");
+                decimal(fragment.offset.into(), text);
+                text.extend_from_slice(b" of datagram ");
+                decimal(fragment.id.into(), text);
+                for (holds, words) in [
+                    (portless, &b", too small for its ports"[..]),
+                    (tiny, b", tiny"),
+                    (overlaps, b", overlaps another"),
+                ] {
+                    if holds {
+                        text.extend_from_slice(words);
+                    }
+                }
+                if let Some(octets) = completes {
+                    text.extend_from_slice(b", completes ");
+                    decimal(octets as u64, text);
+                    text.extend_from_slice(b" octets");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::Headers,
+        naming::label::Label,
+        packet::{Frame, LinkType},
+    };
+
+    fn notes(headers: &Headers, captured: &[u8], original_len: u32, whole: Option<&[u8]>) -> Vec<String> {
+        let link = LinkType::ETHERNET;
+        let frame = Frame { number: 1, time: None, interface: 0, link, octets: captured, original_len };
+        let label = Label::default();
+        let record = Record {
+            file: None,
+            frame,
+            raw: &[],
+            previous: None,
+            began: None,
+            headers,
+            service: None,
+            label: &label,
+            about: None,
+            whole: whole.map(|octets| ((5353, 5353), octets)),
+            overlaps: false,
+            community_id: None,
+        };
+        let mut all = Vec::new();
+        record.notes(|note| {
+            let mut text = Vec::new();
+            note.write(&mut text);
+            all.push(String::from_utf8(text).unwrap());
+        });
+        all
+    }
+
+    #[test]
+    fn what_is_odd_about_a_packet() {
+        let sound = Headers::default();
+        assert!(notes(&sound, &[0; 60], 60, None).is_empty());
+        assert_eq!(notes(&sound, &[0; 54], 1460, None), ["truncated: 54 of 1460 octets captured"]);
+        let stopped = |reason| Headers {
+            stopped: Some(Stopped { layer: "tcp", offset: 34, reason }),
+            ..Headers::default()
+        };
+        let cut = stopped(Reason::Truncated { needed: 20, present: 4 });
+        assert_eq!(notes(&cut, &[], 0, None), ["tcp at offset 34: needs 20 octets, 4 present"]);
+        let deep = stopped(Reason::TooDeep);
+        assert_eq!(notes(&deep, &[], 0, None), ["tcp at offset 34: nested too deep"]);
+        let fragment = |offset, more, payload_len| Headers {
+            fragment: Some(Fragment { id: 7, offset, more }),
+            protocol: TransportProtocol::UDP,
+            payload_len,
+            ..Headers::default()
+        };
+        assert_eq!(notes(&fragment(1480, true, 1480), &[], 0, None), ["fragment: offset 1480 of datagram 7"]);
+        let tiny = notes(&fragment(8, true, 8), &[], 0, None);
+        assert_eq!(tiny, ["fragment: offset 8 of datagram 7, tiny"]);
+        let last = notes(&fragment(16, false, 3), &[], 0, Some(b"nineteen octets in all"));
+        assert_eq!(last, ["fragment: offset 16 of datagram 7, completes 22 octets"]);
+    }
+}
