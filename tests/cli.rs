@@ -502,7 +502,7 @@ fn flows_in_each_form() {
         assert_eq!(record["destination"]["port"], 6379);
     }
     let csv = good(&["flows", "--format", "csv", "redis-set.pcap"]);
-    assert_eq!(csv.split("\r\n").filter(|line| !line.is_empty()).count(), 3);
+    assert_eq!(csv.split('\n').filter(|line| !line.is_empty()).count(), 3);
     assert!(csv.contains(",redis,"));
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn name(labels: &[&str]) -> Vec<u8> {
 
 /// A multicast DNS response: `Desk NUMBER._ipp._tcp.local` is at `host.local` and that port, and 192.0.2.7 or
 /// 2001:db8::7 is its address. Padded by a TXT record.
-fn announcement(number: u32, port: u16) -> Vec<u8> {
+pub(crate) fn announcement(number: u32, port: u16) -> Vec<u8> {
     let owner = name(&[&format!("Desk {number}"), "_ipp", "_tcp", "local"]);
     let host = name(&["host", "local"]);
     let target = [&[0; 4][..], &port.to_be_bytes(), &host].concat();

@@ -53,7 +53,11 @@ mod cli;
 /// Captures cut anywhere.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cuts;
+/// Every format holds the fields that the tables say.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod fields;
 /// One record per flow, of packets made by hand.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod flows;
 /// DNS messages in fragments.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]

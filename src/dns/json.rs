@@ -3,7 +3,10 @@
 use std::{io::Write as _, net::IpAddr};
 
 use super::{Data, Message, Name, Pair, Record, Section, Strings, Via, pairs};
-use crate::text::json::{member_base64, member_escaped, member_text};
+use crate::text::{
+    json::{member_base64, member_escaped, member_text},
+    number,
+};
 
 /// Most questions, and most records, that the object lists; the others are counted in `omitted`.
 const MAX_LISTED: usize = 1_024;
@@ -99,8 +102,10 @@ fn object(record: &Record<'_>, out: &mut Vec<u8>) {
     put(out, format_args!(r#","type":"{}""#, record.kind));
     if let Data::Opt(options) = record.data() {
         put(out, format_args!(r#","payload_size":{}"#, record.class()));
-        if let Some([a, b, c, d, e, f]) = options.owner() {
-            put(out, format_args!(r#","owner":"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}""#));
+        if let Some(owner) = options.owner() {
+            push(out, r#","owner":""#);
+            number::mac_hyphens(owner, out);
+            push(out, "\"");
         }
         for (index, (code, octets)) in options.enumerate() {
             push(out, if index == 0 { r#","options":[{"# } else { ",{" });
@@ -251,7 +256,7 @@ mod tests {
                     {"name": "h.local", "type": "AAAA", "ttl": 9, "address": "::"},
                     {"name": "h.local", "type": "A", "ttl": 9, "damage": "offset 162: 16 octets are no A data"},
                     {"name": "h.local", "type": "NSEC", "ttl": 9, "next": "h.local", "types": ["A"]},
-                    {"name": ".", "type": "OPT", "payload_size": 1440, "owner": "02:00:00:00:00:09",
+                    {"name": ".", "type": "OPT", "payload_size": 1440, "owner": "02-00-00-00-00-09",
                      "options": [{"code": 4, "data_base64": "AAcCAAAAAAk="}]},
                 ],
             })

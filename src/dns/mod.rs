@@ -11,6 +11,7 @@
 
 mod advertised;
 mod data;
+pub mod fields;
 mod fragmented;
 pub mod inventory;
 pub(crate) mod json;

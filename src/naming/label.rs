@@ -1,7 +1,7 @@
 //! Labels: what all flows with the same answer have in common.
 //!
-//! A capture has millions of packets and a few hundred labels. Their texts, and the pieces of output that are the
-//! same for every packet, are therefore made once and copied from then on.
+//! A capture has millions of packets and a few hundred labels. Their texts are therefore made once and copied from
+//! then on.
 
 use std::borrow::Cow;
 
@@ -18,24 +18,27 @@ use crate::{
 
 /// Lower-case word of a protocol: `tcp`, `udp-lite`, else IANA's keyword (`ipv6-icmp`), else `ip-` and its number.
 pub fn protocol_word(protocol: TransportProtocol) -> Cow<'static, str> {
+    protocol_keyword(protocol).map_or_else(|| format!("ip-{}", protocol.0).into(), Into::into)
+}
+
+/// The same, where it is not put together from the number.
+pub(crate) fn protocol_keyword(protocol: TransportProtocol) -> Option<&'static str> {
     match protocol {
-        TransportProtocol::TCP => "tcp".into(),
-        TransportProtocol::UDP => "udp".into(),
-        TransportProtocol::UDP_LITE => "udp-lite".into(),
-        other => match registry::protocol_keyword(other.0) {
-            Some(keyword) => keyword.into(),
-            None => format!("ip-{}", other.0).into(),
-        },
+        TransportProtocol::TCP => Some("tcp"),
+        TransportProtocol::UDP => Some("udp"),
+        TransportProtocol::UDP_LITE => Some("udp-lite"),
+        other => registry::protocol_keyword(other.0),
     }
 }
 
 /// Appends what [`protocol_word`] returns, without making a string of its own.
 pub(crate) fn write_protocol_word(protocol: TransportProtocol, out: &mut Vec<u8>) {
-    if protocol.has_ports() || registry::protocol_keyword(protocol.0).is_some() {
-        out.extend_from_slice(protocol_word(protocol).as_bytes());
-    } else {
-        out.extend_from_slice(b"ip-");
-        number::decimal(protocol.0.into(), out);
+    match protocol_keyword(protocol) {
+        Some(keyword) => out.extend_from_slice(keyword.as_bytes()),
+        None => {
+            out.extend_from_slice(b"ip-");
+            number::decimal(protocol.0.into(), out);
+        }
     }
 }
 
@@ -77,8 +80,6 @@ pub struct Label {
     pub candidates: Vec<String>,
     /// `443/tcp https`, harmless on a terminal.
     pub(crate) text: Vec<u8>,
-    /// The `svc` object of a packet record, up to the side and from the evidence on.
-    pub(crate) json: [Vec<u8>; 2],
 }
 
 /// What tells one label from another.
@@ -116,7 +117,7 @@ impl Labels {
         let identity = Identity { kind, port: None, evidence: None, name: None, instance: None };
         self.intern(identity, || {
             let transport = if let Kind::Ip(protocol) = kind { Some(protocol_word(protocol)) } else { None };
-            Label { key: kind_word(kind).into(), transport, ..Label::default() }.with_pieces()
+            Label { key: kind_word(kind).into(), transport, ..Label::default() }.with_text()
         })
     }
 
@@ -191,7 +192,7 @@ impl Labels {
                 candidates,
                 ..Label::default()
             }
-            .with_pieces()
+            .with_text()
         })
     }
 
@@ -212,12 +213,7 @@ impl Labels {
 }
 
 impl Label {
-    fn with_pieces(mut self) -> Self {
-        self.write_pieces();
-        self
-    }
-
-    fn write_pieces(&mut self) {
+    fn with_text(mut self) -> Self {
         let transport = self.transport.as_deref().unwrap_or_default();
         match (self.port, &self.name) {
             (Some(port), Some(name)) => {
@@ -227,44 +223,8 @@ impl Label {
             (Some(port), None) => self.text.extend_from_slice(format!("{port}/{transport}").as_bytes()),
             (None, _) => escape::terminal(self.key.as_bytes(), &mut self.text),
         }
-        let Some(evidence) = self.evidence else { return };
-        let [head, tail] = &mut self.json;
-        head.extend_from_slice(b"\"svc\":{");
-        if let Some(name) = &self.name {
-            string_member("name", name, head);
-            head.push(b',');
-        }
-        if let Some(port) = self.port {
-            head.extend_from_slice(format!("\"port\":{port},").as_bytes());
-        }
-        string_member("transport", transport, head);
-        head.extend_from_slice(b",\"side\":\"");
-        tail.extend_from_slice(b"\",");
-        string_member("evidence", evidence.as_str(), tail);
-        for (member, value) in [("description", &self.description), ("instance", &self.instance)] {
-            if let Some(value) = value {
-                tail.push(b',');
-                string_member(member, value, tail);
-            }
-        }
-        if !self.candidates.is_empty() {
-            tail.extend_from_slice(b",\"candidates\":[");
-            for (position, candidate) in self.candidates.iter().enumerate() {
-                tail.extend_from_slice(if position == 0 { b"\"" } else { b",\"" });
-                escape::json(candidate.as_bytes(), tail);
-                tail.push(b'"');
-            }
-            tail.push(b']');
-        }
+        self
     }
-}
-
-fn string_member(name: &str, value: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":\"");
-    escape::json(value.as_bytes(), out);
-    out.push(b'"');
 }
 
 #[cfg(test)]

@@ -90,6 +90,23 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every rule, in the order they are asked.
+    pub const ALL: [Self; 13] = [
+        Self::User,
+        Self::Advertised,
+        Self::Handshake,
+        Self::Symmetric,
+        Self::Multicast,
+        Self::FanIn,
+        Self::SystemPort,
+        Self::Opening,
+        Self::DynamicRange,
+        Self::EphemeralRange,
+        Self::Registered,
+        Self::LowerPort,
+        Self::Unknown,
+    ];
+
     /// The word of the output fields.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,10 +1,15 @@
 //! One annotated packet, as the sinks see it.
 
 mod charter;
+pub mod fields;
 mod note;
+pub(crate) mod svc;
+mod value;
 
 pub use charter::Charter;
 pub use note::Note;
+pub use value::{Anyone, Each, Put, Taker, Value};
+pub(crate) use value::{Columns, ValueWriter};
 
 use std::net::IpAddr;
 

@@ -1,6 +1,10 @@
 //! One JSON object per packet and line, in the shape of the Elastic Common Schema.
+//!
+//! It is written by hand since that is faster; `tests/fields.rs` holds it against [`crate::record::fields::PACKET`].
 
-use super::Encoder;
+use std::io::Write as _;
+
+use super::{Encoder, pieces::Pieces};
 use crate::{
     decode::Network,
     dns,
@@ -16,11 +20,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Json {
     clock: TimeWriter,
+    answers: Pieces,
 }
 
 impl Default for Json {
     fn default() -> Self {
-        Self { clock: TimeWriter::new(TimeStyle::Machine) }
+        Self { clock: TimeWriter::new(TimeStyle::Machine), answers: Pieces::default() }
     }
 }
 
@@ -52,8 +57,8 @@ impl Encoder for Json {
         match frame.link.name() {
             Some(name) => out.extend_from_slice(name.as_bytes()),
             None => {
-                out.extend_from_slice(b"linktype-");
-                number::decimal(frame.link.0.into(), out);
+                // Writing to memory does not fail.
+                let _ = write!(out, "{}", frame.link);
             }
         }
         out.extend_from_slice(b"\",\"captured\":");
@@ -63,15 +68,9 @@ impl Encoder for Json {
         out.push(b'}');
         network(record, out);
         endpoints(record, out);
-        if let Some(service) = &record.service
-            && service.label.evidence.is_some()
-        {
-            out.push(b',');
-            self::service(service, out);
-        } else if record.service.is_none_or(|service| service.known.rule.is_none()) {
-            out.extend_from_slice(b",\"row\":\"");
-            escape::json(record.label.key.as_bytes(), out);
-            out.push(b'"');
+        match &record.service {
+            Some(service) => self.answers.copy(service, out, |out| answer(record, out)),
+            None => answer(record, out),
         }
         about(record, out);
         let mut messages = record.dns();
@@ -126,14 +125,20 @@ fn network(record: &Record<'_>, out: &mut Vec<u8>) {
         number::decimal(headers.protocol.0.into(), out);
         out.extend_from_slice(b"\",");
     }
-    if !headers.vlan.as_slice().is_empty() {
-        out.extend_from_slice(b"\"vlan\":[");
-        for &id in headers.vlan.as_slice() {
+    if let Some((&outer, inner)) = headers.vlan.as_slice().split_first() {
+        out.extend_from_slice(b"\"vlan\":{\"id\":\"");
+        number::decimal(outer.into(), out);
+        out.extend_from_slice(b"\"},");
+        for (position, &id) in inner.iter().enumerate() {
+            if position == 0 {
+                out.extend_from_slice(b"\"inner\":{\"vlan\":{\"id\":[\"");
+            } else {
+                out.truncate(out.len() - b"]}},".len());
+                out.extend_from_slice(b",\"");
+            }
             number::decimal(id.into(), out);
-            out.push(b',');
+            out.extend_from_slice(b"\"]}},");
         }
-        out.pop();
-        out.extend_from_slice(b"],");
     }
     if !headers.tunnels.as_slice().is_empty() {
         out.extend_from_slice(b"\"tunnel\":[");
@@ -177,7 +182,7 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(key);
         if let Some(mac) = mac {
             out.extend_from_slice(b"\"mac\":\"");
-            number::mac(mac, out);
+            number::mac_hyphens(mac, out);
             out.extend_from_slice(b"\",");
         }
         if let Some(ip) = ip {
@@ -195,19 +200,65 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `"svc":{…}`.
-fn service(service: &Service<'_>, out: &mut Vec<u8>) {
-    let Some(rule) = service.known.rule else { return };
-    out.extend_from_slice(&service.label.json[0]);
-    out.extend_from_slice(service.side().as_bytes());
-    out.extend_from_slice(&service.label.json[1]);
-    out.extend_from_slice(b",\"rule\":\"");
-    out.extend_from_slice(rule.as_str().as_bytes());
+/// Appends the row and, where there is an answer, `,"svc":{…}`.
+fn answer(record: &Record<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"row\":\"");
+    escape::json(record.label.key.as_bytes(), out);
     out.push(b'"');
+    if let Some(service) = &record.service {
+        svc(service, out);
+    }
+}
+
+/// Appends `,"svc":{…}` where there is an answer.
+fn svc(service: &Service<'_>, out: &mut Vec<u8>) {
+    let label = service.label;
+    let (Some(rule), Some(evidence)) = (service.known.rule, label.evidence) else { return };
+    out.extend_from_slice(b",\"svc\":{");
+    if let Some(name) = &label.name {
+        member("name", name, out);
+        out.push(b',');
+    }
+    if let Some(port) = label.port {
+        out.extend_from_slice(b"\"port\":");
+        number::decimal(port.into(), out);
+        out.push(b',');
+    }
+    member("transport", label.transport.as_deref().unwrap_or_default(), out);
+    for (key, word) in [("side", service.side()), ("evidence", evidence.as_str())] {
+        out.push(b',');
+        member(key, word, out);
+    }
+    for (key, text) in [("description", &label.description), ("instance", &label.instance)] {
+        if let Some(text) = text {
+            out.push(b',');
+            member(key, text, out);
+        }
+    }
+    if !label.candidates.is_empty() {
+        out.extend_from_slice(b",\"candidates\":[");
+        for candidate in &label.candidates {
+            out.push(b'"');
+            escape::json(candidate.as_bytes(), out);
+            out.extend_from_slice(b"\",");
+        }
+        out.pop();
+        out.push(b']');
+    }
+    out.push(b',');
+    member("rule", rule.as_str(), out);
     if service.known.revised {
         out.extend_from_slice(b",\"revised\":true");
     }
     out.push(b'}');
+}
+
+fn member(key: &str, text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":\"");
+    escape::json(text.as_bytes(), out);
+    out.push(b'"');
 }
 
 fn about(record: &Record<'_>, out: &mut Vec<u8>) {
@@ -232,9 +283,8 @@ fn about(record: &Record<'_>, out: &mut Vec<u8>) {
         }
         out.push(b'}');
     }
-    if let Some(about) = record.about.filter(|about| about.label.evidence.is_some()) {
-        out.push(b',');
-        service(&about, out);
+    if let Some(about) = &record.about {
+        svc(about, out);
     }
     out.push(b'}');
 }

@@ -6,6 +6,7 @@
 mod csv;
 mod json;
 mod pcapng;
+mod pieces;
 mod text;
 mod writer;
 

@@ -83,15 +83,8 @@ pub fn csv(octets: &[u8], out: &mut Vec<u8>) {
     close_csv(start, out);
 }
 
-/// Appends one CSV field whose text is harmless already.
-pub(crate) fn csv_text(text: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(text);
-    close_csv(start, out);
-}
-
-/// Quotes the field that begins at `start` where it must be.
-pub(super) fn close_csv(start: usize, out: &mut Vec<u8>) {
+/// Quotes the field that begins at `start` where it must be; its text is harmless already.
+pub(crate) fn close_csv(start: usize, out: &mut Vec<u8>) {
     let field = &out[start..];
     let formula = matches!(field.first(), Some(b'=' | b'+' | b'-' | b'@'));
     let quoted = field.iter().any(|octet| matches!(octet, b',' | b'"'));

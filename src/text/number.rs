@@ -149,12 +149,23 @@ fn v6_address(address: Ipv6Addr, out: &mut Vec<u8>) {
     out.extend_from_slice(&text[..len]);
 }
 
-/// Appends a 48-bit link-layer address in lower-case hexadecimal with colons.
+/// Appends a 48-bit link-layer address in lower-case hexadecimal with colons, as lines of text have it.
 pub fn mac(octets: [u8; 6], out: &mut Vec<u8>) {
-    let mut text = [b':'; 17];
+    mac_in(octets, HEX, b':', out);
+}
+
+/// Appends a 48-bit link-layer address as records have it: in upper-case hexadecimal with hyphens (RFC 7042
+/// section 2.1).
+pub fn mac_hyphens(octets: [u8; 6], out: &mut Vec<u8>) {
+    mac_in(octets, b"0123456789ABCDEF", b'-', out);
+}
+
+#[inline]
+fn mac_in(octets: [u8; 6], digits: &[u8; 16], between: u8, out: &mut Vec<u8>) {
+    let mut text = [between; 17];
     for (position, octet) in octets.into_iter().enumerate() {
-        text[3 * position] = HEX[usize::from(octet >> 4)];
-        text[3 * position + 1] = HEX[usize::from(octet & 0xf)];
+        text[3 * position] = digits[usize::from(octet >> 4)];
+        text[3 * position + 1] = digits[usize::from(octet & 0xf)];
     }
     out.extend_from_slice(&text);
 }
@@ -206,5 +217,6 @@ mod tests {
     #[test]
     fn link_layer_addresses() {
         assert_eq!(text(|out| mac([2, 0, 0xab, 0xcd, 0xef, 9], out)), "02:00:ab:cd:ef:09");
+        assert_eq!(text(|out| mac_hyphens([2, 0, 0xab, 0xcd, 0xef, 9], out)), "02-00-AB-CD-EF-09");
     }
 }

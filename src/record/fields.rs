@@ -1,0 +1,345 @@
+//! All fields of a packet record, in the order in which JSON has them.
+
+use std::{fmt::Arguments, io::Write as _};
+
+use super::{
+    Anyone, Columns, Each, Put, Record, Taker, Value,
+    svc::{
+        CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, NAME, OfService, PORT_THAT_SERVES, REVISED, RULE, SIDE,
+        TRANSPORT,
+    },
+};
+use crate::{
+    decode::{Network, Tunnel},
+    dns::fields::MESSAGE,
+    naming::label::protocol_keyword,
+    packet::TransportProtocol,
+    text::field::{COUNT, Field, PORT, Type},
+};
+
+/// How a field of a packet is read.
+#[derive(Clone, Copy, Debug)]
+pub struct OfPacket<T: Taker = Anyone> {
+    /// What it depends on.
+    pub per: Per,
+    get: Get<T>,
+}
+
+type Get<T> = fn(&Record<'_>, &mut <T as Taker>::Put<'_>);
+
+/// What a field of a packet depends on, so that it need not be worked out for each packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// Every packet has its own.
+    Packet,
+    /// The same for all packets that have the same answer and go the same way through their flow.
+    Answer,
+    /// Absent unless the packet is an ICMP error that quotes another.
+    Quoted,
+}
+
+impl<T: Taker> OfPacket<T> {
+    /// Gives the values of a packet to `put`: no call means that the field is absent, several are a list.
+    #[inline]
+    pub fn read(self, record: &Record<'_>, put: &mut T::Put<'_>) {
+        (self.get)(record, put);
+    }
+}
+
+const fn packet<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    Field::read(path, kind, doc, OfPacket { per: Per::Packet, get })
+}
+
+const fn answer<T: Taker>(path: &'static str, of: Field<OfService>, get: Get<T>) -> Field<OfPacket<T>> {
+    of.at(path, OfPacket { per: Per::Answer, get })
+}
+
+const fn quoted<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    Field::read(path, kind, doc, OfPacket { per: Per::Quoted, get }).late()
+}
+
+const fn about<T: Taker>(path: &'static str, of: Field<OfService>, get: Get<T>) -> Field<OfPacket<T>> {
+    of.at(path, OfPacket { per: Per::Quoted, get }).late()
+}
+
+const fn answers<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    Field::read(path, kind, doc, OfPacket { per: Per::Answer, get })
+}
+
+/// The number of an interface.
+const INTERFACE: Type = Type::Number(u32::MAX as u64);
+
+/// How the protocol words differ from ECS, which wants IANA's keywords in lower case.
+pub(crate) const PROTOCOL_IN_ECS: &str =
+    "`udp-lite` for IANA's UDPLite; `ip-253` and so on for numbers without a keyword";
+
+/// The fields of a packet.
+pub static PACKET: [Field<OfPacket>; 49] = packet_fields();
+
+/// The fields of a packet for the writer of columns.
+pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 49] = packet_fields();
+
+const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 49] {
+    [
+        packet("@timestamp", Type::Time, "when it was captured", |record, put| {
+            one(record.frame.time.map(Value::Time), put);
+        })
+        .ecs(),
+        packet("file.name", Type::Text, "its input, where there is more than one", |record, put| {
+            one(record.file.map(|name| Value::Text(name.as_bytes())), put);
+        })
+        .ecs_but("the path as it was given"),
+        packet("frame.number", COUNT, "its place in its input, from 1", |record, put| {
+            give(Value::Number(record.frame.number), put);
+        })
+        .always(),
+        packet(
+            "frame.interface",
+            INTERFACE,
+            "interface of its input it was seen on, from 0",
+            |record, put| {
+                give(Value::Number(record.frame.interface.into()), put);
+            },
+        )
+        .always(),
+        packet("frame.link", Type::Word, "link type of that interface", |record, put| {
+            match record.frame.link.name() {
+                Some(name) => give(Value::Word(name.as_bytes()), put),
+                None => shown(format_args!("{}", record.frame.link), put),
+            }
+        })
+        .always(),
+        packet("frame.captured", COUNT, "length that was captured", |record, put| {
+            give(Value::Number(record.frame.octets.len() as u64), put);
+        })
+        .unit("octets")
+        .always(),
+        packet("frame.original", COUNT, "length on the wire", |record, put| {
+            give(Value::Number(record.frame.original_len.into()), put);
+        })
+        .unit("octets")
+        .always(),
+        packet(
+            "network.type",
+            Type::OneOf(|| vec!["ipv4", "ipv6"]),
+            "family of the addresses",
+            |record, put| match record.headers.network {
+                Network::V4(..) => give(Value::Word(b"ipv4"), put),
+                Network::V6(..) => give(Value::Word(b"ipv6"), put),
+                Network::None => {}
+            },
+        )
+        .ecs(),
+        packet("network.transport", Type::Word, "protocol that IP carries", |record, put| {
+            if record.headers.network != Network::None {
+                match record.label.transport.as_deref() {
+                    Some(transport) => give(Value::Word(transport.as_bytes()), put),
+                    None => protocol(record.headers.protocol, put),
+                }
+            }
+        })
+        .ecs_but(PROTOCOL_IN_ECS),
+        packet("network.iana_number", Type::Word, "number of that protocol", |record, put| {
+            if record.headers.network != Network::None {
+                give(Value::Identifier(record.headers.protocol.0.into()), put);
+            }
+        })
+        .ecs(),
+        packet("network.vlan.id", Type::Word, "outermost VLAN tag, 0 to 4095", |record, put| {
+            one(record.headers.vlan.as_slice().first().map(|&id| Value::Identifier(id.into())), put);
+        })
+        .ecs(),
+        packet(
+            "network.inner.vlan.id",
+            Type::Word,
+            "the other VLAN tags, from the outside in",
+            |record, put| {
+                let inner = record.headers.vlan.as_slice().iter().skip(1);
+                all(put, |put| inner.for_each(|&id| put(Value::Identifier(id.into()))));
+            },
+        )
+        .list()
+        .late()
+        .ecs_but("a list, as there may be more than two tags"),
+        packet(
+            "network.tunnel",
+            Type::OneOf(|| Tunnel::ALL.map(Tunnel::as_str).to_vec()),
+            "tunnels, from the outside in",
+            |record, put| {
+                let tunnels = record.headers.tunnels.as_slice().iter();
+                all(put, |put| tunnels.for_each(|tunnel| put(Value::Word(tunnel.as_str().as_bytes()))));
+            },
+        )
+        .list(),
+        packet("network.community_id", Type::Word, "Community ID (version 1) of the flow", |record, put| {
+            if let Some(id) = record.community_id {
+                let mut text = *b"1:............................";
+                text[2..].copy_from_slice(&id);
+                give(Value::Word(&text), put);
+            }
+        })
+        .ecs(),
+        packet("source.mac", Type::Mac, "link-layer address of the sender, the outermost", |record, put| {
+            one(record.headers.macs.map(|macs| Value::Mac(macs.0)), put);
+        })
+        .ecs(),
+        packet("source.ip", Type::Address, "address of the sender, the innermost", |record, put| {
+            one(record.addresses().map(|ends| Value::Address(ends.0)), put);
+        })
+        .ecs(),
+        packet("source.port", PORT, "port of the sender", |record, put| {
+            one(record.headers.ports.map(|ports| Value::Number(ports.0.into())), put);
+        })
+        .ecs(),
+        packet(
+            "destination.mac",
+            Type::Mac,
+            "link-layer address of the receiver, the outermost",
+            |record, put| {
+                one(record.headers.macs.map(|macs| Value::Mac(macs.1)), put);
+            },
+        )
+        .ecs(),
+        packet("destination.ip", Type::Address, "address of the receiver, the innermost", |record, put| {
+            one(record.addresses().map(|ends| Value::Address(ends.1)), put);
+        })
+        .ecs(),
+        packet("destination.port", PORT, "port of the receiver", |record, put| {
+            one(record.headers.ports.map(|ports| Value::Number(ports.1.into())), put);
+        })
+        .ecs(),
+        answers("row", Type::Text, "row of a summary per service that counts it", |record, put| {
+            give(Value::Text(record.label.key.as_bytes()), put);
+        })
+        .always(),
+        answer("svc.name", NAME, |record, put| NAME.of(record.service, put)),
+        answer("svc.port", PORT_THAT_SERVES, |record, put| PORT_THAT_SERVES.of(record.service, put)),
+        answer("svc.transport", TRANSPORT, |record, put| TRANSPORT.of(record.service, put)),
+        answer("svc.side", SIDE, |record, put| SIDE.of(record.service, put)),
+        answer("svc.evidence", EVIDENCE, |record, put| EVIDENCE.of(record.service, put)),
+        answer("svc.rule", RULE, |record, put| RULE.of(record.service, put)),
+        answer("svc.description", DESCRIPTION, |record, put| DESCRIPTION.of(record.service, put)),
+        answer("svc.instance", INSTANCE, |record, put| INSTANCE.of(record.service, put)),
+        answer("svc.candidates", CANDIDATES, |record, put| CANDIDATES.of(record.service, put)),
+        answer("svc.revised", REVISED, |record, put| REVISED.of(record.service, put)),
+        quoted(
+            "about.transport",
+            Type::Word,
+            "protocol of the packet that an ICMP error quotes",
+            |record, put| {
+                if let Some(quoted) = record.headers.quoted {
+                    protocol(quoted.protocol, put);
+                }
+            },
+        )
+        .within(),
+        quoted("about.source.ip", Type::Address, "who sent that packet", |record, put| {
+            one(
+                record
+                    .headers
+                    .quoted
+                    .and_then(|quoted| quoted.network.addresses())
+                    .map(|ends| Value::Address(ends.0)),
+                put,
+            );
+        })
+        .within(),
+        quoted("about.source.port", PORT, "from which port", |record, put| {
+            let ports = record.headers.quoted.and_then(|quoted| quoted.ports);
+            one(ports.map(|ports| Value::Number(ports.0.into())), put);
+        }),
+        quoted("about.destination.ip", Type::Address, "to whom", |record, put| {
+            one(
+                record
+                    .headers
+                    .quoted
+                    .and_then(|quoted| quoted.network.addresses())
+                    .map(|ends| Value::Address(ends.1)),
+                put,
+            );
+        })
+        .within(),
+        quoted("about.destination.port", PORT, "to which port", |record, put| {
+            let ports = record.headers.quoted.and_then(|quoted| quoted.ports);
+            one(ports.map(|ports| Value::Number(ports.1.into())), put);
+        }),
+        about("about.svc.name", NAME, |record, put| NAME.of(record.about, put)),
+        about("about.svc.port", PORT_THAT_SERVES, |record, put| PORT_THAT_SERVES.of(record.about, put)),
+        about("about.svc.transport", TRANSPORT, |record, put| TRANSPORT.of(record.about, put)),
+        about("about.svc.side", SIDE, |record, put| SIDE.of(record.about, put)),
+        about("about.svc.evidence", EVIDENCE, |record, put| EVIDENCE.of(record.about, put)),
+        about("about.svc.rule", RULE, |record, put| RULE.of(record.about, put)),
+        about("about.svc.description", DESCRIPTION, |record, put| DESCRIPTION.of(record.about, put)),
+        about("about.svc.instance", INSTANCE, |record, put| INSTANCE.of(record.about, put)),
+        about("about.svc.candidates", CANDIDATES, |record, put| CANDIDATES.of(record.about, put)),
+        about("about.svc.revised", REVISED, |record, put| REVISED.of(record.about, put)),
+        packet("dnssd", Type::Object(&MESSAGE), "the DNS message that it carries", |record, put| {
+            one(record.dns().next().map(|(via, message)| Value::Message(via, message)), put);
+        }),
+        packet(
+            "dnssd_more",
+            Type::Object(&MESSAGE),
+            "further DNS messages in a TCP segment",
+            |record, put| {
+                let further = record.dns().skip(1);
+                all(put, |put| further.for_each(|(via, message)| put(Value::Message(via, message))));
+            },
+        )
+        .list()
+        .late(),
+        packet("notes", Type::Text, "what is odd about it", |record, put| {
+            all(put, |put| record.notes(|note| put(Value::Note(note))));
+        })
+        .list(),
+    ]
+}
+
+#[inline(always)]
+fn give(value: Value<'_>, put: &mut (impl Put + ?Sized)) {
+    put.one(value);
+}
+
+#[inline(always)]
+fn all(put: &mut (impl Put + ?Sized), give: impl FnOnce(&mut Each<'_>)) {
+    put.all(give);
+}
+
+#[inline(always)]
+fn one(value: Option<Value<'_>>, put: &mut (impl Put + ?Sized)) {
+    if let Some(value) = value {
+        put.one(value);
+    }
+}
+
+/// Gives the word of a protocol.
+pub(crate) fn protocol(protocol: TransportProtocol, put: &mut (impl Put + ?Sized)) {
+    match protocol_keyword(protocol) {
+        Some(keyword) => give(Value::Word(keyword.as_bytes()), put),
+        None => shown(format_args!("ip-{}", protocol.0), put),
+    }
+}
+
+/// Gives a word that is put together, which takes no memory.
+fn shown(word: Arguments<'_>, put: &mut (impl Put + ?Sized)) {
+    let mut text = [0; 24];
+    let mut rest = &mut text[..];
+    // Words are short: none is cut.
+    let _ = rest.write_fmt(word);
+    let left = rest.len();
+    give(Value::Word(&text[..text.len() - left]), put);
+}

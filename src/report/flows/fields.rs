@@ -1,0 +1,144 @@
+//! All fields of a flow record, in the order in which JSON has them.
+
+use super::{End, FlowRow};
+use crate::{
+    packet::Timestamp,
+    record::{
+        Each, Value,
+        fields::{PROTOCOL_IN_ECS, protocol},
+        svc::{
+            CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, NAME, OfService, PORT_THAT_SERVES, RULE, SIDE,
+            TRANSPORT,
+        },
+    },
+    text::field::{COUNT, Field, PORT, Type},
+};
+
+/// How a field of a flow is read.
+#[derive(Clone, Copy, Debug)]
+pub struct OfFlow(Get);
+
+type Get = fn(&FlowRow<'_>, &mut Each<'_>);
+
+impl OfFlow {
+    /// Gives the values of a flow to `put`: no call means that the field is absent, several are a list.
+    pub fn read(self, flow: &FlowRow<'_>, put: &mut Each<'_>) {
+        (self.0)(flow, put);
+    }
+}
+
+const fn flow(path: &'static str, kind: Type, doc: &'static str, get: Get) -> Field<OfFlow> {
+    Field::read(path, kind, doc, OfFlow(get))
+}
+
+const fn answer(path: &'static str, of: Field<OfService>, get: Get) -> Field<OfFlow> {
+    of.at(path, OfFlow(get))
+}
+
+/// The fields of a flow.
+pub static FLOW: [Field<OfFlow>; 27] = [
+    flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
+    flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
+    flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
+    flow("event.duration", COUNT, "from the first packet to the last", |flow, put| {
+        if let Some(duration) = flow.duration() {
+            put(Value::Number(duration));
+        }
+    })
+    .unit("ns")
+    .ecs(),
+    flow("network.type", Type::OneOf(|| vec!["ipv4", "ipv6"]), "family of its addresses", |flow, put| {
+        put(Value::Word(if flow.source().ip.is_ipv4() { b"ipv4" } else { b"ipv6" }));
+    })
+    .always()
+    .ecs(),
+    flow("network.transport", Type::Word, "its protocol", |flow, put| protocol(flow.protocol, put))
+        .always()
+        .ecs_but(PROTOCOL_IN_ECS),
+    flow("network.iana_number", Type::Word, "number of that protocol", |flow, put| {
+        put(Value::Identifier(flow.protocol.0.into()));
+    })
+    .always()
+    .ecs(),
+    flow(
+        "network.community_id",
+        Type::Word,
+        "its Community ID (version 1); ICMP has none here",
+        |flow, put| {
+            if let Some(id) = flow.community_id() {
+                put(Value::Word(&id));
+            }
+        },
+    )
+    .ecs(),
+    flow("network.packets", COUNT, "packets of both directions", |flow, put| {
+        put(Value::Number(flow.source().packets + flow.destination().packets));
+    })
+    .always()
+    .late()
+    .ecs(),
+    flow("network.bytes", COUNT, "what both directions took on the wire", |flow, put| {
+        put(Value::Number(flow.source().octets + flow.destination().octets));
+    })
+    .unit("octets")
+    .always()
+    .late()
+    .ecs(),
+    flow("source.ip", Type::Address, "who sent its first packet", |flow, put| address(flow.source(), put))
+        .always()
+        .ecs(),
+    flow("source.port", PORT, "from which port", |flow, put| port(flow.source(), put)).ecs(),
+    flow("source.packets", COUNT, "packets from there", |flow, put| packets(flow.source(), put))
+        .always()
+        .ecs(),
+    flow("source.bytes", COUNT, "what they took on the wire", |flow, put| octets(flow.source(), put))
+        .unit("octets")
+        .always()
+        .ecs(),
+    flow("destination.ip", Type::Address, "to whom", |flow, put| address(flow.destination(), put))
+        .always()
+        .ecs(),
+    flow("destination.port", PORT, "to which port", |flow, put| port(flow.destination(), put)).ecs(),
+    flow("destination.packets", COUNT, "packets from there", |flow, put| packets(flow.destination(), put))
+        .always()
+        .ecs(),
+    flow("destination.bytes", COUNT, "what they took on the wire", |flow, put| {
+        octets(flow.destination(), put);
+    })
+    .unit("octets")
+    .always()
+    .ecs(),
+    answer("svc.name", NAME, |flow, put| NAME.of(flow.service, put)),
+    answer("svc.port", PORT_THAT_SERVES, |flow, put| PORT_THAT_SERVES.of(flow.service, put)),
+    answer("svc.transport", TRANSPORT, |flow, put| TRANSPORT.of(flow.service, put)),
+    answer("svc.side", SIDE, |flow, put| SIDE.of(flow.service, put)),
+    answer("svc.evidence", EVIDENCE, |flow, put| EVIDENCE.of(flow.service, put)),
+    answer("svc.rule", RULE, |flow, put| RULE.of(flow.service, put)),
+    answer("svc.description", DESCRIPTION, |flow, put| DESCRIPTION.of(flow.service, put)),
+    answer("svc.instance", INSTANCE, |flow, put| INSTANCE.of(flow.service, put)),
+    answer("svc.candidates", CANDIDATES, |flow, put| CANDIDATES.of(flow.service, put)),
+];
+
+fn time(time: Option<u64>, put: &mut Each<'_>) {
+    if let Some(time) = time {
+        put(Value::Time(Timestamp(time)));
+    }
+}
+
+fn address(end: &End, put: &mut Each<'_>) {
+    put(Value::Address(end.ip));
+}
+
+fn port(end: &End, put: &mut Each<'_>) {
+    if let Some(port) = end.port {
+        put(Value::Number(port.into()));
+    }
+}
+
+fn packets(end: &End, put: &mut Each<'_>) {
+    put(Value::Number(end.packets));
+}
+
+fn octets(end: &End, put: &mut Each<'_>) {
+    put(Value::Number(end.octets));
+}

@@ -1,0 +1,211 @@
+//! One record per flow, in the order the flows began.
+
+pub mod fields;
+
+use std::{
+    io::{self, Write},
+    net::IpAddr,
+};
+
+use fields::FLOW;
+
+use crate::{
+    flow::{Direction, FiveTuple, Flow, community_id},
+    knowledge::{Answers, Knowledge, Known},
+    naming::label::protocol_word,
+    packet::{Timestamp, TransportProtocol},
+    record::{Put as _, Service, ValueWriter},
+    text::{
+        field::{columns, header},
+        time::{TimeStyle, TimeWriter},
+    },
+};
+
+/// Forms of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A line per flow, for people.
+    Text(TimeStyle),
+    /// A JSON object per line.
+    Json,
+    /// A CSV row each.
+    Csv,
+}
+
+/// One flow; its source is the side whose packet came first (the initiator of RFC 5103).
+#[derive(Debug)]
+pub struct FlowRow<'n> {
+    first: Option<u64>,
+    last: Option<u64>,
+    protocol: TransportProtocol,
+    ends: [End; 2],
+    service: Option<Service<'n>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    ip: IpAddr,
+    port: Option<u16>,
+    packets: u64,
+    octets: u64,
+}
+
+/// Writes every flow.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn Write) -> io::Result<()> {
+    let flows = rows(knowledge, names);
+    match form {
+        Form::Text(times) => {
+            let mut clock = TimeWriter::new(times);
+            let began = knowledge.span().first();
+            flows.iter().try_for_each(|flow| out.write_all(&text(flow, began, &mut clock)))
+        }
+        Form::Json => records(&flows, out, |flow, writer, line| {
+            writer.object(&FLOW, |get, put| get.read(flow, put), line);
+            line.push(b'\n');
+        }),
+        Form::Csv => {
+            let mut line = Vec::new();
+            header(&FLOW, &mut line);
+            out.write_all(&line)?;
+            records(&flows, out, |flow, writer, line| {
+                let mut cells = writer.cells(line);
+                for field in columns(&FLOW) {
+                    cells.cell(|cell| cell.all(|put| field.get.read(flow, put)));
+                }
+                cells.end();
+            })
+        }
+    }
+}
+
+/// Every flow, in the order they began.
+pub fn rows<'n>(knowledge: &Knowledge, names: &'n Answers) -> Vec<FlowRow<'n>> {
+    let mut flows = Vec::new();
+    for tuple in knowledge.flows().five_tuples() {
+        collect(&tuple, names.get(tuple.id), names, &mut flows);
+    }
+    flows.sort_by_key(|flow| flow.first);
+    flows
+}
+
+/// Writes each flow as `make` puts it into its line.
+fn records(
+    flows: &[FlowRow<'_>],
+    out: &mut dyn Write,
+    make: impl Fn(&FlowRow<'_>, &mut ValueWriter, &mut Vec<u8>),
+) -> io::Result<()> {
+    let (mut writer, mut line) = (ValueWriter::default(), Vec::new());
+    flows.iter().try_for_each(|flow| {
+        line.clear();
+        make(flow, &mut writer, &mut line);
+        out.write_all(&line)
+    })
+}
+
+fn collect<'n>(
+    tuple: &FiveTuple<'_>,
+    known: Option<Known>,
+    names: &'n Answers,
+    flows: &mut Vec<FlowRow<'n>>,
+) {
+    let ports = tuple.key.ports();
+    for Flow { tally, initiator } in tuple.all() {
+        let end = |ip, port, way: Direction| End {
+            ip,
+            port,
+            packets: tally.packets[way as usize],
+            octets: tally.octets[way as usize],
+        };
+        let mut ends = [
+            end(tuple.key.low().0, ports.map(|ports| ports.0), Direction::Up),
+            end(tuple.key.high().0, ports.map(|ports| ports.1), Direction::Down),
+        ];
+        if *initiator == Direction::Down {
+            ends.reverse();
+        }
+        let service = known.map(|known| Service {
+            label: names.labels().label(known.label),
+            known,
+            direction: *initiator,
+        });
+        flows.push(FlowRow {
+            first: tally.first(),
+            last: tally.last(),
+            protocol: tuple.key.protocol(),
+            ends,
+            service,
+        });
+    }
+}
+
+impl FlowRow<'_> {
+    fn duration(&self) -> Option<u64> {
+        self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first))
+    }
+
+    fn named(&self) -> Option<(&Service<'_>, &'static str)> {
+        let service = self.service.as_ref()?;
+        Some((service, service.known.rule?.as_str()))
+    }
+
+    fn source(&self) -> &End {
+        &self.ends[0]
+    }
+
+    fn destination(&self) -> &End {
+        &self.ends[1]
+    }
+
+    fn community_id(&self) -> Option<[u8; 30]> {
+        let ports = self.ends[0].port.zip(self.ends[1].port);
+        // Type and code of ICMP stand in for ports there, and a flow may hold several.
+        let icmp = matches!(self.protocol.0, 1 | 58);
+        (!icmp).then(|| {
+            let id = community_id(self.protocol, self.ends[0].ip, self.ends[1].ip, ports);
+            let mut text = *b"1:............................";
+            text[2..].copy_from_slice(&id);
+            text
+        })
+    }
+}
+
+fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) -> Vec<u8> {
+    let mut out = Vec::new();
+    match flow.first {
+        Some(first) => clock.write(Timestamp(first), began, &mut out),
+        None => out.extend_from_slice(b"(no time)"),
+    }
+    let seconds = flow.duration().unwrap_or(0) as f64 / 1e9;
+    out.extend_from_slice(format!(" {seconds:.3} s {} ", protocol_word(flow.protocol)).as_bytes());
+    for (position, end) in flow.ends.iter().enumerate() {
+        out.extend_from_slice(if position == 0 { b"" } else { b" > " });
+        let ip = end.ip;
+        let endpoint = match end.port {
+            Some(port) if ip.is_ipv6() => format!("[{ip}]:{port}"),
+            Some(port) => format!("{ip}:{port}"),
+            None => ip.to_string(),
+        };
+        out.extend_from_slice(endpoint.as_bytes());
+    }
+    let [source, destination] = flow.ends;
+    let counts = format!(
+        " packets {}+{} octets {}+{}",
+        source.packets, destination.packets, source.octets, destination.octets
+    );
+    out.extend_from_slice(counts.as_bytes());
+    if let Some((service, rule)) = flow.named() {
+        let evidence = service.label.evidence.map_or("", |evidence| evidence.as_str());
+        out.extend_from_slice(b"  ");
+        out.extend_from_slice(&service.label.text);
+        let rule = if rule == evidence { String::new() } else { format!(", {rule}") };
+        out.extend_from_slice(format!(" ({}, {evidence}{rule})", service.side()).as_bytes());
+        if let Some(instance) = &service.label.instance {
+            out.extend_from_slice(format!(" \"{instance}\"").as_bytes());
+        }
+    }
+    out.push(b'\n');
+    out
+}

@@ -1,0 +1,176 @@
+//! What a field of an output is: where it stands, what it holds and what it means.
+//!
+//! Each record that portolan writes is described by one table of fields. Columns, JSON Schemas and the list of fields
+//! in `docs/` are made from the tables; JSON that is written by hand is held against them by tests.
+
+use super::csv::Line;
+
+/// One field of a record; `G` is how it is read, where it can be.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<G: Copy = ()> {
+    /// Where it stands in JSON: keys joined by dots. Columns are named by it, with underscores in place of the dots.
+    pub path: &'static str,
+    /// What each of its values is.
+    pub kind: Type,
+    /// Whether it may have several values: a list in JSON.
+    pub is_list: bool,
+    /// When it is there.
+    pub presence: Presence,
+    /// Unit of a number; empty where it has none.
+    pub unit: &'static str,
+    /// What it means, in half a sentence.
+    pub doc: &'static str,
+    /// What the Elastic Common Schema says of a field with this path.
+    pub ecs: Ecs,
+    /// Whether its column stands behind all others, since it came after them.
+    pub is_late: bool,
+    /// How it is read.
+    pub get: G,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug)]
+pub enum Type {
+    /// A whole number from 0 to this.
+    Number(u64),
+    /// True or false.
+    Flag,
+    /// A moment: RFC 3339 in UTC with nanoseconds.
+    Time,
+    /// An IPv4 or IPv6 address (RFC 5952).
+    Address,
+    /// A 48-bit link-layer address (RFC 7042 section 2.1).
+    Mac,
+    /// A word without spaces.
+    Word,
+    /// One of these words.
+    OneOf(fn() -> Vec<&'static str>),
+    /// Text.
+    Text,
+    /// Text from the wire: what is no printable character stands as `\DDD` per octet, a backslash as `\\` (RFC 6763
+    /// section 4.3).
+    Escaped,
+    /// Octets in base64 (RFC 4648 section 4).
+    Base64,
+    /// An object of these fields.
+    Object(&'static [Field]),
+}
+
+/// When a field is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Where there is something to say; absent means absent.
+    Optional,
+    /// Wherever the object is that it stands in.
+    Within,
+    /// In every record.
+    Always,
+}
+
+/// How a field stands to the Elastic Common Schema (version 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ecs {
+    /// That schema has no such field.
+    Own,
+    /// It is the field of this path.
+    Same,
+    /// It is the field of this path, but for what this says.
+    Differs(&'static str),
+}
+
+/// The largest port.
+pub const PORT: Type = Type::Number(u16::MAX as u64);
+/// A count.
+pub const COUNT: Type = Type::Number(u64::MAX);
+
+impl Field {
+    /// A field that is described only.
+    pub const fn new(path: &'static str, kind: Type, doc: &'static str) -> Self {
+        Self::read(path, kind, doc, ())
+    }
+}
+
+impl<G: Copy> Field<G> {
+    /// A field of one value, which is not always there, has no unit and is portolan's own.
+    pub const fn read(path: &'static str, kind: Type, doc: &'static str, get: G) -> Self {
+        Self {
+            path,
+            kind,
+            is_list: false,
+            presence: Presence::Optional,
+            unit: "",
+            doc,
+            ecs: Ecs::Own,
+            is_late: false,
+            get,
+        }
+    }
+
+    /// The same at another place, and read in another way.
+    #[must_use]
+    pub const fn at<H: Copy>(self, path: &'static str, get: H) -> Field<H> {
+        let Self { kind, is_list, presence, unit, doc, ecs, is_late, get: _, path: _ } = self;
+        Field { path, kind, is_list, presence, unit, doc, ecs, is_late, get }
+    }
+
+    /// The same, in every record.
+    #[must_use]
+    pub const fn always(self) -> Self {
+        Self { presence: Presence::Always, ..self }
+    }
+
+    /// The same, wherever the object is that it stands in.
+    #[must_use]
+    pub const fn within(self) -> Self {
+        Self { presence: Presence::Within, ..self }
+    }
+
+    /// The same with any number of values.
+    #[must_use]
+    pub const fn list(self) -> Self {
+        Self { is_list: true, ..self }
+    }
+
+    /// The same, counted in this.
+    #[must_use]
+    pub const fn unit(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// The same, as the Elastic Common Schema has it.
+    #[must_use]
+    pub const fn ecs(self) -> Self {
+        Self { ecs: Ecs::Same, ..self }
+    }
+
+    /// The same, as the Elastic Common Schema has it but for this.
+    #[must_use]
+    pub const fn ecs_but(self, difference: &'static str) -> Self {
+        Self { ecs: Ecs::Differs(difference), ..self }
+    }
+
+    /// The same with its column behind those that were there before.
+    #[must_use]
+    pub const fn late(self) -> Self {
+        Self { is_late: true, ..self }
+    }
+
+    /// Name of its column.
+    pub fn column(&self) -> String {
+        self.path.replace('.', "_")
+    }
+}
+
+/// The fields in the order of their columns.
+pub fn columns<G: Copy>(fields: &'static [Field<G>]) -> impl Iterator<Item = &'static Field<G>> {
+    let late = |is_late: bool| fields.iter().filter(move |field| field.is_late == is_late);
+    late(false).chain(late(true))
+}
+
+/// Appends the line of CSV that names the columns.
+pub(crate) fn header<G: Copy>(fields: &'static [Field<G>], out: &mut Vec<u8>) {
+    let mut line = Line::new(out);
+    // Names of ours: that `@timestamp` is no formula need not be said.
+    columns(fields).for_each(|field| line.plain(|out| out.extend_from_slice(field.column().as_bytes())));
+    line.end();
+}
