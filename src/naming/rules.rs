@@ -55,6 +55,7 @@ pub(super) const RULES: [(Rule, Ask); 12] = [
 ];
 
 /// What a user layer calls a side.
+#[inline]
 pub(super) fn user_name<'k>(case: &Case<'_>, side: Side, context: &Context<'k>) -> Option<Name<'k>> {
     if !context.registry.has_layers() {
         return None;
@@ -64,11 +65,12 @@ pub(super) fn user_name<'k>(case: &Case<'_>, side: Side, context: &Context<'k>) 
 }
 
 /// What an SRV record calls a side.
+#[inline]
 pub(super) fn advertised_name<'k>(case: &Case<'_>, side: Side, context: &Context<'k>) -> Option<Name<'k>> {
-    if context.advertised.is_empty() {
+    let (address, port) = case.end(side);
+    if !context.advertised.may_name(port) {
         return None;
     }
-    let (address, port) = case.end(side);
     context.advertised.lookup(address, case.protocol, port, context.at).map(Name::Advertised)
 }
 
@@ -107,6 +109,9 @@ const fn is_group(address: IpAddr) -> bool {
 
 /// A user layer names one endpoint.
 fn user(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    if !context.registry.has_layers() {
+        return None;
+    }
     only(|side| user_name(case, side, context).is_some())
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{Encoder, Input};
 use crate::{
     knowledge::Knowledge,
-    naming::Side,
+    naming::{Evidence, Side},
     packet::{Batch, Interface, LinkType},
     record::{Record, Service},
     savefile::{
@@ -133,11 +133,7 @@ impl Pcapng {
         out.extend_from_slice(MARK);
         out.extend_from_slice(&label.text);
         server(record, service, out);
-        if let Some(evidence) = label.evidence {
-            out.extend_from_slice(b"; evidence=");
-            out.extend_from_slice(evidence.as_str().as_bytes());
-        }
-        out.extend_from_slice(b"; rule=");
+        out.extend_from_slice(label.evidence.map_or("; rule=", evidence_and_rule).as_bytes());
         out.extend_from_slice(rule.as_str().as_bytes());
         if let Some(instance) = &label.instance {
             out.extend_from_slice(b"; instance=");
@@ -147,6 +143,16 @@ impl Pcapng {
             out.extend_from_slice(b"; revised");
         }
         shorten(out);
+    }
+}
+
+/// What stands before the rule, in one piece as nearly every packet gets it.
+const fn evidence_and_rule(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::User => "; evidence=user; rule=",
+        Evidence::Advertised => "; evidence=advertised; rule=",
+        Evidence::Registered => "; evidence=registered; rule=",
+        Evidence::None => "; evidence=none; rule=",
     }
 }
 
