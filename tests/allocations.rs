@@ -1,7 +1,12 @@
 //! The hot path allocates nothing once its buffers have grown.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 #[path = "../benches/generator/mod.rs"]
 #[allow(dead_code, reason = "one shape of several is used here")]
@@ -13,6 +18,8 @@ use portolan::{
     knowledge::Options,
     packet::Batch,
     pipeline::Inputs,
+    record::Record,
+    report::summary::{self, By, Intervals, Summary},
     sink::{Csv, Json, Pcapng, Text},
     text::time::TimeStyle,
 };
@@ -188,6 +195,19 @@ fn allocations(file: &Scratch, times: u64, registry: &Registry) -> Vec<(&'static
     all.push(("JSON", chart(&mut job, &view, Json::default())));
     all.push(("CSV", chart(&mut job, &view, Csv::default())));
     all.push(("pcapng", chart(&mut job, &view, Pcapng::new(date))));
+    for (what, by) in [
+        ("sums by service", By::Service),
+        ("sums by port", By::Port),
+        ("sums by server", By::Server),
+        ("sums by client", By::Client),
+        ("sums by host", By::Host),
+        ("sums by conversation", By::Conversation),
+        ("sums by transport", By::Transport),
+        ("sums by VLAN", By::Vlan),
+        ("sums by interface", By::Interface),
+    ] {
+        all.push((what, sum_up(&mut job, &view, by)));
+    }
     all
 }
 
@@ -197,5 +217,44 @@ fn chart(job: &mut Job<'_>, view: &View<'_>, encoder: impl Encoder<Part = Vec<u8
         job.chart(view, encoder, &mut count, &()).unwrap();
     });
     assert!(count.octets as u64 > view.knowledge.span().packets * 50, "{} octets", count.octets);
+    allocations
+}
+
+/// Sums packets up in one place, per minute and over all.
+#[derive(Clone)]
+struct Sum(Arc<Mutex<[Intervals; 2]>>);
+
+impl Encoder for Sum {
+    type Part = ();
+
+    fn packet(&mut self, record: &Record<'_>, _: &mut ()) {
+        self.0.lock().unwrap().iter_mut().for_each(|sums| sums.count(record));
+    }
+}
+
+impl Sink<()> for Sum {
+    fn take(&mut self, _: &mut ()) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn sum_up(job: &mut Job<'_>, view: &View<'_>, by: By) -> u64 {
+    let sums = [Some(Duration::from_secs(60)), None].map(|length| Intervals::new(length, by));
+    let mut sum = Sum(Arc::new(Mutex::new(sums)));
+    let allocations = measured(|| {
+        job.chart(view, sum.clone(), &mut sum, &()).unwrap();
+    });
+    let [(_, parts), (whole, _)] =
+        Arc::into_inner(sum.0).unwrap().into_inner().unwrap().map(Intervals::into_parts);
+    let packets = |summary: &Summary| {
+        summary.rows(&summary::Options::default()).iter().map(|row| row.packets).sum::<u64>()
+    };
+    // By host most packets count twice.
+    assert!(packets(&whole) >= view.knowledge.span().packets, "{by:?}");
+    assert_eq!(parts.iter().map(|part| packets(&part.summary)).sum::<u64>(), packets(&whole));
     allocations
 }
