@@ -28,6 +28,12 @@ pub fn line<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result
 ///
 /// # Errors
 /// Those of `out`, and of values that JSON cannot hold.
+///
+/// ```
+/// let mut out = Vec::new();
+/// portolan::text::json::pretty(&["a\u{202e}b"], &mut out).unwrap();
+/// assert_eq!(out, b"[\n  \"a\\u202eb\"\n]\n");
+/// ```
 pub fn pretty<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
     write(value, PrettyFormatter::new(), out)
 }

@@ -95,6 +95,12 @@ const OCTETS: [([u8; 3], u8); 256] = {
 };
 
 /// Appends an IP address: IPv4 in dotted decimal, IPv6 as RFC 5952 has it.
+///
+/// ```
+/// let mut text = Vec::new();
+/// portolan::text::number::address("2001:DB8:0:0:1:0:0:1".parse().unwrap(), &mut text);
+/// assert_eq!(text, b"2001:db8::1:0:0:1");
+/// ```
 pub fn address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(v4) => {
@@ -150,12 +156,24 @@ fn v6_address(address: Ipv6Addr, out: &mut Vec<u8>) {
 }
 
 /// Appends a 48-bit link-layer address in lower-case hexadecimal with colons, as lines of text have it.
+///
+/// ```
+/// let mut text = Vec::new();
+/// portolan::text::number::mac([2, 0, 0xab, 0xcd, 0xef, 9], &mut text);
+/// assert_eq!(text, b"02:00:ab:cd:ef:09");
+/// ```
 pub fn mac(octets: [u8; 6], out: &mut Vec<u8>) {
     mac_in(octets, HEX, b':', out);
 }
 
 /// Appends a 48-bit link-layer address as records have it: in upper-case hexadecimal with hyphens (RFC 7042
 /// section 2.1).
+///
+/// ```
+/// let mut text = Vec::new();
+/// portolan::text::number::mac_hyphens([2, 0, 0xab, 0xcd, 0xef, 9], &mut text);
+/// assert_eq!(text, b"02-00-AB-CD-EF-09");
+/// ```
 pub fn mac_hyphens(octets: [u8; 6], out: &mut Vec<u8>) {
     mac_in(octets, b"0123456789ABCDEF", b'-', out);
 }

@@ -52,6 +52,15 @@ impl Cell {
 }
 
 /// A table in the making.
+///
+/// ```
+/// use portolan::text::table::{Cell, Table};
+/// let mut table = Table::new(&["key", "octets"]).right(1..2);
+/// table.row([Cell::text("https/tcp\u{1b}"), Cell::shown(1_460)]);
+/// let mut out = Vec::new();
+/// table.write(None, &mut out).unwrap();
+/// assert_eq!(out, b" key            octets\n https/tcp\\027    1460\n");
+/// ```
 #[derive(Debug)]
 pub struct Table {
     inner: comfy_table::Table,

@@ -26,6 +26,17 @@ pub enum TimeStyle {
 }
 
 /// Writes times; keeps the text of the last second, which the next packet most likely shares.
+///
+/// ```
+/// use portolan::{packet::Timestamp, text::{TimeStyle, time::TimeWriter}};
+/// let (began, time) = (Timestamp(1_767_323_040_000_000_000), Timestamp(1_767_323_045_123_456_789));
+/// let mut text = Vec::new();
+/// TimeWriter::new(TimeStyle::Utc).write(time, None, &mut text);
+/// assert_eq!(text, b"2026-01-02 03:04:05.123456");
+/// text.clear();
+/// TimeWriter::new(TimeStyle::Relative).write(time, Some(began), &mut text);
+/// assert_eq!(text, b"5.123456");
+/// ```
 #[derive(Clone, Debug)]
 pub struct TimeWriter {
     style: TimeStyle,
@@ -105,6 +116,11 @@ impl TimeWriter {
 }
 
 /// A time as machine formats write it.
+///
+/// ```
+/// use portolan::{packet::Timestamp, text::time::machine_time};
+/// assert_eq!(machine_time(Timestamp(1_767_323_045_123_456_789)), "2026-01-02T03:04:05.123456789Z");
+/// ```
 pub fn machine_time(time: Timestamp) -> String {
     let mut text = Vec::new();
     TimeWriter::new(TimeStyle::Machine).write(time, None, &mut text);

@@ -49,6 +49,12 @@ type Cells = [String; 12];
 ///
 /// Rows are told apart by name, ports and transport. Columns that one of the registries does not keep at all, as the
 /// built-in one keeps no contacts, are not compared.
+///
+/// ```
+/// use portolan::{registry::Registry, report::registry::diff};
+/// let registry = Registry::built_in();
+/// assert_eq!(diff(&registry, &registry), []);
+/// ```
 pub fn diff(old: &Registry, new: &Registry) -> Vec<Difference> {
     let (old, new) = (comparable(old), comparable(new));
     let kept = |rows: &[Cells], column: usize| rows.iter().any(|row| !row[column].is_empty());
@@ -97,6 +103,14 @@ fn difference(change: &'static str, key: &Cells, old: &Cells, new: &Cells, compa
 }
 
 /// Writes differences; JSON is one object (`portolan/registry-diff/1`).
+///
+/// ```
+/// use portolan::{registry::Registry, report::{Format, registry::{diff, write_diff}}};
+/// let (registry, mut out) = (Registry::built_in(), Vec::new());
+/// let differences = diff(&registry, &registry);
+/// write_diff(&registry, &registry, &differences, Format::Csv, None, &mut out).unwrap();
+/// assert_eq!(out, b"change,name,ports,transport,field,old,new\n");
+/// ```
 ///
 /// # Errors
 /// What `out` returns.

@@ -11,6 +11,13 @@ use crate::{report::Format, text::json};
 /// Writes all rows: CSV in IANA's columns with the registry's date as a thirteenth, or one JSON object
 /// (`portolan/registry/1`). A table is written as CSV.
 ///
+/// ```
+/// use portolan::{registry::Registry, report::{Format, registry::export}};
+/// let (registry, mut out) = (Registry::built_in(), Vec::new());
+/// export(&registry, Format::Csv, &mut out).unwrap();
+/// assert!(out.starts_with(b"Service Name,Port Number,Transport Protocol,"));
+/// ```
+///
 /// # Errors
 /// What `out` returns.
 pub fn export(registry: &Registry, format: Format, out: &mut dyn Write) -> io::Result<()> {

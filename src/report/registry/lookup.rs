@@ -1,6 +1,9 @@
 //! `registry lookup` and `registry search`.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use serde::Serialize;
 
@@ -207,6 +210,15 @@ impl<'a> Answer<'a> {
 /// Ports are always answered, with their status where they have no name. Returned are the queries without an answer:
 /// names that are not registered.
 ///
+/// ```
+/// use portolan::{registry::Registry, report::{Format, registry::lookup}};
+/// let (registry, mut out) = (Registry::built_in(), Vec::new());
+/// let queries = ["443/tcp", "no-such-service"].map(str::to_owned);
+/// let unanswered = lookup(&registry, &queries, Format::Csv, None, &mut out).unwrap();
+/// assert_eq!(unanswered, ["no-such-service"]);
+/// assert!(String::from_utf8(out).unwrap().contains("\nhttps,443,,tcp,assigned,"));
+/// ```
+///
 /// # Errors
 /// What `out` returns.
 pub fn lookup(
@@ -281,6 +293,13 @@ fn by_port<'a>(registry: &'a Registry, port: u16, asked: Option<Transport>, answ
 
 /// Writes all rows that hold every word of a text; returns how many.
 ///
+/// ```
+/// use portolan::{registry::Registry, report::{Format, registry::search}};
+/// let (registry, mut out) = (Registry::built_in(), Vec::new());
+/// let found = search(&registry, "multicast DNS", Format::Table, Some(80), &mut out).unwrap();
+/// assert!(found > 0 && String::from_utf8(out).unwrap().contains("mdns"));
+/// ```
+///
 /// # Errors
 /// What `out` returns.
 pub fn search(
@@ -303,27 +322,8 @@ fn write(answers: &[Answer<'_>], format: Format, width: Option<u16>, out: &mut d
             super::table(&header, answers.iter().map(table_row), width, out)
         }
         Format::Csv => {
-            let header = [
-                "name",
-                "port",
-                "ports",
-                "transport",
-                "status",
-                "description",
-                "unauthorized",
-                "notes",
-                "txt_keys",
-                "assignee",
-                "contact",
-                "registered",
-                "modified",
-                "reference",
-                "service_code",
-                "address",
-                "source",
-                "registry_updated",
-            ];
-            csv::rows(&header, answers.iter().map(csv_row), out)
+            let rows = answers.iter().map(|answer| COLUMNS.iter().map(|(_, field)| field(answer)));
+            csv::rows(&COLUMNS.map(|(name, _)| name), rows, out)
         }
     }
 }
@@ -351,27 +351,32 @@ fn table_row(answer: &Answer<'_>) -> [Cell; 6] {
     .map(Cell::text)
 }
 
-fn csv_row(answer: &Answer<'_>) -> [String; 18] {
-    [
-        answer.name.unwrap_or_default().to_owned(),
-        answer.port.map(|port| port.to_string()).unwrap_or_default(),
-        answer.ports.clone().unwrap_or_default(),
-        answer.transport.unwrap_or_default().to_owned(),
-        answer.status.to_owned(),
-        answer.description.to_owned(),
-        answer.unauthorized.to_owned(),
-        answer.notes.to_owned(),
-        answer.key_list(),
-        answer.assignee.to_owned(),
-        answer.contact.to_owned(),
-        answer.registered.to_owned(),
-        answer.modified.to_owned(),
-        answer.reference.to_owned(),
-        answer.service_code.map(|code| code.to_string()).unwrap_or_default(),
-        answer.address.clone().unwrap_or_default(),
-        answer.source.clone(),
-        answer.registry.updated.to_owned(),
-    ]
+/// A column of CSV: its name, and what stands in it.
+type Column = (&'static str, for<'r> fn(&'r Answer<'_>) -> Cow<'r, str>);
+
+static COLUMNS: [Column; 18] = [
+    ("name", |answer| answer.name.unwrap_or_default().into()),
+    ("port", |answer| number(answer.port.map(u32::from))),
+    ("ports", |answer| answer.ports.as_deref().unwrap_or_default().into()),
+    ("transport", |answer| answer.transport.unwrap_or_default().into()),
+    ("status", |answer| answer.status.into()),
+    ("description", |answer| answer.description.into()),
+    ("unauthorized", |answer| answer.unauthorized.into()),
+    ("notes", |answer| answer.notes.into()),
+    ("txt_keys", |answer| answer.key_list().into()),
+    ("assignee", |answer| answer.assignee.into()),
+    ("contact", |answer| answer.contact.into()),
+    ("registered", |answer| answer.registered.into()),
+    ("modified", |answer| answer.modified.into()),
+    ("reference", |answer| answer.reference.into()),
+    ("service_code", |answer| number(answer.service_code)),
+    ("address", |answer| answer.address.as_deref().unwrap_or_default().into()),
+    ("source", |answer| answer.source.as_str().into()),
+    ("registry_updated", |answer| answer.registry.updated.into()),
+];
+
+fn number(number: Option<u32>) -> Cow<'static, str> {
+    number.map(|number| number.to_string()).unwrap_or_default().into()
 }
 
 #[cfg(test)]

@@ -46,6 +46,14 @@ struct PerTransport {
 
 /// Writes the registry's date and source and counts of what it holds.
 ///
+/// ```
+/// use portolan::{registry::Registry, report::{Format, registry::overview}};
+/// let (registry, mut out) = (Registry::built_in(), Vec::new());
+/// overview(&registry, Format::Csv, None, &mut out).unwrap();
+/// let updated = format!("updated,{}\n", registry.updated());
+/// assert!(String::from_utf8(out).unwrap().contains(&updated));
+/// ```
+///
 /// # Errors
 /// What `out` returns.
 pub fn overview(
