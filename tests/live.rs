@@ -304,6 +304,39 @@ fn a_live_run_ends_by_itself_after_its_packets_or_its_time() {
     assert!((1..5).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }
 
+/// The example of the library, which ends by itself.
+#[test]
+fn the_example_names_packets_for_as_long_as_it_is_told() {
+    let Some(program) = crate::examples::example("live") else { return };
+    let Some(lab) = Lab::build("x") else { return };
+    let mut child = Command::new("ip")
+        .args(["netns", "exec", &lab.server])
+        .arg(program)
+        .args([&lab.interface, "2", "tcp port 80"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // It does not say when it begins, so it is talked to until it has seen something.
+    let talked = wait_for_line(&lab, &mut lines);
+    assert!(talked.contains("80/tcp http (destination, registered"), "{talked}");
+    let last = lines.last().unwrap();
+    assert!(last.contains(" packets, lost: Some(Losses"), "{last}");
+    assert!(child.wait().unwrap().success());
+}
+
+/// The first line that comes while the client talks.
+fn wait_for_line(lab: &Lab, lines: &mut (impl Iterator<Item = String> + Send)) -> String {
+    thread::scope(|scope| {
+        let first = scope.spawn(|| lines.next().unwrap());
+        while !first.is_finished() {
+            lab.talk();
+        }
+        first.join().unwrap()
+    })
+}
+
 #[test]
 fn an_interface_that_is_not_there_has_its_own_exit_code() {
     let output = Command::new(env!("CARGO_BIN_EXE_portolan"))

@@ -35,6 +35,8 @@ mod samples;
 
 /// DNS messages and the inventory, compared with tshark.
 mod dns;
+/// The examples, run over samples.
+mod examples;
 /// The one loop over inputs: order of calls, ends, and what an observer sees.
 mod job;
 /// Captures changed anywhere.
