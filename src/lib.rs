@@ -1,10 +1,37 @@
 //! portolan charts the services on a wire: it reads packets, names the service behind each flow,
 //! and says how it knows.
 //!
+//! ```
+//! use portolan::{
+//!     Answers, Job, Registry, View,
+//!     knowledge::Options,
+//!     pipeline::Inputs,
+//!     sink::{Text, Writer},
+//!     text::time::TimeStyle,
+//! };
+//!
+//! let registry = Registry::built_in();
+//! let mut job = Job::new(Inputs::Files(vec!["samples/snmp-get.pcap".into()]), &registry);
+//! // First everything is learned, then each packet is charted with all that is known.
+//! let (knowledge, _) = job.learn(Options::default(), &())?;
+//! let answers = Answers::of(&knowledge, &registry, false, job.threads);
+//! let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
+//! let mut lines = Vec::new();
+//! job.chart(&view, Text::new(TimeStyle::Utc, false, false), &mut Writer::new(&mut lines), &())?;
+//!
+//! let lines = String::from_utf8_lossy(&lines);
+//! assert!(lines.lines().all(|line| line.contains("161/udp snmp (")));
+//! # Ok::<(), portolan::pipeline::Failure>(())
+//! ```
+//!
+//! A [`Job`] reads inputs, an [`Observer`] watches it. [`Knowledge`] is what was learned, [`Answers`] are the names worked
+//! out from it; a [`Record`] is one packet with all that is said about it. An [`Encoder`] makes something of records, and
+//! a [`Sink`] takes it in order. More programs are in `examples/`.
+//!
 //! ```text
 //!                     ┌────────────── learn ──────────────┐
 //! bytes ─source→ Batch ─decode→ Headers ─observe→ Knowledge ─→ summary · flows · discover
-//!                     └──────────────── chart ────────────┴─→ Record ─sink→ annotate
+//!                     └──────────────── chart ────────────┴─→ Record ─encoder→ Part ─sink→ annotate
 //! ```
 //!
 //! The modules, from the ground up; each uses only those before it (`tests/house.rs` sees to that):
@@ -19,8 +46,8 @@
 //! - [`naming`]: the rules that say which side serves and how its name is known.
 //! - [`knowledge`]: all that is remembered of a capture, and the answers of all its flows.
 //! - [`record`]: one annotated packet.
-//! - [`sink`]: what becomes of records; [`report`]: views of what is known: summary, flows, discovery.
-//! - [`pipeline`]: the loops over all of this.
+//! - [`sink`]: what becomes of records.
+//! - [`pipeline`]: the one loop over inputs; [`report`]: views of what is known: summary, flows, discovery.
 //!
 //! Of the Cargo features, all on by default, `compression` and `libpcap` are told of in [`capture`]; `cli` is the
 //! command, which the library does not need.

@@ -64,26 +64,7 @@ fn live_name(live: &dyn Source) -> String {
     name.unwrap_or_else(|| "live".to_owned())
 }
 
-/// What is to be done with which inputs, and by which means.
-///
-/// ```
-/// use portolan::{
-///     Answers, Job, Registry, View,
-///     pipeline::Inputs,
-///     sink::{Text, Writer},
-///     text::time::TimeStyle,
-/// };
-///
-/// let registry = Registry::built_in();
-/// let mut job = Job::new(Inputs::Files(vec!["samples/snmp-get.pcap".into()]), &registry);
-/// let (knowledge, _) = job.learn(Default::default(), &())?;
-/// let answers = Answers::of(&knowledge, &registry, false, job.threads);
-/// let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
-/// let mut lines = Vec::new();
-/// job.chart(&view, Text::new(TimeStyle::Utc, false, false), &mut Writer::new(&mut lines), &())?;
-/// assert!(String::from_utf8_lossy(&lines).contains("161/udp snmp (destination, registered"));
-/// # Ok::<(), portolan::pipeline::Failure>(())
-/// ```
+/// What is to be done with which inputs, and by which means: [`Job::learn`], [`Job::chart`], [`Job::follow`].
 pub struct Job<'j> {
     /// What is read.
     pub inputs: Inputs,
