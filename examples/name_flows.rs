@@ -4,21 +4,20 @@
 use std::{env, error::Error, io};
 
 use portolan::{
-    Answers, Job, Registry,
-    knowledge::Options,
+    Answers, Job, Registry, Report as _, View,
     pipeline::Inputs,
-    report::flows::{self, Form},
-    text::time::TimeStyle,
+    report::{Format, flows::FlowList},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files = env::args_os().skip(1).map(Into::into).collect();
     let registry = Registry::built_in();
     let mut job = Job::new(Inputs::Files(files), &registry);
-    // Each flow of a five-tuple apart, not added up.
-    let (knowledge, outcome) = job.learn(Options { flows: true, ..Options::default() }, &())?;
+    let list = FlowList::default();
+    let (knowledge, outcome) = job.learn(list.needs(), &())?;
     let answers = Answers::of(&knowledge, &registry, false, job.threads);
-    flows::write(&knowledge, &answers, Form::Text(TimeStyle::Utc), &mut io::stdout().lock())?;
+    let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
+    list.write(&view, Format::Table, &mut io::stdout().lock())?;
     for error in outcome.errors {
         eprintln!("{error}");
     }

@@ -4,22 +4,21 @@
 use std::{env, error::Error};
 
 use portolan::{
-    Answers, Job, Registry,
-    knowledge::Options,
+    Answers, Job, Registry, Report as _, View,
     pipeline::Inputs,
-    report::summary::{self, By, Scope, Summary},
+    report::{Format, summary::Totals},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files = env::args_os().skip(1).map(Into::into).collect();
     let registry = Registry::built_in();
     let mut job = Job::new(Inputs::Files(files), &registry);
-    let (knowledge, outcome) = job.learn(Options::default(), &())?;
+    let totals = Totals { threads: job.threads, ..Totals::default() };
+    let (knowledge, _) = job.learn(totals.needs(), &())?;
     let answers = Answers::of(&knowledge, &registry, false, job.threads);
-    let services = Summary::of(&knowledge, &answers, By::Service, job.threads);
-    let scope = Scope { files: &outcome.opened, knowledge: &knowledge, registry: &registry };
+    let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
     let mut json = Vec::new();
-    summary::json(&services, None, &scope, &summary::Options::default(), &mut json)?;
+    totals.write(&view, Format::Json, &mut json)?;
 
     let sums: serde_json::Value = serde_json::from_slice(&json)?;
     for row in sums["rows"].as_array().into_iter().flatten() {

@@ -26,7 +26,7 @@
 //!
 //! A [`Job`] reads inputs, an [`Observer`] watches it. [`Knowledge`] is what was learned, [`Answers`] are the names worked
 //! out from it; a [`Record`] is one packet with all that is said about it. An [`Encoder`] makes something of records, and
-//! a [`Sink`] takes it in order. More programs are in `examples/`.
+//! a [`Sink`] takes it in order; a [`Report`] tells of all that is known. More programs are in `examples/`.
 //!
 //! ```text
 //!                     ┌────────────── learn ──────────────┐
@@ -74,4 +74,5 @@ pub use knowledge::{Answers, Knowledge, View};
 pub use pipeline::{Job, Observer};
 pub use record::Record;
 pub use registry::Registry;
+pub use report::Report;
 pub use sink::{Encoder, Sink};

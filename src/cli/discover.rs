@@ -1,18 +1,13 @@
 //! `discover`: what hosts advertise over DNS-SD.
 
 use clap::Args;
-use portolan::{
-    knowledge::Options,
-    report::discover::{self, DiscoverOptions},
-};
+use portolan::report::discover::{DiscoverOptions, Discovery};
 
 use super::{
     End,
     args::{Global, ReportFormat},
     input::{Input, Session},
-    kept,
-    output::{self, Output},
-    tell_losses,
+    output, report,
 };
 
 #[derive(Args, Debug)]
@@ -39,24 +34,13 @@ pub(crate) struct Discover {
 pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
-    let watch = session.watch("learning");
-    let options = Options { inventory: true, ..Options::default() };
-    let (knowledge, outcome) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
-    let code = watch.code(&outcome)?;
-    let knowledge = kept(knowledge);
     let options = DiscoverOptions {
-        format: args.format.into(),
         events: args.events,
         queries: args.queries,
         types: args.kind.iter().cloned().collect(),
         hosts: args.host.iter().cloned().collect(),
         width: output::width(),
     };
-    let mut out = Output::new(None)?;
-    if let Some(inventory) = knowledge.inventory() {
-        discover::write(inventory, &session.registry, &job.inputs.names(), &options, &mut out)?;
-    }
-    out.finish()?;
-    tell_losses(global, &knowledge);
-    Ok(code)
+    let discovery = Discovery { options, files: job.inputs.names() };
+    report::write(global, &session, &mut job, args.format.into(), discovery, |_, _| {})
 }

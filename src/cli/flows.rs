@@ -1,19 +1,13 @@
 //! `flows`: one record per flow.
 
 use clap::{Args, ValueEnum};
-use portolan::{
-    Answers,
-    knowledge::Options,
-    report::flows::{self, Form},
-};
+use portolan::report::{Format, flows::FlowList};
 
 use super::{
     End,
     args::{Global, Time},
     input::{Input, Session},
-    kept,
-    output::Output,
-    tell_losses,
+    report,
 };
 
 #[derive(Args, Debug)]
@@ -38,23 +32,18 @@ pub(crate) enum FlowFormat {
     Csv,
 }
 
+impl From<FlowFormat> for Format {
+    fn from(format: FlowFormat) -> Self {
+        match format {
+            FlowFormat::Text => Self::Table,
+            FlowFormat::Json => Self::Json,
+            FlowFormat::Csv => Self::Csv,
+        }
+    }
+}
+
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
-    let mut job = session.job()?;
-    let watch = session.watch("learning");
-    let options = Options { flows: true, ..Options::default() };
-    let (knowledge, outcome) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
-    let code = watch.code(&outcome)?;
-    let knowledge = kept(knowledge);
-    let answers = kept(Answers::of(&knowledge, &session.registry, false, job.threads));
-    let form = match args.format {
-        FlowFormat::Text => Form::Text(args.time.into()),
-        FlowFormat::Json => Form::Json,
-        FlowFormat::Csv => Form::Csv,
-    };
-    let mut out = Output::new(None)?;
-    flows::write(&knowledge, &answers, form, &mut out)?;
-    out.finish()?;
-    tell_losses(global, &knowledge);
-    Ok(code)
+    let list = FlowList { times: args.time.into() };
+    report::write(global, &session, &mut session.job()?, args.format.into(), list, |_, _| {})
 }

@@ -10,6 +10,7 @@ mod interfaces;
 pub(crate) mod message;
 mod output;
 mod registry;
+mod report;
 mod summary;
 mod watch;
 

@@ -7,10 +7,7 @@ use portolan::{
     Answers, Job, Knowledge, View,
     knowledge::Options,
     pipeline::Outcome,
-    report::{
-        self,
-        summary::{Counted, Scope, Sums},
-    },
+    report::summary::{self, Counted, Scope, Sums, Totals},
     text::time::duration,
 };
 
@@ -21,7 +18,7 @@ use super::{
     input::{Input, Session},
     kept,
     output::{self, Output},
-    tell_losses,
+    report, tell_losses,
 };
 
 #[derive(Args, Debug)]
@@ -58,7 +55,7 @@ pub(crate) enum By {
     Transport,
 }
 
-impl From<By> for report::summary::By {
+impl From<By> for summary::By {
     fn from(by: By) -> Self {
         match by {
             By::Service => Self::Service,
@@ -82,7 +79,7 @@ pub(crate) enum Sort {
     Name,
 }
 
-impl From<Sort> for report::summary::Sort {
+impl From<Sort> for summary::Sort {
     fn from(sort: Sort) -> Self {
         match sort {
             Sort::Bytes => Self::Bytes,
@@ -96,37 +93,23 @@ impl From<Sort> for report::summary::Sort {
 pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
-    let by: report::summary::By = args.by.into();
-    let options =
-        report::summary::Options { by, sort: args.sort.into(), top: args.top, width: output::width() };
-    let mut intervals = None;
-    let (knowledge, summary, outcome, code);
+    let by: summary::By = args.by.into();
+    let options = summary::Options { by, sort: args.sort.into(), top: args.top, width: output::width() };
     if args.interval.is_none() && !by.needs_packets() {
-        let watch = session.watch("learning");
-        let learned = job.learn(Options::default(), &watch).map_err(|failure| watch.end(failure))?;
-        (knowledge, outcome) = (kept(learned.0), learned.1);
-        code = watch.code(&outcome)?;
-        let answers = kept(Answers::of(&knowledge, &session.registry, false, job.threads));
-        summary = kept(report::summary::Summary::of(&knowledge, &answers, by, job.threads));
-    } else {
-        let mut counted = Counted::new(args.interval, by);
-        let learned;
-        (learned, outcome, code) = count(&session, &mut job, Sums::new(args.interval, by), &mut counted)?;
-        knowledge = kept(learned);
-        let (whole, parts) = counted.into_parts();
-        (summary, intervals) = (kept(whole), args.interval.map(|_| parts));
+        let totals = Totals { options, threads: job.threads, files: Vec::new() };
+        return report::write(global, &session, &mut job, args.format.into(), totals, |totals, outcome| {
+            totals.files.clone_from(&outcome.opened);
+        });
     }
+    let mut counted = Counted::new(args.interval, by);
+    let sums = Sums::new(args.interval, by);
+    let (knowledge, outcome, code) = count(&session, &mut job, sums, &mut counted)?;
+    let (knowledge, (whole, parts)) = (kept(knowledge), counted.into_parts());
+    let (whole, parts) = (kept(whole), kept(parts));
+    let intervals = args.interval.map(|_| &**parts);
     let scope = Scope { files: &outcome.opened, knowledge: &knowledge, registry: &session.registry };
     let mut out = Output::new(None)?;
-    match args.format {
-        ReportFormat::Table => {
-            report::summary::table(&summary, intervals.as_deref(), &scope, &options, &mut out)?;
-        }
-        ReportFormat::Json => {
-            report::summary::json(&summary, intervals.as_deref(), &scope, &options, &mut out)?;
-        }
-        ReportFormat::Csv => report::summary::csv(&summary, intervals.as_deref(), &options, &mut out)?,
-    }
+    summary::write(&whole, intervals, &scope, &options, args.format.into(), &mut out)?;
     out.finish()?;
     tell_losses(global, &knowledge);
     Ok(code)

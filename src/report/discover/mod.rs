@@ -12,16 +12,15 @@ use crate::{
         inventory::{Event, Finding, FindingKind, Instance, Inventory, Query, Subject, Type},
         pairs,
     },
+    knowledge::{self, Options},
     registry::{Registration, Registry, TxtKeys},
-    report::Format,
+    report::{Format, Report},
     text::escape,
 };
 
 /// What `discover` shows, and how.
 #[derive(Clone, Debug, Default)]
 pub struct DiscoverOptions {
-    /// The form of the report: tables, one JSON object (`portolan/discover/1`), or one CSV table.
-    pub format: Format,
     /// Show the life line: a second table; in CSV in place of the instances. JSON always has it.
     pub events: bool,
     /// Show who asks for what: a further table; in CSV in place of the instances. JSON always has it.
@@ -34,6 +33,37 @@ pub struct DiscoverOptions {
     pub width: Option<u16>,
 }
 
+/// The report: tables, one JSON object (`portolan/discover/1`), or one CSV table.
+#[derive(Clone, Debug, Default)]
+pub struct Discovery {
+    /// What it shows.
+    pub options: DiscoverOptions,
+    /// The names of all inputs by their numbers.
+    pub files: Vec<String>,
+}
+
+impl Report for Discovery {
+    fn needs(&self) -> Options {
+        Options { inventory: true, ..Options::default() }
+    }
+
+    fn needs_answers(&self) -> bool {
+        false
+    }
+
+    fn write(
+        &self,
+        view: &knowledge::View<'_>,
+        format: Format,
+        mut out: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        match view.knowledge.inventory() {
+            Some(inventory) => write(inventory, view.registry, &self.files, &self.options, format, &mut out),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Writes the inventory. `files` are the names of the inputs; packets are told with their file where there
 /// are more than one.
 ///
@@ -44,10 +74,11 @@ pub fn write(
     registry: &Registry,
     files: &[String],
     options: &DiscoverOptions,
+    format: Format,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let view = View { inventory, registry, files, options };
-    match options.format {
+    match format {
         Format::Table => table::write(&view, out),
         Format::Json => json::write(&view, out),
         Format::Csv => csv::write(&view, out),

@@ -53,15 +53,23 @@ fn inventory() -> Inventory {
     inventory
 }
 
-fn output(inventory: &Inventory, options: &DiscoverOptions) -> String {
+fn table_of(inventory: &Inventory, options: &DiscoverOptions) -> String {
+    output(inventory, options, Format::Table)
+}
+
+fn csv_of(inventory: &Inventory) -> String {
+    output(inventory, &DiscoverOptions::default(), Format::Csv)
+}
+
+fn output(inventory: &Inventory, options: &DiscoverOptions, format: Format) -> String {
     let mut out = Vec::new();
     let files = ["a.pcap".to_owned(), "b.pcap".to_owned()];
-    write(inventory, &REGISTRY, &files, options, &mut out).unwrap();
+    write(inventory, &REGISTRY, &files, options, format, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 fn json_of(inventory: &Inventory, options: DiscoverOptions) -> Value {
-    serde_json::from_str(&output(inventory, &DiscoverOptions { format: Format::Json, ..options })).unwrap()
+    serde_json::from_str(&output(inventory, &options, Format::Json)).unwrap()
 }
 
 #[test]
@@ -152,7 +160,7 @@ fn absent_keys_are_those_the_registry_defines() {
 #[test]
 fn csv_and_table_are_harmless() {
     let inventory = inventory();
-    let csv = output(&inventory, &DiscoverOptions { format: Format::Csv, ..DiscoverOptions::default() });
+    let csv = csv_of(&inventory);
     let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(reader.headers().unwrap().len(), 16);
@@ -177,7 +185,7 @@ fn csv_and_table_are_harmless() {
     assert_eq!(&rows[1][0], "'=1+1, \"x\"");
 
     let table =
-        output(&inventory, &DiscoverOptions { events: true, queries: true, ..DiscoverOptions::default() });
+        table_of(&inventory, &DiscoverOptions { events: true, queries: true, ..DiscoverOptions::default() });
     let line = table.lines().find(|line| line.contains("Kitchen")).unwrap();
     for part in ["_ipp._tcp", "printer.local", "631", "192.168.1.7", "active"] {
         assert!(line.contains(part), "{part} in {line}");
@@ -190,7 +198,7 @@ fn csv_and_table_are_harmless() {
     for part in ["not registered", "announce", "b.pcap:2", "192.168.1.50", "repeated-key", "RFC 6763 6.4"] {
         assert!(table.contains(part), "{part} in {table}");
     }
-    let narrow = output(&inventory, &DiscoverOptions { width: Some(60), ..DiscoverOptions::default() });
+    let narrow = table_of(&inventory, &DiscoverOptions { width: Some(60), ..DiscoverOptions::default() });
     assert!(narrow.lines().skip(1).all(|line| line.chars().count() <= 60), "{narrow}");
 }
 
@@ -213,10 +221,10 @@ fn strange_instance_names_survive_every_format() {
             Ok(text) => assert_eq!(found["instances"][0]["instance"], text),
             Err(_) => assert_eq!(found["instances"][0]["instance_base64"], "wyj/"),
         }
-        let csv = output(&inventory, &DiscoverOptions { format: Format::Csv, ..DiscoverOptions::default() });
+        let csv = csv_of(&inventory);
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         assert_eq!(&reader.records().next().unwrap().unwrap()[0], shown);
-        let table = output(&inventory, &DiscoverOptions { events: true, ..DiscoverOptions::default() });
+        let table = table_of(&inventory, &DiscoverOptions { events: true, ..DiscoverOptions::default() });
         assert!(table.contains(shown) && table.contains(&name), "{table}");
         let harmless = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control());
         assert!(harmless(&csv) && harmless(&table));

@@ -11,10 +11,11 @@ use fields::FLOW;
 
 use crate::{
     flow::{Direction, FiveTuple, Flow, community_id},
-    knowledge::{Answers, Knowledge, Known},
+    knowledge::{Answers, Knowledge, Known, Options, View},
     naming::label::protocol_word,
     packet::{Timestamp, TransportProtocol},
     record::{Put as _, Service, ValueWriter},
+    report::{Format, Report},
     text::{
         field::{columns, header},
         time::{TimeStyle, TimeWriter},
@@ -30,6 +31,28 @@ pub enum Form {
     Json,
     /// A CSV row each.
     Csv,
+}
+
+/// The report: every flow, one a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FlowList {
+    /// How lines for people show times.
+    pub times: TimeStyle,
+}
+
+impl Report for FlowList {
+    fn needs(&self) -> Options {
+        Options { flows: true, ..Options::default() }
+    }
+
+    fn write(&self, view: &View<'_>, format: Format, out: &mut dyn Write) -> io::Result<()> {
+        let form = match format {
+            Format::Table => Form::Text(self.times),
+            Format::Json => Form::Json,
+            Format::Csv => Form::Csv,
+        };
+        write(view.knowledge, view.answers, form, out)
+    }
 }
 
 /// One flow; its source is the side whose packet came first (the initiator of RFC 5103).

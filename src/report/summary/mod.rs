@@ -7,20 +7,21 @@ mod sums;
 mod tests;
 mod write;
 
-use std::hash::BuildHasher as _;
+use std::{hash::BuildHasher as _, io};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 pub use intervals::{Interval, Intervals};
 pub use rows::Row;
 pub use sums::{Counted, Sums};
-pub use write::{csv, json, table};
+pub use write::{csv, json, table, write};
 
 use crate::{
     flow::FiveTuple,
-    knowledge::{Answers, Damaged, Knowledge, Subject},
+    knowledge::{Answers, Damaged, Knowledge, Subject, View},
     naming::label::Label,
     registry::Registry,
+    report::{Format, Report},
 };
 use rows::{Amount, Item, Key};
 
@@ -99,6 +100,25 @@ pub struct Options {
     pub top: Option<usize>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
+}
+
+/// The report: what all flows add up to.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// What its rows are about, and which are shown. Rows that [need packets](By::needs_packets) are empty.
+    pub options: Options,
+    /// Threads to work it out on, at least 1.
+    pub threads: usize,
+    /// The names of the inputs that were read.
+    pub files: Vec<String>,
+}
+
+impl Report for Totals {
+    fn write(&self, view: &View<'_>, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+        let &View { knowledge, answers, registry } = view;
+        let summary = Summary::of(knowledge, answers, self.options.by, self.threads.max(1));
+        write(&summary, None, &Scope { files: &self.files, knowledge, registry }, &self.options, format, out)
+    }
 }
 
 /// All rows of a summary, and what they add up to.

@@ -11,6 +11,7 @@ use super::{Interval, Options, Row, Scope, Summary};
 use crate::{
     knowledge::Damaged,
     packet::Timestamp,
+    report::Format,
     text::{
         csv, json,
         table::{Cell, Table},
@@ -117,6 +118,25 @@ impl Value<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Writes a summary in any form.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(
+    summary: &Summary,
+    intervals: Option<&[Interval]>,
+    scope: &Scope<'_>,
+    options: &Options,
+    format: Format,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => table(summary, intervals, scope, options, out),
+        Format::Json => json(summary, intervals, scope, options, out),
+        Format::Csv => csv(summary, intervals, options, out),
     }
 }
 
