@@ -7,7 +7,7 @@ use std::{
 
 use super::Error;
 use crate::packet::Batch;
-use crate::savefile::{Stop, Walked, Walker, at_the_start};
+use crate::savefile::{Piece, Stop, Walked, Walker, at_the_start};
 
 /// Octets read at a time. A batch is as large, or as its one record where that is larger.
 pub(crate) const BATCH_LEN: usize = 1 << 18;
@@ -88,7 +88,7 @@ impl<R: Read> Filler<R> {
             }
             let eof = matches!(self.ended, Some(Ok(())));
             let octets = &batch.buffer[..batch.filled];
-            let walked = self.walker.walk(octets, until, eof, &mut batch.frames);
+            let walked = self.walker.walk(&Piece { octets, until, eof }, &mut batch.frames);
             match walked.stop {
                 Stop::Incomplete if walked.consumed == 0 && self.ended.is_none() => {}
                 _ => break walked,

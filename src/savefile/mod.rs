@@ -14,4 +14,4 @@ mod walk;
 pub use magic::{Compression, FileFormat};
 pub(crate) use magic::{HEAD_LEN, Recognised, at_the_start, recognise};
 pub(crate) use octets::Order;
-pub(crate) use walk::{Stop, Walked, Walker};
+pub(crate) use walk::{Piece, Stop, Walked, Walker};

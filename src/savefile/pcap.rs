@@ -4,7 +4,7 @@ use crate::packet::{Interface, LinkType, Located, Timestamp};
 use crate::savefile::{
     FileFormat,
     octets::Order,
-    walk::{Stop, Walked, Walker as AnyWalker, captured_limit},
+    walk::{Piece, Stop, Walked, Walker as AnyWalker, captured_limit},
 };
 
 /// Octets of the file header.
@@ -98,13 +98,8 @@ impl Walker {
     }
 
     /// See [`AnyWalker::walk`].
-    pub(crate) fn walk(
-        &mut self,
-        octets: &[u8],
-        until: usize,
-        eof: bool,
-        frames: &mut Vec<Located>,
-    ) -> Walked {
+    pub(crate) fn walk(&mut self, piece: &Piece<'_>, frames: &mut Vec<Located>) -> Walked {
+        let &Piece { octets, until, eof } = piece;
         let mut at = 0;
         if self.header_left > 0 {
             if octets.len() < self.header_left {

@@ -3,7 +3,7 @@
 use crate::packet::{Interface, LinkType, Located, Timestamp};
 use crate::savefile::{
     octets::Order,
-    walk::{Stop, Walked, captured_limit},
+    walk::{Piece, Stop, Walked, captured_limit},
 };
 
 const MAGIC: [u8; 8] = *b"snoop\0\0\0";
@@ -62,13 +62,8 @@ impl Walker {
     }
 
     /// See [`super::walk::Walker::walk`].
-    pub(crate) fn walk(
-        &mut self,
-        octets: &[u8],
-        until: usize,
-        eof: bool,
-        frames: &mut Vec<Located>,
-    ) -> Walked {
+    pub(crate) fn walk(&mut self, piece: &Piece<'_>, frames: &mut Vec<Located>) -> Walked {
+        let &Piece { octets, until, eof } = piece;
         let mut at = 0;
         if self.header_left > 0 {
             if octets.len() < self.header_left {

@@ -39,6 +39,17 @@ impl Walked {
     }
 }
 
+/// A piece of a file that is at hand to be walked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    /// Its octets and what follows them: they begin at a record, or at the start of the file.
+    pub(crate) octets: &'a [u8],
+    /// Where it ends: records that begin there or later are not its own.
+    pub(crate) until: usize,
+    /// Whether nothing follows the octets.
+    pub(crate) eof: bool,
+}
+
 /// All a format must remember between two stretches of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Walker {
@@ -48,20 +59,12 @@ pub(crate) enum Walker {
 }
 
 impl Walker {
-    /// Appends a [`Located`] for each frame whose record begins before `until` and is whole.
-    ///
-    /// `octets` begin at a record (or at the start of the file); `eof` says that nothing follows them.
-    pub(crate) fn walk(
-        &mut self,
-        octets: &[u8],
-        until: usize,
-        eof: bool,
-        frames: &mut Vec<Located>,
-    ) -> Walked {
+    /// Appends a [`Located`] for each frame of a piece whose record begins before its end and is whole.
+    pub(crate) fn walk(&mut self, piece: &Piece<'_>, frames: &mut Vec<Located>) -> Walked {
         match self {
-            Self::Pcap(walker) => walker.walk(octets, until, eof, frames),
-            Self::Pcapng(walker) => walker.walk(octets, until, eof, frames),
-            Self::Snoop(walker) => walker.walk(octets, until, eof, frames),
+            Self::Pcap(walker) => walker.walk(piece, frames),
+            Self::Pcapng(walker) => walker.walk(piece, frames),
+            Self::Snoop(walker) => walker.walk(piece, frames),
         }
     }
 

@@ -7,7 +7,7 @@ use super::block::{self, Opt, Options, code, kind, padded};
 use crate::packet::{Interface, LinkType, Located, Sections, Timestamp};
 use crate::savefile::{
     octets::Order,
-    walk::{Stop, Walked, captured_limit},
+    walk::{Piece, Stop, Walked, captured_limit},
 };
 
 /// The most interfaces kept for a file, so that a hostile one cannot fill the memory.
@@ -48,13 +48,8 @@ impl Walker {
     }
 
     /// See [`super::walk::Walker::walk`].
-    pub(crate) fn walk(
-        &mut self,
-        octets: &[u8],
-        until: usize,
-        eof: bool,
-        frames: &mut Vec<Located>,
-    ) -> Walked {
+    pub(crate) fn walk(&mut self, piece: &Piece<'_>, frames: &mut Vec<Located>) -> Walked {
+        let &Piece { octets, until, eof } = piece;
         let mut at = 0;
         while at < until {
             let rest = &octets[at..];
@@ -584,7 +579,8 @@ mod tests {
                 file.extend(enhanced(order, 0, number, &vec![6; number as usize], 60));
             }
             let mut walker = Walker::new();
-            walker.walk(&header, usize::MAX, true, &mut Vec::new());
+            let piece = Piece { octets: &header, until: usize::MAX, eof: true };
+            walker.walk(&piece, &mut Vec::new());
             for from in header.len()..starts[27] {
                 let expected = starts.iter().copied().find(|&start| start >= from);
                 assert_eq!(walker.resync(&file[from..]).map(|offset| from + offset), expected);
