@@ -90,7 +90,7 @@ impl<'s, E: Encoder, S: Sink<E::Part>> Outlet<'s, E, S> {
         }
         self.begin_output(known);
         self.encoder.end(knowledge, &mut self.part);
-        self.take()?;
+        self.sink.rest(&mut self.part)?;
         self.sink.finish()
     }
 }
@@ -241,6 +241,9 @@ impl Run<'_> {
             }
             while fetched < sent {
                 fetch(&mut lanes, &mut fetched, outlet.sink)?;
+            }
+            for work in lanes.iter_mut().flat_map(|lane| &mut lane.spare) {
+                outlet.sink.rest(&mut work.part)?;
             }
             end
         })

@@ -87,6 +87,14 @@ pub trait Sink<Part> {
     /// Those of the output.
     fn take(&mut self, part: &mut Part) -> io::Result<()>;
 
+    /// Takes what [`Sink::take`] left in a part to let it grow, as those do for which the order of parts does not count.
+    ///
+    /// # Errors
+    /// As [`Sink::take`].
+    fn rest(&mut self, part: &mut Part) -> io::Result<()> {
+        self.take(part)
+    }
+
     /// Makes what was taken appear: called after each batch where only the past is known.
     ///
     /// # Errors

@@ -41,13 +41,15 @@ pub struct Intervals {
     by: By,
     whole: Summary,
     parts: BTreeMap<u64, Summary>,
+    /// Packets.
+    counted: u64,
 }
 
 impl Intervals {
     /// Intervals of that length, aligned to whole multiples of it since the epoch; or the whole capture.
     pub fn new(length: Option<Duration>, by: By) -> Self {
         let length = length.map(|length| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1));
-        Self { length, by, whole: Summary::default(), parts: BTreeMap::new() }
+        Self { length, by, whole: Summary::default(), parts: BTreeMap::new(), counted: 0 }
     }
 
     /// Counts one packet. Packets without a time stamp belong to the first interval of all, that of the epoch.
@@ -60,10 +62,17 @@ impl Intervals {
             }
         };
         summary.count(record, self.by);
+        self.counted += 1;
+    }
+
+    /// How many packets were counted.
+    pub fn counted(&self) -> u64 {
+        self.counted
     }
 
     /// Adds what was counted of later packets.
     pub fn add(&mut self, later: Self) {
+        self.counted += later.counted;
         self.whole.add(later.whole);
         for (start, summary) in later.parts {
             self.parts.entry(start).or_default().add(summary);

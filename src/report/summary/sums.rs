@@ -30,6 +30,9 @@ impl Encoder for Sums {
     }
 }
 
+/// Packets a part has at least before it is added up with the others.
+const WORTH_ADDING: u64 = 1 << 16;
+
 /// What [`Sums`] add up to.
 #[derive(Debug)]
 pub struct Counted(Intervals);
@@ -48,6 +51,15 @@ impl Counted {
 
 impl Sink<Option<Intervals>> for Counted {
     fn take(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
+        match part {
+            // Hosts and rows of one batch are mostly those of the next one: adding them up each time would cost as much
+            // as counting.
+            Some(grown) if grown.counted() >= WORTH_ADDING => self.rest(part),
+            _ => Ok(()),
+        }
+    }
+
+    fn rest(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
         if let Some(later) = part.take() {
             self.0.add(later);
         }
