@@ -297,6 +297,7 @@ fn shown() -> Vec<Vec<u8>> {
         b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06\0\x01".to_vec(),
         b"cut".to_vec(),
         plain[..40].to_vec(),
+        tagged(&plain, &[1; 9]),
         tunnelled,
         // Named by the SRV record between them, so that the second one revises what was said of the first.
         segment(false, 50_631),
@@ -304,6 +305,83 @@ fn shown() -> Vec<Vec<u8>> {
         segment(false, 50_631),
         unreachable(&segment(false, 50_631)),
     ]
+}
+
+/// A DNS message with these flags: the questions and records of each section.
+fn message(flags: u16, sections: [&[Vec<u8>]; 4]) -> Vec<u8> {
+    let counts = sections.map(|section| section.len() as u16);
+    let head = [&[0, flags][..], &counts].concat().into_iter().flat_map(u16::to_be_bytes);
+    head.chain(sections.concat().concat()).collect()
+}
+
+/// A resource record.
+fn resource(owner: &[u8], kind: u16, class: u16, data: &[u8]) -> Vec<u8> {
+    let mut octets = [owner, &kind.to_be_bytes(), &class.to_be_bytes(), &[0, 0, 0, 120]].concat();
+    octets.extend((data.len() as u16).to_be_bytes());
+    octets.extend_from_slice(data);
+    octets
+}
+
+/// Messages that show every field that a DNS message, and the inventory of DNS-SD, may have.
+fn shown_messages() -> Vec<Vec<u8>> {
+    const INTERNET: u16 = 1;
+    const FLUSH: u16 = 0x8001;
+    let (host, local) = (name(&["h", "local"]), name(&["local"]));
+    let odd = [&b"\x02\xff\xfe"[..], &name(&["_ipp", "_tcp", "local"])].concat();
+    let srv = |port: u16| [&[0; 4][..], &port.to_be_bytes(), &host].concat();
+    let question = |class: u16| [&host[..], &255_u16.to_be_bytes(), &class.to_be_bytes()].concat();
+    let many: Vec<_> = std::iter::repeat_n(question(INTERNET), 1_025).collect();
+    let response = message(
+        0x8400,
+        [
+            &[],
+            &[
+                resource(&host, 1, FLUSH, &[192, 0, 2, 1]),
+                resource(&host, 1, INTERNET, &[192, 0, 2]),
+                resource(&host, 1, 3, &[192, 0, 2, 1]),
+                resource(&host, 13, INTERNET, b"\x01\xff\x01\xfe"),
+                resource(&host, 13, INTERNET, b"\x03ARM\x02OS"),
+                resource(&odd, 33, INTERNET, &srv(631)),
+                resource(&odd, 16, INTERNET, b"\x04\xffk=1\x04d=\xff\xfe\x03a=b"),
+                resource(&name(&["_ipp", "_tcp", "local"]), 12, INTERNET, &odd),
+            ],
+            &[resource(&local, 4711, INTERNET, b"xyz")],
+            &[
+                resource(&host, 47, INTERNET, &[&host[..], &[0, 1, 0x40]].concat()),
+                resource(&host, 65, INTERNET, &[0, 1, 0, 0, 1]),
+                resource(&[0], 41, 1_440, &[0, 4, 0, 8, 0, 7, 2, 0, 0, 0, 0, 9]),
+            ],
+        ],
+    );
+    // One host claims a name, another denies it, and the first takes the next one.
+    let claim = |label: &str| {
+        let owner = name(&[label, "_ipp", "_tcp", "local"]);
+        let asked = [&owner[..], &[0, 255, 0, 1]].concat();
+        message(0, [&[asked], &[], &[resource(&owner, 33, INTERNET, &srv(632))], &[]])
+    };
+    let denial = resource(&name(&["Desk", "_ipp", "_tcp", "local"]), 33, FLUSH, &srv(631));
+    vec![
+        message(0x9603, [&[question(0x8003)], &[], &[], &[]]),
+        message(0, [&many, &[], &[], &[]]),
+        response[..response.len() - 1].to_vec(),
+        response,
+        message(0x8400, [&[], std::slice::from_ref(&denial), &[], &[]]),
+        claim("Desk"),
+        message(0x8400, [&[], &[denial], &[], &[]]),
+        claim("Desk (2)"),
+    ]
+}
+
+/// A capture of all of them.
+pub(crate) fn shown_capture() -> Vec<u8> {
+    let mut frames = shown();
+    frames.extend(shown_messages().iter().enumerate().map(|(number, message)| {
+        let mut frame = whole(false, 0, 17, &udp(5353, 5353, message));
+        // Who claims a name is another host.
+        frame[29] = if [5, 7].contains(&number) { 9 } else { 1 };
+        frame
+    }));
+    pcap(1, &frames)
 }
 
 /// Every path of [`PACKET`] is met, and each packet's JSON and CSV are what the table says.
@@ -318,7 +396,7 @@ fn packets_are_what_the_table_says() {
     let layer = "Service Name,Port Number,Transport Protocol,Description\n\
         \"-pay,roll\",161,udp,\"=SUM(A1), \"\"quoted\"\"\"\nnames,53,tcp,\u{1b}[31mred\n";
     registry.add_layer(&folder.file("layer", layer.as_bytes())).unwrap();
-    let frames = folder.file("=a, \"b\".pcap", &pcap(1, &shown()));
+    let frames = folder.file("=a, \"b\".pcap", &shown_capture());
     let linked = folder.file("linked.pcap", &pcap(65_000, &[b"whatever".to_vec()]));
     let office = material::sample("office.pcapng");
     seen.extend(check(&[frames, linked, office], &registry));
@@ -396,7 +474,7 @@ fn columns_keep_their_order() {
 #[test]
 fn paths_of_ecs_mean_what_ecs_says() {
     let folder = Scratch::new("fields-ecs");
-    let file = folder.file("tags.pcap", &pcap(1, &shown())).display().to_string();
+    let file = folder.file("tags.pcap", &shown_capture()).display().to_string();
     let records: Vec<Json> = good(&["annotate", "--format", "json", &file])
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

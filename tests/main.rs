@@ -76,6 +76,9 @@ mod live;
 /// Interfaces of different link types in one file.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod mixed;
+/// What commands write is what the schemas under `docs/` say.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod schema;
 /// The serving side of every flow of the samples.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod serving;

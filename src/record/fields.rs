@@ -94,6 +94,7 @@ pub static PACKET: [Field<OfPacket>; 49] = packet_fields();
 /// The fields of a packet for the writer of columns.
 pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 49] = packet_fields();
 
+/// The table. It is as long as there are fields.
 const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 49] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
@@ -223,9 +224,14 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 49] {
             one(record.headers.ports.map(|ports| Value::Number(ports.1.into())), put);
         })
         .ecs(),
-        answers("row", Type::Text, "row of a summary per service that counts it", |record, put| {
-            give(Value::Text(record.label.key.as_bytes()), put);
-        })
+        answers(
+            "row",
+            Type::Text,
+            "row that a summary per service counts it in, with `svc` and without",
+            |record, put| {
+                give(Value::Text(record.label.key.as_bytes()), put);
+            },
+        )
         .always(),
         answer("svc.name", NAME, |record, put| NAME.of(record.service, put)),
         answer("svc.port", PORT_THAT_SERVES, |record, put| PORT_THAT_SERVES.of(record.service, put)),

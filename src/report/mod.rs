@@ -2,6 +2,7 @@
 
 pub mod discover;
 pub mod flows;
+pub mod interfaces;
 pub mod registry;
 pub mod summary;
 

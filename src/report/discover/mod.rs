@@ -1,6 +1,7 @@
 //! `discover`: the DNS-SD inventory, joined with the registry, as table, JSON or CSV.
 
 mod csv;
+pub mod fields;
 mod json;
 mod table;
 

@@ -2,6 +2,7 @@
 
 mod diff;
 mod export;
+pub mod fields;
 mod lookup;
 mod overview;
 

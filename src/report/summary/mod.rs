@@ -1,5 +1,6 @@
 //! Totals per service, port, server, client, host, conversation, transport, VLAN or interface.
 
+pub mod fields;
 mod intervals;
 mod rows;
 mod sums;
