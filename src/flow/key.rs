@@ -133,7 +133,7 @@ impl<A: Address> FlowKey<A> {
     /// The key of a packet, and which way the packet goes through it.
     ///
     /// ```
-    /// use portolan::{flow::key::{Direction, FlowKey, V4}, packet::TransportProtocol};
+    /// use portolan::{flow::{Direction, FlowKey, V4}, packet::TransportProtocol};
     ///
     /// let client = (V4::from([192, 0, 2, 7]), 50512);
     /// let server = (V4::from([192, 0, 2, 10]), 443);
