@@ -163,7 +163,7 @@ impl Decap {
 impl FromStr for Decap {
     type Err = DecapError;
 
-    /// Reads `udp:PORT=TUNNEL`, where `TUNNEL` is a [`Tunnel::name`].
+    /// Reads `udp:PORT=TUNNEL`, where `TUNNEL` is a [`Tunnel::as_str`].
     ///
     /// ```
     /// use portolan::{decode::{Decap, DecapError, Tunnel}, packet::TransportProtocol};
