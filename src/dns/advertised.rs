@@ -323,7 +323,7 @@ impl Advertised {
     }
 
     /// All that [`Self::lookup`] chooses from, in the order first seen.
-    pub fn lookup_all(
+    fn lookup_all(
         &self,
         address: IpAddr,
         protocol: TransportProtocol,

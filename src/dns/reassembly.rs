@@ -106,7 +106,7 @@ impl Reassembly {
     }
 
     /// Whether the fragment just taken overlaps others of its datagram.
-    pub fn overlapped(&self) -> bool {
+    pub(crate) fn overlapped(&self) -> bool {
         self.overlapped
     }
 

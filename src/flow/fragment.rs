@@ -141,7 +141,7 @@ impl Fragments {
     }
 
     /// Forgets datagrams that no further fragment can join at `now`; what was counted of them must be settled.
-    pub fn forget(&mut self, now: u64) {
+    fn forget(&mut self, now: u64) {
         let len = &mut self.len;
         self.datagrams.retain(|_, known| {
             known.retain(|datagram| !datagram.is_over(Some(now)));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::{Encoder, Input};
 use crate::{
+    flow::Direction,
     knowledge::Knowledge,
     naming::{Evidence, Side},
     packet::{Batch, Interface, LinkType},
@@ -167,18 +168,18 @@ fn shorten(comment: &mut Vec<u8>) {
 
 fn server(record: &Record<'_>, service: &Service<'_>, out: &mut Vec<u8>) {
     let Some((source, destination)) = record.addresses() else { return };
-    match (service.known.side, service.side()) {
-        (Side::Both, _) => out.extend_from_slice(b"; server=both"),
-        (_, "source") => {
-            out.extend_from_slice(b"; server=");
-            number::address(source, out);
-        }
-        (_, "destination") => {
-            out.extend_from_slice(b"; server=");
-            number::address(destination, out);
-        }
-        _ => {}
-    }
+    let (low, high) = match service.direction {
+        Direction::Up => (source, destination),
+        Direction::Down => (destination, source),
+    };
+    let address = match service.known.side {
+        Side::Low => low,
+        Side::High => high,
+        Side::Both => return out.extend_from_slice(b"; server=both"),
+        Side::Neither => return,
+    };
+    out.extend_from_slice(b"; server=");
+    number::address(address, out);
 }
 
 /// Whether a Name Resolution Block is one that portolan wrote.
