@@ -254,9 +254,8 @@ fn learn_in_stretches(path: &Path, len: u64, options: knowledge::Options, regist
         while let Ok(true) = source.fill(&mut batch) {
             for frame in batch.frames() {
                 decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                stretch.learn(&frame, &headers, 0);
+                stretch.learning(0).learn(&frame, &headers);
                 if stretch.span().packets == len {
-                    stretch.flush();
                     whole.merge(
                         mem::replace(&mut stretch, Knowledge::part(options)),
                         Shift::default(),
@@ -266,7 +265,6 @@ fn learn_in_stretches(path: &Path, len: u64, options: knowledge::Options, regist
             }
         }
     }
-    stretch.flush();
     whole.merge(stretch, Shift::default(), registry);
     whole.settle();
     whole
@@ -289,7 +287,7 @@ fn packets_of_flows_that_leave_a_full_table_stay_counted() {
         while source.fill(&mut batch).unwrap() {
             for frame in batch.frames() {
                 decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
-                knowledge.learn(&frame, &headers, 0);
+                knowledge.learning(0).learn(&frame, &headers);
             }
             largest = largest.max(batch.len());
             knowledge.make_room(&registry);

@@ -45,9 +45,9 @@ fn small_std_hash_map(bencher: Bencher) {
 fn ours(bencher: Bencher, plan: Plan) {
     measure(bencher, plan, |packets| {
         let mut knowledge = Knowledge::whole(Options::default());
-        for (frame, headers) in packets {
-            knowledge.learn(frame, headers, 0);
-        }
+        let mut learning = knowledge.learning(0);
+        packets.iter().for_each(|(frame, headers)| learning.learn(frame, headers));
+        drop(learning);
         knowledge.settle();
         ported_tuples(&knowledge)
     });

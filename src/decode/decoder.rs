@@ -130,6 +130,8 @@ impl Headers {
         self.quoted = None;
         self.payload_offset = 0;
         self.payload_len = 0;
+        self.payload_wire_len = 0;
+        self.sequence = 0;
         self.stopped = None;
     }
 }

@@ -22,29 +22,31 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
         (ether_type, rest) = (tag.ether_type(), rest.get(4..)?);
     }
 
-    let (protocol, packet) = match ether_type {
+    let (protocol, packet, packet_len) = match ether_type {
         EtherType::IPV4 => {
             let ip = Ipv4HeaderSlice::from_slice(rest).ok()?;
             if ip.is_fragmenting_payload() {
                 return None;
             }
             headers.network = Network::V4(ip.source(), ip.destination());
-            (ip.protocol(), within(rest, ip.slice().len(), ip.total_len().into())?)
+            within(rest, ip.slice().len(), ip.total_len().into(), ip.protocol())?
         }
         EtherType::IPV6 => {
             let ip = Ipv6HeaderSlice::from_slice(rest).ok()?;
             headers.network = Network::V6(ip.source(), ip.destination());
-            (ip.next_header(), within(rest, 40, 40 + usize::from(ip.payload_length()))?)
+            within(rest, 40, 40 + usize::from(ip.payload_length()), ip.next_header())?
         }
         _ => return None,
     };
 
-    let payload = match protocol {
+    let (payload, payload_wire_len) = match protocol {
         IpNumber::TCP => {
             let tcp = TcpHeaderSlice::from_slice(packet).ok()?;
             headers.ports = Some((tcp.source_port(), tcp.destination_port()));
             headers.phase = tcp_phase(*tcp.slice().get(13)?);
-            packet.get(tcp.slice().len()..)?
+            headers.sequence = tcp.sequence_number();
+            let header_len = tcp.slice().len();
+            (packet.get(header_len..)?, packet_len - header_len)
         }
         IpNumber::UDP => {
             let udp = UdpHeaderSlice::from_slice(packet).ok()?;
@@ -53,7 +55,8 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
                 return None;
             }
             headers.ports = Some((source, destination));
-            within(packet, 8, udp.length().into())?
+            let (.., payload, len) = within(packet, 8, udp.length().into(), protocol)?;
+            (payload, len)
         }
         _ => return None,
     };
@@ -65,12 +68,18 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
     // `payload` lies in `octets`, so the distance between their starts is its offset.
     headers.payload_offset = (payload.as_ptr().addr() - octets.as_ptr().addr()) as u32;
     headers.payload_len = payload.len() as u32;
+    headers.payload_wire_len = payload_wire_len as u32;
     Some(())
 }
 
-/// The octets from `start` to `end`, or as many as were captured.
-fn within(octets: &[u8], start: usize, end: usize) -> Option<&[u8]> {
-    octets.get(start..end.min(octets.len()))
+/// The octets of `protocol` from `start` to `end`, or as many as were captured; and how many the wire had.
+fn within(
+    octets: &[u8],
+    start: usize,
+    end: usize,
+    protocol: IpNumber,
+) -> Option<(IpNumber, &[u8], usize)> {
+    Some((protocol, octets.get(start..end.min(octets.len()))?, end.checked_sub(start)?))
 }
 
 #[cfg(test)]

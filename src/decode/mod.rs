@@ -23,6 +23,7 @@ use std::net::IpAddr;
 
 pub use decoder::{Decap, DecapError, Decoder};
 use reader::Reader;
+pub(crate) use transport::sctp_message;
 
 use crate::packet::{LinkType, TransportProtocol};
 
@@ -60,8 +61,10 @@ pub enum Phase {
     Open,
     /// The source accepts: TCP SYN and ACK, SCTP INIT ACK, DCCP Response.
     Accept,
-    /// The flow ends: TCP FIN or RST, SCTP ABORT or SHUTDOWN COMPLETE, DCCP Close or Reset.
+    /// The flow ends in order: TCP FIN, SCTP SHUTDOWN COMPLETE, DCCP Close.
     Close,
+    /// The source refuses or breaks off: TCP RST, SCTP ABORT, DCCP Reset.
+    Abort,
 }
 
 /// A way one packet travels inside another, outermost first in [`Headers::tunnels`].
@@ -308,6 +311,10 @@ pub struct Headers {
     pub payload_offset: u32,
     /// Captured octets of that payload, padding excluded.
     pub payload_len: u32,
+    /// Octets that payload had on the wire, as the lengths in the headers tell; at least those captured.
+    pub payload_wire_len: u32,
+    /// Sequence number of a TCP segment whose header was read whole; else 0.
+    pub sequence: u32,
     /// Why decoding stopped early, if it did.
     pub stopped: Option<Stopped>,
 }

@@ -10,14 +10,15 @@ pub(crate) struct Reader<'a> {
     offset: usize,
     /// Offset of the layer being read.
     start: usize,
-    /// Whether the wire had more octets than `rest`.
-    cut: bool,
+    /// Octets that the wire had behind `rest`.
+    missing: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Reads `octets`, of which the wire had `original_len`.
     pub(crate) fn new(octets: &'a [u8], original_len: u32) -> Self {
-        Self { rest: octets, offset: 0, start: 0, cut: octets.len() < original_len as usize }
+        let missing = (original_len as usize).saturating_sub(octets.len());
+        Self { rest: octets, offset: 0, start: 0, missing }
     }
 
     /// Begins a layer at the present position.
@@ -45,9 +46,14 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
+    /// Octets that the wire had and that are not left here: the capture was cut.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
+    }
+
     /// Whether the wire had more octets than are left here.
     pub(crate) fn is_cut(&self) -> bool {
-        self.cut
+        self.missing > 0
     }
 
     /// The next `N` octets.
@@ -99,7 +105,7 @@ impl<'a> Reader<'a> {
 
     /// Narrows what is left to `len` octets: what follows is padding or a trailer.
     pub(crate) fn bound(&mut self, len: usize) {
-        self.cut = len > self.rest.len();
+        self.missing = len.saturating_sub(self.rest.len());
         self.rest = self.rest.get(..len).unwrap_or(self.rest);
     }
 
@@ -110,7 +116,7 @@ impl<'a> Reader<'a> {
 
     /// Drops a trailer of `len` octets, as far as it was captured at all.
     pub(crate) fn drop_trailer(&mut self, len: usize) {
-        if !self.cut {
+        if !self.is_cut() {
             self.rest = self.rest.get(..self.rest.len().saturating_sub(len)).unwrap_or_default();
         }
     }
@@ -119,7 +125,7 @@ impl<'a> Reader<'a> {
     #[cold]
     fn short(&self, more: usize) -> Reason {
         let read = self.offset - self.start;
-        if self.cut {
+        if self.is_cut() {
             let needed = u32::try_from(read + more).unwrap_or(u32::MAX);
             Reason::Truncated { needed, present: (read + self.rest.len()) as u32 }
         } else {

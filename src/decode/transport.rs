@@ -18,13 +18,15 @@ impl Walk<'_, '_> {
         self.headers.ports = Some(ports);
         self.headers.payload_offset = self.reader.offset();
         self.headers.payload_len = 0;
+        self.headers.payload_wire_len = 0;
     }
 
     pub(super) fn tcp(&mut self) -> Step {
         self.begin("tcp");
         self.ports()?;
-        let &[.., offset, flags] = self.reader.array::<10>()?;
+        let &[s0, s1, s2, s3, .., offset, flags] = self.reader.array::<10>()?;
         self.headers.phase = tcp_phase(flags);
+        self.headers.sequence = u32::from_be_bytes([s0, s1, s2, s3]);
         self.reader.skip(6)?;
         let header_len = usize::from(offset >> 4) * 4;
         let Some(options) = header_len.checked_sub(20) else {
@@ -83,7 +85,8 @@ impl Walk<'_, '_> {
         self.headers.phase = match kind >> 1 & 0xf {
             0 => Phase::Open,
             1 => Phase::Accept,
-            6 | 7 => Phase::Close,
+            6 => Phase::Close,
+            7 => Phase::Abort,
             _ => Phase::None,
         };
         let Some(more) = (usize::from(data_offset) * 4).checked_sub(9) else {
@@ -125,7 +128,7 @@ pub(super) fn tcp_phase(flags: u8) -> Phase {
     const ACK: u8 = 0x10;
     match flags & (FIN | SYN | RST | ACK) {
         0 | ACK => Phase::None,
-        set if set & RST != 0 => Phase::Close,
+        set if set & RST != 0 => Phase::Abort,
         set if set & SYN == 0 => Phase::Close,
         set if set & ACK != 0 => Phase::Accept,
         _ => Phase::Open,
@@ -139,13 +142,33 @@ fn sctp_phase(mut chunks: &[u8]) -> Phase {
         match kind {
             1 => return Phase::Open,
             2 => return Phase::Accept,
-            6 | 14 => return Phase::Close,
+            6 => return Phase::Abort,
+            14 => return Phase::Close,
             _ => {}
         }
         let len = usize::from(u16::from_be_bytes([l0, l1])).max(4).next_multiple_of(4);
         chunks = chunks.get(len..).unwrap_or_default();
     }
     Phase::None
+}
+
+/// The first message that begins in an SCTP packet, from the chunks behind the common header: octets captured of its
+/// first DATA chunk's user data, and how many that had (RFC 9260 section 3.3.1).
+#[cold]
+pub(crate) fn sctp_message(mut chunks: &[u8]) -> Option<(&[u8], u32)> {
+    /// Header, TSN, stream, sequence number and payload protocol of a DATA chunk.
+    const BEFORE: u32 = 16;
+    while let [kind, flags, l0, l1, ..] = *chunks {
+        let len = u32::from(u16::from_be_bytes([l0, l1]));
+        // The beginning of a message, not a later fragment.
+        if kind == 0 && flags & 2 != 0 {
+            let wire = len.checked_sub(BEFORE)?;
+            let data = chunks.get(BEFORE as usize..)?;
+            return Some((data.get(..wire as usize).unwrap_or(data), wire));
+        }
+        chunks = chunks.get((len.max(4) as usize).next_multiple_of(4)..)?;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -176,9 +199,9 @@ mod tests {
             (0, Phase::None),
             (FIN | ACK, Phase::Close),
             (FIN, Phase::Close),
-            (RST, Phase::Close),
-            (RST | ACK, Phase::Close),
-            (SYN | RST, Phase::Close),
+            (RST, Phase::Abort),
+            (RST | ACK, Phase::Abort),
+            (SYN | RST, Phase::Abort),
         ] {
             assert_eq!(raw(6, &tcp(1, 2, flags, &[])).phase, phase, "{flags:#04x}");
         }
@@ -245,10 +268,10 @@ mod tests {
             (&[2, 0, 0, 4], Phase::Accept),
             (&[0, 3, 0, 5, 9, 0, 0, 0], Phase::None),
             // COOKIE ECHO of 5 octets and its padding, then ABORT.
-            (&[10, 0, 0, 5, 9, 0, 0, 0, 6, 0, 0, 4], Phase::Close),
+            (&[10, 0, 0, 5, 9, 0, 0, 0, 6, 0, 0, 4], Phase::Abort),
             (&[14, 0, 0, 4], Phase::Close),
             // A length of 0 must not stop the scan.
-            (&[3, 0, 0, 0, 6, 0, 0, 4], Phase::Close),
+            (&[3, 0, 0, 0, 6, 0, 0, 4], Phase::Abort),
             (&[], Phase::None),
         ] {
             let headers = raw(132, &packet(chunks));
@@ -266,7 +289,7 @@ mod tests {
             (3, Phase::None),
             (5, Phase::None),
             (6, Phase::Close),
-            (7, Phase::Close),
+            (7, Phase::Abort),
         ] {
             let head = [0x80, 0, 0x13, 0x89, 4, 0, 0, 0, kind << 1 | 1, 0, 0, 0, 0, 0, 0, 1, 0xaa, 0xbb];
             let headers = raw(33, &head);

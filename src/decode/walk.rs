@@ -49,7 +49,7 @@ struct Around {
     protocol: TransportProtocol,
     ports: (u16, u16),
     fragment: Option<super::Fragment>,
-    payload: (u32, u32),
+    payload: (u32, u32, u32),
     entered: usize,
 }
 
@@ -118,7 +118,7 @@ impl<'d, 'a> Walk<'d, 'a> {
         headers.phase = super::Phase::None;
         headers.icmp = None;
         headers.quoted = None;
-        (headers.payload_offset, headers.payload_len) = around.payload;
+        (headers.payload_offset, headers.payload_len, headers.payload_wire_len) = around.payload;
         self.entered = around.entered;
     }
 
@@ -165,7 +165,7 @@ impl<'d, 'a> Walk<'d, 'a> {
                 protocol: headers.protocol,
                 ports,
                 fragment: headers.fragment,
-                payload: (headers.payload_offset, headers.payload_len),
+                payload: (headers.payload_offset, headers.payload_len, headers.payload_wire_len),
                 entered: self.entered,
             });
         }
@@ -177,6 +177,7 @@ impl<'d, 'a> Walk<'d, 'a> {
         headers.quoted = None;
         headers.payload_offset = self.reader.offset();
         headers.payload_len = 0;
+        headers.payload_wire_len = 0;
         self.set_protocol(protocol);
         self.commit_tunnels();
     }
@@ -191,6 +192,7 @@ impl<'d, 'a> Walk<'d, 'a> {
     pub(super) fn take_payload(&mut self) {
         self.headers.payload_offset = self.reader.offset();
         self.headers.payload_len = self.reader.len() as u32;
+        self.headers.payload_wire_len = (self.reader.len() + self.reader.missing()) as u32;
     }
 
     /// Notes a tunnel; it counts as entered once an IP packet is read inside it.

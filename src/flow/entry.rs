@@ -13,7 +13,7 @@ pub(super) const NO_TIME: u64 = u64::MAX;
 
 /// What the flow table wants to know of one packet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Observation<A> {
+pub(super) struct Observation<'b, A> {
     /// Its five-tuple.
     pub(super) key: FlowKey<A>,
     /// Which way it went.
@@ -26,6 +26,21 @@ pub(super) struct Observation<A> {
     pub(super) phase: Phase,
     /// Whether it was sent to a link-layer group address.
     pub(super) to_group: bool,
+    /// Facts that must be known of its five-tuple for it to add nothing but its octets and time.
+    pub(super) needs: u32,
+    /// What it carries.
+    pub(super) carried: Carried<'b>,
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carried<'b> {
+    /// The octets captured of its payload: of TCP a segment's, of SCTP the first message's.
+    pub octets: &'b [u8],
+    /// How many they were on the wire.
+    pub wire: u32,
+    /// Sequence number of a TCP segment.
+    pub sequence: u32,
 }
 
 /// Packets, octets and times of one flow, or of several added up.
@@ -103,32 +118,61 @@ pub struct Flow {
 
 /// What was seen of a five-tuple that helps to tell which side serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts(pub(super) u16);
+pub struct Facts(pub(super) u32);
 
 impl Facts {
-    pub(super) const CURRENT_DOWN: u16 = 1;
-    pub(super) const FIRST_DOWN: u16 = 2;
-    pub(super) const SERVER_LOW: u16 = 4;
-    pub(super) const SERVER_HIGH: u16 = 8;
-    pub(super) const CLOSED: u16 = 16;
-    pub(super) const GROUP_LOW: u16 = 32;
-    pub(super) const GROUP_HIGH: u16 = 64;
+    pub(super) const CURRENT_DOWN: u32 = 1;
+    pub(super) const FIRST_DOWN: u32 = 1 << 1;
+    pub(super) const SERVER_LOW: u32 = 1 << 2;
+    pub(super) const SERVER_HIGH: u32 = 1 << 3;
+    pub(super) const CLOSED: u32 = 1 << 4;
     /// The first packet of the stretch asked to open.
-    pub(super) const OPENED: u16 = 128;
+    pub(super) const OPENED: u32 = 1 << 5;
     /// Flows before the current one are remembered: worth a look-up.
-    pub(super) const HAS_EARLIER: u16 = 256;
+    pub(super) const HAS_EARLIER: u32 = 1 << 6;
     /// What came before the first SYN of a later stretch is kept apart.
-    pub(super) const SET_APART: u16 = 512;
+    pub(super) const SET_APART: u32 = 1 << 7;
+    /// A SYN and ACK, INIT ACK or Response was seen.
+    pub(super) const ACCEPTED: u32 = 1 << 8;
+    /// The first data went downwards.
+    pub(super) const FIRST_DATA_DOWN: u32 = 1 << 9;
+    /// Its first octets, or a verdict on them, are in the side table.
+    pub(super) const SHOWS: u32 = 1 << 10;
+
+    // Of each of the following, the bit for upwards; the next one is for downwards.
+    /// A packet was sent to a link-layer group address.
+    pub(super) const GROUP: u32 = 1 << 16;
+    /// A packet was sent that neither opens nor breaks off.
+    pub(super) const SENT: u32 = 1 << 18;
+    /// Data was sent, outside a SYN.
+    pub(super) const DATA: u32 = 1 << 20;
+    /// An ICMP error says that a packet could not be delivered.
+    pub(super) const REFUSED: u32 = 1 << 22;
+    /// What is sent can add nothing to what was shown first.
+    pub(super) const SHOWN: u32 = 1 << 24;
+
+    /// What no five-tuple has: a packet that needs it is always looked at.
+    pub(super) const NEVER: u32 = 1 << 31;
+    pub(super) const BOTH_DATA: u32 = Self::DATA | Self::DATA << 1;
+    pub(super) const BOTH_SHOWN: u32 = Self::SHOWN | Self::SHOWN << 1;
     /// What is true of a table's entry, not of its five-tuple.
-    pub(super) const OF_ENTRY: u16 = Self::CLOSED
+    pub(super) const OF_ENTRY: u32 = Self::CLOSED
         | Self::CURRENT_DOWN
         | Self::FIRST_DOWN
         | Self::OPENED
         | Self::HAS_EARLIER
-        | Self::SET_APART;
+        | Self::SET_APART
+        | Self::SHOWS
+        | Self::BOTH_SHOWN;
 
-    pub(super) const fn has(self, bit: u16) -> bool {
-        self.0 & bit != 0
+    /// Whether it has one of these.
+    pub(super) const fn has(self, bits: u32) -> bool {
+        self.0 & bits != 0
+    }
+
+    /// Whether it has this in a direction.
+    const fn has_way(self, bit: u32, direction: Direction) -> bool {
+        self.has(bit << direction as u32)
     }
 
     /// Way of the first packet of the five-tuple.
@@ -148,17 +192,42 @@ impl Facts {
     }
 
     /// What a later stretch knows besides.
-    pub(super) fn learns(self, later: Self) -> u16 {
+    pub(super) fn learns(self, later: Self) -> u32 {
         let known = if self.handshake().is_some() { Self::SERVER_LOW | Self::SERVER_HIGH } else { 0 };
-        later.0 & !(Self::OF_ENTRY | known)
+        let begun = if self.has(Self::BOTH_DATA) { Self::FIRST_DATA_DOWN } else { 0 };
+        later.0 & !(Self::OF_ENTRY | known | begun)
     }
 
     /// Whether a packet in this direction was sent to a link-layer group address.
     pub fn to_group(self, direction: Direction) -> bool {
-        self.has(match direction {
-            Direction::Up => Self::GROUP_HIGH,
-            Direction::Down => Self::GROUP_LOW,
+        self.has_way(Self::GROUP, direction)
+    }
+
+    /// Whether a SYN and ACK, SCTP INIT ACK or DCCP Response was seen.
+    pub fn accepted(self) -> bool {
+        self.has(Self::ACCEPTED)
+    }
+
+    /// Whether a packet went this way that neither opens nor breaks off.
+    pub fn sent(self, direction: Direction) -> bool {
+        self.has_way(Self::SENT, direction)
+    }
+
+    /// Whether data went this way, outside a SYN.
+    pub fn data(self, direction: Direction) -> bool {
+        self.has_way(Self::DATA, direction)
+    }
+
+    /// The way of the first data outside a SYN.
+    pub fn first_data(self) -> Option<Direction> {
+        self.has(Self::BOTH_DATA).then(|| {
+            if self.has(Self::FIRST_DATA_DOWN) { Direction::Down } else { Direction::Up }
         })
+    }
+
+    /// Whether an ICMP error says that a packet which went this way could not be delivered.
+    pub fn refused(self, direction: Direction) -> bool {
+        self.has_way(Self::REFUSED, direction)
     }
 }
 
@@ -203,12 +272,11 @@ impl<A: Address> Entry<A> {
 
     /// Counts a packet, if it is of this five-tuple and goes on with its current flow; most do no more.
     #[inline(always)]
-    pub(super) fn takes(&mut self, observation: &Observation<A>) -> bool {
+    pub(super) fn takes(&mut self, observation: &Observation<'_, A>) -> bool {
         let time = observation.time.unwrap_or(NO_TIME);
         let way = observation.direction as usize;
         let plain = self.key == observation.key
-            && observation.phase == Phase::None
-            && !observation.to_group
+            && observation.needs & !self.facts.0 == 0
             && time != NO_TIME
             && self.first != NO_TIME
             && !self.is_over(time, false)
@@ -230,20 +298,28 @@ impl<A: Address> Entry<A> {
     }
 }
 
-/// What a packet's phase and destination add to the facts.
-pub(super) fn facts_of<A>(known: Facts, observation: &Observation<A>) -> u16 {
+/// What a packet adds to the facts.
+pub(super) fn facts_of<A>(known: Facts, observation: &Observation<'_, A>) -> u32 {
     let up = observation.direction == Direction::Up;
-    let mut facts = 0;
-    if observation.to_group {
-        facts |= if up { Facts::GROUP_HIGH } else { Facts::GROUP_LOW };
-    }
+    let way = observation.direction as u32;
+    let mut facts = if observation.to_group { Facts::GROUP << way } else { 0 };
     match observation.phase {
-        Phase::Open | Phase::Accept if known.handshake().is_none() => {
+        Phase::Open | Phase::Accept => {
             let server_is_high = up == (observation.phase == Phase::Open);
-            facts |= if server_is_high { Facts::SERVER_HIGH } else { Facts::SERVER_LOW };
+            if known.handshake().is_none() {
+                facts |= if server_is_high { Facts::SERVER_HIGH } else { Facts::SERVER_LOW };
+            }
+            facts |= if observation.phase == Phase::Accept { Facts::ACCEPTED } else { 0 };
         }
-        Phase::Close => facts |= Facts::CLOSED,
-        _ => {}
+        Phase::Close => facts |= Facts::CLOSED | Facts::SENT << way,
+        Phase::Abort => facts |= Facts::CLOSED,
+        Phase::None => facts |= Facts::SENT << way,
+    }
+    if observation.carried.wire > 0 && matches!(observation.phase, Phase::None | Phase::Close) {
+        facts |= Facts::DATA << way;
+        if !known.has(Facts::BOTH_DATA) && !up {
+            facts |= Facts::FIRST_DATA_DOWN;
+        }
     }
     facts
 }

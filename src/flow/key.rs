@@ -100,7 +100,7 @@ impl Address for V6 {
 }
 
 /// Which way a packet went through its flow's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the lower endpoint to the higher one.
     Up,

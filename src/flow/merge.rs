@@ -3,8 +3,10 @@
 use super::{
     entry::{Entry, Facts, Flow, NO_TIME, Tally},
     key::{Address, Direction, FlowKey},
+    octets::{Octets, Windows},
     table::{FlowTable, GROUP},
 };
+use crate::payload::Window;
 
 impl<A: Address> FlowTable<A> {
     /// Adds packets to a five-tuple's current flow, such as fragments whose flow is known only later.
@@ -44,6 +46,9 @@ impl<A: Address> FlowTable<A> {
                     let ended = later.earlier.get(&number).map_or(&[][..], Vec::as_slice);
                     self.append(index, new, head, ended, entry);
                 }
+                if entry.facts.has(Facts::SHOWS) {
+                    self.join_octets(index, number, entry.facts, &later.octets);
+                }
                 number += 1;
             }
             for &hash in &ahead {
@@ -52,6 +57,39 @@ impl<A: Address> FlowTable<A> {
             asked.clear();
             std::mem::swap(&mut ahead, &mut asked);
             group = next;
+        }
+        self.octets.undecided += later.octets.undecided;
+    }
+
+    /// Adds what a five-tuple showed in a later stretch, where it has the number `number`.
+    #[cold]
+    fn join_octets(&mut self, index: u32, number: u32, later: Facts, octets: &Octets) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        let shows = entry.facts.has(Facts::SHOWS);
+        entry.facts.0 |= Facts::SHOWS;
+        if self.octets.is_full() {
+            self.forget_octets();
+        }
+        let says_more = |own: &Windows| own.iter().any(Window::has_octets);
+        let complete = match (self.octets.windows(index), octets.windows(number)) {
+            // What was decided stays so.
+            (None, _) if shows => return,
+            (Some(own), Some(windows)) if says_more(own) => {
+                let full = self.octets.join(index, windows);
+                [0, 1].map(|way| if full[way] { Facts::SHOWN << way } else { 0 }).iter().sum()
+            }
+            // A connection that opened later does not change what the first one showed.
+            (Some(own), None) if says_more(own) => return,
+            _ => {
+                self.octets.take(index, octets, number);
+                later.0 & Facts::BOTH_SHOWN
+            }
+        };
+        if let Some(entry) = self.entry_mut(index + 1) {
+            entry.facts.0 |= complete;
+        }
+        if self.octets.windows(index).is_some() {
+            self.settle_octets(index);
         }
     }
 
@@ -72,7 +110,6 @@ impl<A: Address> FlowTable<A> {
     ///
     /// No packet may wait: its entry would move.
     pub(super) fn remove(&mut self, leaving: &[u32]) {
-        debug_assert!(self.coming.is_empty() && self.ready.is_empty(), "packets wait");
         let mut rest = self.fresh();
         let mut leaving = leaving.iter().peekable();
         for (entry, index) in self.entries().zip(0..) {
@@ -83,6 +120,9 @@ impl<A: Address> FlowTable<A> {
             if let Some(slot) = rest.entry_mut(kept + 1) {
                 *slot = *entry;
             }
+            if entry.facts.has(Facts::SHOWS) {
+                rest.octets.take(kept, &self.octets, index);
+            }
             if let Some(flows) = self.earlier.get(&index) {
                 rest.earlier.insert(kept, flows.clone());
             }
@@ -92,6 +132,7 @@ impl<A: Address> FlowTable<A> {
                 tentative.insert(kept, *head);
             }
         }
+        rest.octets.undecided = self.octets.undecided;
         *self = rest;
     }
 
@@ -104,6 +145,7 @@ impl<A: Address> FlowTable<A> {
         }
         if new {
             *entry = *later;
+            entry.facts.0 &= !(Facts::SHOWS | Facts::BOTH_SHOWN);
             return true;
         }
         let packets = [0, 1].map(|way: usize| entry.packets[way].checked_add(later.packets[way]));
@@ -125,7 +167,8 @@ impl<A: Address> FlowTable<A> {
         let Some(entry) = self.entry_mut(index + 1) else { return };
         if new {
             *entry = Entry { ended: 0, ..*later };
-            entry.facts.0 &= !(Facts::HAS_EARLIER | Facts::SET_APART);
+            entry.facts.0 &=
+                !(Facts::HAS_EARLIER | Facts::SET_APART | Facts::SHOWS | Facts::BOTH_SHOWN);
             entry.restart(Direction::Up);
         } else {
             entry.facts.0 |= entry.facts.learns(later.facts);

@@ -14,6 +14,7 @@ mod entry;
 pub mod fragment;
 mod key;
 mod merge;
+mod octets;
 mod peers;
 mod table;
 #[cfg(test)]
@@ -22,12 +23,15 @@ mod tests;
 use std::{net::IpAddr, ops::Range, sync::OnceLock, thread};
 
 pub use community_id::community_id;
-pub use entry::{Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
+pub use entry::{Carried, Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
 pub(crate) use key::Seed;
 pub use key::{Address, Direction, FlowId, FlowKey, Key, V4, V6};
+pub use octets::Shown;
 pub(crate) use peers::Peers;
 pub use table::DEFAULT_LIMIT;
 pub(crate) use table::GROUP;
+
+use hashbrown::HashMap;
 
 use crate::{
     decode::{Network, Phase},
@@ -109,6 +113,8 @@ pub struct FiveTuple<'t> {
     pub apart: Option<&'t Flow>,
     /// How many flows it had.
     pub flows: u64,
+    /// What its first octets say, where they say anything.
+    pub shown: Option<&'t Shown>,
 }
 
 impl FiveTuple<'_> {
@@ -134,7 +140,7 @@ impl FiveTuple<'_> {
 
 /// What the flow table wants to know of one packet beside its five-tuple.
 #[derive(Clone, Copy, Debug)]
-pub struct Observed {
+pub struct Observed<'b> {
     /// Capture time, where known.
     pub time: Option<Timestamp>,
     /// Octets on the wire.
@@ -143,13 +149,23 @@ pub struct Observed {
     pub phase: Phase,
     /// Whether it was sent to a link-layer group address.
     pub to_group: bool,
+    /// What it carries.
+    pub carried: Carried<'b>,
 }
 
-impl Observed {
+impl<'b> Observed<'b> {
+    /// `shown` is [`Facts::SHOWN`] where first octets are looked at, else 0.
     #[inline]
-    fn of<A>(self, key: FlowKey<A>, direction: Direction) -> Observation<A> {
-        let Self { time, octets, phase, to_group } = self;
-        Observation { key, direction, time: time.map(|time| time.0), octets, phase, to_group }
+    fn of<A>(self, key: FlowKey<A>, direction: Direction, shown: u32) -> Observation<'b, A> {
+        let Self { time, octets, phase, to_group, carried } = self;
+        let begins = matches!(phase, Phase::Open | Phase::Accept);
+        let mut needs = Facts::SENT;
+        needs |= if to_group { Facts::GROUP } else { 0 };
+        needs |= if carried.wire > 0 { Facts::DATA | shown } else { 0 };
+        needs |= if begins { shown } else { 0 };
+        needs <<= direction as u32;
+        needs |= if phase == Phase::None { 0 } else { Facts::NEVER };
+        Observation { key, direction, time: time.map(|time| time.0), octets, phase, to_group, needs, carried }
     }
 }
 
@@ -162,6 +178,8 @@ pub struct FlowOptions {
     pub part: bool,
     /// Packets count at once instead of in groups, and peers as five-tuples come.
     pub at_once: bool,
+    /// Look at no payload.
+    pub ports_only: bool,
 }
 
 /// Five-tuples that are to leave, by their numbers in ascending order.
@@ -207,7 +225,19 @@ pub struct Flows {
     peers: OnceLock<Peers>,
     /// Grows when five-tuples leave and the others get new numbers.
     generation: u64,
+    /// What ICMP errors say of five-tuples, until these are known: facts by their keys.
+    refusals: HashMap<Key, u32>,
 }
+
+/// Packets of a batch that wait to be counted in groups.
+#[derive(Debug, Default)]
+pub(crate) struct Pending<'b> {
+    v4: table::Pending<'b, V4>,
+    v6: table::Pending<'b, V6>,
+}
+
+/// ICMP errors that are kept until the five-tuples are known that they complain about.
+const MOST_REFUSALS: usize = 1 << 16;
 
 impl Flows {
     pub(crate) fn new(options: FlowOptions) -> Self {
@@ -220,6 +250,7 @@ impl Flows {
             fragments: Fragments::default(),
             peers: if options.at_once { Peers::default().into() } else { OnceLock::new() },
             generation: 0,
+            refusals: HashMap::new(),
         }
     }
 
@@ -233,25 +264,28 @@ impl Flows {
         self.len() == 0
     }
 
-    /// Takes in a packet between two addresses; it counts with its group, at the next [`Flows::flush`] at the latest.
+    /// Takes in a packet between two addresses; it counts with its group, when `pending` is [flushed](Flows::flush) at
+    /// the latest.
     /// Returns `false` where there are no addresses.
     #[inline]
-    pub(crate) fn observe(
+    pub(crate) fn observe<'b>(
         &mut self,
+        pending: &mut Pending<'b>,
         (network, protocol, ports): (Network, TransportProtocol, Option<(u16, u16)>),
-        seen: Observed,
+        seen: Observed<'b>,
     ) -> bool {
+        let shown = self.shown();
         match network {
             Network::V4(source, destination) => {
                 let (key, direction) = V4::key_between(source, destination, protocol, ports);
-                if self.v4.push(seen.of(key, direction)) {
-                    self.v4.advance();
+                if self.v4.push(&mut pending.v4, seen.of(key, direction, shown)) {
+                    self.v4.advance(&mut pending.v4);
                 }
             }
             Network::V6(source, destination) => {
                 let (key, direction) = V6::key_between(source, destination, protocol, ports);
-                if self.v6.push(seen.of(key, direction)) {
-                    self.v6.advance();
+                if self.v6.push(&mut pending.v6, seen.of(key, direction, shown)) {
+                    self.v6.advance(&mut pending.v6);
                 }
             }
             Network::None => return false,
@@ -260,14 +294,15 @@ impl Flows {
     }
 
     /// Counts a packet at once, and returns the number of its five-tuple.
-    pub(crate) fn take(&mut self, ends: &Ends, seen: Observed) -> FlowId {
+    pub(crate) fn take(&mut self, ends: &Ends, seen: Observed<'_>) -> FlowId {
+        let shown = self.shown();
         let (id, new) = match ends.key {
             Key::V4(key) => {
-                let (index, new) = self.v4.take(&seen.of(key, ends.direction));
+                let (index, new) = self.v4.take(&seen.of(key, ends.direction, shown));
                 (FlowId::V4(index), new)
             }
             Key::V6(key) => {
-                let (index, new) = self.v6.take(&seen.of(key, ends.direction));
+                let (index, new) = self.v6.take(&seen.of(key, ends.direction, shown));
                 (FlowId::V6(index), new)
             }
         };
@@ -280,10 +315,56 @@ impl Flows {
         id
     }
 
-    /// Makes all packets count.
-    pub(crate) fn flush(&mut self) {
-        self.v4.flush();
-        self.v6.flush();
+    /// Makes all packets count that wait.
+    pub(crate) fn flush(&mut self, pending: &mut Pending<'_>) {
+        self.v4.flush(&mut pending.v4);
+        self.v6.flush(&mut pending.v6);
+    }
+
+    /// The fact that a packet needs if it is not to be looked into.
+    #[inline]
+    fn shown(&self) -> u32 {
+        if self.options.ports_only { 0 } else { Facts::SHOWN }
+    }
+
+    /// Notes that an ICMP error says a packet could not be delivered. `ends` are those of that packet.
+    #[cold]
+    pub(crate) fn refuse(&mut self, ends: &Ends) {
+        let fact = Facts::REFUSED << ends.direction as u32;
+        if self.options.at_once {
+            // Whatever the error is about came before it.
+            self.learn_fact(&ends.key, fact);
+            return;
+        }
+        if self.refusals.len() >= MOST_REFUSALS && !self.refusals.contains_key(&ends.key) {
+            self.apply_refusals();
+            if self.refusals.len() >= MOST_REFUSALS {
+                return;
+            }
+        }
+        *self.refusals.entry(ends.key).or_default() |= fact;
+    }
+
+    /// Gives five-tuples what ICMP errors said of them; what is about others is kept.
+    fn apply_refusals(&mut self) {
+        let mut refusals = std::mem::take(&mut self.refusals);
+        refusals.retain(|key, &mut fact| !self.learn_fact(key, fact));
+        self.refusals = refusals;
+    }
+
+    /// Adds facts to a five-tuple; `false` where it is not held.
+    fn learn_fact(&mut self, key: &Key, fact: u32) -> bool {
+        let facts = match self.find(key) {
+            Some(FlowId::V4(index)) => self.v4.entry_mut(index + 1).map(|entry| &mut entry.facts),
+            Some(FlowId::V6(index)) => self.v6.entry_mut(index + 1).map(|entry| &mut entry.facts),
+            None => None,
+        };
+        facts.map(|facts| facts.0 |= fact).is_some()
+    }
+
+    /// Five-tuples whose first octets had to go before they were all there.
+    pub(crate) fn undecided(&self) -> u64 {
+        self.v4.octets.undecided + self.v6.octets.undecided
     }
 
     /// The number of a five-tuple that is held.
@@ -410,6 +491,13 @@ impl Flows {
         Leaving { v4: self.v4.oldest(keep), v6: self.v6.oldest(keep) }
     }
 
+    /// Makes five-tuples that are to leave show what is known of them.
+    pub(crate) fn prepare(&mut self, leaving: &Leaving) {
+        self.apply_refusals();
+        leaving.v4.iter().for_each(|&index| self.v4.decide(index));
+        leaving.v6.iter().for_each(|&index| self.v6.decide(index));
+    }
+
     /// Removes five-tuples; the others get new numbers. All must be [flushed](Self::flush).
     pub(crate) fn remove(&mut self, leaving: &Leaving) {
         self.generation += 1;
@@ -418,9 +506,12 @@ impl Flows {
         self.peers = if self.options.at_once { self.count_peers(1).into() } else { OnceLock::new() };
     }
 
-    /// Gives later fragments to the flows of their first ones.
+    /// Gives later fragments to the flows of their first ones, and weighs what all showed.
     pub(crate) fn settle(&mut self) {
-        self.flush();
+        self.apply_refusals();
+        self.refusals = HashMap::new();
+        self.v4.decide_all();
+        self.v6.decide_all();
         let Self { fragments, v4, v6, .. } = self;
         fragments.settle(|datagram, ports, tally| {
             let addresses = (datagram.source, datagram.destination);
@@ -445,6 +536,12 @@ impl Flows {
             });
         }
         self.fragments.merge(later.fragments);
+        for (key, fact) in later.refusals {
+            if self.refusals.len() < MOST_REFUSALS {
+                *self.refusals.entry(key).or_default() |= fact;
+            }
+        }
+        self.apply_refusals();
         if !self.options.at_once {
             // Whoever asked before knows less now.
             self.peers = OnceLock::new();

@@ -16,6 +16,7 @@ use super::{
     FiveTuple, FlowOptions,
     entry::{Entry, Facts, Flow, NO_TIME, Observation, facts_of},
     key::{Address, Direction, FlowKey, Seed},
+    octets::Octets,
     prefetch, written_zeros,
 };
 use crate::decode::Phase;
@@ -37,21 +38,32 @@ pub(crate) const CAPACITY: usize = INDEX_MASK as usize - BETWEEN_LOOKS;
 
 /// A packet that is not counted yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting<A> {
-    observation: Observation<A>,
+struct Waiting<'b, A> {
+    observation: Observation<'b, A>,
     hash: u64,
     /// The entry that is likely its five-tuple's: index + 1, or 0.
     likely: u32,
+}
+
+/// Packets of a batch that wait to be counted in groups.
+#[derive(Debug)]
+pub(super) struct Pending<'b, A> {
+    /// Packets whose slots were asked for.
+    coming: Vec<Waiting<'b, A>>,
+    /// Packets before these, whose entries were asked for.
+    ready: Vec<Waiting<'b, A>>,
+}
+
+impl<A> Default for Pending<'_, A> {
+    fn default() -> Self {
+        Self { coming: Vec::with_capacity(GROUP), ready: Vec::with_capacity(GROUP) }
+    }
 }
 
 /// All five-tuples with addresses of one family.
 #[derive(Debug)]
 pub(super) struct FlowTable<A> {
     pub(super) seed: Seed,
-    /// Packets whose slots were asked for.
-    pub(super) coming: Vec<Waiting<A>>,
-    /// Packets before these, whose entries were asked for.
-    pub(super) ready: Vec<Waiting<A>>,
     /// Open addressing, linear probing, at most three quarters full: piece of hash and index + 1, or 0.
     pub(super) slots: Vec<u32>,
     pub(super) shift: u32,
@@ -62,16 +74,16 @@ pub(super) struct FlowTable<A> {
     pub(super) keep_earlier: bool,
     /// Set in a table of a later stretch: counters before the first SYN, until it is known whether it began a flow.
     pub(super) tentative: Option<HashMap<u32, Flow>>,
+    pub(super) octets: Octets,
+    /// Verdicts are wanted after every packet.
+    at_once: bool,
 }
 
 impl<A: Address> FlowTable<A> {
     /// An empty table.
-    ///
     pub(super) fn new(seed: Seed, options: FlowOptions) -> Self {
         Self {
             seed,
-            coming: Vec::with_capacity(GROUP),
-            ready: Vec::with_capacity(GROUP),
             slots: Vec::new(),
             // Any shift will do while there are no slots.
             shift: 63,
@@ -80,55 +92,56 @@ impl<A: Address> FlowTable<A> {
             earlier: HashMap::new(),
             keep_earlier: options.each,
             tentative: options.part.then(HashMap::new),
+            octets: Octets::default(),
+            at_once: options.at_once,
         }
     }
 
     /// An empty table of the same kind.
     pub(super) fn fresh(&self) -> Self {
-        let options = FlowOptions { each: self.keep_earlier, part: self.tentative.is_some(), at_once: false };
-        Self::new(self.seed, options)
+        let Self { keep_earlier: each, at_once, .. } = *self;
+        let part = self.tentative.is_some();
+        Self::new(self.seed, FlowOptions { each, part, at_once, ..FlowOptions::default() })
     }
 
-    /// Five-tuples in the table; those of packets that still wait are not among them.
+    /// Five-tuples in the table.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
     /// Whether it holds as many five-tuples as it may.
     pub(super) fn is_full(&self, limit: usize) -> bool {
-        self.len + self.ready.len() + self.coming.len() >= limit.min(CAPACITY)
+        self.len >= limit.min(CAPACITY)
     }
 
     /// Lets a packet wait for its turn, in capture order; `true` when it completes a group, for which
     /// [`FlowTable::advance`] is to be called.
     #[inline]
-    pub(super) fn push(&mut self, observation: Observation<A>) -> bool {
+    pub(super) fn push<'b>(&self, pending: &mut Pending<'b, A>, observation: Observation<'b, A>) -> bool {
         let hash = self.ask_for_slot(&observation.key);
-        self.coming.push(Waiting { observation, hash, likely: 0 });
-        self.coming.len() >= GROUP
+        pending.coming.push(Waiting { observation, hash, likely: 0 });
+        pending.coming.len() >= GROUP
     }
 
     /// Counts the group before the one just completed.
     #[inline(never)]
-    pub(super) fn advance(&mut self) {
-        let mut coming = std::mem::take(&mut self.coming);
-        for waiting in &mut coming {
+    pub(super) fn advance(&mut self, pending: &mut Pending<'_, A>) {
+        for waiting in &mut pending.coming {
             waiting.likely = self.ask_for_entry(waiting.hash);
         }
-        let mut ready = std::mem::replace(&mut self.ready, coming);
-        self.count(&ready);
-        ready.clear();
-        self.coming = ready;
+        self.count(&pending.ready);
+        pending.ready.clear();
+        std::mem::swap(&mut pending.coming, &mut pending.ready);
     }
 
     /// Counts all packets that wait.
-    pub(super) fn flush(&mut self) {
-        self.advance();
-        self.advance();
+    pub(super) fn flush(&mut self, pending: &mut Pending<'_, A>) {
+        self.advance(pending);
+        self.advance(pending);
     }
 
     /// Counts a packet at once: the number of its five-tuple, and whether that is new.
-    pub(super) fn take(&mut self, observation: &Observation<A>) -> (u32, bool) {
+    pub(super) fn take(&mut self, observation: &Observation<'_, A>) -> (u32, bool) {
         let hash = observation.key.hash(self.seed);
         let (index, new) = self.find_or_insert(&observation.key, hash);
         if !self.entry_mut(index + 1).is_some_and(|entry| entry.takes(observation)) {
@@ -137,7 +150,7 @@ impl<A: Address> FlowTable<A> {
         (index, new)
     }
 
-    fn count(&mut self, packets: &[Waiting<A>]) {
+    fn count(&mut self, packets: &[Waiting<'_, A>]) {
         for Waiting { observation, hash, likely } in packets {
             if !self.entry_mut(*likely).is_some_and(|entry| entry.takes(observation)) {
                 let (index, new) = self.find_or_insert(&observation.key, *hash);
@@ -225,6 +238,7 @@ impl<A: Address> FlowTable<A> {
             earlier,
             apart,
             flows: u64::from(entry.ended) + 1,
+            shown: self.octets.of(index),
         }
     }
 
@@ -322,7 +336,7 @@ impl<A: Address> FlowTable<A> {
         self.slots = slots;
     }
 
-    fn update(&mut self, index: u32, new: bool, observation: &Observation<A>) {
+    fn update(&mut self, index: u32, new: bool, observation: &Observation<'_, A>) {
         let time = observation.time.unwrap_or(NO_TIME);
         let direction = observation.direction;
         let opens = observation.phase == Phase::Open;
@@ -346,7 +360,8 @@ impl<A: Address> FlowTable<A> {
         entry.octets[way] += u64::from(observation.octets);
         let (packets, overflow) = entry.packets[way].overflowing_add(1);
         entry.packets[way] = packets;
-        if observation.phase != Phase::None || observation.to_group {
+        let lacks = observation.needs & !entry.facts.0;
+        if lacks != 0 {
             entry.facts.0 |= facts_of(entry.facts, observation);
         }
         if overflow {
@@ -356,6 +371,70 @@ impl<A: Address> FlowTable<A> {
             entry.packets[way] = 1;
             (entry.first, entry.last) = (time, time);
             self.add_earlier(index, spilled);
+        }
+        if lacks & Facts::BOTH_SHOWN != 0 {
+            self.show(index, observation);
+        }
+    }
+
+    /// Takes in what a packet carries, as long as that may tell what its five-tuple speaks.
+    fn show(&mut self, index: u32, observation: &Observation<'_, A>) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        entry.facts.0 |= Facts::SHOWS;
+        let (facts, key) = (entry.facts, entry.key);
+        if self.octets.is_full() && self.octets.windows(index).is_none() {
+            self.forget_octets();
+        }
+        let (direction, phase) = (observation.direction, observation.phase);
+        let full = self.octets.feed(index, key.protocol, (direction, phase), &observation.carried);
+        if self.at_once {
+            self.octets.decide(index, &key, facts.first());
+        }
+        if full && let Some(entry) = self.entry_mut(index + 1) {
+            entry.facts.0 |= Facts::SHOWN << direction as u32;
+            self.settle_octets(index);
+        }
+    }
+
+    /// Weighs what a five-tuple showed and lets the octets go, where both directions are complete.
+    ///
+    /// A part of a capture keeps them where it did not see the beginning.
+    pub(super) fn settle_octets(&mut self, index: u32) {
+        let Some(entry) = self.entry(index + 1) else { return };
+        let (facts, key) = (entry.facts, entry.key);
+        let is_whole = facts.0 & Facts::BOTH_SHOWN == Facts::BOTH_SHOWN;
+        let has_begun = self.tentative.is_none() || facts.has(Facts::OPENED);
+        if is_whole && has_begun {
+            self.octets.decide(index, &key, facts.first());
+            self.octets.close(index);
+        }
+    }
+
+    /// Weighs what a five-tuple showed so far, and lets the octets go.
+    pub(super) fn decide(&mut self, index: u32) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        entry.facts.0 |= Facts::BOTH_SHOWN;
+        let (facts, key) = (entry.facts, entry.key);
+        self.octets.decide(index, &key, facts.first());
+        self.octets.close(index);
+    }
+
+    /// Weighs what all five-tuples showed.
+    pub(super) fn decide_all(&mut self) {
+        let open: Vec<u32> = self.octets.open().collect();
+        open.into_iter().for_each(|index| self.decide(index));
+    }
+
+    /// Makes room for the octets of other five-tuples: those of the least recently seen quarter go.
+    #[cold]
+    pub(super) fn forget_octets(&mut self) {
+        let age = |index: u32| self.entry(index + 1).map_or(0, |entry| entry.last);
+        let mut open: Vec<(u64, u32)> = self.octets.open().map(|index| (age(index), index)).collect();
+        let count = open.len() / 4;
+        open.select_nth_unstable(count);
+        for &(_, index) in &open[..count] {
+            self.decide(index);
+            self.octets.undecided += 1;
         }
     }
 

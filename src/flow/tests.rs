@@ -7,27 +7,29 @@ use super::{entry::Observation, table::FlowTable, *};
 const MINUTE: u64 = 60_000_000_000;
 
 /// A packet between host `from` and host `to` of a small world.
-fn packet(from: u8, to: u8, tcp: bool, time: u64, phase: Phase) -> Observation<V4> {
+fn packet(from: u8, to: u8, tcp: bool, time: u64, phase: Phase) -> Observation<'static, V4> {
     let protocol = if tcp { TransportProtocol::TCP } else { TransportProtocol::UDP };
     let (source, destination) = (([10, 0, 0, from].into(), 1000), ([10, 0, 0, to].into(), 1000));
     let (key, direction) = FlowKey::new(source, destination, protocol, true);
     let octets = 60 + u32::from(from);
-    Observation { key, direction, time: Some(time), octets, phase, to_group: to == 3 }
+    let (time, carried) = (Some(Timestamp(time)), Carried::default());
+    Observed { time, octets, phase, to_group: to == 3, carried }.of(key, direction, Facts::SHOWN)
 }
 
-fn filled(packets: &[Observation<V4>], keep: bool, later: bool) -> FlowTable<V4> {
-    let mut table = FlowTable::new(Seed::random(), FlowOptions { each: keep, part: later, at_once: false });
+fn filled(packets: &[Observation<'_, V4>], keep: bool, later: bool) -> FlowTable<V4> {
+    let mut table = FlowTable::new(Seed::random(), FlowOptions { each: keep, part: later, ..FlowOptions::default() });
     take(&mut table, packets);
     table
 }
 
-fn take(table: &mut FlowTable<V4>, packets: &[Observation<V4>]) {
+fn take(table: &mut FlowTable<V4>, packets: &[Observation<'_, V4>]) {
+    let mut pending = table::Pending::default();
     for packet in packets {
-        if table.push(*packet) {
-            table.advance();
+        if table.push(&mut pending, *packet) {
+            table.advance(&mut pending);
         }
     }
-    table.flush();
+    table.flush(&mut pending);
 }
 
 type Seen = (Key, Vec<Flow>, u64, Option<Direction>, Direction, [bool; 2]);
@@ -47,7 +49,7 @@ fn seen(table: &FlowTable<V4>) -> Vec<Seen> {
 }
 
 /// The same, the slow way: a list searched from its start, one rule after the other.
-fn naive(packets: &[Observation<V4>]) -> Vec<Seen> {
+fn naive(packets: &[Observation<'_, V4>]) -> Vec<Seen> {
     let mut all: Vec<(Seen, u64, bool)> = Vec::new();
     for packet in packets {
         let time = packet.time.unwrap();
@@ -77,7 +79,7 @@ fn naive(packets: &[Observation<V4>]) -> Vec<Seen> {
     all.into_iter().map(|(seen, _, _)| seen).collect()
 }
 
-fn histories() -> impl Strategy<Value = Vec<Observation<V4>>> {
+fn histories() -> impl Strategy<Value = Vec<Observation<'static, V4>>> {
     let phase = prop_oneof![
         4 => Just(Phase::None), 2 => Just(Phase::Open), 1 => Just(Phase::Accept), 2 => Just(Phase::Close)
     ];
@@ -120,8 +122,9 @@ fn many_five_tuples_are_found_again() {
             let client = (V4::from(n.to_be_bytes()), 40_000);
             let server = (V4::from([192, 0, 2, 1]), 443);
             let (key, direction) = FlowKey::new(client, server, TransportProtocol::TCP, true);
-            let phase = Phase::None;
-            Observation { key, direction, time: Some(u64::from(n)), octets: 64, phase, to_group: false }
+            let time = Some(Timestamp(n.into()));
+            let (phase, carried) = (Phase::None, Carried::default());
+            Observed { time, octets: 64, phase, to_group: false, carried }.of(key, direction, Facts::SHOWN)
         })
         .collect();
     let table = filled(&packets, false, false);

@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use super::{Knowledge, Place};
 use crate::{
     decode::{Headers, Kind},
-    flow::{Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, community_id},
+    flow::{Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Shown, community_id},
     naming::{
-        Context, Rule, Side, answer,
+        Context, Memo, Rule, Side, answer_by,
         label::{Label, Labels},
     },
     registry::Registry,
@@ -185,7 +185,7 @@ impl Answers {
     }
 
     fn answer(&mut self, tuple: &FiveTuple<'_>, context: &Context<'_>) {
-        let new = of_tuple(tuple, &mut self.labels, context);
+        let new = of_tuple(tuple, &mut self.labels, context, &mut Memo::default());
         let old = self.known.at(tuple.id, None);
         let changed = |old: Known| old.revised || Known { revised: false, ..old } != new;
         *old = Some(Known { revised: old.is_some_and(changed), ..new });
@@ -205,6 +205,10 @@ struct Basis {
     facts: Facts,
     is_timed: bool,
     peers: [u8; 2],
+    /// What was shown first.
+    shown: Option<Shown>,
+    /// Packets each way, as far as they tell how far the flow came.
+    packets: [u8; 2],
 }
 
 impl Basis {
@@ -221,7 +225,11 @@ impl Basis {
             Some(_) => [0; 2],
             None => context.flows.peers(context.threads).meeting(&tuple.key, context.flows.seed()),
         };
-        Some(Self { facts, is_timed: tuple.first().is_some(), peers })
+        let packets = tuple.total().packets;
+        let is_answered = packets.iter().all(|&count| count > 0);
+        let packets = packets.map(|count| count.min(if is_answered { 1 } else { 10 }) as u8);
+        let (is_timed, shown) = (tuple.first().is_some(), tuple.shown.copied());
+        Some(Self { facts, is_timed, peers, shown, packets })
     }
 }
 
@@ -232,7 +240,7 @@ fn of_range(
     range: Range<usize>,
     context: &Context<'_>,
 ) -> (Labels, Vec<Known>) {
-    let mut labels = Labels::default();
+    let (mut labels, mut memo) = (Labels::default(), Memo::default());
     let mut known = Vec::with_capacity(range.len());
     let group = |start: usize| flows.five_tuples_in(family, start..range.end.min(start + GROUP));
     // Peers are asked for ahead, so that cache misses overlap.
@@ -245,7 +253,7 @@ fn of_range(
     look_ahead(range.start);
     for start in range.clone().step_by(GROUP) {
         look_ahead(start + GROUP);
-        known.extend(group(start).map(|tuple| of_tuple(&tuple, &mut labels, context)));
+        known.extend(group(start).map(|tuple| of_tuple(&tuple, &mut labels, context, &mut memo)));
     }
     (labels, known)
 }
@@ -259,9 +267,14 @@ fn icmp_id(ends: &Ends, (kind, code): (u8, u8)) -> [u8; 28] {
     community_id(ends.key.protocol(), source, destination, Some((kind.into(), code.into())))
 }
 
-fn of_tuple(tuple: &FiveTuple<'_>, labels: &mut Labels, context: &Context<'_>) -> Known {
+fn of_tuple<'k>(
+    tuple: &FiveTuple<'_>,
+    labels: &mut Labels,
+    context: &Context<'k>,
+    memo: &mut Memo<'k>,
+) -> Known {
     if tuple.key.ports().is_some() {
-        let answer = answer(tuple, context);
+        let answer = answer_by(tuple, context, memo);
         let label = labels.of_flow(&tuple.key, &answer, context.registry);
         Known { label, side: answer.side, rule: Some(answer.rule), revised: false }
     } else {
@@ -272,7 +285,7 @@ fn of_tuple(tuple: &FiveTuple<'_>, labels: &mut Labels, context: &Context<'_>) -
 
 /// The label of a five-tuple as the context knows it.
 pub(super) fn label_of(tuple: &FiveTuple<'_>, labels: &mut Labels, context: &Context<'_>) -> u32 {
-    of_tuple(tuple, labels, context).label
+    of_tuple(tuple, labels, context, &mut Memo::default()).label
 }
 
 #[cfg(test)]
@@ -304,7 +317,7 @@ mod tests {
                     let Some(id) = place.id else { continue };
                     let tuple = knowledge.flows().five_tuple(id).unwrap();
                     let known = answers.get(id).unwrap();
-                    let fresh = of_tuple(&tuple, &mut answers.labels, &context);
+                    let fresh = of_tuple(&tuple, &mut answers.labels, &context, &mut Memo::default());
                     assert_eq!(Known { revised: false, ..known }, fresh, "packet {}", frame.number);
                     packets += 1;
                     kept += u32::from(Basis::of(&tuple, &context).is_some());

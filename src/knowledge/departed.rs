@@ -37,9 +37,9 @@ impl Departed {
     }
 }
 
-/// All that left, by the key of their label.
+/// All that left, by the key of their label and the port that serves.
 #[derive(Debug, Default)]
-pub(super) struct Graves(BTreeMap<String, Departed>);
+pub(super) struct Graves(BTreeMap<(String, Option<u16>), Departed>);
 
 impl Graves {
     pub(super) fn all(&self) -> impl Iterator<Item = &Departed> {
@@ -51,7 +51,7 @@ impl Graves {
     }
 
     fn bury(&mut self, tuple: &FiveTuple<'_>, label: &Label, damaged: &Damaged) {
-        let known = self.0.entry(label.key.clone());
+        let known = self.0.entry((label.key.clone(), label.port));
         let grave = known.or_insert_with(|| Departed::of(label.clone(), tuple.key.protocol()));
         grave.tally.then(&tuple.total());
         grave.flows += tuple.flows;
@@ -89,9 +89,9 @@ impl Knowledge {
     /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
     #[cold]
     fn shrink(&mut self, keep: usize, registry: &Registry) {
-        self.flush();
         let Self { options, flows, dns, totals, departed } = self;
         let leaving = flows.oldest(keep);
+        flows.prepare(&leaving);
         let context = context(options, flows, dns, &totals.span, registry, 1);
         let mut labels = Labels::default();
         for tuple in leaving.ids().filter_map(|id| flows.five_tuple(id)) {

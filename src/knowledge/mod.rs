@@ -19,11 +19,14 @@ pub use totals::{Damaged, Span, Subject};
 pub use view::View;
 
 use crate::{
-    decode::{Fragment, Headers, Kind},
+    decode::{self, Fragment, Headers, Kind},
     dns::{Whole, inventory::Inventory},
-    flow::{DEFAULT_LIMIT, Ends, FlowId, FlowOptions, Flows, GROUP, Observed, Tally, fragment::DatagramKey},
+    flow::{
+        Carried, DEFAULT_LIMIT, Ends, FlowId, FlowOptions, Flows, GROUP, Observed, Pending, Tally,
+        fragment::DatagramKey,
+    },
     naming::Context,
-    packet::{Frame, PacketId, Timestamp},
+    packet::{Frame, PacketId, Timestamp, TransportProtocol},
     registry::Registry,
 };
 use departed::Graves;
@@ -39,13 +42,15 @@ pub struct Options {
     pub inventory: bool,
     /// Know only the past: what a packet belongs to is decided when it is seen.
     pub causal: bool,
+    /// Look at no payload: names come from ports, users and DNS alone.
+    pub ports_only: bool,
     /// Five-tuples of an address family held before the least recently used leave; their totals are kept.
     pub limit: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { flows: false, inventory: false, causal: false, limit: DEFAULT_LIMIT }
+        Self { flows: false, inventory: false, causal: false, ports_only: false, limit: DEFAULT_LIMIT }
     }
 }
 
@@ -87,7 +92,8 @@ impl Knowledge {
     }
 
     fn new(options: Options, part: bool) -> Self {
-        let flows = FlowOptions { each: options.flows, part, at_once: options.causal };
+        let Options { flows: each, causal: at_once, ports_only, .. } = options;
+        let flows = FlowOptions { each, part, at_once, ports_only };
         Self {
             options,
             flows: Flows::new(flows),
@@ -137,24 +143,11 @@ impl Knowledge {
         self.departed.all()
     }
 
-    /// Learns one packet. It takes effect at the next [`Knowledge::flush`] at the latest.
+    /// Begins to learn the packets of a batch, or of whatever else outlives the [`Learning`].
     ///
     /// `file` numbers the inputs of a run from 0. [`Knowledge::make_room`] is to be called once per batch.
-    #[inline]
-    pub fn learn(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
-        if self.options.causal {
-            self.follow(frame, headers, file);
-            return;
-        }
-        self.totals.span.count(frame);
-        self.dns.learn(frame, headers, file);
-        let Some(ports) = self.ports(frame, headers) else { return };
-        if headers.stopped.is_some() {
-            self.totals.count_damage(headers, ports);
-        }
-        if !self.flows.observe((headers.network, headers.protocol, ports), seen(frame, headers)) {
-            self.totals.count_other(frame, headers);
-        }
+    pub fn learning<'b>(&mut self, file: u32) -> Learning<'_, 'b> {
+        Learning { knowledge: self, file, pending: Pending::default() }
     }
 
     /// Learns one packet where only the past is known: it takes effect at once. Returns where it belongs, with the number
@@ -171,6 +164,9 @@ impl Knowledge {
             return Place::default();
         };
         let id = self.flows.take(&ends, seen(frame, headers));
+        if let Some(refused) = refused(headers) {
+            self.flows.refuse(&refused);
+        }
         Place { ends: Some(ends), id: Some(id) }
     }
 
@@ -253,11 +249,6 @@ impl Knowledge {
         }
     }
 
-    /// Makes all that was learned take effect.
-    pub fn flush(&mut self) {
-        self.flows.flush();
-    }
-
     /// Learns only what a fragment adds to a DNS message: for stretches that [lack](Self::lacks_fragments) them.
     pub(crate) fn learn_dns_fragment(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
         self.dns.learn_fragment(frame, headers, file);
@@ -283,6 +274,7 @@ impl Knowledge {
         let flows = [
             (self.departed.flows(), "flows that left the full flow table early"),
             (self.flows.fragments.unplaced(), "fragments that found no room to wait for the others"),
+            (self.flows.undecided(), "flows whose first octets had to go before they told what is spoken"),
         ];
         flows.into_iter().chain(self.dns.losses()).filter(|&(count, _)| count > 0)
     }
@@ -299,7 +291,7 @@ impl Knowledge {
         self.flows.settle();
     }
 
-    /// Appends the knowledge of the stretch that follows; both must be flushed.
+    /// Appends the knowledge of the stretch that follows.
     ///
     /// Where five-tuples have to leave for want of room, those that are held may be other ones than one pass would hold;
     /// all sums are the same.
@@ -335,15 +327,76 @@ fn context<'k>(
     }
 }
 
+/// Packets of a batch on their way into [`Knowledge`]: they are taken in by groups, the last one when this is dropped.
+#[derive(Debug)]
+pub struct Learning<'k, 'b> {
+    knowledge: &'k mut Knowledge,
+    file: u32,
+    pending: Pending<'b>,
+}
+
+impl<'b> Learning<'_, 'b> {
+    /// Learns one packet.
+    #[inline]
+    pub fn learn(&mut self, frame: &Frame<'b>, headers: &Headers) {
+        let knowledge = &mut *self.knowledge;
+        if knowledge.options.causal {
+            knowledge.follow(frame, headers, self.file);
+            return;
+        }
+        knowledge.totals.span.count(frame);
+        knowledge.dns.learn(frame, headers, self.file);
+        let Some(ports) = knowledge.ports(frame, headers) else { return };
+        if headers.stopped.is_some() {
+            knowledge.totals.count_damage(headers, ports);
+        }
+        let five_tuple = (headers.network, headers.protocol, ports);
+        if !knowledge.flows.observe(&mut self.pending, five_tuple, seen(frame, headers)) {
+            knowledge.totals.count_other(frame, headers);
+        }
+        if headers.quoted.is_some()
+            && let Some(refused) = refused(headers)
+        {
+            knowledge.flows.refuse(&refused);
+        }
+    }
+}
+
+impl Drop for Learning<'_, '_> {
+    fn drop(&mut self) {
+        self.knowledge.flows.flush(&mut self.pending);
+    }
+}
+
 /// What the flow table wants to know of a packet.
 #[inline]
-fn seen(frame: &Frame<'_>, headers: &Headers) -> Observed {
+fn seen<'b>(frame: &Frame<'b>, headers: &Headers) -> Observed<'b> {
+    let (octets, wire) = if headers.protocol == TransportProtocol::SCTP {
+        decode::sctp_message(headers.payload(frame.octets)).unwrap_or_default()
+    } else {
+        (headers.payload(frame.octets), headers.payload_wire_len)
+    };
     Observed {
         time: frame.time,
         octets: frame.original_len,
         phase: headers.phase,
         to_group: headers.to_group,
+        carried: Carried { octets, wire, sequence: headers.sequence },
     }
+}
+
+/// The flow of a packet that an ICMP error says could not be delivered because nobody serves there, or nobody may be
+/// served: RFC 792 codes 0 to 3, RFC 1812 section 5.2.7.1 codes 9, 10 and 13; RFC 4443 section 3.1 codes 0, 1, 3 and 4.
+#[cold]
+fn refused(headers: &Headers) -> Option<Ends> {
+    let quoted = headers.quoted?;
+    let refuses = match (headers.protocol, headers.icmp?) {
+        (TransportProtocol(1), (3, code)) => matches!(code, 0..=3 | 9 | 10 | 13),
+        (TransportProtocol(58), (1, code)) => matches!(code, 0 | 1 | 3 | 4),
+        _ => false,
+    };
+    let ends = Ends::between(quoted.network, quoted.protocol, quoted.ports)?;
+    refuses.then_some(ends).filter(|_| quoted.ports.is_some())
 }
 
 /// What fragments of a datagram have in common, where its protocol has ports.

@@ -100,10 +100,9 @@ fn captures() -> impl Strategy<Value = Vec<Packet>> {
 
 fn learned(mut knowledge: Knowledge, packets: &[Packet], first: u64, registry: &Registry) -> Knowledge {
     for (packet, number) in packets.iter().zip(first..) {
-        knowledge.learn(&packet.frame(number), &packet.headers, 0);
+        knowledge.learning(0).learn(&packet.frame(number), &packet.headers);
         knowledge.make_room(registry);
     }
-    knowledge.flush();
     knowledge
 }
 
@@ -234,7 +233,7 @@ fn the_least_recently_seen_leave_under_their_names() {
     assert_eq!(known.flows().len(), 7);
     let gone: Vec<_> = known.departed().collect();
     assert_eq!((gone.len(), gone[0].flows, gone[0].tally.all_octets()), (1, 2, 200));
-    assert_eq!((&*gone[0].label.key, gone[0].protocol), ("snmp/udp", TransportProtocol::UDP));
+    assert_eq!((&*gone[0].label.key, gone[0].protocol), ("asked/udp", TransportProtocol::UDP));
     assert_eq!(known.losses().next(), Some((2, "flows that left the full flow table early")));
     let answers = Answers::of(&known, &registry, false, 1);
     let row = answers.kind(Kind::Ip(TransportProtocol::UDP)).expect("a row for packets of what left");

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::{
     decode::Kind,
     flow::Key,
-    naming::{Answer, Evidence, Name, serving},
+    naming::{Answer, Evidence, Name, Speech, State, serving},
     packet::TransportProtocol,
     registry::{self, Registry, UserEntry},
     text::{escape, number},
@@ -78,6 +78,14 @@ pub struct Label {
     pub instance: Option<String>,
     /// Answers registered for the port, in registry order.
     pub candidates: Vec<String>,
+    /// How far its flows came; absent where there are no ports.
+    pub state: Option<State>,
+    /// What is spoken, where the first octets tell.
+    pub speech: Option<Speech>,
+    /// Whose name the first octets contradict.
+    pub mismatch: Option<Evidence>,
+    /// Whether the first octets gave a name that IANA does not have.
+    pub is_unregistered: bool,
     /// `443/tcp https`, harmless on a terminal.
     pub(crate) text: Vec<u8>,
 }
@@ -90,6 +98,19 @@ struct Identity {
     evidence: Option<Evidence>,
     name: Option<Box<str>>,
     instance: Option<Box<str>>,
+    state: Option<State>,
+    speech: Option<Speech>,
+    mismatch: Option<Evidence>,
+}
+
+/// What tells one label from another where a look at the address is not needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Plain {
+    protocol: TransportProtocol,
+    port: Option<u16>,
+    evidence: Evidence,
+    state: State,
+    speech: Option<Speech>,
 }
 
 /// All labels of a run, numbered as they were met.
@@ -97,8 +118,8 @@ struct Identity {
 pub struct Labels {
     all: Vec<Label>,
     ids: HashMap<Identity, u32>,
-    /// Labels of names that need no look at the address, by protocol, port and whether there is a name.
-    plain: HashMap<(TransportProtocol, u16, Evidence), u32>,
+    /// Labels of names that need no look at the address.
+    plain: HashMap<Plain, u32>,
 }
 
 impl Labels {
@@ -114,7 +135,16 @@ impl Labels {
 
     /// The label of packets that have no ports.
     pub fn of_kind(&mut self, kind: Kind) -> u32 {
-        let identity = Identity { kind, port: None, evidence: None, name: None, instance: None };
+        let identity = Identity {
+            kind,
+            port: None,
+            evidence: None,
+            name: None,
+            instance: None,
+            state: None,
+            speech: None,
+            mismatch: None,
+        };
         self.intern(identity, || {
             let transport = if let Kind::Ip(protocol) = kind { Some(protocol_word(protocol)) } else { None };
             Label { key: kind_word(kind).into(), transport, ..Label::default() }.with_text()
@@ -123,73 +153,78 @@ impl Labels {
 
     /// The label of a flow with ports.
     pub fn of_flow(&mut self, key: &Key, answer: &Answer<'_>, registry: &Registry) -> u32 {
-        let protocol = key.protocol();
-        let evidence = answer.evidence();
-        let Some((_, port)) = serving(key, answer.side) else {
-            return self.of_port(protocol, None, evidence, None, None, registry);
-        };
-        let plain = matches!(evidence, Evidence::Registered | Evidence::None);
-        if let Some(&id) = self.plain.get(&(protocol, port, evidence)).filter(|_| plain) {
+        let port = serving(key, answer.side).map(|(_, port)| port);
+        let (protocol, evidence) = (key.protocol(), answer.evidence());
+        let plain = Plain { protocol, port, evidence, state: answer.state, speech: answer.speech };
+        let is_plain = !matches!(evidence, Evidence::User | Evidence::Advertised);
+        if let Some(&id) = self.plain.get(&plain).filter(|_| is_plain) {
             return id;
         }
-        let mut instance = None;
-        let named = answer.name.map(|name| match name {
-            Name::User(UserEntry { registration: row, .. }) | Name::Registered(row) => {
-                (row.name().to_owned(), row.description().to_owned())
-            }
-            Name::Advertised(advertisement) => {
-                instance = advertisement.instance.map(ToOwned::to_owned);
-                let proto = if protocol == TransportProtocol::TCP { "tcp" } else { "udp" };
-                let registered = registry.service_type(advertisement.name, proto);
-                let description = registered.map_or("", |row| row.description());
-                (advertisement.name.to_owned(), description.to_owned())
-            }
-        });
-        let named = named.map(|(name, text)| (name, Some(text).filter(|text| !text.is_empty())));
-        let id = self.of_port(protocol, Some(port), evidence, named, instance, registry);
-        if plain {
-            self.plain.insert((protocol, port, evidence), id);
+        let id = self.of_answer(protocol, port, answer, registry);
+        if is_plain {
+            self.plain.insert(plain, id);
         }
         id
     }
 
-    fn of_port(
+    fn of_answer(
         &mut self,
         protocol: TransportProtocol,
         port: Option<u16>,
-        evidence: Evidence,
-        named: Option<(String, Option<String>)>,
-        instance: Option<String>,
+        answer: &Answer<'_>,
         registry: &Registry,
     ) -> u32 {
-        let (name, description) = named.map_or((None, None), |(name, description)| (Some(name), description));
+        let (mut instance, mut is_unregistered) = (None, false);
+        let (name, description) = match answer.name {
+            None => (None, ""),
+            Some(Name::User(UserEntry { registration: row, .. }) | Name::Registered(row) | Name::Confirmed(row)) => {
+                (Some(row.name()), row.description())
+            }
+            Some(Name::Payload { service, is_registered }) => {
+                is_unregistered = !is_registered;
+                let row = registry.by_name(service).find(|row| row.name() == service);
+                (Some(service), row.filter(|_| is_registered).map_or("", |row| row.description()))
+            }
+            Some(Name::Advertised(advertisement)) => {
+                instance = advertisement.instance;
+                let proto = if protocol == TransportProtocol::TCP { "tcp" } else { "udp" };
+                let registered = registry.service_type(advertisement.name, proto);
+                (Some(advertisement.name), registered.map_or("", |row| row.description()))
+            }
+        };
+        let Answer { state, speech, mismatch, .. } = *answer;
         let identity = Identity {
             kind: Kind::Ip(protocol),
             port,
-            evidence: Some(evidence),
-            name: name.as_deref().map(Into::into),
-            instance: instance.as_deref().map(Into::into),
+            evidence: Some(answer.evidence()),
+            name: name.map(Into::into),
+            instance: instance.map(Into::into),
+            state: Some(state),
+            speech,
+            mismatch,
         };
         self.intern(identity, || {
             let transport = protocol_word(protocol);
-            let key = match (&name, port) {
+            let key = match (name, port) {
+                _ if state.is_unserved() => format!("{}/{transport}", state.as_str()),
                 (Some(name), _) => format!("{name}/{transport}"),
                 (None, Some(port)) => format!("{port}/{transport}"),
                 (None, None) => format!("unknown/{transport}"),
             };
             let registered = |port| registry.by_port(protocol, port).map(|row| row.name().to_owned());
-            let candidates = port.map(registered).into_iter().flatten().collect();
-            let transport = Some(transport);
-            let evidence = Some(evidence);
             Label {
                 key,
-                name,
+                name: name.map(ToOwned::to_owned),
                 port,
-                transport,
-                description,
-                evidence,
-                instance,
-                candidates,
+                transport: Some(transport),
+                description: Some(description.to_owned()).filter(|text| !text.is_empty()),
+                evidence: Some(answer.evidence()),
+                instance: instance.map(ToOwned::to_owned),
+                candidates: port.map(registered).into_iter().flatten().collect(),
+                state: Some(state),
+                speech,
+                mismatch,
+                is_unregistered,
                 ..Label::default()
             }
             .with_text()
@@ -213,14 +248,59 @@ impl Labels {
 }
 
 impl Label {
+    /// Whether the name is only registered, for a port above 1023, and nothing confirms it.
+    pub fn is_guess(&self) -> bool {
+        self.evidence == Some(Evidence::Registered) && self.port.is_some_and(|port| port > 1023)
+    }
+
+    /// Appends what people are told of what is spoken beside the name, where that says more: ` speaks tls/http`,
+    /// ` speaks ssh, asked for http, not EtherNet-IP-1`.
+    pub(crate) fn write_speech(&self, out: &mut Vec<u8>) {
+        let Some(speech) = &self.speech else { return };
+        let word = speech.protocol.word();
+        let says_more = self.name.as_deref() != Some(word) || !speech.layers.is_empty();
+        if !says_more && speech.asked.is_none() && self.mismatch.is_none() {
+            return;
+        }
+        out.extend_from_slice(b" speaks ");
+        if speech.layers.is_empty() {
+            out.extend_from_slice(word.as_bytes());
+        }
+        for (position, layer) in speech.layers.iter().enumerate() {
+            out.extend_from_slice(if position == 0 { b"" } else { b"/" });
+            out.extend_from_slice(layer.word().as_bytes());
+        }
+        if let Some(asked) = speech.asked {
+            out.extend_from_slice(b", asked for ");
+            out.extend_from_slice(asked.word().as_bytes());
+        }
+        match self.mismatch {
+            Some(Evidence::Registered) => {
+                out.extend_from_slice(b", not ");
+                if let Some(name) = self.candidates.first() {
+                    escape::terminal(name.as_bytes(), out);
+                }
+            }
+            Some(_) => out.extend_from_slice(b", not what it is called"),
+            None => {}
+        }
+    }
+
     fn with_text(mut self) -> Self {
         let transport = self.transport.as_deref().unwrap_or_default();
         match (self.port, &self.name) {
             (Some(port), Some(name)) => {
-                self.text.extend_from_slice(format!("{port}/{transport} ").as_bytes());
+                let mark = if self.is_guess() { "~ " } else { "" };
+                self.text.extend_from_slice(format!("{port}/{transport} {mark}").as_bytes());
                 escape::terminal(name.as_bytes(), &mut self.text);
             }
             (Some(port), None) => self.text.extend_from_slice(format!("{port}/{transport}").as_bytes()),
+            (None, Some(name)) if self.evidence.is_some() => {
+                self.text.extend_from_slice(format!("{name}/{transport}").as_bytes());
+            }
+            (None, _) if self.evidence.is_some() => {
+                self.text.extend_from_slice(format!("unknown/{transport}").as_bytes());
+            }
             (None, _) => escape::terminal(self.key.as_bytes(), &mut self.text),
         }
         self
@@ -248,7 +328,14 @@ mod tests {
             let key = key(TransportProtocol::TCP, low, high);
             let port = serving(&key, side).map(|(_, port)| port);
             let row = port.and_then(|port| registry.primary(TransportProtocol::TCP, port));
-            let answer = Answer { side, rule: Rule::Handshake, name: row.map(Name::Registered) };
+            let answer = Answer {
+                side,
+                rule: Rule::Handshake,
+                name: row.map(Name::Registered),
+                speech: None,
+                mismatch: None,
+                state: State::Established,
+            };
             let id = labels.of_flow(&key, &answer, &registry);
             (id, labels.label(id).clone())
         };

@@ -6,6 +6,8 @@
 
 pub mod label;
 mod rules;
+mod speech;
+mod state;
 
 use std::net::IpAddr;
 
@@ -15,7 +17,12 @@ use crate::{
     packet::Timestamp,
     registry::{Registration, Registry, UserEntry},
 };
-use rules::{Case, RULES, advertised_name, registered_name, user_name};
+use rules::{Case, RULES, advertised_name, is_group, registered_name, user_name};
+pub(crate) use speech::Memo;
+pub use speech::Speech;
+use speech::{Called, contradicts};
+pub use state::State;
+use state::goes_to_group;
 
 /// The side of a flow that serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +44,8 @@ pub enum Evidence {
     User,
     /// A DNS SRV record seen in the capture names this address, transport and port.
     Advertised,
+    /// The first octets of the flow are those of this service's protocol.
+    Payload,
     /// The IANA registry assigns the port to it; nothing confirms it.
     Registered,
     /// There is no name, or the side is unknown.
@@ -45,13 +54,15 @@ pub enum Evidence {
 
 impl Evidence {
     /// Every value, strongest first.
-    pub const ALL: [Self; 4] = [Self::User, Self::Advertised, Self::Registered, Self::None];
+    pub const ALL: [Self; 5] =
+        [Self::User, Self::Advertised, Self::Payload, Self::Registered, Self::None];
 
     /// The word of the output fields.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Advertised => "advertised",
+            Self::Payload => "payload",
             Self::Registered => "registered",
             Self::None => "none",
         }
@@ -67,6 +78,8 @@ pub enum Rule {
     Advertised,
     /// A TCP SYN or SYN and ACK, SCTP INIT or INIT ACK, DCCP Request or Response was seen.
     Handshake,
+    /// The octets of one direction are a client's, or a server's.
+    Payload,
     /// Both ports are equal and registered.
     Symmetric,
     /// The destination is a multicast or broadcast address.
@@ -91,10 +104,11 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order they are asked.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::User,
         Self::Advertised,
         Self::Handshake,
+        Self::Payload,
         Self::Symmetric,
         Self::Multicast,
         Self::FanIn,
@@ -113,6 +127,7 @@ impl Rule {
             Self::User => "user",
             Self::Advertised => "advertised",
             Self::Handshake => "handshake",
+            Self::Payload => "payload",
             Self::Symmetric => "symmetric",
             Self::Multicast => "multicast",
             Self::FanIn => "fan-in",
@@ -150,6 +165,15 @@ pub enum Name<'k> {
     User(UserEntry<'k>),
     /// An SRV record.
     Advertised(Advertisement<'k>),
+    /// What the first octets speak.
+    Payload {
+        /// The service.
+        service: &'static str,
+        /// Whether IANA has that name.
+        is_registered: bool,
+    },
+    /// A row of the registry for the port, whose service rides on what the first octets speak.
+    Confirmed(Registration<'k>),
     /// The registry's first row for the port.
     Registered(Registration<'k>),
 }
@@ -160,6 +184,7 @@ impl Name<'_> {
         match self {
             Self::User(_) => Evidence::User,
             Self::Advertised(_) => Evidence::Advertised,
+            Self::Payload { .. } | Self::Confirmed(_) => Evidence::Payload,
             Self::Registered(_) => Evidence::Registered,
         }
     }
@@ -174,6 +199,12 @@ pub struct Answer<'k> {
     pub rule: Rule,
     /// What the service is called, where it has a name.
     pub name: Option<Name<'k>>,
+    /// What is spoken, where the first octets tell.
+    pub speech: Option<Speech>,
+    /// Whose name the first octets contradict, if they do: the user's, an advertised or a registered one.
+    pub mismatch: Option<Evidence>,
+    /// How far the flow came.
+    pub state: State,
 }
 
 impl Answer<'_> {
@@ -185,13 +216,24 @@ impl Answer<'_> {
 
 /// Which side of the flow serves, and what the service is called.
 pub fn answer<'k>(tuple: &FiveTuple<'_>, context: &Context<'k>) -> Answer<'k> {
+    answer_by(tuple, context, &mut Memo::default())
+}
+
+/// The same for many flows, with the same memo.
+pub(crate) fn answer_by<'k>(tuple: &FiveTuple<'_>, context: &Context<'k>, memo: &mut Memo<'k>) -> Answer<'k> {
     let case = Case::of(tuple);
-    for (rule, ask) in RULES {
-        if let Some(side) = ask(&case, context) {
-            return Answer { side, rule, name: name(&case, side, context) };
-        }
+    let spoke = RULES.into_iter().find_map(|(rule, ask)| Some((rule, ask(&case, context)?)));
+    let (rule, side) = spoke.unwrap_or((Rule::Unknown, Side::Neither));
+    let (name, mismatch) = name(&case, side, context, memo);
+    let ports = tuple.key.ports().unwrap_or_default();
+    Answer {
+        side,
+        rule,
+        name,
+        speech: tuple.shown.and_then(|shown| Speech::of(&shown.verdict, ports)),
+        mismatch,
+        state: state::state(tuple, side),
     }
-    Answer { side: Side::Neither, rule: Rule::Unknown, name: None }
 }
 
 /// What each rule says of the flow, asked or not; the first that names a side decides.
@@ -209,8 +251,14 @@ pub fn serving(key: &Key, side: Side) -> Option<(IpAddr, u16)> {
     }
 }
 
-/// The strongest name of a side; of two that serve, the lower one's where both have such a name.
-fn name<'k>(case: &Case<'_>, side: Side, context: &Context<'k>) -> Option<Name<'k>> {
+/// The strongest name of a side, and whose name the octets contradict; of two sides that serve, the lower one's where
+/// both have such a name.
+fn name<'k>(
+    case: &Case<'_>,
+    side: Side,
+    context: &Context<'k>,
+    memo: &mut Memo<'k>,
+) -> (Option<Name<'k>>, Option<Evidence>) {
     let sides: &[Side] = match side {
         Side::Both => &[Side::Low, Side::High],
         Side::Neither => &[],
@@ -219,7 +267,27 @@ fn name<'k>(case: &Case<'_>, side: Side, context: &Context<'k>) -> Option<Name<'
     let any = |told: fn(&Case<'_>, Side, &Context<'k>) -> Option<Name<'k>>| {
         sides.iter().find_map(|&side| told(case, side, context))
     };
-    any(user_name).or_else(|| any(advertised_name)).or_else(|| any(registered_name))
+    let verdict = case.shown.map(|shown| &shown.verdict);
+    if let Some(name) = any(user_name).or_else(|| any(advertised_name)) {
+        let (text, description) = match &name {
+            Name::User(entry) => (entry.registration.name(), entry.registration.description()),
+            Name::Advertised(advertisement) => (advertisement.name, ""),
+            _ => ("", ""),
+        };
+        let is_mismatch = verdict.is_some_and(|verdict| contradicts(verdict, text, description));
+        return (Some(name), is_mismatch.then_some(name.evidence()));
+    }
+    if let Some(shown) = case.shown {
+        let mut called = |port| memo.name(case.protocol, port, shown, context);
+        let found = match sides {
+            [] => called(None),
+            sides => sides.iter().find_map(|&side| called(Some(case.port(side)))),
+        };
+        if let Some(Called { name, is_mismatch }) = found {
+            return (Some(name), is_mismatch.then_some(Evidence::Registered));
+        }
+    }
+    (any(registered_name), None)
 }
 
 #[cfg(test)]
@@ -227,7 +295,7 @@ mod tests {
     use super::*;
     use crate::{
         decode::{Network, Phase},
-        flow::{FlowOptions, Observed},
+        flow::{Carried, Ends, FlowOptions, Observed},
         packet::TransportProtocol,
     };
 
@@ -257,9 +325,8 @@ mod tests {
         ) -> Self {
             let network = Network::V4(source.0, destination.0);
             let time = Some(Timestamp(second * Timestamp::SECOND));
-            let seen = Observed { time, octets: 60, phase, to_group: false };
-            assert!(self.flows.observe((network, protocol, Some((source.1, destination.1))), seen));
-            self.flows.flush();
+            let seen = Observed { time, octets: 60, phase, to_group: false, carried: Carried::default() };
+            self.flows.take(&Ends::between(network, protocol, Some((source.1, destination.1))).unwrap(), seen);
             self
         }
 

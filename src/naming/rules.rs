@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::{Context, Name, Rule, Side};
+use super::{Context, Name, Rule, Side, goes_to_group};
 use crate::{
-    flow::{Direction, Facts, FiveTuple, Key},
+    flow::{Direction, Facts, FiveTuple, Key, Shown},
     packet::{Timestamp, TransportProtocol},
+    payload::Protocol,
 };
 
 /// What is known of the five-tuple in question.
@@ -13,16 +14,19 @@ pub(super) struct Case<'t> {
     key: &'t Key,
     low: (IpAddr, u16),
     high: (IpAddr, u16),
-    protocol: TransportProtocol,
+    pub(super) protocol: TransportProtocol,
     facts: Facts,
     first: Option<u64>,
+    pub(super) shown: Option<&'t Shown>,
+    to_group: bool,
 }
 
 impl<'t> Case<'t> {
     pub(super) fn of(tuple: &'t FiveTuple<'_>) -> Self {
-        let FiveTuple { key, facts, .. } = tuple;
+        let FiveTuple { key, facts, shown, .. } = tuple;
         let (low, high, protocol) = (key.low(), key.high(), key.protocol());
-        Self { key, low, high, protocol, facts: *facts, first: tuple.first() }
+        let to_group = goes_to_group(tuple);
+        Self { key, low, high, protocol, facts: *facts, first: tuple.first(), shown: *shown, to_group }
     }
 
     /// Address and port of one side: the higher one for [`Side::High`], else the lower one.
@@ -30,7 +34,7 @@ impl<'t> Case<'t> {
         if side == Side::High { self.high } else { self.low }
     }
 
-    fn port(&self, side: Side) -> u16 {
+    pub(super) fn port(&self, side: Side) -> u16 {
         self.end(side).1
     }
 }
@@ -39,10 +43,11 @@ impl<'t> Case<'t> {
 type Ask = fn(&Case<'_>, &Context<'_>) -> Option<Side>;
 
 /// The rules in the order they are asked.
-pub(super) const RULES: [(Rule, Ask); 12] = [
+pub(super) const RULES: [(Rule, Ask); 13] = [
     (Rule::User, user),
     (Rule::Advertised, advertised),
     (Rule::Handshake, handshake),
+    (Rule::Payload, payload),
     (Rule::Symmetric, symmetric),
     (Rule::Multicast, multicast),
     (Rule::FanIn, fan_in),
@@ -100,7 +105,7 @@ const fn toward(direction: Direction) -> Side {
 }
 
 /// Whether an address names a group: multicast, or the IPv4 limited broadcast address.
-const fn is_group(address: IpAddr) -> bool {
+pub(super) const fn is_group(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_multicast(),
@@ -124,6 +129,13 @@ fn advertised(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
 /// Response likewise.
 fn handshake(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
     case.facts.handshake().map(toward)
+}
+
+/// The octets of one direction are a client's, or a server's. What is sent to a group tells nothing by that, but in DHCP.
+fn payload(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
+    let shown = case.shown?;
+    let is_dhcp = shown.verdict.spoken == Some(Protocol::DHCP);
+    shown.toward_server().filter(|_| is_dhcp || !case.to_group).map(toward)
 }
 
 /// Both ports are equal and registered.

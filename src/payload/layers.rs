@@ -9,7 +9,7 @@ use super::tls::Record;
 use super::{databases, directory, industry, media, proxies, rpc, text};
 
 /// Layers from the outermost; empty where no more than one is known.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Layers([Option<Protocol>; Self::KEPT]);
 
 impl Layers {

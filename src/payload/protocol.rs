@@ -179,7 +179,7 @@ protocols! {
     JDWP "jdwp" "jdwp" false
     JAVA_RMI "java-rmi" "rmiregistry" true
     GIOP "giop" "iiop" true
-    DB_LSP_DISC "db-lsp-disc" "db-lsp-disc" true
+    DROPBOX_LANSYNC "dropbox-lansync" "db-lsp-disc" true
     BJNP "bjnp" "canon-bjnp1" true
     // Too short to be more than a confirmation
     VXLAN "vxlan" "vxlan" true
@@ -277,7 +277,7 @@ impl std::fmt::Debug for Protocol {
 }
 
 /// A set of protocols.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Protocols([u64; Self::BITS / 64]);
 
 impl Protocols {

@@ -68,7 +68,7 @@ impl<'a> Sight<'a> {
 }
 
 /// How sure a pattern is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Strength {
     /// Nothing is known.
     Nothing,

@@ -289,7 +289,7 @@ static OVER_UDP: Table = Table::of(&[
     Pattern::new(Protocol::HSRP, First::from(0, 1), routing::hsrp),
     Pattern::new(Protocol::LDP, First::of(&[0]), routing::ldp),
     Pattern::new(Protocol::COLLECTD, First::of(&[0]), tools::collectd),
-    Pattern::new(Protocol::DB_LSP_DISC, First::of(b"{"), tools::db_lsp_disc),
+    Pattern::new(Protocol::DROPBOX_LANSYNC, First::of(b"{"), tools::db_lsp_disc),
     Pattern::new(Protocol::BJNP, First::of(b"BM"), tools::bjnp),
     Pattern::new(Protocol::VXLAN, First::of(&[8]), vpn::vxlan),
     Pattern::new(Protocol::GENEVE, First::from(0, 0x3f), vpn::geneve),

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn discovery() {
-        peer(UDP, Protocol::DB_LSP_DISC, b"{\"host_int\": 1}");
+        peer(UDP, Protocol::DROPBOX_LANSYNC, b"{\"host_int\": 1}");
         nothing(UDP, b"{\"host\": 1}");
         client(UDP, Protocol::BJNP, b"BJNP\x01\x01\0\0");
         server(UDP, Protocol::BJNP, b"BJNP\x81\x01\0\0");

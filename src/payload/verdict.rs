@@ -13,7 +13,7 @@ use super::{brokers, proxies};
 use crate::packet::TransportProtocol;
 
 /// One of the two ends of a flow, told by what it sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
     /// The one whose window is the first argument of [`look`]; usually who sent first.
     First,
@@ -32,7 +32,7 @@ impl Sender {
 }
 
 /// What the first octets of a flow say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Verdict {
     /// How sure it is. Only what is strong names a flow; two weak halves that fit are strong.
     pub strength: Strength,
@@ -71,6 +71,11 @@ const NOTHING: Verdict = Verdict {
 };
 
 impl Verdict {
+    /// Whether the octets say nothing at all.
+    pub fn is_nothing(&self) -> bool {
+        Self { settled: false, ..*self } == NOTHING
+    }
+
     /// The service that names the flow on a port of another service, or of none.
     pub fn service(&self) -> Option<&'static str> {
         self.service.or(self.spoken).map(Protocol::service)

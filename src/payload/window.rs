@@ -82,6 +82,15 @@ impl Window {
         self.0 == Shown::Nothing
     }
 
+    /// Whether octets were shown: of a stream, more than its beginning.
+    pub fn has_octets(&self) -> bool {
+        match &self.0 {
+            Shown::Nothing => false,
+            Shown::Stream(stream) => !stream.sight().octets().is_empty(),
+            Shown::Datagrams(_) => true,
+        }
+    }
+
     /// Whether what comes later can add nothing, so that it need not be told.
     ///
     /// Two things may still come, and whoever drops full windows has decided not to wait for them: of a

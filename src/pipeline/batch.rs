@@ -69,11 +69,11 @@ impl<'s> Selection<'s> {
 /// # Errors
 /// Those of the selection and of `visit`, which end it.
 #[inline]
-pub(super) fn for_each<E: From<capture::Error>>(
+pub(super) fn for_each<'b, E: From<capture::Error>>(
     decoder: &Decoder,
     selection: &mut Selection<'_>,
-    batch: &Batch,
-    mut visit: impl FnMut(usize, Frame<'_>, Option<&Headers>) -> Result<(), E>,
+    batch: &'b Batch,
+    mut visit: impl FnMut(usize, Frame<'b>, Option<&Headers>) -> Result<(), E>,
 ) -> Result<(), E> {
     selection.see(batch);
     let all = selection.is_all();

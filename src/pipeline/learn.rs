@@ -97,7 +97,6 @@ impl Run<'_> {
                 return Ok(());
             }
             self.learn_batch(&batch, number, selection, knowledge)?;
-            knowledge.flush();
             let begin =
                 Position { offset: file.position(), state: file.state(), packets: batch.len() as u64 };
             let split = Split { run: self, file: number, options, stretches: &stretches, begin };
@@ -114,11 +113,9 @@ impl Run<'_> {
         selection: &mut Selection<'_>,
         knowledge: &mut Knowledge,
     ) -> Result<(), capture::Error> {
-        let result = self.each_batch(source, selection, false, |batch, selection| {
+        self.each_batch(source, selection, false, |batch, selection| {
             self.learn_batch(batch, file, selection, knowledge)
-        });
-        knowledge.flush();
-        result
+        })
     }
 
     fn learn_batch(
@@ -128,12 +125,14 @@ impl Run<'_> {
         selection: &mut Selection<'_>,
         knowledge: &mut Knowledge,
     ) -> Result<(), capture::Error> {
+        let mut learning = knowledge.learning(file);
         let learned = for_each(self.decoder, selection, batch, |_, frame, headers| {
             if let Some(headers) = headers {
-                knowledge.learn(&frame, headers, file);
+                learning.learn(&frame, headers);
             }
             Ok(())
         });
+        drop(learning);
         knowledge.make_room(self.registry);
         learned
     }

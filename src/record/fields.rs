@@ -5,8 +5,8 @@ use std::{fmt::Arguments, io::Write as _};
 use super::{
     Anyone, Columns, Each, Put, Record, Taker, Value,
     svc::{
-        CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, NAME, OfService, PORT_THAT_SERVES, REVISED, RULE, SIDE,
-        TRANSPORT,
+        ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME, OfService, PORT_THAT_SERVES,
+        PROTOCOL, REGISTERED, REVISED, RULE, SIDE, STATE, TRANSPORT,
     },
 };
 use crate::{
@@ -89,13 +89,13 @@ pub(crate) const PROTOCOL_IN_ECS: &str =
     "`udp-lite` for IANA's UDPLite; `ip-253` and so on for numbers without a keyword";
 
 /// The fields of a packet.
-pub static PACKET: [Field<OfPacket>; 49] = packet_fields();
+pub static PACKET: [Field<OfPacket>; 62] = packet_fields();
 
 /// The fields of a packet for the writer of columns.
-pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 49] = packet_fields();
+pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 62] = packet_fields();
 
 /// The table. It is as long as there are fields.
-const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 49] {
+const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 62] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
             one(record.frame.time.map(Value::Time), put);
@@ -161,6 +161,7 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 49] {
             }
         })
         .ecs(),
+        answer("network.protocol", PROTOCOL, |record, put| PROTOCOL.of(record.service, put)).late().ecs(),
         packet("network.vlan.id", Type::Word, "outermost VLAN tag, 0 to 4095", |record, put| {
             one(record.headers.vlan.as_slice().first().map(|&id| Value::Identifier(id.into())), put);
         })
@@ -243,6 +244,12 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 49] {
         answer("svc.instance", INSTANCE, |record, put| INSTANCE.of(record.service, put)),
         answer("svc.candidates", CANDIDATES, |record, put| CANDIDATES.of(record.service, put)),
         answer("svc.revised", REVISED, |record, put| REVISED.of(record.service, put)),
+        answer("svc.state", STATE, |record, put| STATE.of(record.service, put)).late(),
+        answer("svc.protocol", PROTOCOL, |record, put| PROTOCOL.of(record.service, put)).late(),
+        answer("svc.asked", ASKED, |record, put| ASKED.of(record.service, put)).late(),
+        answer("svc.layers", LAYERS, |record, put| LAYERS.of(record.service, put)).late(),
+        answer("svc.mismatch", MISMATCH, |record, put| MISMATCH.of(record.service, put)).late(),
+        answer("svc.registered", REGISTERED, |record, put| REGISTERED.of(record.service, put)).late(),
         quoted(
             "about.transport",
             Type::Word,
@@ -294,6 +301,12 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 49] {
         about("about.svc.instance", INSTANCE, |record, put| INSTANCE.of(record.about, put)),
         about("about.svc.candidates", CANDIDATES, |record, put| CANDIDATES.of(record.about, put)),
         about("about.svc.revised", REVISED, |record, put| REVISED.of(record.about, put)),
+        about("about.svc.state", STATE, |record, put| STATE.of(record.about, put)),
+        about("about.svc.protocol", PROTOCOL, |record, put| PROTOCOL.of(record.about, put)),
+        about("about.svc.asked", ASKED, |record, put| ASKED.of(record.about, put)),
+        about("about.svc.layers", LAYERS, |record, put| LAYERS.of(record.about, put)),
+        about("about.svc.mismatch", MISMATCH, |record, put| MISMATCH.of(record.about, put)),
+        about("about.svc.registered", REGISTERED, |record, put| REGISTERED.of(record.about, put)),
         packet("dnssd", Type::Object(&MESSAGE), "the DNS message that it carries", |record, put| {
             one(record.dns().next().map(|(via, message)| Value::Message(via, message)), put);
         }),

@@ -2,7 +2,8 @@
 
 use super::{Each, Put, Service, Value};
 use crate::{
-    naming::{Evidence, Rule},
+    naming::{Evidence, Rule, State},
+    payload::Protocol,
     text::field::{Field, PORT, Type},
 };
 
@@ -120,3 +121,76 @@ pub(crate) const REVISED: Field<OfService> = field(
         }
     },
 );
+
+pub(crate) const STATE: Field<OfService> = field(
+    "state",
+    Type::OneOf(|| State::ALL.map(State::as_str).to_vec()),
+    "how far the flow came: who was asked need not serve",
+    |service, _, put| {
+        if let Some(state) = service.label.state {
+            put(Value::Word(state.as_str().as_bytes()));
+        }
+    },
+)
+.within();
+
+pub(crate) const PROTOCOL: Field<OfService> = field(
+    "protocol",
+    Type::OneOf(protocols),
+    "protocol spoken, whatever the name; absent where the first octets do not tell",
+    |service, _, put| {
+        if let Some(speech) = &service.label.speech {
+            put(Value::Word(speech.protocol.word().as_bytes()));
+        }
+    },
+);
+
+pub(crate) const ASKED: Field<OfService> = field(
+    "asked",
+    Type::OneOf(protocols),
+    "protocol the client asked for, where the server answered in another one",
+    |service, _, put| {
+        if let Some(asked) = service.label.speech.and_then(|speech| speech.asked) {
+            put(Value::Word(asked.word().as_bytes()));
+        }
+    },
+);
+
+pub(crate) const LAYERS: Field<OfService> = field(
+    "layers",
+    Type::OneOf(protocols),
+    "what is spoken within what, from the outermost, where more than one is known",
+    |service, _, put| {
+        for layer in service.label.speech.iter().flat_map(|speech| speech.layers.iter()) {
+            put(Value::Word(layer.word().as_bytes()));
+        }
+    },
+)
+.list();
+
+pub(crate) const MISMATCH: Field<OfService> = field(
+    "mismatch",
+    Type::OneOf(|| [Evidence::User, Evidence::Advertised, Evidence::Registered].map(Evidence::as_str).to_vec()),
+    "whose name of the port the first octets contradict",
+    |service, _, put| {
+        if let Some(mismatch) = service.label.mismatch {
+            put(Value::Word(mismatch.as_str().as_bytes()));
+        }
+    },
+);
+
+pub(crate) const REGISTERED: Field<OfService> = field(
+    "registered",
+    Type::Flag,
+    "false where IANA does not have the name",
+    |service, _, put| {
+        if service.label.is_unregistered {
+            put(Value::Flag(false));
+        }
+    },
+);
+
+/// The words of all protocols that first octets tell.
+fn protocols() -> Vec<&'static str> {
+    Protocol::all().map(Protocol::word).collect()
+}

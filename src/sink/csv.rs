@@ -13,22 +13,31 @@ use crate::{
 /// CSV rows. Lists within a field are joined by spaces, notes and DNS messages by `; `.
 #[derive(Clone, Debug)]
 pub struct Csv {
-    /// The columns in their order, those behind each other that depend on the same.
-    runs: Vec<(Per, Vec<OfPacket<Columns>>)>,
+    /// The columns in their order.
+    runs: Vec<Run>,
     writer: ValueWriter,
+}
+
+/// Columns behind each other that depend on the same.
+#[derive(Clone, Debug)]
+struct Run {
+    per: Per,
+    columns: Vec<OfPacket<Columns>>,
+    /// Their cells by answer, where they depend on that.
     answers: Pieces,
 }
 
 impl Default for Csv {
     fn default() -> Self {
-        let mut runs: Vec<(Per, Vec<_>)> = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
         for field in columns(&COLUMNS) {
-            match runs.last_mut().filter(|(per, _)| *per == field.get.per) {
-                Some((_, run)) => run.push(field.get),
-                None => runs.push((field.get.per, vec![field.get])),
+            let per = field.get.per;
+            match runs.last_mut().filter(|run| run.per == per) {
+                Some(run) => run.columns.push(field.get),
+                None => runs.push(Run { per, columns: vec![field.get], answers: Pieces::default() }),
             }
         }
-        Self { runs, writer: ValueWriter::default(), answers: Pieces::default() }
+        Self { runs, writer: ValueWriter::default() }
     }
 }
 
@@ -44,18 +53,18 @@ impl Encoder for Csv {
     }
 
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let Self { runs, writer, answers } = self;
-        for (per, run) in runs {
+        let Self { runs, writer } = self;
+        for Run { per, columns, answers } in runs {
             let mut cells = |out: &mut Vec<u8>| {
                 let mut cells = writer.cells(out);
-                for get in run.iter() {
+                for get in columns.iter() {
                     cells.cell(|cell| get.read(record, cell));
                 }
             };
             match (per, &record.service) {
                 (Per::Answer, Some(service)) => answers.copy(service, out, cells),
                 (Per::Quoted, _) if record.headers.quoted.is_none() => {
-                    out.resize(out.len() + run.len(), b',');
+                    out.resize(out.len() + columns.len(), b',');
                 }
                 _ => cells(out),
             }

@@ -8,7 +8,7 @@ use super::{Encoder, pieces::Pieces};
 use crate::{
     decode::Network,
     dns,
-    naming::label::write_protocol_word,
+    naming::{State, label::write_protocol_word},
     record::{Record, Service},
     text::{
         escape, number,
@@ -121,7 +121,12 @@ fn network(record: &Record<'_>, out: &mut Vec<u8>) {
             Some(transport) => out.extend_from_slice(transport.as_bytes()),
             None => write_protocol_word(headers.protocol, out),
         }
-        out.extend_from_slice(b"\",\"iana_number\":\"");
+        out.extend_from_slice(b"\",");
+        if let Some(speech) = record.service.as_ref().and_then(|service| service.label.speech.as_ref()) {
+            member("protocol", speech.protocol.word(), out);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"iana_number\":\"");
         number::decimal(headers.protocol.0.into(), out);
         out.extend_from_slice(b"\",");
     }
@@ -225,7 +230,8 @@ fn svc(service: &Service<'_>, out: &mut Vec<u8>) {
         out.push(b',');
     }
     member("transport", label.transport.as_deref().unwrap_or_default(), out);
-    for (key, word) in [("side", service.side()), ("evidence", evidence.as_str())] {
+    let state = label.state.map_or("", State::as_str);
+    for (key, word) in [("side", service.side()), ("state", state), ("evidence", evidence.as_str())] {
         out.push(b',');
         member(key, word, out);
     }
@@ -247,6 +253,29 @@ fn svc(service: &Service<'_>, out: &mut Vec<u8>) {
     }
     out.push(b',');
     member("rule", rule.as_str(), out);
+    if let Some(mismatch) = label.mismatch {
+        out.push(b',');
+        member("mismatch", mismatch.as_str(), out);
+    }
+    if let Some(speech) = &label.speech {
+        out.push(b',');
+        member("protocol", speech.protocol.word(), out);
+        if let Some(asked) = speech.asked {
+            out.push(b',');
+            member("asked", asked.word(), out);
+        }
+        for (position, layer) in speech.layers.iter().enumerate() {
+            out.extend_from_slice(if position == 0 { b",\"layers\":[\"" } else { b",\"" });
+            out.extend_from_slice(layer.word().as_bytes());
+            out.push(b'"');
+        }
+        if !speech.layers.is_empty() {
+            out.push(b']');
+        }
+    }
+    if label.is_unregistered {
+        out.extend_from_slice(b",\"registered\":false");
+    }
     if service.known.revised {
         out.extend_from_slice(b",\"revised\":true");
     }

@@ -140,6 +140,18 @@ impl Pcapng {
             out.extend_from_slice(b"; instance=");
             out.extend_from_slice(instance.as_bytes());
         }
+        if let Some(state) = label.state.filter(|state| !state.is_served()) {
+            out.extend_from_slice(b"; state=");
+            out.extend_from_slice(state.as_str().as_bytes());
+        }
+        if let Some(speech) = &label.speech {
+            out.extend_from_slice(b"; protocol=");
+            out.extend_from_slice(speech.protocol.word().as_bytes());
+        }
+        if let Some(mismatch) = label.mismatch {
+            out.extend_from_slice(b"; mismatch=");
+            out.extend_from_slice(mismatch.as_str().as_bytes());
+        }
         if service.known.revised {
             out.extend_from_slice(b"; revised");
         }
@@ -152,6 +164,7 @@ const fn evidence_and_rule(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::User => "; evidence=user; rule=",
         Evidence::Advertised => "; evidence=advertised; rule=",
+        Evidence::Payload => "; evidence=payload; rule=",
         Evidence::Registered => "; evidence=registered; rule=",
         Evidence::None => "; evidence=none; rule=",
     }

@@ -50,11 +50,16 @@ impl Text {
                 out.extend_from_slice(b", ");
                 out.extend_from_slice(rule.as_str().as_bytes());
             }
+            if let Some(state) = label.state.filter(|state| state.is_unserved()) {
+                out.extend_from_slice(b", ");
+                out.extend_from_slice(state.as_str().as_bytes());
+            }
             if service.known.revised {
                 out.extend_from_slice(b", revised");
             }
             out.push(b')');
         }
+        label.write_speech(out);
         if let Some(instance) = &label.instance {
             out.extend_from_slice(b" \"");
             out.extend_from_slice(instance.as_bytes());
@@ -68,6 +73,7 @@ fn style(evidence: Evidence) -> Style {
     match evidence {
         Evidence::User => AnsiColor::Cyan.on_default().bold(),
         Evidence::Advertised => AnsiColor::Green.on_default().bold(),
+        Evidence::Payload => AnsiColor::Green.on_default(),
         Evidence::Registered => AnsiColor::Yellow.on_default(),
         Evidence::None => Style::new().dimmed(),
     }

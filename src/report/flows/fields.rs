@@ -7,8 +7,8 @@ use crate::{
         Each, Value,
         fields::{PROTOCOL_IN_ECS, protocol},
         svc::{
-            CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, NAME, OfService, PORT_THAT_SERVES, RULE, SIDE,
-            TRANSPORT,
+            ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME, OfService,
+            PORT_THAT_SERVES, PROTOCOL, REGISTERED, RULE, SIDE, STATE, TRANSPORT,
         },
     },
     text::field::{COUNT, Field, PORT, Type},
@@ -36,7 +36,7 @@ const fn answer(path: &'static str, of: Field<OfService>, get: Get) -> Field<OfF
 }
 
 /// The fields of a flow.
-pub static FLOW: [Field<OfFlow>; 27] = [
+pub static FLOW: [Field<OfFlow>; 34] = [
     flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
     flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
     flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
@@ -60,6 +60,7 @@ pub static FLOW: [Field<OfFlow>; 27] = [
     })
     .always()
     .ecs(),
+    answer("network.protocol", PROTOCOL, |flow, put| PROTOCOL.of(flow.service, put)).late().ecs(),
     flow(
         "network.community_id",
         Type::Word,
@@ -117,6 +118,12 @@ pub static FLOW: [Field<OfFlow>; 27] = [
     answer("svc.description", DESCRIPTION, |flow, put| DESCRIPTION.of(flow.service, put)),
     answer("svc.instance", INSTANCE, |flow, put| INSTANCE.of(flow.service, put)),
     answer("svc.candidates", CANDIDATES, |flow, put| CANDIDATES.of(flow.service, put)),
+    answer("svc.state", STATE, |flow, put| STATE.of(flow.service, put)).late(),
+    answer("svc.protocol", PROTOCOL, |flow, put| PROTOCOL.of(flow.service, put)).late(),
+    answer("svc.asked", ASKED, |flow, put| ASKED.of(flow.service, put)).late(),
+    answer("svc.layers", LAYERS, |flow, put| LAYERS.of(flow.service, put)).late(),
+    answer("svc.mismatch", MISMATCH, |flow, put| MISMATCH.of(flow.service, put)).late(),
+    answer("svc.registered", REGISTERED, |flow, put| REGISTERED.of(flow.service, put)).late(),
 ];
 
 fn time(time: Option<u64>, put: &mut Each<'_>) {
