@@ -45,11 +45,13 @@ pub(crate) struct Summary {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum By {
     Service,
+    Protocol,
     Port,
     Server,
     Client,
     Host,
     Conversation,
+    Evidence,
     Vlan,
     Interface,
     Transport,
@@ -59,6 +61,8 @@ impl From<By> for summary::By {
     fn from(by: By) -> Self {
         match by {
             By::Service => Self::Service,
+            By::Protocol => Self::Protocol,
+            By::Evidence => Self::Evidence,
             By::Port => Self::Port,
             By::Server => Self::Server,
             By::Client => Self::Client,

@@ -78,6 +78,8 @@ pub struct Label {
     pub instance: Option<String>,
     /// Answers registered for the port, in registry order.
     pub candidates: Vec<String>,
+    /// Its protocol; 0 where there is no IP.
+    pub protocol: TransportProtocol,
     /// How far its flows came; absent where there are no ports.
     pub state: Option<State>,
     /// What is spoken, where the first octets tell.
@@ -217,6 +219,7 @@ impl Labels {
                 name: name.map(ToOwned::to_owned),
                 port,
                 transport: Some(transport),
+                protocol,
                 description: Some(description.to_owned()).filter(|text| !text.is_empty()),
                 evidence: Some(answer.evidence()),
                 instance: instance.map(ToOwned::to_owned),

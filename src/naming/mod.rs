@@ -17,11 +17,13 @@ use crate::{
     packet::Timestamp,
     registry::{Registration, Registry, UserEntry},
 };
-use rules::{Case, RULES, advertised_name, is_group, registered_name, user_name};
+pub(crate) use rules::is_group;
+use rules::{Case, RULES, advertised_name, registered_name, user_name};
 pub(crate) use speech::Memo;
 pub use speech::Speech;
 use speech::{Called, contradicts};
 pub use state::State;
+pub(crate) use state::group;
 use state::goes_to_group;
 
 /// The side of a flow that serves.

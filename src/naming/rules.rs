@@ -105,7 +105,7 @@ const fn toward(direction: Direction) -> Side {
 }
 
 /// Whether an address names a group: multicast, or the IPv4 limited broadcast address.
-pub(super) const fn is_group(address: IpAddr) -> bool {
+pub(crate) const fn is_group(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_multicast(),

@@ -131,6 +131,18 @@ fn is_unreachable(tuple: &FiveTuple<'_>, side: Side) -> bool {
 
 /// Whether one end is a multicast or broadcast address, or datagrams went to a link-layer one.
 pub(super) fn goes_to_group(tuple: &FiveTuple<'_>) -> bool {
-    let ips = [tuple.key.low().0, tuple.key.high().0];
-    ips.into_iter().any(is_group) || BOTH.into_iter().any(|way| tuple.facts.to_group(way))
+    group(tuple).is_some()
+}
+
+/// The end that is a multicast or broadcast address: by itself, or as datagrams went to a link-layer one.
+pub(crate) fn group(tuple: &FiveTuple<'_>) -> Option<Side> {
+    let is_datagram = matches!(tuple.key.protocol(), TransportProtocol::UDP | TransportProtocol::UDP_LITE);
+    let to_group = |way| is_datagram && tuple.facts.to_group(way);
+    match () {
+        () if is_group(tuple.key.high().0) => Some(Side::High),
+        () if is_group(tuple.key.low().0) => Some(Side::Low),
+        () if to_group(Direction::Up) => Some(Side::High),
+        () if to_group(Direction::Down) => Some(Side::Low),
+        () => None,
+    }
 }

@@ -29,7 +29,7 @@ static INTERVAL: [Field; 2] = [
 ];
 
 /// The fields of a row.
-pub static ROW: [Field; 15] = [
+pub static ROW: [Field; 18] = [
     Field::new("key", Type::Text, "`https/tcp`, `49200/tcp` for a port without a name, `arp`, an address…")
         .always(),
     Field::new("name", Type::Text, "name of the service"),
@@ -41,10 +41,13 @@ pub static ROW: [Field; 15] = [
     Field::new("flows", COUNT, "flows, where they were counted"),
     Field::new("clients", COUNT, "distinct addresses that were served").always(),
     Field::new("servers", COUNT, "distinct addresses that served").always(),
+    Field::new("asked", COUNT, "distinct endpoints that were asked and did not answer").always(),
+    Field::new("refused", COUNT, "distinct endpoints that were asked and refused").always(),
     Field::new("first", Type::Time, "time of its first packet"),
     Field::new("last", Type::Time, "time of its last packet"),
     Field::new("evidence", Type::Object(&EVIDENCE), "packets by how the name is known").always(),
     Field::new("damaged", Type::Object(&DAMAGED), "packets that could not be decoded to the end, by reason"),
+    Field::new("mismatch", COUNT, "packets of flows whose first octets contradict the port's name").always(),
     Field::new(
         "approximate",
         Type::Flag,

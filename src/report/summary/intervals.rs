@@ -1,12 +1,16 @@
 //! What adds up packet by packet: over the whole capture, or per interval of its time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use super::{
     By, Summary,
     rows::{Amount, Item},
 };
-use crate::{knowledge::Damaged, naming::Side, record::Record};
+use crate::{
+    knowledge::Damaged,
+    naming::{Side, is_group},
+    record::Record,
+};
 
 impl Summary {
     /// Counts one packet: for rows that no flow tells, such as intervals of time.
@@ -20,6 +24,7 @@ impl Summary {
                 .addresses()
                 .map(|(source, destination)| (source.min(destination), source.max(destination))),
             side: record.service.map_or(Side::Neither, |service| service.known.side),
+            group: group(record),
             frame: Some((record.headers.vlan.as_slice(), record.frame.interface)),
         };
         let time = record.frame.time.map(|time| time.0);
@@ -31,6 +36,18 @@ impl Summary {
         let amount = Amount { packets: 1, octets, first: time, last: time, flows: None, damaged };
         self.count_item(by, &item, &amount);
     }
+}
+
+/// The end of a packet's flow that is a multicast or broadcast address.
+fn group(record: &Record<'_>) -> Option<Side> {
+    let (source, destination) = record.addresses()?;
+    let is_low = |address: IpAddr| address == source.min(destination);
+    let group = match (is_group(source), is_group(destination) || record.headers.to_group) {
+        (_, true) => destination,
+        (true, false) => source,
+        (false, false) => return None,
+    };
+    Some(if is_low(group) { Side::Low } else { Side::High })
 }
 
 /// What adds up packet by packet: over the whole capture, or per interval of its time.

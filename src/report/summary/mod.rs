@@ -1,4 +1,4 @@
-//! Totals per service, port, server, client, host, conversation, transport, VLAN or interface.
+//! Totals per service, protocol, port, server, client, host, conversation, transport, VLAN or interface.
 
 pub mod fields;
 mod intervals;
@@ -20,7 +20,7 @@ pub use write::{csv, json, table, write};
 use crate::{
     flow::FiveTuple,
     knowledge::{Answers, Damaged, Knowledge, Subject, View},
-    naming::label::Label,
+    naming::{self, label::Label},
     registry::Registry,
     report::{Format, Report},
 };
@@ -32,6 +32,8 @@ pub enum By {
     /// One row per service and transport.
     #[default]
     Service,
+    /// One row per protocol spoken.
+    Protocol,
     /// One row per serving port and transport.
     Port,
     /// One row per serving address.
@@ -42,6 +44,8 @@ pub enum By {
     Host,
     /// One row per pair of addresses.
     Conversation,
+    /// One row per way in which names are known.
+    Evidence,
     /// One row per transport protocol.
     Transport,
     /// One row per stack of VLAN identifiers.
@@ -58,17 +62,19 @@ impl By {
 
     /// Whether a label alone tells the row.
     fn is_of_label(self) -> bool {
-        matches!(self, Self::Service | Self::Port | Self::Transport)
+        matches!(self, Self::Service | Self::Protocol | Self::Port | Self::Evidence | Self::Transport)
     }
 
     const fn heading(self) -> &'static str {
         match self {
             Self::Service => "service",
+            Self::Protocol => "protocol",
             Self::Port => "port",
             Self::Server => "server",
             Self::Client => "client",
             Self::Host => "host",
             Self::Conversation => "conversation",
+            Self::Evidence => "evidence",
             Self::Transport => "transport",
             Self::Vlan => "vlan",
             Self::Interface => "interface",
@@ -131,6 +137,8 @@ pub struct Summary {
     hasher: DefaultHashBuilder,
     /// The key that is looked for.
     key: Vec<u8>,
+    /// Flows that speak something else than their port's name says.
+    mismatched: u64,
 }
 
 impl Summary {
@@ -176,9 +184,10 @@ impl Summary {
             let Some(known) = names.get(tuple.id) else { continue };
             let label = names.labels().label(known.label);
             let ends = Some((tuple.key.low().0, tuple.key.high().0));
-            let item = Item { ends, side: known.side, ..Item::of_label(label) };
+            let item = Item { ends, side: known.side, group: naming::group(&tuple), ..Item::of_label(label) };
             let damaged = knowledge.damaged(&Subject::Flow(tuple.key));
             let amount = Amount { flows: Some(tuple.flows), ..Amount::of(&tuple.total(), damaged) };
+            summary.mismatched += if label.mismatch.is_some() { tuple.flows } else { 0 };
             if by.is_of_label() {
                 let number = by_label[known.label as usize]
                     .get_or_insert_with(|| summary.row_number(item.label_key(by), by, label));
@@ -224,6 +233,7 @@ impl Summary {
 
     /// Adds the rows of another.
     fn add(&mut self, other: Self) {
+        self.mismatched += other.mismatched;
         for row in other.rows {
             let hash = self.hasher.hash_one(row.key.as_bytes());
             match self.index.find(hash, |&number| self.rows[number as usize].key == row.key) {

@@ -12,7 +12,8 @@ use super::By;
 use crate::{
     flow::Tally,
     knowledge::Damaged,
-    naming::{Evidence, Side, label::Label},
+    naming::{Evidence, Side, State, label::Label},
+    packet::TransportProtocol,
     text::number,
 };
 
@@ -23,6 +24,8 @@ pub(super) struct Item<'a> {
     /// Its addresses in ascending order, where they were read.
     pub(super) ends: Option<(IpAddr, IpAddr)>,
     pub(super) side: Side,
+    /// The end that is a multicast or broadcast address.
+    pub(super) group: Option<Side>,
     /// What only a packet tells: its VLAN identifiers from the outermost on, and its interface.
     pub(super) frame: Option<(&'a [u16], u32)>,
 }
@@ -51,7 +54,7 @@ pub(super) enum Key<'a> {
 impl<'a> Item<'a> {
     /// Something of which the label is all that is known.
     pub(super) fn of_label(label: &'a Label) -> Self {
-        Self { label, ends: None, side: Side::Neither, frame: None }
+        Self { label, ends: None, side: Side::Neither, group: None, frame: None }
     }
 
     /// The key that the label tells.
@@ -59,6 +62,11 @@ impl<'a> Item<'a> {
         match (by, self.label.port, self.label.transport.as_deref()) {
             (By::Port, Some(port), Some(transport)) => Key::Port(port, transport),
             (By::Transport, _, Some(transport)) => Key::Text(transport),
+            (By::Protocol, _, Some(transport)) if self.label.evidence.is_some() => match &self.label.speech {
+                Some(speech) => Key::Text(speech.protocol.word()),
+                None => Key::Unknown(transport),
+            },
+            (By::Evidence, ..) => Key::Text(self.label.evidence.unwrap_or(Evidence::None).as_str()),
             _ => Key::Text(&self.label.key),
         }
     }
@@ -68,13 +76,18 @@ impl<'a> Item<'a> {
         let key = match (by, self.ends) {
             (By::Vlan, _) => return [self.frame.map(|(ids, _)| Key::Vlan(ids)), None],
             (By::Interface, _) => return [self.frame.map(|(_, interface)| Key::Interface(interface)), None],
-            (By::Service | By::Port | By::Transport, _) | (_, None) => self.label_key(by),
+            (By::Service | By::Protocol | By::Port | By::Evidence | By::Transport, _) | (_, None) => {
+                self.label_key(by)
+            }
             (By::Conversation, Some((low, high))) => Key::Conversation(low, high),
             (By::Host, Some((low, high))) => {
                 return [Some(Key::Host(low)), (low != high).then_some(Key::Host(high))];
             }
             (By::Server | By::Client, Some((low, high))) => match self.side {
                 Side::Neither => Key::Unknown(self.label.transport.as_deref().unwrap_or("ip")),
+                // Who speaks to a group of peers is the one that serves, and the one that is served.
+                Side::Both if self.group == Some(Side::High) => Key::Host(low),
+                Side::Both if self.group == Some(Side::Low) => Key::Host(high),
                 Side::Both if low != high => Key::Both(low, high),
                 Side::High => Key::Host(if by == By::Server { high } else { low }),
                 Side::Low | Side::Both => Key::Host(if by == By::Server { low } else { high }),
@@ -162,6 +175,12 @@ pub struct Row {
     last_port: Option<u16>,
     pub(super) clients: Hosts,
     pub(super) servers: Hosts,
+    /// Endpoints that were asked and did not answer.
+    pub(super) asked: HashSet<Endpoint>,
+    /// Endpoints that were asked and refused.
+    pub(super) refused: HashSet<Endpoint>,
+    /// Packets of flows that speak something else than their port's name says.
+    pub(super) mismatch: u64,
     pub(super) first: Option<u64>,
     pub(super) last: Option<u64>,
     /// Packets by [`Evidence`].
@@ -180,7 +199,7 @@ impl Row {
         if matches!(by, By::Service | By::Port) {
             row.transport = label.transport.as_deref().map(ToOwned::to_owned);
         }
-        if by == By::Service {
+        if by == By::Service && !label.state.is_some_and(State::is_unserved) {
             row.name.clone_from(&label.name);
             row.description.clone_from(&label.description);
         }
@@ -214,8 +233,11 @@ impl Row {
         if let Some(evidence) = item.label.evidence {
             self.evidence[evidence as usize] += amount.packets;
         }
-        if let Some((low, high)) = item.ends {
-            self.sides(item.side, low, high);
+        if item.label.mismatch.is_some() {
+            self.mismatch += amount.packets;
+        }
+        if let Some(ends) = item.ends {
+            self.sides(item, ends);
         }
     }
 
@@ -229,16 +251,39 @@ impl Row {
         self.last = self.last.max(last);
     }
 
-    /// Notes who serves whom.
-    fn sides(&mut self, server: Side, low: IpAddr, high: IpAddr) {
-        if matches!(server, Side::Low | Side::Both) {
-            self.servers.insert(low);
-            self.clients.insert(high);
+    /// Notes who serves whom, and who was only asked.
+    fn sides(&mut self, item: &Item<'_>, (low, high): (IpAddr, IpAddr)) {
+        let Item { label, side, group, .. } = *item;
+        if let (Some(State::Group), Some(group)) = (label.state, group) {
+            // A group neither asks nor serves: whoever speaks to it does.
+            let sender = if group == Side::Low { high } else { low };
+            self.clients.insert(sender);
+            if side == Side::Both {
+                self.servers.insert(sender);
+            }
+            return;
         }
-        if matches!(server, Side::High | Side::Both) {
-            self.servers.insert(high);
-            self.clients.insert(low);
+        for (server, client, serves) in
+            [(low, high, [Side::Low, Side::Both]), (high, low, [Side::High, Side::Both])]
+        {
+            if !serves.contains(&side) {
+                continue;
+            }
+            self.clients.insert(client);
+            let endpoint = label.port.map(|port| (server, port, label.protocol));
+            match label.state {
+                Some(State::Established | State::Answered) => self.servers.insert(server),
+                Some(State::Refused) => self.refused.extend(endpoint),
+                Some(State::Asked) => self.asked.extend(endpoint),
+                Some(State::Group | State::OneWay) | None => {}
+            }
         }
+    }
+
+    /// Whether its name is only registered, for ports above 1023, and nothing confirms it.
+    pub(super) fn is_guess(&self) -> bool {
+        let only = self.evidence[Evidence::Registered as usize];
+        self.name.is_some() && only > 0 && only == self.packets && self.ports.iter().all(|&port| port > 1023)
     }
 
     /// Adds a row of the same key.
@@ -248,6 +293,9 @@ impl Row {
         self.flows += other.flows;
         self.clients.add(other.clients);
         self.servers.add(other.servers);
+        self.asked.extend(other.asked);
+        self.refused.extend(other.refused);
+        self.mismatch += other.mismatch;
         for (all, more) in self.evidence.iter_mut().zip(other.evidence) {
             *all += more;
         }
@@ -263,6 +311,9 @@ impl Row {
         counts.filter(|&(_, packets)| packets > 0).collect()
     }
 }
+
+/// An address, a port of it and the protocol.
+pub(super) type Endpoint = (IpAddr, u16, TransportProtocol);
 
 /// Distinct addresses.
 #[derive(Clone, Debug, Default)]

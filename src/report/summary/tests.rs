@@ -7,7 +7,7 @@ use crate::{
     decode::{Decoder, Headers},
     flow::Tally,
     knowledge,
-    naming::{Evidence, Side},
+    naming::{Evidence, Side, State},
     packet::{Frame, LinkType, Timestamp},
     record::Charter,
 };
@@ -27,6 +27,7 @@ fn https() -> Label {
         transport: Some("tcp".into()),
         description: Some("http over TLS".to_owned()),
         evidence: Some(Evidence::Registered),
+        state: Some(State::Established),
         ..Label::default()
     }
 }
@@ -51,7 +52,7 @@ fn what_is_counted_has_a_row_in_every_division() {
     let unknown = Label { transport: Some("udp".into()), key: "unknown/udp".to_owned(), ..Label::default() };
     let plain = Label { key: "ip-253".to_owned(), ..Label::default() };
     let frame = Some((&[][..], 0));
-    let flow = |label, ends, side| Item { label, ends, side, frame };
+    let flow = |label, ends, side| Item { label, ends, side, group: None, frame };
     let served = flow(&https, ends(LOW, HIGH), Side::High);
     let serving = flow(&https, ends(LOW, HIGH), Side::Low);
     let peers = flow(&https, ends("2001:db8::1", "2001:db8::2"), Side::Both);
@@ -179,6 +180,7 @@ fn sample() -> Summary {
             name: Some("many".to_owned()),
             port: Some(port),
             transport: Some("udp".into()),
+            state: Some(State::Answered),
             evidence: Some(if port == 5_001 { Evidence::User } else { Evidence::Advertised }),
             ..Label::default()
         };
@@ -223,6 +225,26 @@ fn rows_are_added_up_and_put_in_order() {
     assert_eq!((https.clients.len(), https.servers.len()), (1, 2));
     assert_eq!(rows[2].damaged().counts().collect::<Vec<_>>(), [("truncated", 6), ("malformed", 2)]);
     assert_eq!(twice.octets(), 20_000);
+}
+
+/// Who was only asked serves nothing; a group neither asks nor serves.
+#[test]
+fn asked_is_not_served() {
+    let mut summary = Summary::default();
+    let mut of = |state, side, group| {
+        let label = Label { state: Some(state), mismatch: Some(Evidence::Registered), ..https() };
+        let item = Item { ends: ends(LOW, HIGH), side, group, ..Item::of_label(&label) };
+        summary.count_item(By::Port, &item, &Amount::of(&Tally::default(), Damaged::default()));
+        let row = &summary.rows[0];
+        (row.clients.len(), row.servers.len(), row.asked.len(), row.refused.len())
+    };
+    assert_eq!(of(State::Asked, Side::High, None), (1, 0, 1, 0));
+    assert_eq!(of(State::Asked, Side::High, None), (1, 0, 1, 0), "the same endpoint again");
+    assert_eq!(of(State::Refused, Side::High, None), (1, 0, 1, 1));
+    assert_eq!(of(State::OneWay, Side::High, None), (1, 0, 1, 1));
+    assert_eq!(of(State::Group, Side::High, Some(Side::High)), (1, 0, 1, 1));
+    assert_eq!(of(State::Group, Side::Both, Some(Side::High)), (1, 1, 1, 1));
+    assert_eq!(of(State::Established, Side::High, None), (1, 2, 1, 1));
 }
 
 /// Knowledge of nothing, for what reports say beside the rows.
@@ -280,12 +302,13 @@ fn machine_formats_have_every_column() {
     let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
     let csv = written(|out| csv(&sample(), None, &Options::default(), out));
     let expected = "\
-key,name,transport,ports,description,packets,bytes,flows,clients,servers,first,last,evidence,damaged
+key,name,transport,ports,description,packets,bytes,flows,clients,servers,first,last,evidence,damaged,\
+asked,refused,mismatch
 https/tcp,https,tcp,443,http over TLS,11,7000,2,1,2,1970-01-01T00:16:40.000000000Z,\
-1970-01-01T03:20:00.000000000Z,registered:11,
+1970-01-01T03:20:00.000000000Z,registered:11,,0,0,0
 many/udp,many,udp,5001 5002 5003 5004 5005,,10,2500,5,1,1,1970-01-01T00:08:20.000000000Z,\
-1970-01-01T00:16:40.000000000Z,advertised:8 user:2,
-arp,,,,,4,500,0,0,0,,,,truncated:3 malformed:1
+1970-01-01T00:16:40.000000000Z,advertised:8 user:2,,0,0,0
+arp,,,,,4,500,0,0,0,,,,truncated:3 malformed:1,0,0,0
 ";
     assert_eq!(csv, expected);
     let json = written(|out| json(&sample(), None, &scope(&knowledge, &registry), &Options::default(), out));
@@ -295,17 +318,17 @@ arp,,,,,4,500,0,0,0,,,,truncated:3 malformed:1
             "key": "https/tcp", "name": "https", "transport": "tcp", "ports": [443],
             "description": "http over TLS", "packets": 11, "bytes": 7000, "flows": 2, "clients": 1, "servers": 2,
             "first": "1970-01-01T00:16:40.000000000Z", "last": "1970-01-01T03:20:00.000000000Z",
-            "evidence": {"registered": 11},
+            "evidence": {"registered": 11}, "asked": 0, "refused": 0, "mismatch": 0,
         },
         {
             "key": "many/udp", "name": "many", "transport": "udp", "ports": [5001, 5002, 5003, 5004, 5005],
             "packets": 10, "bytes": 2500, "flows": 5, "clients": 1, "servers": 1,
             "first": "1970-01-01T00:08:20.000000000Z", "last": "1970-01-01T00:16:40.000000000Z",
-            "evidence": {"advertised": 8, "user": 2},
+            "evidence": {"advertised": 8, "user": 2}, "asked": 0, "refused": 0, "mismatch": 0,
         },
         {
             "key": "arp", "packets": 4, "bytes": 500, "flows": 0, "clients": 0, "servers": 0, "evidence": {},
-            "damaged": {"malformed": 1, "truncated": 3},
+            "damaged": {"malformed": 1, "truncated": 3}, "asked": 0, "refused": 0, "mismatch": 0,
         },
     ]);
     assert_eq!(json["rows"], expected);
@@ -373,7 +396,8 @@ fn packets_are_summed_up_per_interval() {
     assert_eq!(told(&whole), ["123/udp 3 84 None", "69/udp 3 84 None"]);
     let rows = whole.rows(&options);
     assert_eq!(rows[0].transport.as_deref(), Some("udp"));
-    assert_eq!((rows[0].clients.len(), rows[0].servers.len()), (1, 1));
+    // Nobody answered: one was asked, and nobody serves.
+    assert_eq!((rows[0].clients.len(), rows[0].servers.len(), rows[0].asked.len()), (1, 0, 1));
 }
 
 /// Five-tuples that left have rows: their own where the label tells them, else one for all of them.

@@ -47,7 +47,7 @@ const fn column(path: &'static str, title: Option<&'static str>, value: fn(&Row)
 }
 
 /// All columns. In tables the first one is headed by what the rows are about, and `%` follows `bytes`.
-static COLUMNS: [Column; 14] = [
+static COLUMNS: [Column; 17] = [
     column("key", None, |row| Value::Text(Some(&row.key))),
     column("name", None, |row| Value::Text(row.name.as_deref())),
     column("transport", None, |row| Value::Text(row.transport.as_deref())),
@@ -62,6 +62,9 @@ static COLUMNS: [Column; 14] = [
     column("last", None, |row| Value::Time(row.last)),
     column("evidence", Some("known by"), |row| Value::Packets(row.evidence().into_iter().collect(), true)),
     column("damaged", None, |row| Value::Packets(row.damaged.counts().collect(), false)),
+    column("asked", Some("asked"), |row| Value::Distinct(Some(row.asked.len() as u64))),
+    column("refused", Some("refused"), |row| Value::Distinct(Some(row.refused.len() as u64))),
+    column("mismatch", Some("mismatch"), |row| Value::Distinct(Some(row.mismatch))),
 ];
 
 fn time_text(time: u64) -> String {
@@ -173,25 +176,52 @@ pub fn table(
     if !damaged.is_empty() {
         writeln!(out, "not decoded to the end: {}", damaged.join(", "))?;
     }
+    let mismatched = summary.mismatched;
+    if mismatched > 0 {
+        let speak = if mismatched == 1 { "flow speaks" } else { "flows speak" };
+        writeln!(out, "{mismatched} {speak} something other than their port")?;
+    }
     if scope.knowledge.departed().next().is_some() {
         writeln!(out, "the flow table was full: distinct clients and servers are at least those shown")?;
     }
     let updated = scope.registry.updated();
-    writeln!(out, "names: IANA registry of {updated}; a registered port does not prove a service")
+    writeln!(out, "names: IANA registry of {updated}; a registered port does not prove a service")?;
+    let all = std::iter::once(summary).chain(intervals.unwrap_or_default().iter().map(|part| &part.summary));
+    if all.into_iter().any(|summary| summary.rows(options).into_iter().any(Row::is_guess)) {
+        writeln!(out, "~ only registered, for a port above 1023: nothing confirms it")?;
+    }
+    Ok(())
 }
 
+/// Columns that tables have only where they tell something.
+const RARE: [&str; 3] = ["asked", "refused", "mismatch"];
+
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
+    let rows = summary.rows(options);
     let [key, others @ ..] = &COLUMNS;
+    let tells = |column: &&Column| {
+        let is_rare = RARE.contains(&column.path);
+        let told = |row: &&Row| matches!((column.value)(row), Value::Distinct(Some(1..)));
+        column.title.is_some() && (!is_rare || rows.iter().any(told))
+    };
+    let shown: Vec<&Column> = others.iter().filter(tells).collect();
     let mut header = vec![options.by.heading()];
-    for column in others {
+    for column in &shown {
         header.extend(column.title);
         header.extend((column.path == "bytes").then_some("%"));
     }
-    let mut table = Table::new(&header).right(2..8);
-    for row in summary.rows(options) {
+    let counts = shown.iter().take_while(|column| column.path != "evidence").count();
+    // Behind `%`, which no column stands for.
+    let mut table = Table::new(&header).right(2..counts + 2).right(counts + 3..header.len());
+    for row in rows {
         let share = if octets == 0 { 0.0 } else { row.bytes as f64 * 100.0 / octets as f64 };
-        let mut cells = vec![(key.value)(row).cell()];
-        for column in others.iter().filter(|column| column.title.is_some()) {
+        let key = if row.is_guess() {
+            Cell::text(&format!("~ {}", row.key))
+        } else {
+            (key.value)(row).cell()
+        };
+        let mut cells = vec![key];
+        for column in &shown {
             cells.push((column.value)(row).cell());
             cells.extend((column.path == "bytes").then(|| Cell::shown(format_args!("{share:.1}"))));
         }
