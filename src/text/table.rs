@@ -65,7 +65,7 @@ impl Cell {
 pub struct Table {
     inner: comfy_table::Table,
     padding: (u16, u16),
-    right: Range<usize>,
+    right: Vec<Range<usize>>,
 }
 
 impl Table {
@@ -73,7 +73,7 @@ impl Table {
     pub fn new(header: &[&'static str]) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(presets::NOTHING).set_header(header);
-        Self { inner, padding: (1, 1), right: 0..0 }
+        Self { inner, padding: (1, 1), right: Vec::new() }
     }
 
     /// Begins the lines with the first column; columns are parted by two spaces.
@@ -82,10 +82,11 @@ impl Table {
         Self { padding: (0, 2), ..self }
     }
 
-    /// Aligns these columns to the right.
+    /// Aligns these columns to the right, beside those that are already.
     #[must_use]
-    pub fn right(self, columns: Range<usize>) -> Self {
-        Self { right: columns, ..self }
+    pub fn right(mut self, columns: Range<usize>) -> Self {
+        self.right.push(columns);
+        self
     }
 
     /// Adds a row.
@@ -114,7 +115,7 @@ impl Table {
         }
         for (number, column) in self.inner.column_iter_mut().enumerate() {
             column.set_padding(self.padding);
-            if self.right.contains(&number) {
+            if self.right.iter().any(|columns| columns.contains(&number)) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
