@@ -8,15 +8,19 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [[ ${1-} != --inside ]]; then
     ((EUID == 0)) || { echo "recording needs root: network namespaces and packet sockets" >&2; exit 1; }
     "$here/../.ci/install" avahi-daemon avahi-utils bind9-dnsutils chrony cups-ipp-utils curl dbus dnsmasq-base ethtool \
-        iproute2 iputils-ping mosquitto mosquitto-clients netcat-openbsd nginx-light openssh-client openssh-server openssl \
-        postgresql postgresql-client redis-server redis-tools snmp snmpd tcpdump tftp-hpa tftpd-hpa tshark udhcpc vsftpd
+        iperf3 iproute2 iputils-ping microsocks mosquitto mosquitto-clients netcat-openbsd nginx-light nmap openssh-client \
+        openssh-server openssl postgresql postgresql-client python3-aiosmtpd python3-venv redis-server redis-tools snmp \
+        snmpd tcpdump tftp-hpa tftpd-hpa tinyproxy tshark udhcpc vsftpd
     mkdir -p "${1:-$here}"
     work=$(mktemp -d /tmp/portolan-lab.XXXXXX)
     chmod 711 "$work"
+    # Debian has no program that speaks HTTP/3.
+    /usr/bin/python3 -m venv "$work/python"
+    "$work/python/bin/pip" install --quiet --disable-pip-version-check 'aioquic==1.*'
     # A failed recording shows what the programs said before it clears up.
-    trap 'status=$?; ((status == 0)) || tail -n 5 "$work"/{gate,desk,server,printer}-*.log >&2; rm -rf "$work"' EXIT
+    trap 'status=$?; ((status == 0)) || tail -n 5 "$work"/{gate,desk,server,printer,annex}-*.log >&2; rm -rf "$work"' EXIT
     # Namespaces of its own: whatever happens inside, nothing survives this command.
-    timeout --signal=KILL 300 unshare --net --mount --pid --fork --kill-child --mount-proc \
+    timeout --signal=KILL 600 unshare --net --mount --pid --fork --kill-child --mount-proc \
         bash "$here/record.sh" --inside "$work" "$(cd "${1:-$here}" && pwd)"
     exit
 fi
@@ -83,44 +87,16 @@ finish() {
         # An ICMP error's ports are those it quotes; none was spoken from there.
         # In the tunnels recorded here UDP is outside, with the first addresses, and TCP inside, with the last.
         tshark -n -r "$out/$file" -Y 'not icmp and not icmpv6' -T fields -E occurrence=a -E aggregator=, -e ip.src -e ipv6.src -e ip.dst -e ipv6.dst \
-            -e tcp.srcport -e udp.srcport -e tcp.dstport -e udp.dstport 2>/dev/null | awk -F'\t' -v OFS='\t' '
+            -e tcp.srcport -e udp.srcport -e tcp.dstport -e udp.dstport -e tcp.flags.reset 2>/dev/null | awk -F'\t' -v OFS='\t' '
             function first(list) { sub(/,.*/, "", list); return list }
             function last(list) { sub(/.*,/, "", list); return list }
-            $5 != "" { print last($1 $2), last($5), "tcp"; print last($3 $4), last($7), "tcp" }
+            # A server whose whole answer is RST, or none, has not spoken.
+            $5 != "" && last($9) !~ /^(1|True)$/ { print last($1 $2), last($5), "tcp" }
             $6 != "" { print first($1 $2), first($6), "udp"; print first($3 $4), first($8), "udp" }' | sort -u >"$work/spoken"
         awk -F'\t' -v OFS='\t' -v file="$file" '
             FNR == NR { spoken[$1, $2, $3] = 1; next }
             ($1, $2, $3) in spoken { print file, $1, $2, $3, $4 }' "$work/spoken" "$work/serving" >>"$work/truth"
     done <"$work/described"
-}
-
-# A client that hangs or fails ends the recording: a capture without its talk is no sample.
-client() {
-    local host=$1
-    shift
-    at "$host" timeout 15 "$@" >"$work/client.log" 2>&1 </dev/null || {
-        echo "failed on $host: $*" >&2
-        cat "$work/client.log" >&2
-        return 1
-    }
-}
-web() { client "$1" curl -sS --fail --insecure --max-time 5 "${@:2}"; }
-# ask_printer ADDRESS: Get-Printer-Attributes (RFC 8011 section 4.2.5) by curl: CUPS's own client would tell the
-# recording machine's kernel in its User-Agent.
-ask_printer() {
-    local uri="ipp://$1:6631/ipp/print"
-    {
-        printf '\x02\x00\x00\x0b\x00\x00\x00\x01\x01'
-        printf '\x47\x00\x12attributes-charset\x00\x05utf-8\x48\x00\x1battributes-natural-language\x00\x02en'
-        printf "\\x45\\x00\\x0bprinter-uri\\x00\\x$(printf %02x ${#uri})%s\\x03" "$uri"
-    } >"$work/request.ipp"
-    web desk --header 'Content-Type: application/ipp' --data-binary "@$work/request.ipp" --output "$work/answer.ipp" \
-        "http://$1:6631/ipp/print"
-    # Its status is successful-ok: the octets after the version are zero.
-    cmp --bytes=2 --ignore-initial=2:0 "$work/answer.ipp" /dev/zero
-}
-remote_shell() {
-    client desk ssh -F none -i "$work/user-key" -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -p "$1" "root@$2" true
 }
 
 write_truth() {
@@ -139,7 +115,7 @@ write_readme() {
 Captures of real programs, recorded in a lab of network namespaces on one machine; no packet ever left it.
 The addresses are the documentation prefixes (RFC 5737, RFC 3849). Written by `record.sh`, licensed as the project is.
 
-To record them all again, as root on a Debian machine, in two to three minutes:
+To record them all again, as root on a Debian machine, in four minutes:
 
 ```text
 samples/record.sh [DIRECTORY]
@@ -149,16 +125,17 @@ It installs the programs it needs (their services stay off), builds the hosts of
 
 | host | addresses | programs |
 | --- | --- | --- |
-| gate | 192.0.2.1, 2001:db8::1 | dnsmasq (DNS, DHCP), chronyd |
+| gate | 192.0.2.1, 2001:db8::1 | dnsmasq (DNS, DHCP; DNS on 5300), chronyd |
 | desk | 192.0.2.10, 2001:db8::10 | the clients; avahi-daemon, sshd |
 | server | 192.0.2.20, 2001:db8::20 | nginx 80, 443, 8443, 8800 · sshd 22, 2222 · mosquitto · redis · PostgreSQL · snmpd · in.tftpd · vsftpd |
 | printer | 192.0.2.30, 2001:db8::30 | avahi-daemon; nginx on 49154, ippeveprinter on 6631 |
+| annex | 192.0.2.50, 2001:db8::50 | ports that are not theirs: nginx 8000, 22222, 49200 (HTTP), 22, 9443 (TLS), 8085 (PROXY) · sshd 2222, 8443 · redis 9999 · mosquitto 18830 · iperf3 5201, 33333 · PostgreSQL 50432 · vsftpd 2121 · microsocks 1080, 22080 · tinyproxy 3128 · aiosmtpd 25, 2025 · aioquic 443, 4433 |
 | guest | by DHCP | udhcpc |
 
 `services.tsv` is the ground truth: one line per capture and serving socket that spoke in it (address, port,
 transport, program), as the kernel listed them while the capture ran. `kernel` is a socket without a program (VXLAN).
-Two kinds of server port are not in it, since no socket listens on them: the one from which in.tftpd sends a file, and that
-of a data connection already closed.
+Who is only asked over TCP, or answers by RST alone, has not spoken. Two kinds of server port are not in it, since no socket
+listens on them: the one from which in.tftpd sends a file, and that of a data connection already closed (`ftp-*`).
 
 HEAD
         echo '| file | shows | serving | link type | packets | octets | SHA-256 |'
@@ -177,10 +154,11 @@ build_bridge
 for host in "${hosts[@]}"; do build_host "$host"; done
 start_dns 0
 start_time
+make_pages_and_keys
 start_server
-start_printer
+start_printer 49154
 start_desk
-describe_services
+describe_services 49154
 for host in desk printer; do start_bus "$host"; done
 client desk ping -c 1 192.0.2.20
 client desk ping -c 1 2001:db8::20
@@ -412,10 +390,10 @@ at desk timeout 5 dig +tries=1 +timeout=1 -p 5353 printer.local @224.0.0.251 >/d
 finish
 
 both mdns-ipp-6631 'udp port 5353 or tcp port 6631' 'ippeveprinter registers _ipp._tcp on 6631 with subtypes; an IPP request goes there'
-start_ipp
+start_ipp 6631
 sleep 2
-ask_printer 192.0.2.30
-ask_printer '[2001:db8::30]'
+ask_printer 192.0.2.30 6631
+ask_printer '[2001:db8::30]' 6631
 finish
 
 both mdns-goodbye 'udp port 5353' 'the printer and its avahi-daemon end: records with a TTL of zero'
@@ -438,7 +416,7 @@ office() {
     client desk chronyd -Q -x -t 3 -u root -f /dev/null 'server 192.0.2.1 iburst maxsamples 1' 'cmdport 0' "pidfile $work/desk/chronyd.pid"
     start_avahi printer
     sleep 0.4
-    start_ipp
+    start_ipp 6631
     sleep 1.2
     client desk dig +tries=1 server.office.example AAAA @2001:db8::1
     client desk ping -c 2 -i 0.3 192.0.2.20
@@ -451,7 +429,7 @@ office() {
     remote_shell 2222 192.0.2.20
     sleep 0.7
     client desk avahi-browse -rpt _http._tcp
-    ask_printer 192.0.2.30
+    ask_printer 192.0.2.30 6631
     sleep 0.7
     client desk mosquitto_pub -h 2001:db8::20 -t shelf/3 -m 'out of paper'
     sleep 0.7
@@ -461,6 +439,157 @@ office() {
 }
 capture_ng bridge office.pcapng 'a quarter of a minute in an office: the capture of the README and of `make run`' -i br0
 office
+finish
+
+echo 'recording: ports of others' >&2
+annex=(192.0.2.50 2001:db8::50)
+in_url=(192.0.2.50 '[2001:db8::50]')
+names=(192.0.2.1 2001:db8::1)
+start_other_dns
+annex_web
+annex_shells
+annex_redis
+annex_broker
+annex_speed
+annex_database
+annex_ftp
+annex_relays
+annex_quic "$work/python/bin/python"
+hide_hosts
+
+both http-foreign 'tcp port 8000 or tcp port 22222 or tcp port 49200' 'HTTP on 8000 and 22222, which belong to others, and on 49200, which has no name'
+for host in "${in_url[@]}"; do for port in 8000 22222 49200; do web desk "http://$host:$port/"; done; done
+finish
+
+both tls-foreign 'tcp port 22 or tcp port 9443' 'HTTPS on 9443 and on 22: TLS on the port of SSH'
+for host in "${in_url[@]}"; do for port in 9443 22; do web desk "https://$host:$port/"; done; done
+finish
+
+both ssh-foreign 'tcp port 8443' 'a command over SSH on 8443'
+for host in "${annex[@]}"; do remote_shell 8443 "$host"; done
+finish
+
+both asked-foreign 'tcp port 8000 or tcp port 2222 or tcp port 9443' 'asked for what they do not speak: TLS of a plain HTTP server (8000), HTTP of sshd (2222), HTTP of a TLS server (9443)'
+for host in "${in_url[@]}"; do
+    in_vain curl -sS --insecure --max-time 5 "https://$host:8000/"
+    in_vain curl -sS --fail --max-time 5 "http://$host:2222/"
+    in_vain curl -sS --fail --max-time 5 "http://$host:9443/"
+done
+finish
+
+both redis-9999 'tcp port 9999' 'SET and GET with redis-cli on 9999'
+for host in "${annex[@]}"; do
+    client desk redis-cli -h "$host" -p 9999 set toner 80
+    client desk redis-cli -h "$host" -p 9999 get toner
+done
+finish
+
+both postgres-50432 'tcp port 50432' 'psql on 50432: in plain, then asking for TLS before it says who it is (SSLRequest)'
+for host in "${annex[@]}"; do for tls in disable require; do query "$host" 50432 $tls; done; done
+finish
+
+both dns-5300 'port 5300' 'dnsmasq answers on 5300, over UDP and over TCP'
+for host in "${names[@]}"; do
+    name_server "$host" 5300 server.office.example AAAA
+    name_server "$host" 5300 +tcp server.office.example A
+done
+finish
+
+both dns-srv-mqtt 'port 53 or tcp port 18830' 'an SRV record names port 18830, then mosquitto_pub goes there'
+for n in 0 1; do
+    name_server "${names[n]}" 53 _mqtt._tcp.office.example SRV
+    name_server "${names[n]}" 53 annex.office.example "$([[ $n == 0 ]] && echo A || echo AAAA)"
+    client desk mosquitto_pub -h "${annex[n]}" -p 18830 -t shelf/3 -m 'out of paper'
+done
+finish
+
+both mqtt-18830 'tcp port 18830' 'mosquitto_pub publishes to port 18830, of which nothing is said'
+for host in "${annex[@]}"; do client desk mosquitto_pub -h "$host" -p 18830 -t shelf/3 -m 'out of paper'; done
+finish
+
+both iperf3 'port 5201 or port 33333' 'iperf3 over TCP and UDP on its own habit, 5201 (registered for another), and on 33333'
+for host in "${annex[@]}"; do for port in 5201 33333; do measure "$host" $port; done; done
+finish
+
+both ftp-2121 'tcp and ether host 02:00:00:00:00:32' 'a file over FTP on 2121, passive (PASV or EPSV, to port 49210) and active (PORT or EPRT, to a port of the client)'
+web desk --disable-epsv ftp://192.0.2.50:2121/readme.txt
+web desk --disable-eprt --ftp-port - ftp://192.0.2.50:2121/readme.txt
+web desk "ftp://[2001:db8::50]:2121/readme.txt"
+web desk --ftp-port - "ftp://[2001:db8::50]:2121/readme.txt"
+finish
+
+both smtp-starttls 'tcp port 25 or tcp port 2025' 'a letter over SMTP on 25 and on 2025, each in plain and after STARTTLS'
+printf 'Subject: Toner\r\n\r\nPlease bring some.\r\n' >"$work/letter"
+for host in "${in_url[@]}"; do
+    for port in 25 2025; do
+        for tls in --no-ssl --ssl-reqd; do
+            web desk "${tls/#--no-ssl/--silent}" --mail-from desk@office.example --mail-rcpt toner@office.example --upload-file "$work/letter" "smtp://$host:$port/desk"
+        done
+    done
+done
+finish
+
+both proxy-connect 'tcp and ether host 02:00:00:00:00:32' 'tinyproxy on 3128: a page by GET, and another over TLS by CONNECT; with the connections it makes itself'
+web desk --proxy http://192.0.2.50:3128 http://192.0.2.20/
+web desk --proxy http://192.0.2.50:3128 https://192.0.2.20/
+web desk --proxy "http://[2001:db8::50]:3128" "http://[2001:db8::20]/"
+web desk --proxy "http://[2001:db8::50]:3128" "https://[2001:db8::20]/"
+finish
+
+both proxy-socks 'tcp and ether host 02:00:00:00:00:32' 'microsocks on 1080 and 22080 (SOCKS 5): a page over HTTP and one over TLS; with the connections it makes itself'
+for port in 1080 22080; do
+    web desk --socks5 "192.0.2.50:$port" http://192.0.2.20/
+    web desk --socks5 "192.0.2.50:$port" https://192.0.2.20/
+    web desk --socks5 "[2001:db8::50]:$port" "http://[2001:db8::20]/"
+    web desk --socks5 "[2001:db8::50]:$port" "https://[2001:db8::20]/"
+done
+finish
+
+both proxy-protocol 'tcp port 8085' 'HTTP behind a line of the PROXY protocol (version 1)'
+for host in "${in_url[@]}"; do web desk --haproxy-protocol "http://$host:8085/"; done
+finish
+
+both quic-ports 'udp port 443 or udp port 4433' 'a page over HTTP/3 on 443 and on 4433'
+for host in "${annex[@]}"; do
+    for port in 443 4433; do client desk "$work/python/bin/python" "$here/quic.py" get "$host" $port; done
+done
+finish
+
+echo 'recording: asked in vain' >&2
+both unanswered 'host 192.0.2.99 or host 2001:db8::99 or net 198.51.100.0/24 or net 2001:db8:1::/48 or net 2001:db8:2::/48 or tcp port 8123 or port 161 or icmp or icmp6' \
+    'refused by RST (8123), by ICMP of the host (161) and of the gate (no way, forbidden); and nobody there at all (host 99)'
+for host in 192.0.2.50 2001:db8::50; do in_vain curl -sS "http://${host/2001*/[$host]}:8123/"; done
+for host in 192.0.2.50 'udp6:[2001:db8::50]'; do in_vain snmpget -r 0 -t 1 -v 2c -c public "$host" .1.3.6.1.2.1.1.5.0; done
+for host in 198.51.100.7 198.51.100.207 2001:db8:1::7 2001:db8:2::7 192.0.2.99 2001:db8::99; do
+    in_vain curl -sS --max-time 2 "http://${host/2001*/[$host]}/"
+    in_vain dig +tries=1 +timeout=1 server.office.example "@$host"
+done
+finish
+
+both late-answers 'port 53 or icmp or icmp6' 'names answered when the client has gone: it refuses the answer by ICMP, which quotes the server'
+for n in 0 1; do
+    kill -STOP "$daemon_gate_dnsmasq"
+    in_vain dig +tries=1 +timeout=1 server.office.example "@${names[n]}"
+    kill -CONT "$daemon_gate_dnsmasq"
+    sleep 0.3
+done
+finish
+
+few=21,22,23,25,53,80,110,111,135,139,143,443,445,993,995,3306,3389,5900,6379,8080
+both scan-syn 'tcp and ether host 02:00:00:00:00:32' 'nmap -sS: twenty ports asked by SYN; what is open answers and is then sent RST'
+for host in "${annex[@]}"; do scan "$host" $few -sS; done
+finish
+
+both scan-syn-data 'tcp and ether host 02:00:00:00:00:32' 'the same with 24 octets on each SYN'
+for host in "${annex[@]}"; do scan "$host" $few -sS --data-length 24; done
+finish
+
+both scan-flags 'tcp and ether host 02:00:00:00:00:32' 'nmap -sA, -sF and -sN: ports asked by ACK, FIN and no flag; answers are RST or none'
+for host in "${annex[@]}"; do for kind in -sA -sF -sN; do scan "$host" $few $kind; done; done
+finish
+
+both scan-udp 'ether host 02:00:00:00:00:01 and (udp or icmp or icmp6)' 'nmap -sU asks the gate: DNS and NTP answer, six others refuse by ICMP or are silent'
+for host in "${names[@]}"; do scan "$host" 53,69,123,137,161,500,514,1900 -sU; done
 finish
 
 write_truth
