@@ -122,6 +122,8 @@ samples/record.sh [DIRECTORY]
 ```
 
 It installs the programs it needs (their services stay off), builds the hosts of `lab.sh`, and cleans up by itself.
+Every recording differs in its times, ports and keys. To add a capture, record into another directory, and take over the new
+files, their rows of this table and their lines of `services.tsv`; earlier ones stay as they are.
 
 | host | addresses | programs |
 | --- | --- | --- |
