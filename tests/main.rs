@@ -70,6 +70,9 @@ mod golden;
 /// Hostile text, in every command and format.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod harmless;
+/// Real servers on their own ports and on those of others, and what the command says of them.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod laboratory;
 /// The command on a live interface, with real servers in network namespaces.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod live;
