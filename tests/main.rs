@@ -85,3 +85,6 @@ mod schema;
 /// The serving side of every flow of the samples.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod serving;
+/// What the samples speak on ports of others, and what was asked in vain.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod spoken;
