@@ -138,7 +138,7 @@ fn laboratory() -> Option<Laboratory> {
     };
     let absent = lines("absent");
     for program in &absent {
-        eprintln!("left out: {program}, as it or its client is not installed");
+        eprintln!("left out: {program} and what needs it, as it or its client is not installed");
     }
     let listening = lines("listening.tsv")
         .iter()

@@ -27,7 +27,7 @@ source "$here/lab.sh"
 have() {
     local program
     for program in "$@"; do
-        command -v "$program" >/dev/null || {
+        [[ -x $(type -P "$program") ]] || {
             echo "$1" >>"$out/absent"
             return 1
         }
@@ -38,7 +38,7 @@ build_bridge
 for host in gate desk printer annex; do build_host "$host"; done
 hosts=(gate desk printer annex)
 make_pages_and_keys
-tcpdump -Z root -U --immediate-mode -n -i br0 -w "$out/bridge.pcap" 2>"$work/bridge-tcpdump.log" &
+tcpdump -Z root -U -B 8192 --immediate-mode -n -i br0 -w "$out/bridge.pcap" 2>"$work/bridge-tcpdump.log" &
 recorder=$!
 until_true grep -q 'listening on' "$work/bridge-tcpdump.log"
 
@@ -111,7 +111,7 @@ fi
 serving >"$out/listening.tsv"
 
 # Nobody listens on these.
-if command -v curl >/dev/null; then
+if have curl; then
     for _ in 1 2; do in_vain curl -sS --max-time 5 http://192.0.2.50:8123/; done
 fi
 if have nmap; then
