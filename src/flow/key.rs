@@ -108,6 +108,16 @@ pub enum Direction {
     Down,
 }
 
+impl Direction {
+    /// The other way.
+    pub(crate) const fn reverse(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
 /// A five-tuple with its endpoints in ascending order, so that both directions have the same key.
 ///
 /// Packets without ports (ICMP, or a fragment whose first part is missing) have the key of their

@@ -6,9 +6,11 @@
 //! - `key`: the five-tuple in canonical order, and which way a packet went through it.
 //! - `entry`, `table`, `merge`: the table of one family.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
-//! - `peers`: how many peers meet each endpoint.
+//! - `peers`: what other flows say of each endpoint.
+//! - `askers`: sockets that asked a group, whose answers come from servers.
 //! - [`community_id`](fn@community_id): one name for a flow that many tools agree on.
 
+mod askers;
 mod community_id;
 mod entry;
 pub mod fragment;
@@ -22,12 +24,13 @@ mod tests;
 
 use std::{net::IpAddr, ops::Range, sync::OnceLock, thread};
 
+pub(crate) use askers::{Askers, is_group};
 pub use community_id::community_id;
 pub use entry::{Carried, Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
 pub(crate) use key::Seed;
 pub use key::{Address, Direction, FlowId, FlowKey, Key, V4, V6};
 pub use octets::Shown;
-pub(crate) use peers::Peers;
+pub(crate) use peers::{Met, Peers, Served};
 pub use table::DEFAULT_LIMIT;
 pub(crate) use table::GROUP;
 
@@ -176,7 +179,7 @@ pub struct FlowOptions {
     pub each: bool,
     /// What is learned follows a stretch that it will be merged to.
     pub part: bool,
-    /// Packets count at once instead of in groups, and peers as five-tuples come.
+    /// Packets count at once instead of in groups, and peers and questions as they come.
     pub at_once: bool,
     /// Look at no payload.
     pub ports_only: bool,
@@ -221,8 +224,12 @@ pub struct Flows {
     v4: FlowTable<V4>,
     v6: FlowTable<V6>,
     pub(crate) fragments: Fragments,
-    /// Peers of every endpoint: counted as five-tuples come where these count at once, else when a rule asks.
+    /// What other flows say of every endpoint: counted as five-tuples come where these count at once, else when a rule asks.
     peers: OnceLock<Peers>,
+    /// Endpoints that five-tuples which left were seen to serve.
+    served: Served,
+    /// Sockets that asked a group: noted as packets come where these count at once, else when a rule asks.
+    askers: OnceLock<Askers>,
     /// Grows when five-tuples leave and the others get new numbers.
     generation: u64,
     /// What ICMP errors say of five-tuples, until these are known: facts by their keys.
@@ -249,6 +256,8 @@ impl Flows {
             v6: FlowTable::new(seed, options),
             fragments: Fragments::default(),
             peers: if options.at_once { Peers::default().into() } else { OnceLock::new() },
+            served: Served::default(),
+            askers: if options.at_once { Askers::default().into() } else { OnceLock::new() },
             generation: 0,
             refusals: HashMap::new(),
         }
@@ -312,7 +321,22 @@ impl Flows {
         {
             peers.add(&ends.key, self.seed);
         }
+        if ends.key.protocol() == TransportProtocol::UDP {
+            self.note_question(id);
+        }
         id
+    }
+
+    /// Notes what a datagram that just came asks.
+    fn note_question(&mut self, id: FlowId) {
+        let Self { v4, v6, askers, seed, .. } = self;
+        let tuple = match id {
+            FlowId::V4(index) => v4.tuple(index),
+            FlowId::V6(index) => v6.tuple(index),
+        };
+        if let (Some(tuple), Some(askers)) = (tuple, askers.get_mut()) {
+            askers.note(&tuple, *seed);
+        }
     }
 
     /// Makes all packets count that wait.
@@ -456,18 +480,33 @@ impl Flows {
         self.seed
     }
 
-    /// Peers of every endpoint, counted on so many threads where that was not done yet.
-    pub(crate) fn peers(&self, threads: usize) -> &Peers {
-        self.peers.get_or_init(|| self.count_peers(threads))
+    /// What other flows say of every endpoint, counted on so many threads where that was not done yet; `server` says which
+    /// way leads to the server where a five-tuple proves that, without asking for peers.
+    pub(crate) fn peers(
+        &self,
+        threads: usize,
+        server: impl Fn(&FiveTuple<'_>) -> Option<Direction> + Sync,
+    ) -> &Peers {
+        let tables = (&self.v4, &self.v6);
+        self.peers.get_or_init(|| Peers::of(tables, &self.served, self.seed, threads, server))
     }
 
-    /// Peers of every endpoint, where they are counted already.
+    /// The same, where they are counted already.
     pub(crate) fn counted_peers(&self) -> Option<&Peers> {
         self.peers.get()
     }
 
-    fn count_peers(&self, threads: usize) -> Peers {
-        Peers::of(&self.v4, &self.v6, self.seed, threads)
+    /// Sockets that asked a group, found on so many threads where that was not done yet.
+    pub(crate) fn askers(&self, threads: usize) -> &Askers {
+        self.askers.get_or_init(|| Askers::of(self, threads))
+    }
+
+    /// Notes that a five-tuple proved which way leads to the server, where peers are counted already; else they will be when
+    /// it still proves that.
+    pub(crate) fn mark(&mut self, key: &Key, server: Direction) {
+        if let Some(peers) = self.peers.get_mut() {
+            peers.mark(key, server, self.seed);
+        }
     }
 
     /// Changes whenever five-tuples get new numbers.
@@ -498,12 +537,17 @@ impl Flows {
         leaving.v6.iter().for_each(|&index| self.v6.decide(index));
     }
 
-    /// Removes five-tuples; the others get new numbers. All must be [flushed](Self::flush).
-    pub(crate) fn remove(&mut self, leaving: &Leaving) {
+    /// Removes five-tuples, which were seen to serve these endpoints; the others get new numbers. All must be
+    /// [flushed](Self::flush).
+    pub(crate) fn remove(&mut self, leaving: &Leaving, served: Served) {
         self.generation += 1;
         self.v4.remove(&leaving.v4);
         self.v6.remove(&leaving.v6);
-        self.peers = if self.options.at_once { self.count_peers(1).into() } else { OnceLock::new() };
+        self.served.extend(served);
+        self.peers = OnceLock::new();
+        if !self.options.at_once {
+            self.askers = OnceLock::new();
+        }
     }
 
     /// Gives later fragments to the flows of their first ones, and weighs what all showed.
@@ -542,9 +586,10 @@ impl Flows {
             }
         }
         self.apply_refusals();
+        self.served.extend(later.served);
         if !self.options.at_once {
             // Whoever asked before knows less now.
-            self.peers = OnceLock::new();
+            (self.peers, self.askers) = (OnceLock::new(), OnceLock::new());
         }
     }
 }

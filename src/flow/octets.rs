@@ -28,6 +28,11 @@ impl Shown {
     /// The way to the side that serves, where the octets tell it surely.
     pub fn toward_server(&self) -> Option<Direction> {
         self.verdict.spoken?;
+        self.leans()
+    }
+
+    /// The same where they are too weak to tell it surely: of two greetings that fit, each is a server's.
+    pub fn leans(&self) -> Option<Direction> {
         Some(match (self.verdict.server?, self.first) {
             (Sender::Second, first) => first,
             (Sender::First, Direction::Up) => Direction::Down,

@@ -204,11 +204,6 @@ impl<A: Address> FlowTable<A> {
         Some(self.view(index, entry))
     }
 
-    /// All keys in the order of their first packets.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &FlowKey<A>> {
-        self.entries().map(|entry| &entry.key)
-    }
-
     /// All entries in groups, as slices.
     pub(super) fn groups(&self) -> impl Iterator<Item = &[Entry<A>]> {
         let starts = (0..self.len).step_by(GROUP);

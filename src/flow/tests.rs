@@ -35,10 +35,8 @@ fn take(table: &mut FlowTable<V4>, packets: &[Observation<'_, V4>]) {
 type Seen = (Key, Vec<Flow>, u64, Option<Direction>, Direction, [bool; 2]);
 
 fn seen(table: &FlowTable<V4>) -> Vec<Seen> {
-    table
-        .keys()
-        .enumerate()
-        .filter_map(|(index, _)| table.tuple(index as u32))
+    (0..table.len())
+        .filter_map(|index| table.tuple(index as u32))
         .map(|tuple| {
             let facts = tuple.facts;
             let groups = [Direction::Up, Direction::Down].map(|way| facts.to_group(way));

@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use super::{Knowledge, Place};
 use crate::{
     decode::{Headers, Kind},
-    flow::{Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Shown, community_id},
+    flow::{Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Met, Shown, community_id},
     naming::{
-        Context, Memo, Rule, Side, answer_by,
+        self, Context, Memo, Rule, Side, answer_by,
         label::{Label, Labels},
     },
     registry::Registry,
@@ -36,8 +36,6 @@ pub struct Answers {
     known: PerFlow<Option<Known>>,
     /// What the answers were worked out from, where they are revised.
     bases: PerFlow<Option<Basis>>,
-    /// When the capture began, as the answers have it.
-    began: Option<u64>,
     generation: u64,
     none: Label,
     /// A capture has far more packets than flows.
@@ -158,7 +156,13 @@ impl Answers {
     }
 
     /// Works out the answers that a packet needs anew, by what is known now, and marks those that changed.
-    pub fn revise(&mut self, headers: &Headers, place: &Place, knowledge: &Knowledge, registry: &Registry) {
+    pub fn revise(
+        &mut self,
+        headers: &Headers,
+        place: &Place,
+        knowledge: &mut Knowledge,
+        registry: &Registry,
+    ) {
         let flows = knowledge.flows();
         if self.generation != flows.generation() {
             // Five-tuples left, and the others got new numbers.
@@ -169,17 +173,18 @@ impl Answers {
         if place.ends.is_none() {
             self.learn_kind(headers.kind);
         }
-        let context = knowledge.context(registry, 1);
-        if self.began != context.began {
-            (self.began, self.bases) = (context.began, PerFlow::default());
-        }
-        let ids = [place.id, knowledge.quoted(headers).id];
-        for tuple in ids.into_iter().flatten().filter_map(|id| flows.five_tuple(id)) {
+        for id in [place.id, knowledge.quoted(headers).id].into_iter().flatten() {
+            let context = knowledge.context(registry, 1);
+            let Some(tuple) = context.flows.five_tuple(id) else { continue };
             let basis = Basis::of(&tuple, &context);
-            let known = self.bases.at(tuple.id, None);
+            let known = self.bases.at(id, None);
             if basis.is_none() || *known != basis {
                 *known = basis;
                 self.answer(&tuple, &context);
+                if let Some(server) = naming::proven(&tuple, &context) {
+                    let key = tuple.key;
+                    knowledge.flows.mark(&key, server);
+                }
             }
         }
     }
@@ -203,8 +208,8 @@ impl Answers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Basis {
     facts: Facts,
-    is_timed: bool,
-    peers: [u8; 2],
+    met: [Met; 2],
+    group_answer: Option<Direction>,
     /// What was shown first.
     shown: Option<Shown>,
     /// Packets each way, as far as they tell how far the flow came.
@@ -220,16 +225,18 @@ impl Basis {
         if context.advertised.may_name(low) || context.advertised.may_name(high) {
             return None;
         }
-        // Where a handshake was seen, nobody asks for peers.
-        let peers = match facts.handshake() {
-            Some(_) => [0; 2],
-            None => context.flows.peers(context.threads).meeting(&tuple.key, context.flows.seed()),
-        };
         let packets = tuple.total().packets;
         let is_answered = packets.iter().all(|&count| count > 0);
         let packets = packets.map(|count| count.min(if is_answered { 1 } else { 10 }) as u8);
-        let (is_timed, shown) = (tuple.first().is_some(), tuple.shown.copied());
-        Some(Self { facts, is_timed, peers, shown, packets })
+        let shown = tuple.shown.copied();
+        if facts.handshake().is_some() {
+            // Nobody asks what other flows say.
+            return Some(Self { facts, met: [Met::default(); 2], group_answer: None, shown, packets });
+        }
+        let (flows, seed) = (context.flows, context.flows.seed());
+        let met = context.peers().meeting(&tuple.key, seed);
+        let group_answer = flows.askers(context.threads).server(tuple, seed);
+        Some(Self { facts, met, group_answer, shown, packets })
     }
 }
 
@@ -312,7 +319,7 @@ mod tests {
                 for frame in batch.frames() {
                     decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
                     let place = knowledge.follow(&frame, &headers, 0);
-                    answers.revise(&headers, &place, &knowledge, &registry);
+                    answers.revise(&headers, &place, &mut knowledge, &registry);
                     let context = knowledge.context(&registry, 1);
                     let Some(id) = place.id else { continue };
                     let tuple = knowledge.flows().five_tuple(id).unwrap();

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Damaged, Knowledge, answers::label_of, context};
 use crate::{
-    flow::{FiveTuple, Tally},
-    naming::label::{Label, Labels},
+    flow::{FiveTuple, Served, Tally},
+    naming::{
+        self,
+        label::{Label, Labels},
+    },
     packet::TransportProtocol,
     registry::Registry,
 };
@@ -93,12 +96,15 @@ impl Knowledge {
         let leaving = flows.oldest(keep);
         flows.prepare(&leaving);
         let context = context(options, flows, dns, &totals.span, registry, 1);
-        let mut labels = Labels::default();
+        let (mut labels, mut served) = (Labels::default(), Served::default());
         for tuple in leaving.ids().filter_map(|id| flows.five_tuple(id)) {
             let label = label_of(&tuple, &mut labels, &context);
             let damaged = totals.forget(tuple.key);
             departed.bury(&tuple, labels.label(label), &damaged);
+            if let Some(server) = naming::proven(&tuple, &context) {
+                served.insert(&tuple.key, server);
+            }
         }
-        flows.remove(&leaving);
+        flows.remove(&leaving, served);
     }
 }

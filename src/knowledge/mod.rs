@@ -320,7 +320,6 @@ fn context<'k>(
     Context {
         registry,
         advertised: &dns.advertised,
-        began: span.first().map(|first| first.0),
         at: options.causal.then_some(span.last()).flatten(),
         flows,
         threads,

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     decode::{Fragment, Network, Phase, Quoted, Reason, Stopped},
+    naming::{Rule, Side},
     packet::{LinkType, TransportProtocol},
 };
 
@@ -81,6 +82,12 @@ fn headers() -> impl Strategy<Value = Headers> {
                 }
             }
             7 => Headers { protocol: TransportProtocol::TCP, phase: Phase::Open, ..plain },
+            8 => Headers { protocol: TransportProtocol::TCP, ..plain },
+            9 => {
+                let Network::V4(from, _) = network(from, to, false) else { return plain };
+                let network = Network::V4(from, [224, 0, 0, 251]);
+                Headers { network, ports: Some((9, 5353)), ..plain }
+            }
             _ => plain,
         }
     })
@@ -133,7 +140,50 @@ fn flows(knowledge: &Knowledge) -> Vec<(FlowId, [u64; 2], u64)> {
     tuples.map(|tuple| (tuple.id, tuple.total().packets, tuple.flows)).collect()
 }
 
+/// Side and rule of every five-tuple.
+fn sides(knowledge: &Knowledge, registry: &Registry, threads: usize) -> Vec<(Side, Option<Rule>)> {
+    let answers = Answers::of(knowledge, registry, false, threads);
+    let all = knowledge.flows().five_tuples().map(|tuple| answers.get(tuple.id).expect("an answer for each"));
+    all.map(|known| (known.side, known.rule)).collect()
+}
+
 proptest! {
+    #[test]
+    fn answers_depend_neither_on_threads_nor_on_a_cut(packets in captures(), cut in 0..150usize) {
+        let registry = Registry::built_in();
+        let cut = cut.min(packets.len());
+        let options = Options::default();
+        let mut whole = learned(Knowledge::whole(options), &packets, 1, &registry);
+        whole.settle();
+        let mut merged = learned(Knowledge::whole(options), &packets[..cut], 1, &registry);
+        // Whoever asks in between must not spoil what is told later.
+        sides(&merged, &registry, 1);
+        let later = learned(Knowledge::part(options), &packets[cut..], cut as u64 + 1, &registry);
+        merged.merge(later, Shift::default(), &registry);
+        merged.settle();
+        prop_assert_eq!(sides(&merged, &registry, 4), sides(&whole, &registry, 1));
+    }
+
+    /// Where only the past is known, an answer that was kept is the one that would be worked out anew, also after
+    /// five-tuples left.
+    #[test]
+    fn kept_answers_are_those_of_now(packets in captures(), limit in 4..40usize) {
+        let registry = Registry::built_in();
+        let mut known = Knowledge::whole(Options { limit, causal: true, ..Options::default() });
+        let mut answers = Answers::new(false);
+        for (packet, number) in packets.iter().zip(1..) {
+            let place = known.follow(&packet.frame(number), &packet.headers, 0);
+            answers.revise(&packet.headers, &place, &mut known, &registry);
+            if let Some(id) = place.id {
+                let mut anew = Answers::new(false);
+                anew.revise(&packet.headers, &place, &mut known, &registry);
+                let side = |known: Option<Known>| known.map(|known| (known.side, known.rule));
+                prop_assert_eq!(side(answers.get(id)), side(anew.get(id)), "packet {}", number);
+            }
+            known.make_room(&registry);
+        }
+    }
+
     #[test]
     fn sums_are_those_of_the_packets_however_they_are_learned(
         packets in captures(), cut in 0..150usize, limit in 4..40usize
@@ -259,6 +309,65 @@ fn what_was_set_apart_leaves_with_its_five_tuple() {
     assert_eq!(sums(&part), [8, 800, 0]);
 }
 
+/// What a five-tuple proved of its server outlasts it, with hindsight and without.
+#[test]
+fn who_served_is_known_when_the_flow_has_left() {
+    let registry = Registry::built_in();
+    let tcp = |from, port, phase| Headers {
+        protocol: TransportProtocol::TCP,
+        kind: Kind::Ip(TransportProtocol::TCP),
+        ports: Some((port, 50_001)),
+        phase,
+        ..ported(from, 9, false, 0)
+    };
+    let opening = [tcp(1, 1024, Phase::Open)];
+    let others = (0..4).map(|port| Headers { ports: Some((port, 9)), ..tcp(2, 0, Phase::None) });
+    let packets: Vec<_> = opening
+        .into_iter()
+        .chain(others)
+        .chain([tcp(3, 443, Phase::None)])
+        .zip(1u64..)
+        .map(|(headers, second)| Packet { time: second * Timestamp::SECOND, octets: 60, headers })
+        .collect();
+    for causal in [false, true] {
+        let options = Options { limit: 4, causal, ..Options::default() };
+        let known = learned(Knowledge::whole(options), &packets, 1, &registry);
+        assert!(known.flows().five_tuples().all(|tuple| tuple.facts.handshake().is_none()));
+        let last = sides(&known, &registry, 1).pop();
+        assert_eq!(last, Some((Side::High, Some(Rule::Served))), "causal: {causal}");
+    }
+    // The same in two stretches, where it leaves in the later one.
+    let options = Options { limit: 4, ..Options::default() };
+    let mut merged = learned(Knowledge::whole(options), &[], 1, &registry);
+    let later = learned(Knowledge::part(options), &packets, 1, &registry);
+    merged.merge(later, Shift::default(), &registry);
+    assert_eq!(sides(&merged, &registry, 1).pop(), Some((Side::High, Some(Rule::Served))));
+}
+
+/// What another flow proves is told at the next packet of a flow whose answer it changes.
+#[test]
+fn what_others_prove_revises_an_answer() {
+    let registry = Registry::built_in();
+    let mut known = Knowledge::whole(Options { causal: true, ..Options::default() });
+    let mut answers = Answers::new(false);
+    let mut see = |from, port, phase, number: u64| {
+        let headers = Headers {
+            protocol: TransportProtocol::TCP,
+            kind: Kind::Ip(TransportProtocol::TCP),
+            ports: Some((port, 50_001)),
+            phase,
+            ..ported(from, 9, false, 0)
+        };
+        let packet = Packet { time: number * Timestamp::SECOND, octets: 60, headers };
+        let place = known.follow(&packet.frame(number), &packet.headers, 0);
+        answers.revise(&packet.headers, &place, &mut known, &registry);
+        answers.get(place.id.unwrap()).map(|known| (known.rule, known.revised)).unwrap()
+    };
+    assert_eq!(see(1, 443, Phase::None, 1), (Some(Rule::SystemPort), false));
+    assert_eq!(see(2, 1024, Phase::Open, 2), (Some(Rule::Handshake), false));
+    assert_eq!(see(1, 443, Phase::None, 3), (Some(Rule::Served), true));
+}
+
 #[test]
 fn a_revised_answer_says_so_until_the_end() {
     let registry = Registry::built_in();
@@ -267,7 +376,7 @@ fn a_revised_answer_says_so_until_the_end() {
     let mut see = |headers: &Headers, number: u64| {
         let packet = Packet { time: number * Timestamp::SECOND, octets: 60, headers: headers.clone() };
         let place = known.follow(&packet.frame(number), headers, 0);
-        answers.revise(headers, &place, &known, &registry);
+        answers.revise(headers, &place, &mut known, &registry);
         let id = place.id.unwrap();
         assert!(answers.community_id(&place, None).is_some());
         answers.get(id).map(|known| (known.rule, known.revised)).unwrap()
@@ -279,7 +388,7 @@ fn a_revised_answer_says_so_until_the_end() {
         phase,
         ..ported(1, 2, false, 0)
     };
-    use crate::naming::Rule::{DynamicRange, Handshake};
+    use Rule::{DynamicRange, Handshake};
     assert_eq!(see(&tcp(50_000, Phase::None), 1), (Some(DynamicRange), false));
     assert_eq!(see(&tcp(50_000, Phase::None), 2), (Some(DynamicRange), false));
     // Its acceptance was late; from now on the handshake tells.

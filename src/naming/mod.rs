@@ -13,11 +13,10 @@ use std::net::IpAddr;
 
 use crate::{
     dns::{Advertised, Advertisement},
-    flow::{FiveTuple, Flows, Key},
+    flow::{Direction, FiveTuple, Flows, Key, Peers},
     packet::Timestamp,
     registry::{Registration, Registry, UserEntry},
 };
-pub(crate) use rules::is_group;
 use rules::{Case, RULES, advertised_name, registered_name, user_name};
 pub(crate) use speech::Memo;
 pub use speech::Speech;
@@ -37,6 +36,17 @@ pub enum Side {
     Both,
     /// Unknown.
     Neither,
+}
+
+impl Side {
+    /// The way that leads to it, if it is one.
+    const fn way(self) -> Option<Direction> {
+        match self {
+            Self::Low => Some(Direction::Down),
+            Self::High => Some(Direction::Up),
+            Self::Both | Self::Neither => None,
+        }
+    }
 }
 
 /// How a name is known, strongest first.
@@ -86,18 +96,22 @@ pub enum Rule {
     Symmetric,
     /// The destination is a multicast or broadcast address.
     Multicast,
-    /// Three or more peers meet one endpoint, one meets the other.
+    /// Its first datagram answers a question to a group, or to a TFTP server.
+    GroupAnswer,
+    /// One endpoint proved in other flows that it serves, the other did not.
+    Served,
+    /// Three or more peers meet one endpoint, one meets the other; or all peers of a high port use one port.
     FanIn,
-    /// One port is a system port (RFC 6335 section 6), the other is not.
+    /// One port is an assigned system port (RFC 6335 section 6), the other is above.
     SystemPort,
-    /// The first packet of a UDP flow that began during the capture.
-    Opening,
     /// One port is in the dynamic range (RFC 6335 section 6), the other is not.
     DynamicRange,
     /// One port is where common systems take ephemeral ports from and has no name; the other is below.
     EphemeralRange,
     /// Only one of the two ports has a name.
     Registered,
+    /// The way of the first TCP data: it leads to the server.
+    FirstData,
     /// The lower of two named ports: weak.
     LowerPort,
     /// No rule spoke.
@@ -106,19 +120,21 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order they are asked.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::User,
         Self::Advertised,
         Self::Handshake,
         Self::Payload,
         Self::Symmetric,
         Self::Multicast,
+        Self::GroupAnswer,
+        Self::Served,
         Self::FanIn,
         Self::SystemPort,
-        Self::Opening,
         Self::DynamicRange,
         Self::EphemeralRange,
         Self::Registered,
+        Self::FirstData,
         Self::LowerPort,
         Self::Unknown,
     ];
@@ -132,15 +148,23 @@ impl Rule {
             Self::Payload => "payload",
             Self::Symmetric => "symmetric",
             Self::Multicast => "multicast",
+            Self::GroupAnswer => "group-answer",
+            Self::Served => "served",
             Self::FanIn => "fan-in",
             Self::SystemPort => "system-port",
-            Self::Opening => "opening",
             Self::DynamicRange => "dynamic-range",
             Self::EphemeralRange => "ephemeral-range",
             Self::Registered => "registered",
+            Self::FirstData => "first-data",
             Self::LowerPort => "lower-port",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether it proves who serves, so that other flows of the endpoint may count on it. Such a rule must not ask for
+    /// what other flows say.
+    const fn proves(self) -> bool {
+        matches!(self, Self::User | Self::Advertised | Self::Handshake | Self::Payload)
     }
 }
 
@@ -150,14 +174,19 @@ pub struct Context<'k> {
     pub registry: &'k Registry,
     /// Endpoints that DNS taught.
     pub advertised: &'k Advertised,
-    /// When the capture began, in ns since the epoch.
-    pub began: Option<u64>,
     /// The moment whose knowledge counts; `None` means all of the capture.
     pub at: Option<Timestamp>,
-    /// All flows, for the peers of an endpoint; these are counted when a rule first asks.
+    /// All flows, for what others say of an endpoint; that is counted when a rule first asks.
     pub(crate) flows: &'k Flows,
-    /// Threads that peers may be counted on.
+    /// Threads that it may be counted on.
     pub(crate) threads: usize,
+}
+
+impl Context<'_> {
+    /// What other flows say of every endpoint.
+    pub(crate) fn peers(&self) -> &Peers {
+        self.flows.peers(self.threads, |tuple| proven(tuple, self))
+    }
 }
 
 /// What a service is called, and who says so.
@@ -238,8 +267,18 @@ pub(crate) fn answer_by<'k>(tuple: &FiveTuple<'_>, context: &Context<'k>, memo: 
     }
 }
 
+/// The way to the server, where a five-tuple itself proves it, whatever others say.
+pub(crate) fn proven(tuple: &FiveTuple<'_>, context: &Context<'_>) -> Option<Direction> {
+    let case = Case::of(tuple);
+    let mut proofs = RULES.iter().filter(|(rule, _)| rule.proves());
+    proofs.find_map(|(_, ask)| ask(&case, context)).and_then(Side::way)
+}
+
 /// What each rule says of the flow, asked or not; the first that names a side decides.
-pub fn hearing(tuple: &FiveTuple<'_>, context: &Context<'_>) -> impl Iterator<Item = (Rule, Option<Side>)> {
+pub fn hearing<'t>(
+    tuple: &'t FiveTuple<'t>,
+    context: &'t Context<'_>,
+) -> impl Iterator<Item = (Rule, Option<Side>)> + 't {
     let case = Case::of(tuple);
     RULES.into_iter().map(move |(rule, ask)| (rule, ask(&case, context)))
 }
@@ -327,21 +366,25 @@ mod tests {
         ) -> Self {
             let network = Network::V4(source.0, destination.0);
             let time = Some(Timestamp(second * Timestamp::SECOND));
-            let seen = Observed { time, octets: 60, phase, to_group: false, carried: Carried::default() };
+            // The bit of the link layer proves nothing: loopback addresses may have it, too.
+            let seen = Observed { time, octets: 60, phase, to_group: true, carried: Carried::default() };
             self.flows.take(&Ends::between(network, protocol, Some((source.1, destination.1))).unwrap(), seen);
             self
         }
 
-        /// The rule, the serving port (both: 0) and the evidence of the last five-tuple.
-        fn answer(&self) -> (Rule, Option<u16>, Evidence) {
-            let context = Context {
+        fn context(&self) -> Context<'_> {
+            Context {
                 registry: &self.registry,
                 advertised: &self.advertised,
-                began: Some(0),
                 at: None,
                 flows: &self.flows,
                 threads: 1,
-            };
+            }
+        }
+
+        /// The rule, the serving port (both: 0) and the evidence of the last five-tuple.
+        fn answer(&self) -> (Rule, Option<u16>, Evidence) {
+            let context = self.context();
             let tuple = self.flows.five_tuples().last().unwrap();
             let answer = answer(&tuple, &context);
             let heard = hearing(&tuple, &context).find(|(_, side)| side.is_some());
@@ -401,12 +444,101 @@ mod tests {
         assert_eq!(open(2).answer(), (Rule::DynamicRange, Some(8002), Evidence::Registered));
     }
 
+    /// Peers that all use one port are servers of one client, if its port looks like a client's.
+    #[test]
+    fn three_peers_with_one_port_serve_a_high_one() {
+        let open = |peers: u8, theirs: u16, port: u16| {
+            let world = (1..=peers).fold(World::new(), |world, peer| {
+                let peer = ([192, 0, 2, 100 + peer], theirs);
+                world.packet(peer, (CLIENT, port), TransportProtocol::UDP, Phase::None, 0)
+            });
+            let (rule, port, _) = world.answer();
+            (rule, port)
+        };
+        assert_eq!(open(3, 53, 38_603), (Rule::FanIn, Some(53)));
+        assert_eq!(open(4, 24_243, 50_000), (Rule::FanIn, Some(24_243)));
+        // Two tell nothing.
+        assert_eq!(open(2, 53, 38_603), (Rule::SystemPort, Some(53)));
+        // Access servers ask a RADIUS server, its port has a name; sensors send to a collector of flows.
+        assert_eq!(open(3, 1645, 1812), (Rule::FanIn, Some(1812)));
+        assert_eq!(open(3, 50_000, 2055), (Rule::FanIn, Some(2055)));
+    }
+
+    #[test]
+    fn who_served_others_serves() {
+        let tcp = TransportProtocol::TCP;
+        let one = || {
+            let world = World::new().packet((CLIENT, 1024), (SERVER, 50_001), tcp, Phase::Open, 0);
+            world.packet(([192, 0, 2, 8], 443), (SERVER, 50_001), tcp, Phase::None, 1)
+        };
+        assert_eq!(one().answer(), (Rule::Served, Some(50_001), Evidence::None));
+        // Where both did, it tells nothing.
+        let both = one().packet((CLIENT, 1025), ([192, 0, 2, 8], 443), tcp, Phase::Open, 2);
+        let context = both.context();
+        let asked = both.flows.five_tuples().nth(1).unwrap();
+        assert_eq!(answer(&asked, &context).rule, Rule::SystemPort);
+        // The same port over another transport is another endpoint.
+        let udp = World::new().packet((CLIENT, 1024), (SERVER, 50_001), tcp, Phase::Open, 0);
+        let udp = udp.packet(([192, 0, 2, 8], 443), (SERVER, 50_001), TransportProtocol::UDP, Phase::None, 1);
+        assert_eq!(udp.answer().0, Rule::SystemPort);
+    }
+
+    #[test]
+    fn who_answers_a_group_serves() {
+        let udp = TransportProtocol::UDP;
+        let asked = || {
+            let group = ([239, 255, 255, 250], 1900);
+            World::new().packet((CLIENT, 1901), group, udp, Phase::None, 10)
+        };
+        let answered = |second| asked().packet((SERVER, 50_000), (CLIENT, 1901), udp, Phase::None, second);
+        assert_eq!(answered(10).answer(), (Rule::GroupAnswer, Some(50_000), Evidence::None));
+        assert_eq!(answered(40).answer().0, Rule::GroupAnswer);
+        // Before the question, after 30 s, to another socket, over another transport, by the socket that asked.
+        assert_eq!(answered(9).answer().0, Rule::DynamicRange);
+        assert_eq!(answered(41).answer().0, Rule::DynamicRange);
+        let other = |to, protocol| asked().packet((SERVER, 50_000), to, protocol, Phase::None, 11).answer().0;
+        assert_eq!(other((CLIENT, 1902), udp), Rule::DynamicRange);
+        assert_eq!(other(([192, 0, 2, 8], 1901), udp), Rule::DynamicRange);
+        assert_eq!(other((CLIENT, 1901), TransportProtocol::TCP), Rule::DynamicRange);
+        let goes_on = asked().packet((CLIENT, 1901), (SERVER, 50_000), udp, Phase::None, 11);
+        assert_eq!(goes_on.answer().0, Rule::DynamicRange);
+    }
+
+    #[test]
+    fn of_two_that_asked_the_member_of_the_group_serves() {
+        let (udp, group) = (TransportProtocol::UDP, ([224, 0, 0, 251], 5353));
+        let asked = || {
+            let world = World::new().packet((SERVER, 5353), group, udp, Phase::None, 0);
+            world.packet((CLIENT, 3237), group, udp, Phase::None, 1)
+        };
+        let answer = asked().packet((SERVER, 5353), (CLIENT, 3237), udp, Phase::None, 2);
+        assert_eq!(answer.answer(), (Rule::GroupAnswer, Some(5353), Evidence::Registered));
+        let question = asked().packet((CLIENT, 3237), (SERVER, 5353), udp, Phase::None, 2);
+        assert_eq!(question.answer().0, Rule::GroupAnswer);
+        assert_eq!(question.answer().1, Some(5353));
+    }
+
+    /// RFC 1350 section 4: the server's port of a transfer is another one than that of the request.
+    #[test]
+    fn a_tftp_server_answers_from_elsewhere() {
+        let udp = TransportProtocol::UDP;
+        let world = World::new().packet((CLIENT, 2000), (SERVER, 69), udp, Phase::None, 0);
+        let world = world.packet((SERVER, 50_000), (CLIENT, 2000), udp, Phase::None, 1);
+        assert_eq!(world.answer(), (Rule::GroupAnswer, Some(50_000), Evidence::None));
+        // What its port sends is no request.
+        let world = World::new().packet((SERVER, 69), (CLIENT, 2000), udp, Phase::None, 0);
+        let world = world.packet(([192, 0, 2, 8], 50_000), (CLIENT, 2000), udp, Phase::None, 1);
+        assert_eq!(world.answer().0, Rule::DynamicRange);
+    }
+
     #[test]
     fn ports_speak_in_order_of_what_they_prove() {
         use Evidence::{None, Registered};
         assert_eq!(tcp(8080, 443, Phase::None), (Rule::SystemPort, Some(443), Registered));
-        assert_eq!(udp(8080, (SERVER, 9999), 3), (Rule::LowerPort, Some(8080), Registered));
-        assert_eq!(udp(8080, (SERVER, 9999), 6), (Rule::Opening, Some(9999), Registered));
+        // 225 is reserved, 4660 registered for mosmig; 60000 is dynamic.
+        assert_eq!(tcp(4660, 225, Phase::None), (Rule::Registered, Some(4660), Registered));
+        assert_eq!(tcp(60_000, 225, Phase::None), (Rule::DynamicRange, Some(225), None));
+        assert_eq!(udp(9999, (SERVER, 8080), 6), (Rule::LowerPort, Some(8080), Registered));
         assert_eq!(tcp(49152, 40_007, Phase::None), (Rule::DynamicRange, Some(40_007), None));
         // 40001 has no name; 24242 is registered for filesphere, 24243 for nobody.
         assert_eq!(tcp(40_001, 24_243, Phase::None), (Rule::EphemeralRange, Some(24_243), None));

@@ -4,29 +4,24 @@ use std::net::IpAddr;
 
 use super::{Context, Name, Rule, Side, goes_to_group};
 use crate::{
-    flow::{Direction, Facts, FiveTuple, Key, Shown},
-    packet::{Timestamp, TransportProtocol},
+    flow::{Direction, FiveTuple, Met, Shown},
+    packet::TransportProtocol,
     payload::Protocol,
 };
 
 /// What is known of the five-tuple in question.
 pub(super) struct Case<'t> {
-    key: &'t Key,
+    tuple: &'t FiveTuple<'t>,
     low: (IpAddr, u16),
     high: (IpAddr, u16),
     pub(super) protocol: TransportProtocol,
-    facts: Facts,
-    first: Option<u64>,
     pub(super) shown: Option<&'t Shown>,
-    to_group: bool,
 }
 
 impl<'t> Case<'t> {
-    pub(super) fn of(tuple: &'t FiveTuple<'_>) -> Self {
-        let FiveTuple { key, facts, shown, .. } = tuple;
-        let (low, high, protocol) = (key.low(), key.high(), key.protocol());
-        let to_group = goes_to_group(tuple);
-        Self { key, low, high, protocol, facts: *facts, first: tuple.first(), shown: *shown, to_group }
+    pub(super) fn of(tuple: &'t FiveTuple<'t>) -> Self {
+        let key = &tuple.key;
+        Self { tuple, low: key.low(), high: key.high(), protocol: key.protocol(), shown: tuple.shown }
     }
 
     /// Address and port of one side: the higher one for [`Side::High`], else the lower one.
@@ -43,19 +38,21 @@ impl<'t> Case<'t> {
 type Ask = fn(&Case<'_>, &Context<'_>) -> Option<Side>;
 
 /// The rules in the order they are asked.
-pub(super) const RULES: [(Rule, Ask); 13] = [
+pub(super) const RULES: [(Rule, Ask); 15] = [
     (Rule::User, user),
     (Rule::Advertised, advertised),
     (Rule::Handshake, handshake),
     (Rule::Payload, payload),
     (Rule::Symmetric, symmetric),
     (Rule::Multicast, multicast),
+    (Rule::GroupAnswer, group_answer),
+    (Rule::Served, served),
     (Rule::FanIn, fan_in),
     (Rule::SystemPort, system_port),
-    (Rule::Opening, opening),
     (Rule::DynamicRange, dynamic_range),
     (Rule::EphemeralRange, ephemeral_range),
     (Rule::Registered, registered),
+    (Rule::FirstData, first_data),
     (Rule::LowerPort, lower_port),
 ];
 
@@ -97,6 +94,7 @@ fn only(holds: impl Fn(Side) -> bool) -> Option<Side> {
     }
 }
 
+/// The side that this way leads to.
 const fn toward(direction: Direction) -> Side {
     match direction {
         Direction::Up => Side::High,
@@ -104,12 +102,19 @@ const fn toward(direction: Direction) -> Side {
     }
 }
 
-/// Whether an address names a group: multicast, or the IPv4 limited broadcast address.
-pub(crate) const fn is_group(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_multicast(),
+/// The other of two sides.
+const fn other(side: Side) -> Side {
+    match side {
+        Side::Low => Side::High,
+        Side::High => Side::Low,
+        Side::Both | Side::Neither => side,
     }
+}
+
+/// What other flows say of a side.
+fn met(case: &Case<'_>, context: &Context<'_>) -> impl Fn(Side) -> Met + use<> {
+    let [low, high] = context.peers().meeting(&case.tuple.key, context.flows.seed());
+    move |side| if side == Side::High { high } else { low }
 }
 
 /// A user layer names one endpoint.
@@ -128,53 +133,53 @@ fn advertised(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
 /// TCP SYN without ACK goes to the server, SYN and ACK comes from it; SCTP INIT and INIT ACK, DCCP Request and
 /// Response likewise.
 fn handshake(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
-    case.facts.handshake().map(toward)
+    case.tuple.facts.handshake().map(toward)
 }
 
 /// The octets of one direction are a client's, or a server's. What is sent to a group tells nothing by that, but in DHCP.
 fn payload(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
     let shown = case.shown?;
     let is_dhcp = shown.verdict.spoken == Some(Protocol::DHCP);
-    shown.toward_server().filter(|_| is_dhcp || !case.to_group).map(toward)
+    shown.toward_server().filter(|_| is_dhcp || !goes_to_group(case.tuple)).map(toward)
 }
 
-/// Both ports are equal and registered.
+/// Both ports are equal and registered. Of a TCP connection only one end was asked, whatever its ports.
 fn symmetric(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
-    (case.low.1 == case.high.1 && has_name(case, Side::Low, context)).then_some(Side::Both)
+    (case.protocol != TransportProtocol::TCP && case.low.1 == case.high.1 && has_name(case, Side::Low, context)).then_some(Side::Both)
 }
 
-/// The destination is a multicast or broadcast address: its port.
+/// The destination address is a multicast or broadcast address: its port.
 fn multicast(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
-    let to_group = |side| match side {
-        Side::High => is_group(case.high.0) || case.facts.to_group(Direction::Up),
-        _ => is_group(case.low.0) || case.facts.to_group(Direction::Down),
-    };
-    only(to_group)
+    case.tuple.group_way().map(toward)
 }
 
-/// One endpoint is met by three or more distinct peers, the other by one.
+/// Its first datagram went to a socket that had asked a group or a TFTP server: its source. Where both had asked, the one
+/// that belongs to the group.
+fn group_answer(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    context.flows.askers(context.threads).server(case.tuple, context.flows.seed()).map(toward)
+}
+
+/// One endpoint proved in other flows that it serves, the other did not.
+fn served(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    let met = met(case, context);
+    only(|side| met(side).served)
+}
+
+/// One endpoint is met by three or more distinct peers, the other by one. Where all those peers use one port, it is theirs
+/// that serves, if the endpoint's looks like a client's: above theirs, and ephemeral or without a name.
 fn fan_in(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
-    let flows = context.flows;
-    match flows.peers(context.threads).meeting(case.key, flows.seed()) {
-        [low, 1] if low >= 3 => Some(Side::Low),
-        [1, high] if high >= 3 => Some(Side::High),
-        _ => None,
-    }
+    let met = met(case, context);
+    let scattered = only(|side| {
+        let Met { peers, ports_differ, .. } = met(side);
+        let high = case.port(side) >= 32768 || !has_name(case, side, context);
+        peers >= 3 && !ports_differ && high && case.port(side) > case.port(other(side))
+    });
+    scattered.map(other).or_else(|| only(|side| met(side).peers >= 3 && met(other(side)).peers == 1))
 }
 
-/// One port is a system port (RFC 6335 section 6), the other is above.
-fn system_port(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
-    only(|side| case.port(side) <= 1023)
-}
-
-/// How long after the beginning of a capture a flow must begin for its first packet to be the first there was: 5 s, in ns.
-const SETTLING: u64 = 5 * Timestamp::SECOND;
-
-/// A UDP flow that began during the capture: its first packet is a request.
-fn opening(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
-    let udp = matches!(case.protocol, TransportProtocol::UDP | TransportProtocol::UDP_LITE);
-    let late = case.first?.saturating_sub(context.began?) > SETTLING;
-    (udp && late).then(|| toward(case.facts.first()))
+/// One port is an assigned system port (RFC 6335 section 6), the other is above.
+fn system_port(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    only(|side| case.port(side) <= 1023).filter(|&side| has_name(case, side, context))
 }
 
 /// One port is in the dynamic range (RFC 6335 section 6) and the other is not: the other serves, with or without a name.
@@ -185,13 +190,20 @@ fn dynamic_range(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
 /// One port is where common systems take ephemeral ports from and has no name, the other is below: the other serves.
 fn ephemeral_range(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
     let client = only(|side| case.port(side) >= 32768 && !has_name(case, side, context))?;
-    let server = if client == Side::Low { Side::High } else { Side::Low };
+    let server = other(client);
     (case.port(server) < 32768).then_some(server)
 }
 
 /// Only one of the two has a name.
 fn registered(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
     only(|side| has_name(case, side, context))
+}
+
+/// Who sends the first data of a TCP connection asks for something, unless it looks like a server's greeting.
+fn first_data(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
+    let greeted = case.shown.and_then(Shown::leans);
+    let first = greeted.or_else(|| case.tuple.facts.first_data());
+    first.filter(|_| case.protocol == TransportProtocol::TCP).map(toward)
 }
 
 /// The lower of two named ports: weak.

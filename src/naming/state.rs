@@ -1,8 +1,8 @@
 //! How far a flow came: asked is not served.
 
-use super::{Side, is_group};
+use super::Side;
 use crate::{
-    flow::{Direction, FiveTuple},
+    flow::{Direction, FiveTuple, is_group},
     packet::TransportProtocol,
     payload::Protocol,
 };

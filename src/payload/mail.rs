@@ -128,8 +128,10 @@ pub(super) fn imap(sight: Sight<'_>) -> Option<Said> {
         check(rest.is_empty())?;
         return Some(Said::CLIENT);
     }
-    let (_, rest) = command(&mut reader, &ARGUED)?;
-    check(!rest.is_empty())?;
+    let (verb, rest) = command(&mut reader, &ARGUED)?;
+    // `230 Login successful.` is a server's reply in FTP: to log in takes a name and a password.
+    let words = rest.split(|&octet| octet == b' ').filter(|word| !word.is_empty()).count();
+    check(words >= if is_one_of(verb, &[b"LOGIN"]) { 2 } else { 1 })?;
     Some(Said::CLIENT)
 }
 
@@ -201,6 +203,9 @@ mod tests {
         client(TCP, Protocol::IMAP, b"0001 login x y\r\n");
         nothing(TCP, b"a1 CAPABILITY now\r\n");
         nothing(TCP, b"a1 DANCE\r\n");
+        // A reply of FTP.
+        weak(TCP, Protocol::FTP, b"230 Login successful.\r\n");
+        client(TCP, Protocol::IMAP, b"230 LOGIN successful. x\r\n");
         nothing(TCP, b"* NO x\r\n");
     }
 

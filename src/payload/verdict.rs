@@ -234,6 +234,11 @@ impl Case {
 /// Which end serves, where the directions do not fit together: the stronger one tells, and of two
 /// requests the first.
 fn one_way(first: Said, second: Said) -> Option<Sender> {
+    let serves_only = |said: Said| said.server > said.client.max(said.peer);
+    if serves_only(first) && serves_only(second) {
+        // What both say cannot be a server's alone.
+        return None;
+    }
     let (said, sender) =
         if first.strength() >= second.strength() { (first, Sender::First) } else { (second, Sender::Second) };
     match said.client.cmp(&said.server) {

@@ -7,8 +7,9 @@ use super::{
     rows::{Amount, Item},
 };
 use crate::{
+    flow::is_group,
     knowledge::Damaged,
-    naming::{Side, is_group},
+    naming::Side,
     record::Record,
 };
 
