@@ -16,11 +16,11 @@ mod name;
 #[path = "../src/registry/record.rs"]
 mod record;
 
-use layout::{Index, Layout, Word};
-use record::Record;
+use layout::{Index, Layout, Preferred, Word};
+use record::{Field, Record, Transport};
 
 fn main() -> ExitCode {
-    for file in [SERVICES, PROTOCOLS, UPDATED, "registry/build.rs"] {
+    for file in [SERVICES, PREFERRED, PROTOCOLS, UPDATED, "registry/build.rs"] {
         println!("cargo::rerun-if-changed={file}");
     }
     for module in ["layout", "name", "record", "csv"] {
@@ -36,13 +36,18 @@ fn main() -> ExitCode {
 }
 
 const SERVICES: &str = "registry/service-names-port-numbers.csv";
+const PREFERRED: &str = "registry/preferred.csv";
 const PROTOCOLS: &str = "registry/protocol-numbers.csv";
 const UPDATED: &str = "registry/UPDATED";
 
 fn write_tables() -> Result<(), String> {
     let rows = csv::parse(&read(SERVICES)?).map_err(|malformed| format!("{SERVICES}:{malformed}"))?;
     let records: Vec<Record> = rows.into_iter().map(|row| row.record).collect();
-    let layout = Layout::new(&records).map_err(|reason| format!("{SERVICES}: {reason}"))?;
+    let rows = read(PREFERRED)?;
+    let rows: Result<Vec<_>, _> = ::csv::Reader::from_reader(rows.as_bytes()).into_records().collect();
+    let rows = rows.map_err(|error| format!("{PREFERRED}: {error}"))?;
+    let preferred = preferred(&rows, &records)?;
+    let layout = Layout::new(&records, &preferred).map_err(|reason| format!("{SERVICES}: {reason}"))?;
 
     write("text", layout.text.as_bytes())?;
     let mut source = String::from(
@@ -64,8 +69,50 @@ fn write_tables() -> Result<(), String> {
     }
     line(&mut source, format_args!("    ],\n    names: {},\n}}", index_of("names", &layout.names)?));
     write("tables.rs", source.as_bytes())?;
+    let mut source = String::from("&[\n");
+    for Preferred { transport, port, name } in preferred {
+        let row = format_args!(
+            "    Preferred {{ transport: Transport::{transport:?}, port: {port}, name: {name:?} }},"
+        );
+        line(&mut source, row);
+    }
+    write("preferred.rs", (source + "]").as_bytes())?;
     write("updated", read(UPDATED)?.trim().as_bytes())?;
     write("protocols.rs", protocols()?.as_bytes())
+}
+
+/// The table of preferred names, each checked against the registry: what it says must decide something.
+fn preferred<'t>(rows: &'t [::csv::StringRecord], records: &[Record]) -> Result<Vec<Preferred<'t>>, String> {
+    let mut preferred: Vec<Preferred<'_>> = Vec::new();
+    for row in rows {
+        let line = row.position().map_or(0, ::csv::Position::line);
+        let wrong = |reason: &str| format!("{PREFERRED}:{line}: {reason}");
+        let cell = |place| row.get(place).unwrap_or_default();
+        let (Some(transport), Ok(port)) = (Transport::from_keyword(cell(0)), cell(1).parse()) else {
+            return Err(wrong("no transport of the registry and port from 0 to 65535"));
+        };
+        if cell(3).is_empty() {
+            return Err(wrong("no source says so"));
+        }
+        if preferred.iter().any(|earlier| (earlier.transport, earlier.port) == (transport, port)) {
+            return Err(wrong("the port appears twice"));
+        }
+        let name = cell(2);
+        let holds = |record: &&Record| {
+            record.ports.is_some_and(|(first, last)| (first..=last).contains(&port))
+                && record.transport.is_none_or(|own| own == transport)
+        };
+        let names = records.iter().filter(holds).map(|record| record.text(Field::Name));
+        let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+        if !names.contains(&name) {
+            return Err(wrong("the registry has no such name for the port"));
+        }
+        if names.len() < 2 {
+            return Err(wrong("the registry has no other name for the port"));
+        }
+        preferred.push(Preferred { transport, port, name });
+    }
+    Ok(preferred)
 }
 
 /// Writes words and gives the expression that holds them.

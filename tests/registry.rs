@@ -55,15 +55,75 @@ fn the_port_index_agrees_with_a_linear_scan() {
             expected[ports].iter_mut().for_each(|ids| ids.push(id as u32));
         }
         for (port, expected) in (0..=u16::MAX).zip(&expected) {
-            let found: Vec<u32> = registry.by_port(protocol, port).map(|row| row.id()).collect();
-            assert_eq!(&found, expected, "{keyword} {port}");
+            let mut found: Vec<u32> = registry.by_port(protocol, port).map(|row| row.id()).collect();
             let primary = registry.primary(protocol, port).map(|row| row.id());
-            assert_eq!(primary.is_some(), !expected.is_empty(), "{keyword} {port}");
-            assert!(primary.is_none_or(|id| expected.contains(&id)), "{keyword} {port}");
+            assert_eq!(
+                primary,
+                found.first().copied(),
+                "{keyword} {port}: the one that is shown comes first"
+            );
+            // Behind it the others keep the registry's order.
+            assert!(found.iter().skip(1).is_sorted(), "{keyword} {port}");
+            found.sort_unstable();
+            assert_eq!(&found, expected, "{keyword} {port}");
             named += usize::from(primary.is_some());
         }
     }
     assert!(named > 17_000, "{named}");
+}
+
+/// Ports with several names that a standard or the protocol's specification decides; the other name stands
+/// before it in the registry, or would be as good.
+const DECIDED: [(&str, u16, &[&str]); 12] = [
+    ("tcp", 80, &["http", "www", "www-http"]),
+    ("tcp", 113, &["ident", "auth"]),
+    ("tcp", 465, &["submissions", "urd"]),
+    ("tcp", 631, &["ipp", "ipps"]),
+    ("udp", 1701, &["l2tp", "l2f"]),
+    ("tcp", 2049, &["nfs", "shilp"]),
+    ("udp", 2049, &["nfs", "shilp"]),
+    ("tcp", 3478, &["stun", "turn", "stun-behavior"]),
+    ("udp", 3478, &["stun", "turn", "stun-behavior"]),
+    ("tcp", 5349, &["stuns", "turns", "stun-behaviors"]),
+    ("udp", 5349, &["stuns", "turns", "stun-behaviors"]),
+    ("tcp", 9100, &["pdl-datastream", "hp-pdl-datastr"]),
+];
+
+fn names(registry: &Registry, keyword: &str, port: u16) -> Vec<String> {
+    let protocol = TRANSPORTS.iter().find(|(name, _)| *name == keyword).expect("a transport").1;
+    registry.by_port(protocol, port).map(|row| row.name().to_owned()).collect()
+}
+
+#[test]
+fn of_several_names_the_one_a_reader_expects_comes_first() {
+    let registry = Registry::built_in();
+    for (keyword, port, expected) in DECIDED {
+        assert_eq!(names(&registry, keyword, port), expected, "{port}/{keyword}");
+    }
+    // UDP-Lite has the rows of UDP, and their order.
+    let lite = registry.primary(TransportProtocol::UDP_LITE, 1701).map(Registration::name);
+    assert_eq!(lite, Some("l2tp"));
+    // Nothing decides these: the registry's order.
+    assert_eq!(names(&registry, "tcp", 42), ["name", "nameserver"]);
+    assert_eq!(names(&registry, "tcp", 1701), ["l2f", "l2tp"]);
+    assert_eq!(names(&registry, "tcp", 4444), ["krb524", "nv-video"]);
+}
+
+#[test]
+fn a_registry_read_from_a_file_has_the_same_order_where_it_has_the_rows() {
+    let file = std::env::temp_dir().join(format!("portolan-preferred-{}.csv", std::process::id()));
+    let rows = "Service Name,Port Number,Transport Protocol,Description\nurd,465,tcp,x\n\
+                other,465,tcp,x\nSubmissions,465,tcp,x\nshilp,2049,tcp,x\nfirst_one,7,tcp,x\nsecond,7,tcp,x\n\
+                third,7,tcp,x\n";
+    std::fs::write(&file, rows).expect("a file");
+    let registry = Registry::read(&file).expect("sound rows");
+    std::fs::remove_file(&file).expect("removed");
+    // Names are compared without regard to case (RFC 6335 section 5.1).
+    assert_eq!(names(&registry, "tcp", 465), ["Submissions", "urd", "other"]);
+    // The row of the preferred name is not there.
+    assert_eq!(names(&registry, "tcp", 2049), ["shilp"]);
+    // A name that breaks RFC 6335 stands behind the first that does not.
+    assert_eq!(names(&registry, "tcp", 7), ["second", "first_one", "third"]);
 }
 
 #[test]

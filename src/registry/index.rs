@@ -46,7 +46,7 @@ impl Tables {
         self.rows.len() / ROW_WORDS
     }
 
-    /// The primary row and all rows that name a port, in registry order.
+    /// The row shown for a port, and all rows that name it, that one first.
     #[inline]
     pub(crate) fn named(&self, transport: Transport, port: u16) -> Option<(u32, &[Word])> {
         let index = &self.ports[transport as usize];

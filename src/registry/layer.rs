@@ -45,7 +45,7 @@ impl Layer {
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.prefix.map(Prefix::bits)));
         let prefixes = entries.iter().map(|entry| entry.prefix).collect();
         let records: Vec<Record> = entries.into_iter().map(|entry| entry.record).collect();
-        let layout = Layout::new(&records);
+        let layout = Layout::new(&records, &[]);
         let layout = layout.map_err(|reason| Error::Unsuited { file: file.to_owned(), reason })?;
         Ok(Self { file: file.to_owned(), tables: layout.into(), prefixes })
     }

@@ -15,7 +15,8 @@ pub(crate) type Word = [u8; 4];
 /// Words of one row: ports, [`flag`]s, then the numbers of its texts in the order of [`Field`].
 pub(crate) const ROW_WORDS: usize = 2 + Field::COUNT;
 
-/// Words of one group of rows that share a key: the primary row, then offset and length of the row list.
+/// Words of one group of rows that share a key: its first row, which is the one shown, then offset and length
+/// of the row list.
 pub(crate) const GROUP_WORDS: usize = 3;
 
 /// Words of one span, a nameless row: first port, last port, highest last port so far, row.
@@ -42,6 +43,14 @@ pub(crate) struct Index {
     pub(crate) seed: u32,
     /// How far a hash is shifted down to become a slot's place.
     pub(crate) shift: u32,
+}
+
+/// The name that is shown for a port which has several.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preferred<'t> {
+    pub(crate) transport: Transport,
+    pub(crate) port: u16,
+    pub(crate) name: &'t str,
 }
 
 /// The registry, laid out.
@@ -85,11 +94,11 @@ const MAX_PROBE: usize = 64;
 pub(crate) const MAX_ROWS: usize = 60_000;
 
 impl Layout {
-    /// Lays out rows in registry order.
+    /// Lays out rows in registry order; of the names of a port, the one that is shown comes first.
     ///
     /// # Errors
     /// A reason, where there are more rows than fit or names made to collide.
-    pub(crate) fn new(records: &[Record]) -> Result<Self, String> {
+    pub(crate) fn new(records: &[Record], preferred: &[Preferred<'_>]) -> Result<Self, String> {
         if records.len() > MAX_ROWS {
             return Err(format!("{} rows are more than {MAX_ROWS}", records.len()));
         }
@@ -99,7 +108,7 @@ impl Layout {
         layout.groups.extend([[0; 4]; GROUP_WORDS]);
         let mut groups = HashMap::new();
         for (index, transport) in Transport::ALL.into_iter().enumerate() {
-            let keys = layout.port_keys(records, transport, &mut groups)?;
+            let keys = layout.port_keys(records, transport, preferred, &mut groups)?;
             layout.ports[index] = port_index(&keys)?;
         }
         layout.names = layout.name_index(records, &mut groups)?;
@@ -154,11 +163,13 @@ impl Layout {
         }
     }
 
-    /// Each port with a name for a transport, and the number of its group.
+    /// Each port with a name for a transport, and the number of its group: the preferred name first, else the
+    /// first that is well-formed, then the others in registry order.
     fn port_keys(
         &mut self,
         records: &[Record],
         transport: Transport,
+        preferred: &[Preferred<'_>],
         groups: &mut HashMap<Vec<u32>, u16>,
     ) -> Result<Vec<(u16, u16)>, String> {
         let mut rows_at = vec![Vec::new(); usize::from(u16::MAX) + 1];
@@ -178,23 +189,33 @@ impl Layout {
             }
         }
         let mut keys = Vec::new();
-        for (port, rows) in (0..=u16::MAX).zip(rows_at) {
+        for (port, mut rows) in (0..=u16::MAX).zip(rows_at) {
             if !rows.is_empty() {
+                let preferred = preferred.iter().find(|it| (it.transport, it.port) == (transport, port));
+                let is_preferred = |row: &u32| {
+                    let name = records.get(*row as usize).map(|record| record.text(Field::Name));
+                    preferred.zip(name).is_some_and(|(it, name)| it.name.eq_ignore_ascii_case(name))
+                };
+                let first = rows.iter().position(is_preferred);
+                let first = first.or_else(|| rows.iter().position(|row| !self.is_secondary(*row)));
+                if let Some(chosen) = first.and_then(|first| rows.get_mut(..=first)) {
+                    chosen.rotate_right(1);
+                }
                 keys.push((port, self.group(rows, groups)?));
             }
         }
         Ok(keys)
     }
 
-    /// The group of these rows; equal lists share one.
+    /// The group of these rows, the first of which is the one shown; equal lists share one.
     fn group(&mut self, rows: Vec<u32>, groups: &mut HashMap<Vec<u32>, u16>) -> Result<u16, String> {
         if let Some(number) = groups.get(&rows) {
             return Ok(*number);
         }
         let number = u16::try_from(self.groups.len() / GROUP_WORDS);
         let number = number.map_err(|_| format!("more than {} sets of rows share a key", u16::MAX))?;
-        let primary = rows.iter().copied().find(|row| !self.is_secondary(*row)).unwrap_or(rows[0]);
-        let words = [primary.to_le_bytes(), offset(self.lists.len())?, offset(rows.len())?];
+        let first = rows.first().copied().unwrap_or_default();
+        let words = [first.to_le_bytes(), offset(self.lists.len())?, offset(rows.len())?];
         self.groups.extend(words);
         self.lists.extend(rows.iter().map(|row| row.to_le_bytes()));
         groups.insert(rows, number);

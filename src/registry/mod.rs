@@ -42,8 +42,11 @@ pub use txt_keys::{TxtKey, TxtKeys};
 use crate::packet::TransportProtocol;
 use index::Tables;
 use layer::Layer;
-use layout::Layout;
+use layout::{Layout, Preferred};
 pub(crate) use record::Transport;
+
+/// Which of several names of a port is shown, from `registry/preferred.csv`; checked when the program was built.
+const PREFERRED: &[Preferred<'_>] = include!(concat!(env!("OUT_DIR"), "/preferred.rs"));
 
 /// The registry that names are looked up in.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ impl Registry {
     /// [`Error`], where the file cannot be read, a line is malformed, or it is something else.
     pub fn read(file: &Path) -> Result<Self, Error> {
         let imported = import::read(file)?;
-        let layout = Layout::new(&imported.records);
+        let layout = Layout::new(&imported.records, PREFERRED);
         let layout = layout.map_err(|reason| Error::Unsuited { file: file.to_owned(), reason })?;
         Ok(Self {
             tables: layout.into(),
@@ -111,7 +114,8 @@ impl Registry {
         ((id as usize) < self.len()).then_some(Registration { tables: &self.tables, row: id })
     }
 
-    /// All rows that name a port, in registry order: ranges and rows without a transport included.
+    /// All rows that name a port, ranges and rows without a transport included: first the one that is shown
+    /// ([`Self::primary`]), then the others in registry order.
     ///
     /// UDP-Lite has the rows of UDP (RFC 3828 section 7). Nothing else is borrowed across transports.
     ///
@@ -126,7 +130,18 @@ impl Registry {
         Registrations::new(&self.tables, named.map_or(&[], |(_, rows)| rows))
     }
 
-    /// The row whose name is shown for a port: well-formed before alias, then the first in registry order.
+    /// The row whose name is shown for a port: the one that a newer RFC or the protocol's own specification
+    /// gives it, as `registry/preferred.csv` says, else well-formed before alias, then the first in registry
+    /// order.
+    ///
+    /// ```
+    /// use portolan::{packet::TransportProtocol, registry::Registry};
+    /// let registry = Registry::built_in();
+    /// // RFC 8314 section 7.3; the registry has `urd` before it.
+    /// let names: Vec<_> = registry.by_port(TransportProtocol::TCP, 465).map(|row| row.name()).collect();
+    /// assert_eq!(names, ["submissions", "urd"]);
+    /// assert_eq!(registry.primary(TransportProtocol::TCP, 465).map(|row| row.name()), Some("submissions"));
+    /// ```
     #[inline]
     pub fn primary(&self, protocol: TransportProtocol, port: u16) -> Option<Registration<'_>> {
         let (row, _) = self.tables.named(Transport::of(protocol)?, port)?;

@@ -409,6 +409,8 @@ mod tests {
             names(&["80/tcp"]),
             ["http 80 tcp assigned", "www 80 tcp assigned", "www-http 80 tcp assigned"]
         );
+        // The one that is shown for the port comes first.
+        assert_eq!(names(&["465/tcp"]), ["submissions 465 tcp assigned", "urd 465 tcp assigned"]);
         assert_eq!(names(&["6010/tcp"]), ["x11 6010 tcp assigned"]);
         assert_eq!(names(&["5353/UDP"]), ["mdns 5353 udp assigned"]);
         assert_eq!(names(&["_ipp._tcp"]), ["ipp 631 tcp assigned"]);
