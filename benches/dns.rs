@@ -9,7 +9,7 @@ use std::{hint::black_box, net::IpAddr};
 use divan::{Bencher, counter::ItemsCount};
 use portolan::{
     dns::{
-        Advertised, Data, Message, Via,
+        Advertised, Data, Message, Moment, Via,
         inventory::{Inventory, Sighting},
         json, line,
     },
@@ -137,7 +137,9 @@ fn learn_endpoints(bencher: Bencher<'_, '_>) {
         let message = Message::new(&messages[number as usize % 10]).unwrap();
         advertised.observe(Via::Mdns, Some(Timestamp(number)), &message);
     });
-    let found = advertised.lookup([192, 168, 1, 1].into(), TransportProtocol::TCP, 631, None).unwrap();
+    let found = advertised
+        .lookup([192, 168, 1, 1].into(), TransportProtocol::TCP, 631, Moment::Hindsight { began: None })
+        .unwrap();
     assert_eq!(found.name, "ipp");
 }
 
@@ -148,8 +150,16 @@ fn look_up_endpoint(bencher: Bencher<'_, '_>) {
         advertised.observe(Via::Mdns, Some(Timestamp(1)), &Message::new(&announcement(number)).unwrap());
     }
     let address = IpAddr::from([192, 168, 1, 7]);
-    let found =
-        |port| advertised.lookup(black_box(address), TransportProtocol::TCP, black_box(port), None).is_some();
+    let found = |port| {
+        advertised
+            .lookup(
+                black_box(address),
+                TransportProtocol::TCP,
+                black_box(port),
+                Moment::Hindsight { began: None },
+            )
+            .is_some()
+    };
     assert!(found(631) && !found(632));
     bencher.counter(ItemsCount::new(1_u8)).bench(|| found(631));
 }

@@ -7,7 +7,7 @@ use portolan::{
     capture::{self, Source as _},
     decode::{Decoder, Headers},
     dns::{
-        Advertised, Data, Meaning, Message, Reassembly, RecordType, Section, Via,
+        Advertised, Data, Meaning, Message, Moment, Reassembly, RecordType, Section, Via,
         inventory::{Inventory, Sighting},
         json, line,
     },
@@ -275,12 +275,13 @@ fn the_srv_records_of_a_printer_name_its_endpoints() {
     messages(&path, |via, Seen { sighting, message }| advertised.observe(via, sighting.time, &message));
     // tshark: dns.srv.port 9100, 80, 9500 on printer.local, dns.a 10.10.2.31, first told in frame 191.
     let address = IpAddr::from([10, 10, 2, 31]);
-    let found = |port| advertised.lookup(address, TransportProtocol::TCP, port, None);
+    let found =
+        |port| advertised.lookup(address, TransportProtocol::TCP, port, Moment::Hindsight { began: None });
     for (port, name) in [(9100, "pdl-datastream"), (80, "http"), (9500, "scanner")] {
         let found = found(port).unwrap();
         assert_eq!((found.name, found.host), (name, "printer.local"));
         assert_eq!(found.instance, Some("Photosmart Premium C309g-m [6A17BF]"));
-        assert!(advertised.lookup(address, TransportProtocol::TCP, port, Some(Timestamp(0))).is_none());
+        assert!(advertised.lookup(address, TransportProtocol::TCP, port, Moment::At(Timestamp(0))).is_none());
     }
     assert_eq!(found(631), None);
 }

@@ -13,8 +13,9 @@ use crate::packet::{Timestamp, TransportProtocol};
 /// `.` (RFC 2782). A record counts from its first sighting to the TTL of its last.
 ///
 /// With hindsight all that was told counts for the whole capture, whatever ended it, and what two stretches taught,
-/// [merged](Self::merge) in order, is what both together would have taught. Whoever knows only the past begins with
-/// [`Self::causal`], which goodbyes end.
+/// [merged](Self::merge) in order, is what both together would have taught. A goodbye (RFC 6762 section 10.1) says
+/// "until now": what is met in goodbyes alone holds for flows that began before the last of them, and only with what
+/// else was known by then. Whoever knows only the past begins with [`Self::causal`], which goodbyes end.
 #[derive(Clone, Debug, Default)]
 pub struct Advertised {
     services: Vec<Service>,
@@ -61,6 +62,20 @@ struct Host {
 struct Lifetime {
     first: Option<Timestamp>,
     end: Option<Timestamp>,
+    /// Met in goodbyes alone, the last of which is the end: it lived before, nobody saw since when.
+    farewell: bool,
+}
+
+/// Whose knowledge counts when an endpoint is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// What is alive at this time.
+    At(Timestamp),
+    /// That of the whole capture.
+    Hindsight {
+        /// When the flow in question began, where that is known.
+        began: Option<Timestamp>,
+    },
 }
 
 /// What an SRV record says about an endpoint.
@@ -112,7 +127,8 @@ impl Advertised {
 
     /// Learns from one message that came this way at `time`.
     ///
-    /// A TTL of 0 says goodbye in multicast DNS: the record ends one second later (RFC 6762 section 10.1). Elsewhere it
+    /// A TTL of 0 says goodbye in multicast DNS: the record ends one second later (RFC 6762 section 10.1), and with
+    /// hindsight it is known to have lived until then. Elsewhere it
     /// forbids caching only, see [`Self::MIN_UNICAST_TTL`].
     pub fn observe(&mut self, via: Via, time: Option<Timestamp>, message: &Message<'_>) {
         if !message.is_response() || message.opcode() != 0 || message.rcode() != 0 {
@@ -120,16 +136,15 @@ impl Advertised {
         }
         for record in message.records().filter(|record| record.class() == 1) {
             let data = record.data();
-            if record.ttl == 0 && via == Via::Mdns {
-                if self.causal
-                    && let Some(seen) = self.known(&record.name, &data)
-                {
+            let goodbye = record.ttl == 0 && via == Via::Mdns;
+            if goodbye && self.causal {
+                if let Some(seen) = self.known(&record.name, &data) {
                     seen.end(time);
                 }
                 continue;
             }
             let least = if via == Via::Mdns { 0 } else { Self::MIN_UNICAST_TTL };
-            let seen = Lifetime::new(time, record.ttl.max(least));
+            let seen = Lifetime { farewell: goodbye, ..Lifetime::new(time, record.ttl.max(least)) };
             match data {
                 Data::Srv { port, target, .. } if port != 0 && !target.is_root() => {
                     self.learn_service(&record.name, port, &target, seen);
@@ -267,8 +282,8 @@ impl Advertised {
         Some(index)
     }
 
-    /// Every address that was told, with the name of its host (ASCII letters in lower case, escaped), in the order first
-    /// seen.
+    /// Every address that was told, but for those met in goodbyes alone, with the name of its host (ASCII letters in
+    /// lower case, escaped), in the order first seen.
     pub fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
         self.hosts.iter().flat_map(|host| {
             let mut text = Vec::new();
@@ -276,7 +291,8 @@ impl Advertised {
                 name.text(&mut text);
             }
             let text = String::from_utf8_lossy(&text).trim_end_matches('.').to_owned();
-            host.addresses.iter().map(move |&(address, _)| (address, text.clone()))
+            let told = host.addresses.iter().filter(|(_, seen)| !seen.farewell);
+            told.map(move |&(address, _)| (address, text.clone()))
         })
     }
 
@@ -302,8 +318,8 @@ impl Advertised {
         }
     }
 
-    /// What is known about the service at this endpoint: the record that was seen first, among those alive
-    /// at `at`; `None` for `at` means with hindsight, over the whole capture.
+    /// What is known about the service at this endpoint: the record that was seen first, among those that count at
+    /// this moment.
     ///
     /// `_udp` covers every protocol but TCP (RFC 6763 section 7).
     pub fn lookup(
@@ -311,9 +327,9 @@ impl Advertised {
         address: IpAddr,
         protocol: TransportProtocol,
         port: u16,
-        at: Option<Timestamp>,
+        moment: Moment,
     ) -> Option<Advertisement<'_>> {
-        self.lookup_all(address, protocol, port, at).next()
+        self.lookup_all(address, protocol, port, moment).next()
     }
 
     /// Whether any endpoint with this port was ever learned.
@@ -328,7 +344,7 @@ impl Advertised {
         address: IpAddr,
         protocol: TransportProtocol,
         port: u16,
-        at: Option<Timestamp>,
+        moment: Moment,
     ) -> impl Iterator<Item = Advertisement<'_>> {
         let tcp = protocol == TransportProtocol::TCP;
         let known = if self.may_name(port) { self.endpoints.get(&(address, tcp, port)) } else { None };
@@ -336,7 +352,7 @@ impl Advertised {
         let alive = move |service: &&Service| {
             let mut addresses = self.hosts[service.host as usize].addresses.iter();
             let host = addresses.find(|(known, _)| *known == address);
-            service.seen.covers(at) && host.is_some_and(|(_, seen)| seen.covers(at))
+            host.is_some_and(|(_, host)| Lifetime::joins([service.seen, *host], moment))
         };
         services.filter(alive).map(|service| Advertisement {
             name: &service.name,
@@ -351,11 +367,18 @@ impl Advertised {
 impl Lifetime {
     fn new(time: Option<Timestamp>, ttl: u32) -> Self {
         let end = |first: Timestamp| Timestamp(first.0.saturating_add(u64::from(ttl) * Timestamp::SECOND));
-        Self { first: time, end: time.map(end) }
+        Self { first: time, end: time.map(end), farewell: false }
     }
 
-    /// Grows by another sighting; sightings without time make it open on both sides.
+    /// Grows by another sighting; sightings without time make it open on both sides. Goodbyes say nothing of what was
+    /// told otherwise, before or behind them.
     fn extend(&mut self, other: Self) {
+        if self.farewell != other.farewell {
+            if self.farewell {
+                *self = other;
+            }
+            return;
+        }
         self.first = self.first.zip(other.first).map(|(a, b)| a.min(b));
         self.end = self.end.zip(other.end).map(|(a, b)| a.max(b));
     }
@@ -366,8 +389,20 @@ impl Lifetime {
         self.end = Some(self.end.map_or(goodbye, |end| end.min(goodbye)));
     }
 
-    fn covers(&self, at: Option<Timestamp>) -> bool {
-        at.is_none_or(|at| self.first.is_none_or(|first| first <= at) && self.end.is_none_or(|end| at <= end))
+    fn covers(&self, at: Timestamp) -> bool {
+        !self.farewell && self.first.is_none_or(|first| first <= at) && self.end.is_none_or(|end| at <= end)
+    }
+
+    /// Whether the records of a service and of an address with these lives name their endpoint.
+    fn joins(lives: [Self; 2], moment: Moment) -> bool {
+        match moment {
+            Moment::At(at) => lives.iter().all(|life| life.covers(at)),
+            Moment::Hindsight { began } => lives.iter().filter(|life| life.farewell).all(|gone| {
+                let before =
+                    |time: Option<Timestamp>| gone.end.is_none_or(|end| time.is_some_and(|time| time <= end));
+                before(began) && lives.iter().all(|life| life.farewell || before(life.first))
+            }),
+        }
     }
 }
 
@@ -427,9 +462,12 @@ mod tests {
         Builder::response().flush(&[b"PRINTER", LOCAL], RecordType::A, 120, &ADDRESS)
     }
 
+    const HINDSIGHT: Moment = Moment::Hindsight { began: None };
+
+    /// What is known at a time, else with hindsight.
     fn names(advertised: &Advertised, port: u16, time: Option<Timestamp>) -> Vec<&str> {
         advertised
-            .lookup_all(ADDRESS.into(), TransportProtocol::TCP, port, time)
+            .lookup_all(ADDRESS.into(), TransportProtocol::TCP, port, time.map_or(HINDSIGHT, Moment::At))
             .map(|found| found.name)
             .collect()
     }
@@ -443,10 +481,10 @@ mod tests {
             observe(&mut advertised, at(10), first);
             assert!(advertised.is_empty());
             observe(&mut advertised, at(20), second);
-            let found = advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 631, None).unwrap();
+            let found = advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 631, HINDSIGHT).unwrap();
             assert_eq!((found.name, found.kind, found.host), ("ipp", "_ipp._tcp", "printer.local"));
             assert_eq!(found.instance, Some("Kitchen.Printer"));
-            assert_eq!(advertised.lookup(ADDRESS.into(), TransportProtocol::UDP, 631, None), None);
+            assert_eq!(advertised.lookup(ADDRESS.into(), TransportProtocol::UDP, 631, HINDSIGHT), None);
             assert_eq!(names(&advertised, 632, None), [""; 0]);
         }
     }
@@ -507,6 +545,87 @@ mod tests {
         assert_eq!(names(&causal, 631, at(130)), ["ipp"]);
     }
 
+    fn goodbye() -> Builder {
+        Builder::response().flush(PRINTER, RecordType::SRV, 0, &srv(631, HOST))
+    }
+
+    /// The names that a flow has with hindsight that began at a time.
+    fn began(advertised: &Advertised, time: Option<Timestamp>) -> Vec<&str> {
+        let moment = Moment::Hindsight { began: time };
+        let found = advertised.lookup_all(ADDRESS.into(), TransportProtocol::TCP, 631, moment);
+        found.map(|found| found.name).collect()
+    }
+
+    #[test]
+    fn a_goodbye_alone_names_what_began_before_it() {
+        let gone_address = || Builder::response().flush(HOST, RecordType::A, 0, &ADDRESS);
+        // The address was told before; the goodbye itself brings it; it goes in the same message or later.
+        let both = || goodbye().record(Section::Answer, HOST, RecordType::A, 1, 0, &ADDRESS);
+        let brings = || goodbye().record(Section::Additional, HOST, RecordType::A, 1, 120, &ADDRESS);
+        for messages in [
+            vec![(1, address()), (20, goodbye())],
+            vec![(20, brings())],
+            vec![(20, both())],
+            vec![(20, goodbye()), (25, gone_address())],
+            vec![(5, goodbye()), (5, address()), (20, goodbye())],
+        ] {
+            let (mut whole, mut causal) = (Advertised::new(), Advertised::causal());
+            for (time, message) in messages {
+                observe(&mut whole, at(time), message.clone());
+                observe(&mut causal, at(time), message);
+            }
+            for (time, known) in [(0, true), (19, true), (20, true), (21, false), (600, false)] {
+                assert_eq!(!began(&whole, at(time)).is_empty(), known, "at {time}");
+            }
+            assert!(began(&whole, None).is_empty(), "nobody knows when it began");
+            // Who knows only the past is told nothing by it, neither before nor after.
+            for time in [0, 19, 20, 21] {
+                assert_eq!(names(&causal, 631, at(time)), [""; 0], "at {time}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_goodbye_joins_nothing_that_came_later() {
+        let mut advertised = Advertised::new();
+        observe(&mut advertised, at(20), goodbye());
+        observe(&mut advertised, at(21), address());
+        assert!(began(&advertised, at(0)).is_empty());
+        // Likewise an address that was withdrawn before the service was there.
+        let mut advertised = Advertised::new();
+        observe(&mut advertised, at(20), Builder::response().flush(HOST, RecordType::A, 0, &ADDRESS));
+        observe(&mut advertised, at(21), service());
+        assert!(began(&advertised, at(0)).is_empty());
+        assert_eq!(advertised.host_names().count(), 0);
+    }
+
+    #[test]
+    fn what_was_told_otherwise_counts_for_the_whole_capture_whatever_the_order() {
+        let messages = [(20, goodbye()), (30, service()), (30, address()), (90, goodbye())];
+        // The cut makes the stretches that are merged.
+        for cut in 0..=messages.len() {
+            let mut parts = [Advertised::new(), Advertised::new()];
+            for (number, (time, message)) in messages.iter().enumerate() {
+                observe(&mut parts[usize::from(number >= cut)], at(*time), message.clone());
+            }
+            let [mut merged, later] = parts;
+            merged.merge(later);
+            for time in [0, 25, 500] {
+                assert_eq!(began(&merged, at(time)), ["ipp"], "cut {cut}, at {time}");
+            }
+            assert_eq!(names(&merged, 631, at(25)), [""; 0], "not yet told");
+        }
+        // Two stretches with nothing but a goodbye each: the last one counts.
+        let mut parts = [Advertised::new(), Advertised::new()];
+        observe(&mut parts[0], at(1), address());
+        for (part, time) in parts.iter_mut().zip([10, 20]) {
+            observe(part, at(time), goodbye());
+        }
+        let [mut merged, later] = parts;
+        merged.merge(later);
+        assert_eq!((began(&merged, at(15)), began(&merged, at(21))), (vec!["ipp"], vec![]));
+    }
+
     #[test]
     fn unicast_answers_count_for_ten_seconds_at_least() {
         let srv = srv(631, HOST);
@@ -536,7 +655,8 @@ mod tests {
         let message = service().answer(owner, RecordType::SRV, 120, &srv(631, HOST));
         observe(&mut advertised, at(1), message);
         observe(&mut advertised, at(1), address());
-        let name = |protocol| advertised.lookup(ADDRESS.into(), protocol, 631, None).map(|found| found.name);
+        let name =
+            |protocol| advertised.lookup(ADDRESS.into(), protocol, 631, HINDSIGHT).map(|found| found.name);
         assert_eq!(name(TransportProtocol::TCP), Some("ipp"));
         for protocol in [TransportProtocol::UDP, TransportProtocol::SCTP, TransportProtocol::DCCP] {
             assert_eq!(name(protocol), Some("osc"));
@@ -544,7 +664,7 @@ mod tests {
     }
 
     #[test]
-    fn hearsay_placeholders_and_goodbyes_teach_nothing() {
+    fn hearsay_and_placeholders_teach_nothing() {
         let mut advertised = Advertised::new();
         observe(&mut advertised, at(1), address());
         let data = srv(631, HOST);
@@ -552,7 +672,6 @@ mod tests {
             let message = Builder::query().record(section, PRINTER, RecordType::SRV, 1, 120, &data);
             observe(&mut advertised, at(1), message);
         }
-        observe(&mut advertised, at(1), Builder::response().answer(PRINTER, RecordType::SRV, 0, &data));
         observe(
             &mut advertised,
             at(1),
@@ -589,7 +708,8 @@ mod tests {
             assert_eq!(names(advertised, 631, None), ["ipp", "printer"]);
             // The first service was seen again at 7.
             assert_eq!(names(advertised, 631, at(126)), ["ipp"]);
-            let first = advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 631, None).unwrap().first;
+            let first =
+                advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 631, HINDSIGHT).unwrap().first;
             assert_eq!(first, at(1));
         }
     }

@@ -25,7 +25,7 @@ mod via;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use advertised::{Advertised, Advertisement};
+pub use advertised::{Advertised, Advertisement, Moment};
 pub use data::{Data, Options, RecordType, Strings, TypeBitmap};
 pub(crate) use fragmented::{Fragmented, Whole};
 pub use json::json;

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use super::{Context, Name, Rule, Side, goes_to_group};
 use crate::{
+    dns::Moment,
     flow::{Direction, FiveTuple, Met, Shown},
-    packet::TransportProtocol,
+    packet::{Timestamp, TransportProtocol},
     payload::Protocol,
 };
 
@@ -73,7 +74,9 @@ pub(super) fn advertised_name<'k>(case: &Case<'_>, side: Side, context: &Context
     if !context.advertised.may_name(port) {
         return None;
     }
-    context.advertised.lookup(address, case.protocol, port, context.at).map(Name::Advertised)
+    let began = case.tuple.first().map(Timestamp);
+    let moment = context.at.map_or(Moment::Hindsight { began }, Moment::At);
+    context.advertised.lookup(address, case.protocol, port, moment).map(Name::Advertised)
 }
 
 /// What the registry calls the port of a side.
