@@ -444,6 +444,21 @@ fn run(checks: &mut BTreeMap<&'static str, Check>, name: &str, arguments: &[&str
     checks.get_mut(name).unwrap().check(&good(arguments), arguments)
 }
 
+/// A capture of one mDNS query over raw IPv4, without a question and with a known answer (RFC 6762 section 7.1): that
+/// `Kitchen` is an instance of `_ipp._tcp.local`.
+fn known_answer() -> Vec<u8> {
+    let mut message = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    message.extend(b"\x04_ipp\x04_tcp\x05local\0\0\x0c\0\x01\0\0\x0b\xb8\0\x0a\x07Kitchen\xc0\x0c");
+    let mut packet = vec![0x45, 0, 0, 28 + message.len() as u8, 0, 0, 0, 0, 255, 17, 0, 0];
+    packet.extend([192, 0, 2, 7, 224, 0, 0, 251]);
+    packet.extend([0x14, 0xe9, 0x14, 0xe9, 0, 8 + message.len() as u8, 0, 0]);
+    packet.extend(message);
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0".to_vec();
+    let len = packet.len() as u32;
+    file.extend([1_700_000_000, 0, len, len].into_iter().flat_map(u32::to_le_bytes));
+    [file, packet].concat()
+}
+
 /// Checks all commands that read captures.
 fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
     let folder = Scratch::new("schema-captures");
@@ -454,6 +469,7 @@ fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
     let mut inputs: Vec<Vec<String>> =
         samples().iter().map(|sample| vec![sample.display().to_string()]).collect();
     inputs.push(vec![shown.clone()]);
+    inputs.push(vec![file("heard.pcap", &known_answer())]);
     inputs.push(vec![shown, "office.pcapng".to_owned(), "mdns-goodbye.pcap".to_owned()]);
     for input in &inputs {
         let input: Vec<_> = input.iter().map(String::as_str).collect();

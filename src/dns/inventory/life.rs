@@ -97,6 +97,15 @@ pub(super) struct Life {
     renames: u32,
 }
 
+/// What known answers say of an instance.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// Who knew it; at most [`Life::SOURCES`].
+    pub by: Vec<IpAddr>,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+}
+
 impl Life {
     const SOURCES: usize = 8;
     /// Most records kept of one claim.
@@ -175,6 +184,23 @@ impl Inventory {
         }
         life.message = number;
         self.log(context, kind, name, None);
+    }
+
+    /// Takes in that a query lists records of an instance as known: hearsay (RFC 6762 section 7.1), which makes
+    /// nothing live.
+    pub(super) fn heard_of(&mut self, context: &Context, instance: NameId) {
+        let known = self.names.at_mut(instance);
+        if !matches!(known.role, Role::Instance(_)) {
+            return;
+        }
+        if known.heard.is_none() {
+            self.heard.push(instance);
+        }
+        let heard = known
+            .heard
+            .get_or_insert_with(|| Box::new(Heard { by: Vec::new(), first: context.time, last: None }));
+        heard.last = context.time.max(heard.last);
+        note(&mut heard.by, context.source);
     }
 
     /// Takes in a record that a probe proposes.

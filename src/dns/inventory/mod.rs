@@ -7,7 +7,8 @@
 //! scope of their own; [`Inventory::instances`] joins all scopes by name.
 //!
 //! What is told by others than the owner is kept apart: known answers in queries (section 7.1) say who
-//! asks, proposed records in probes (section 8.2) say what is claimed; neither makes a record live.
+//! asks, and of which instances the asker has heard, proposed records in probes (section 8.2) say what is claimed;
+//! neither makes a record live.
 //!
 //! Every table is bounded by [`Limits`], which also counts what did not fit.
 
@@ -123,6 +124,8 @@ pub struct Inventory {
     cache: Cache,
     /// Instances that a record was seen of, in that order.
     instances: Vec<NameId>,
+    /// Instances that a known answer was seen of, in that order.
+    heard: Vec<NameId>,
     events: Vec<life::Logged>,
     findings: Findings,
     questions: Questions,
@@ -261,9 +264,19 @@ impl Inventory {
                 if record.flushes() {
                     self.found(context, FindingKind::FlushMisplaced, About::Source(context.source));
                 }
-                if let Data::Ptr(target) = record.data() {
-                    // Only for the service types that are named: hearsay makes no instance.
-                    self.name(context, &target);
+                // Of pointers only those of service types name instances.
+                let role = self.names.at(owner).role;
+                let instance = match record.data() {
+                    Data::Ptr(target) => self
+                        .name(context, &target)
+                        .filter(|_| matches!(role, Role::Type(_) | Role::Subtype(_))),
+                    Data::Srv { .. } | Data::Txt(_) => Some(owner),
+                    _ => None,
+                };
+                if context.via == Via::Mdns
+                    && let Some(instance) = instance
+                {
+                    self.heard_of(context, instance);
                 }
             } else if context.via == Via::Mdns
                 && let Some(data) = self.held_data(context, &record.data())

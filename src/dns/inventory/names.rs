@@ -42,6 +42,8 @@ pub(super) struct Known {
     pub asked: bool,
     pub records: Vec<u32>,
     pub life: Option<Box<super::life::Life>>,
+    /// Of an instance, who listed it among known answers.
+    pub heard: Option<Box<super::life::Heard>>,
 }
 
 impl Known {
@@ -104,7 +106,7 @@ impl Names {
         };
         let id = self.entries.len() as u32;
         let wire = name.expand(&mut [0; Name::MAX_LEN]).into();
-        self.entries.push(Known { wire, role, asked: false, records: Vec::new(), life: None });
+        self.entries.push(Known { wire, role, asked: false, records: Vec::new(), life: None, heard: None });
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.ids.insert_unique(hash, id, |&id| {
             hasher.hash_one(entries[id as usize].wire.to_ascii_lowercase().as_slice())

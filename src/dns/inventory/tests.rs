@@ -209,7 +209,7 @@ fn cache_flush_replaces_what_is_older_than_a_second() {
 }
 
 #[test]
-fn hearsay_and_claims_make_no_instance() {
+fn hearsay_and_claims_make_nothing_live() {
     let mut lab = Lab::default();
     let asks = Builder::query().question(KIND, RecordType::PTR, 1).answer(
         KIND,
@@ -229,16 +229,62 @@ fn hearsay_and_claims_make_no_instance() {
     for at in [2.0, 2.25, 2.5] {
         lab.send(at, OWNER, probe.clone());
     }
-    assert_eq!(lab.inventory.instances().count(), 0);
+    assert_eq!(lab.state(), State::Heard);
     assert_eq!(lab.events(), [("probe", r"Kitchen\.Printer._ipp._tcp.local".into(), 2)]);
     let counts = lab.inventory.counts();
     assert_eq!((counts.queries, counts.probes, counts.known_answers), (4, 3, 1));
     let types: Vec<_> = lab.inventory.types().collect();
-    assert_eq!((types.len(), types[0].queries, types[0].instances), (1, 1, 0));
+    assert_eq!((types.len(), types[0].queries, types[0].instances), (1, 1, 1));
     // The prober's question is none that waits for an answer.
     let queries: Vec<_> = lab.inventory.queries().collect();
     assert_eq!(queries.len(), 1);
     assert_eq!((queries[0].packets.count(), queries[0].unanswered), (1, 0));
+}
+
+#[test]
+fn an_instance_in_known_answers_only_is_heard_of() {
+    let knows = |owner: &[&[u8]], kind, data: &[u8]| {
+        Builder::query().question(KIND, RecordType::PTR, 1).answer(owner, kind, 3000, data)
+    };
+    let mut lab = Lab::default();
+    // What names no instance: enumerations, reverse names, addresses.
+    let types: &[&[u8]] = &[b"_services", b"_dns-sd", b"_udp", LOCAL];
+    lab.send(1.0, CLIENT, knows(types, RecordType::PTR, &wire(KIND)));
+    lab.send(1.0, CLIENT, knows(types, RecordType::PTR, &wire(INSTANCE)));
+    lab.send(1.0, CLIENT, knows(&[b"7", b"1", b"in-addr", b"arpa"], RecordType::PTR, &wire(HOST)));
+    lab.send(1.0, CLIENT, knows(HOST, RecordType::A, &OWNER));
+    // DNS over port 53 has no known answers.
+    let pointer_known = || knows(KIND, RecordType::PTR, &wire(INSTANCE));
+    lab.pass(1.0, (CLIENT.into(), 40_000), (OWNER.into(), 53), pointer_known());
+    assert_eq!(lab.inventory.instances().count(), 0);
+
+    lab.send(2.0, CLIENT, pointer_known());
+    lab.send(3.0, OTHER, knows(INSTANCE, RecordType::SRV, &srv(631, HOST)));
+    lab.send(4.0, CLIENT, pointer_known());
+    let heard = lab.inventory.instances().next().unwrap();
+    assert_eq!((heard.state, heard.label), (State::Heard, &b"Kitchen.Printer"[..]));
+    assert_eq!(heard.known_by, [IpAddr::from(CLIENT), OTHER.into()]);
+    assert_eq!((heard.first, heard.last), (Some(time(2.0)), Some(time(4.0))));
+    assert_eq!((heard.announced_by, heard.via.as_slice()), (&[][..], &[Via::Mdns][..]));
+    assert_eq!(heard.missing, Missing { srv: true, txt: true, address: true });
+    assert!(lab.events().is_empty());
+
+    // Its owner announces it: what others know of it is no news.
+    lab.send(5.0, OWNER, announcement());
+    lab.send(6.0, CLIENT, pointer_known());
+    let found: Vec<_> = lab.inventory.instances().collect();
+    assert_eq!((found.len(), found[0].state, found[0].known_by.len()), (1, State::Active, 0));
+    assert_eq!((found[0].first, found[0].last), (Some(time(5.0)), Some(time(5.0))));
+}
+
+#[test]
+fn who_knew_an_instance_is_bounded() {
+    let mut lab = Lab::default();
+    for host in 0..100 {
+        let known = Builder::query().answer(KIND, RecordType::PTR, 3000, &wire(INSTANCE));
+        lab.send(1.0, [10, 0, 0, host], known);
+    }
+    assert_eq!(lab.inventory.instances().next().unwrap().known_by.len(), 8);
 }
 
 #[test]
@@ -504,7 +550,8 @@ mod any_octets {
         assert!(!String::from_utf8(text).unwrap().contains(char::is_control));
         serde_json::from_slice::<serde::de::IgnoredAny>(&object).unwrap();
         for instance in inventory.instances() {
-            assert!(instance.announced_by == [IpAddr::from(OWNER)] || instance.state == State::Goodbye);
+            let told = instance.announced_by == [IpAddr::from(OWNER)] || instance.state == State::Goodbye;
+            assert!(told != (instance.known_by == [IpAddr::from(OWNER)]));
         }
     }
 

@@ -25,6 +25,8 @@ pub enum State {
     Goodbye,
     /// Its records ran out of time.
     Expired,
+    /// Nobody announced it: others list it among what they know (RFC 6762 section 7.1).
+    Heard,
 }
 
 impl State {
@@ -35,6 +37,7 @@ impl State {
             Self::Partial => "partial",
             Self::Goodbye => "goodbye",
             Self::Expired => "expired",
+            Self::Heard => "heard",
         }
     }
 }
@@ -73,12 +76,14 @@ pub struct Instance<'a> {
     pub missing: Missing,
     /// Whether it is there.
     pub state: State,
-    /// First sighting of one of its records.
+    /// First sighting of one of its records, known answers only where nobody announced it.
     pub first: Option<Timestamp>,
-    /// Last sighting of one of its records.
+    /// Last sighting of one of its records, likewise.
     pub last: Option<Timestamp>,
     /// Sources of the packets that told it, in the order first seen; with a reflector or sleep proxy not its host.
     pub announced_by: &'a [IpAddr],
+    /// Who listed it among known answers, where nobody announced it; in the order first seen.
+    pub known_by: &'a [IpAddr],
     /// What taught it, each way once.
     pub via: Vec<Via>,
 }
@@ -129,15 +134,20 @@ pub struct Event<'a> {
 }
 
 impl Inventory {
-    /// The instances that records were seen of, in the order first seen.
+    /// The instances that records were seen of, in the order first seen, then those met in known answers only.
     pub fn instances(&self) -> impl Iterator<Item = Instance<'_>> {
-        self.instances.iter().filter_map(|&id| self.instance(self.names.at(id)))
+        self.all_instances().filter_map(|id| self.instance(self.names.at(id)))
+    }
+
+    fn all_instances(&self) -> impl Iterator<Item = NameId> {
+        let unseen = |id: &&NameId| self.names.at(**id).records.is_empty();
+        self.instances.iter().chain(self.heard.iter().filter(unseen)).copied()
     }
 
     /// The service types met, in that order.
     pub fn types(&self) -> impl Iterator<Item = Type<'_>> {
         let mut counts = vec![0_u64; self.types.iter().count()];
-        for &id in &self.instances {
+        for id in self.all_instances() {
             if let Role::Instance(TypeId(kind)) = self.names.at(id).role {
                 counts[kind as usize] += 1;
             }
@@ -229,6 +239,10 @@ impl Inventory {
                 via.push(held.via);
             }
         }
+        let heard = known.heard.as_deref().filter(|_| known.records.is_empty());
+        if heard.is_some() {
+            via.push(Via::Mdns);
+        }
         Some(Instance {
             name,
             label,
@@ -240,9 +254,11 @@ impl Inventory {
             txt,
             missing,
             state: self.state(known, missing),
-            first: records.clone().filter_map(|held| held.first).min(),
-            last: records.filter_map(|held| held.last).max(),
+            first: heard
+                .map_or_else(|| records.clone().filter_map(|held| held.first).min(), |heard| heard.first),
+            last: heard.map_or_else(|| records.filter_map(|held| held.last).max(), |heard| heard.last),
             announced_by: known.life.as_deref().map(|life| life.announcers.as_slice()).unwrap_or_default(),
+            known_by: heard.map(|heard| heard.by.as_slice()).unwrap_or_default(),
             via,
         })
     }
@@ -263,6 +279,9 @@ impl Inventory {
     /// The pointer from the type says whether an instance is there (RFC 6762 section 10.1); where none was
     /// seen the SRV record, and else what there is. A withdrawn SRV record withdraws the instance, too.
     fn state(&self, known: &Known, missing: Missing) -> State {
+        if known.records.is_empty() {
+            return State::Heard;
+        }
         let records = self.records(known);
         let is_pointer = |held: &Held| {
             held.kind == RecordType::PTR && matches!(self.names.at(held.owner).role, Role::Type(_))

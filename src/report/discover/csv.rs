@@ -96,6 +96,7 @@ fn instances(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
         "last",
         "announced_by",
         "via",
+        "known_by",
     ];
     lines(&header, view.instances(), out, |instance, line| {
         let registration = view.registration(&instance.service);
@@ -115,6 +116,7 @@ fn instances(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
         time(line, instance.last);
         list(line, instance.announced_by, address);
         list(line, &instance.via, |via, field| field.extend_from_slice(via.as_str().as_bytes()));
+        list(line, instance.known_by, address);
     })
 }
 

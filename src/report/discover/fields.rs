@@ -22,7 +22,7 @@ pub static DISCOVER: [Field; 15] = [
 ];
 
 /// The fields of an instance.
-static INSTANCE: [Field; 18] = [
+static INSTANCE: [Field; 19] = [
     Field::new("instance", Type::Text, "its name within its type"),
     Field::new("instance_base64", Type::Base64, "its name, where it is no UTF-8"),
     Field::new("type", Type::Escaped, "its service type: `_ipp._tcp`").always(),
@@ -42,7 +42,7 @@ static INSTANCE: [Field; 18] = [
     Field::new("registered.txt_keys", Type::Escaped, "TXT keys that the registry defines").list(),
     Field::new(
         "state",
-        Type::OneOf(|| vec!["active", "partial", "goodbye", "expired"]),
+        Type::OneOf(|| vec!["active", "partial", "goodbye", "expired", "heard"]),
         "its state at the end",
     )
     .always(),
@@ -51,6 +51,7 @@ static INSTANCE: [Field; 18] = [
     Field::new("first", Type::Time, "when it was first seen"),
     Field::new("last", Type::Time, "when it was last seen"),
     Field::new("announced_by", Type::Address, "who announced it").list().always(),
+    Field::new("known_by", Type::Address, "who listed it as known, where nobody announced it").list(),
     Field::new("via", Type::OneOf(|| vec!["mdns", "llmnr", "dns", "dns-tcp"]), "how that came")
         .list()
         .always(),

@@ -118,6 +118,9 @@ impl<W: Write> Json<'_, '_, W> {
         self.time("first", instance.first)?;
         self.time("last", instance.last)?;
         self.strings("announced_by", instance.announced_by, address_text);
+        if !instance.known_by.is_empty() {
+            self.strings("known_by", instance.known_by, address_text);
+        }
         self.strings("via", &instance.via, |via, text| text.extend_from_slice(via.as_str().as_bytes()));
         Ok(())
     }

@@ -53,6 +53,10 @@ fn instances(view: &View<'_>) -> Table {
             Cell::lines(&instance.addresses),
             match instance.state {
                 State::Partial => Cell::shown(format_args!("partial (no {})", missing.join(", "))),
+                State::Heard => {
+                    let by: Vec<_> = instance.known_by.iter().map(ToString::to_string).collect();
+                    Cell::shown(format_args!("heard (known to {})", by.join(", ")))
+                }
                 state => Cell::shown(state.as_str()),
             },
         ]);

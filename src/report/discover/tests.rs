@@ -163,7 +163,7 @@ fn csv_and_table_are_harmless() {
     let csv = csv_of(&inventory);
     let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
-    assert_eq!(reader.headers().unwrap().len(), 16);
+    assert_eq!(reader.headers().unwrap().len(), 17);
     let first: Vec<_> = rows[0].iter().take(10).collect();
     let ipp = REGISTRY.service_type("ipp", "tcp").unwrap().description();
     assert_eq!(
@@ -229,6 +229,33 @@ fn strange_instance_names_survive_every_format() {
         let harmless = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control());
         assert!(harmless(&csv) && harmless(&table));
     }
+}
+
+#[test]
+fn an_instance_heard_of_is_shown_with_who_knew_it() {
+    let mut inventory = Inventory::new();
+    let kind: &[&[u8]] = &[b"_ipp", b"_tcp", LOCAL];
+    let instance: &[&[u8]] = &[b"Kitchen", b"_ipp", b"_tcp", LOCAL];
+    for (number, host) in [(1, 50), (2, 51)] {
+        let known = Builder::query().answer(kind, RecordType::PTR, 3000, &wire(instance));
+        observe(&mut inventory, number, [192, 168, 1, host], known);
+    }
+    let found = json_of(&inventory, DiscoverOptions::default());
+    let expected = json!([{
+        "instance": "Kitchen", "type": "_ipp._tcp", "domain": "local",
+        "registered": found["instances"][0]["registered"],
+        "state": "heard", "missing": ["srv", "txt", "address"],
+        "first": "1970-01-01T00:00:01.000000000Z", "last": "1970-01-01T00:00:02.000000000Z",
+        "announced_by": [], "known_by": ["192.168.1.50", "192.168.1.51"], "via": ["mdns"],
+    }]);
+    assert_eq!(found["instances"], expected);
+    assert_eq!(found["types"][0]["instances"], 1);
+    let csv = csv_of(&inventory);
+    let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+    let row = reader.records().next().unwrap().unwrap();
+    assert_eq!((&row[10], &row[14], &row[16]), ("heard", "", "192.168.1.50;192.168.1.51"));
+    let table = table_of(&inventory, &DiscoverOptions::default());
+    assert!(table.contains("heard (known to 192.168.1.50, 192.168.1.51)"), "{table}");
 }
 
 #[test]
