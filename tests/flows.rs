@@ -157,3 +157,50 @@ fn csv_says_of_flows_what_json_says() {
         }
     }
 }
+
+#[test]
+fn a_length_that_cannot_be_counts_as_captured_everywhere() {
+    let folder = Scratch::new("implausible");
+    let mut file = capture();
+    // The original length of the first packet, which has 40 octets, and of the ping (28 octets).
+    let ping = 24 + 3 * (16 + 40) + (16 + 48) + (16 + 40);
+    for (record, length) in [(24, 538_976_288_u32), (ping, u32::MAX)] {
+        file[record + 12..record + 16].copy_from_slice(&length.to_le_bytes());
+    }
+    let path = folder.file("capture.pcap", &file).display().to_string();
+    let sound = folder.file("sound.pcap", &capture()).display().to_string();
+    let told = |command: &[&str], path: &str| {
+        let text = good(&[command, &[path]].concat());
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    let flows = ["flows", "--format", "json"];
+    assert_eq!(told(&flows, &path), told(&flows, &sound));
+
+    let summary = |by: &[&str], path: &str| {
+        let text = good(&[&["summary", "--format", "json"], by, &[path]].concat());
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    for by in [&["--by", "service"][..], &["--by", "interface"], &["--interval", "1s"]] {
+        let (counted, expected) = (summary(by, &path), summary(by, &sound));
+        assert_eq!((&counted["rows"], &counted["intervals"]), (&expected["rows"], &expected["intervals"]));
+        assert_eq!(counted["capture"]["bytes"], 5 * 40 + 48 + 2 * 28);
+        assert_eq!(counted["capture"]["implausible_lengths"], 2);
+        assert_eq!(expected["capture"].get("implausible_lengths"), None);
+    }
+    assert!(good(&["summary", &path]).contains("\nimplausible lengths: 2 packets count as captured\n"));
+    assert!(!good(&["summary", &sound]).contains("implausible"));
+
+    let packets = told(&["annotate", "--format", "json"], &path);
+    assert_eq!(
+        packets[0]["frame"],
+        json!({"number": 1, "interface": 0, "link": "raw", "captured": 40, "original": 538_976_288})
+    );
+    let note = "length implausible: 538976288 octets on the wire, 40 captured";
+    assert_eq!(packets[0]["notes"], json!([note]));
+    assert_eq!(packets[0]["svc"]["name"], "http");
+    assert_eq!(
+        packets[5]["notes"],
+        json!(["length implausible: 4294967295 octets on the wire, 28 captured"])
+    );
+    assert_eq!(packets[1].get("notes"), None);
+}

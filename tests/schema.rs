@@ -470,6 +470,10 @@ fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
         samples().iter().map(|sample| vec![sample.display().to_string()]).collect();
     inputs.push(vec![shown.clone()]);
     inputs.push(vec![file("heard.pcap", &known_answer())]);
+    let mut long = shown_capture();
+    // The original length of the first packet, behind the file's header and three words of the packet's.
+    long[36..40].copy_from_slice(&u32::MAX.to_le_bytes());
+    inputs.push(vec![file("long.pcap", &long)]);
     inputs.push(vec![shown, "office.pcapng".to_owned(), "mdns-goodbye.pcap".to_owned()]);
     for input in &inputs {
         let input: Vec<_> = input.iter().map(String::as_str).collect();

@@ -199,7 +199,7 @@ impl Knowledge {
             if self.options.causal {
                 return Some(fragments.ports(&key, time));
             }
-            if fragments.later(key, time, frame.original_len) {
+            if fragments.later(key, time, frame.counted_len()) {
                 return None;
             }
         }
@@ -377,7 +377,7 @@ fn seen<'b>(frame: &Frame<'b>, headers: &Headers) -> Observed<'b> {
     };
     Observed {
         time: frame.time,
-        octets: frame.original_len,
+        octets: frame.counted_len(),
         phase: headers.phase,
         to_group: headers.to_group,
         carried: Carried { octets, wire, sequence: headers.sequence },

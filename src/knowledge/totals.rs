@@ -59,17 +59,19 @@ pub enum Subject {
 pub struct Span {
     /// Packets.
     pub packets: u64,
-    /// Octets on the wire.
+    /// Octets on the wire, as [`Frame::counted_len`] has them.
     pub octets: u64,
     /// Octets captured.
     pub captured: u64,
+    /// Packets whose length on the wire cannot be.
+    pub implausible: u64,
     /// Earliest and latest time stamp, the wrong way round where there is none.
     times: [u64; 2],
 }
 
 impl Default for Span {
     fn default() -> Self {
-        Self { packets: 0, octets: 0, captured: 0, times: [u64::MAX, 0] }
+        Self { packets: 0, octets: 0, captured: 0, implausible: 0, times: [u64::MAX, 0] }
     }
 }
 
@@ -89,8 +91,9 @@ impl Span {
     #[inline]
     pub(super) fn count(&mut self, frame: &Frame<'_>) {
         self.packets += 1;
-        self.octets += u64::from(frame.original_len);
+        self.octets += u64::from(frame.counted_len());
         self.captured += frame.octets.len() as u64;
+        self.implausible += u64::from(frame.has_implausible_len());
         if let Some(Timestamp(time)) = frame.time {
             self.times = [self.times[0].min(time), self.times[1].max(time)];
         }
@@ -100,6 +103,7 @@ impl Span {
         self.packets += later.packets;
         self.octets += later.octets;
         self.captured += later.captured;
+        self.implausible += later.implausible;
         self.times = [self.times[0].min(later.times[0]), self.times[1].max(later.times[1])];
     }
 }
@@ -118,7 +122,7 @@ impl Totals {
     #[inline(never)]
     pub(super) fn count_other(&mut self, frame: &Frame<'_>, headers: &Headers) {
         let tally = self.others.entry(headers.kind).or_default();
-        tally.count(Direction::Up, frame.original_len.into(), frame.time.map(|time| time.0));
+        tally.count(Direction::Up, frame.counted_len().into(), frame.time.map(|time| time.0));
     }
 
     /// Counts a packet whose decoding stopped, under its five-tuple with these ports or what else it is.

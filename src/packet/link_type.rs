@@ -115,6 +115,17 @@ impl LinkType {
     /// Ethernet with a Marvell extended switch tag.
     pub const DSA_TAG_EDSA: Self = Self(285);
 
+    /// The longest packet believed, in octets: what libpcap and Wireshark allow to be captured of the link type.
+    pub(crate) const fn longest_packet(self) -> u32 {
+        match self.0 {
+            // D-Bus messages and USB transfers reach 128 MiB.
+            231 | 249 => 128 << 20,
+            // Elektrobit High Speed Capture and Replay.
+            279 => 8 << 20,
+            _ => 256 << 10,
+        }
+    }
+
     /// The registered name in lower case with hyphens (`ethernet`, `linux-sll2`), if there is one.
     ///
     /// ```

@@ -59,8 +59,42 @@ pub struct Frame<'a> {
     pub link: LinkType,
     /// Octets captured.
     pub octets: &'a [u8],
-    /// Length on the wire in octets; at least the captured length in sound files.
+    /// Length on the wire in octets, as the capture says; at least the captured length in sound files. What is
+    /// added up is [`Self::counted_len`].
     pub original_len: u32,
+}
+
+impl Frame<'_> {
+    /// Octets that a packet can have whatever was captured of it: the longest IP packet, and room for the headers
+    /// around it.
+    const ORDINARY_LEN: u32 = 65_600;
+    /// A longer one is believed up to so many times what was captured of it.
+    const BELIEVED_TIMES: u64 = 64;
+
+    /// Whether no packet can have had its original length: it is longer than any of its link type (256 KiB, but for
+    /// the few that have longer ones), or over 65,600 octets and more than 64 times what was captured.
+    #[inline]
+    pub fn has_implausible_len(&self) -> bool {
+        // Nearly all packets need no more than this comparison.
+        self.original_len > Self::ORDINARY_LEN
+            && (self.original_len > self.link.longest_packet()
+                || u64::from(self.original_len) > Self::BELIEVED_TIMES * self.octets.len() as u64)
+    }
+
+    /// The octets that the packet counts for: its original length, or what was captured where that cannot be.
+    ///
+    /// ```
+    /// use portolan::packet::{Frame, LinkType};
+    /// let frame = |octets, original_len| {
+    ///     Frame { number: 1, time: None, interface: 0, link: LinkType::ETHERNET, octets, original_len }
+    /// };
+    /// assert_eq!(frame(&[0; 54], 1_460).counted_len(), 1_460);
+    /// assert_eq!(frame(&[0; 54], 538_976_288).counted_len(), 54);
+    /// ```
+    #[inline]
+    pub fn counted_len(&self) -> u32 {
+        if self.has_implausible_len() { self.octets.len() as u32 } else { self.original_len }
+    }
 }
 
 /// A packet of the capture.
@@ -234,5 +268,41 @@ impl Batch {
     fn slice(&self, located: &Located) -> &[u8] {
         let start = located.offset as usize;
         self.octets().get(start..start + located.captured_len as usize).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_counts_as_long_as_it_can_be() {
+        let counted = |link, captured: usize, original_len| {
+            let octets = vec![0; captured];
+            let frame = Frame { number: 1, time: None, interface: 0, link, octets: &octets, original_len };
+            assert_eq!(frame.has_implausible_len(), frame.counted_len() != original_len);
+            frame.counted_len()
+        };
+        let of_ethernet = |captured, original| counted(LinkType::ETHERNET, captured, original);
+        // Up to 65,600 octets whatever was captured.
+        assert_eq!(of_ethernet(0, 65_600), 65_600);
+        assert_eq!(of_ethernet(0, 65_601), 0);
+        // 64 times 1,025 octets are 65,600.
+        assert_eq!(of_ethernet(1_025, 65_601), 1_025);
+        assert_eq!(of_ethernet(1_026, 65_601), 65_601);
+        assert_eq!(of_ethernet(1_026, 65_664), 65_664);
+        assert_eq!(of_ethernet(1_026, 65_665), 1_026);
+        // 256 KiB at most, of which 64 times 4,096 octets were captured.
+        assert_eq!(of_ethernet(4_096, 262_144), 262_144);
+        assert_eq!(of_ethernet(4_095, 262_144), 4_095);
+        assert_eq!(of_ethernet(200_000, 262_145), 200_000);
+        assert_eq!(of_ethernet(60, u32::MAX), 60);
+        // Less than was captured is told elsewhere.
+        assert_eq!(of_ethernet(60, 0), 0);
+        // A USB transfer may be longer than any frame: 128 MiB at most.
+        let usb = |captured, original| counted(LinkType(249), captured, original);
+        assert_eq!(usb(4_097, 262_145), 262_145);
+        assert_eq!(usb(2 << 20, 128 << 20), 128 << 20);
+        assert_eq!(usb(3 << 20, (128 << 20) + 1), 3 << 20);
     }
 }

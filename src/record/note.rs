@@ -17,6 +17,13 @@ pub enum Note {
         /// Octets on the wire.
         original: u64,
     },
+    /// No packet can have had the length that the capture says it had on the wire.
+    Implausible {
+        /// Octets captured.
+        captured: u64,
+        /// Octets on the wire, as the capture says.
+        original: u64,
+    },
     /// Decoding went no further than here.
     Stopped(Stopped),
     /// It is a fragment.
@@ -40,7 +47,9 @@ impl Record<'_> {
     pub fn notes(&self, mut note: impl FnMut(Note)) {
         let captured = self.frame.octets.len() as u64;
         let original = u64::from(self.frame.original_len);
-        if captured < original {
+        if self.frame.has_implausible_len() {
+            note(Note::Implausible { captured, original });
+        } else if captured < original {
             note(Note::Truncated { captured, original });
         }
         if let Some(stopped) = self.headers.stopped {
@@ -82,6 +91,13 @@ impl Note {
                 text.extend_from_slice(b" of ");
                 decimal(original, text);
                 text.extend_from_slice(b" octets captured");
+            }
+            Self::Implausible { captured, original } => {
+                text.extend_from_slice(b"length implausible: ");
+                decimal(original, text);
+                text.extend_from_slice(b" octets on the wire, ");
+                decimal(captured, text);
+                text.extend_from_slice(b" captured");
             }
             Self::Stopped(stopped) => {
                 text.extend_from_slice(stopped.layer.as_bytes());
@@ -165,6 +181,10 @@ mod tests {
         let sound = Headers::default();
         assert!(notes(&sound, &[0; 60], 60, None).is_empty());
         assert_eq!(notes(&sound, &[0; 54], 1460, None), ["truncated: 54 of 1460 octets captured"]);
+        // In place of "truncated": nobody knows of how many octets.
+        let implausible = ["length implausible: 538976288 octets on the wire, 50 captured"];
+        assert_eq!(notes(&sound, &[0; 50], 538_976_288, None), implausible);
+        assert_eq!(notes(&sound, &[0; 50], 65_600, None), ["truncated: 50 of 65600 octets captured"]);
         let stopped = |reason| Headers {
             stopped: Some(Stopped { layer: "tcp", offset: 34, reason }),
             ..Headers::default()

@@ -4,7 +4,7 @@ use crate::packet::{Interface, LinkType, Located, Timestamp};
 use crate::savefile::{
     FileFormat,
     octets::Order,
-    walk::{Piece, Stop, Walked, Walker as AnyWalker, captured_limit},
+    walk::{Piece, Stop, Walked, Walker as AnyWalker},
 };
 
 /// Octets of the file header.
@@ -80,7 +80,7 @@ impl Walker {
                 _ => Lengths::CapturedFirst,
             },
             interface: Interface { link, snap_len, name: None, fcs_len },
-            limit: captured_limit(link),
+            limit: link.longest_packet(),
             header_left: FILE_HEADER_LEN,
         })
     }

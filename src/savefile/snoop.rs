@@ -3,7 +3,7 @@
 use crate::packet::{Interface, LinkType, Located, Timestamp};
 use crate::savefile::{
     octets::Order,
-    walk::{Piece, Stop, Walked, captured_limit},
+    walk::{Piece, Stop, Walked},
 };
 
 const MAGIC: [u8; 8] = *b"snoop\0\0\0";
@@ -54,7 +54,7 @@ impl Walker {
             _ => return Err(format!("snoop datalink type {datalink} is not known")),
         };
         let interface = Interface { link, snap_len: 0, name: None, fcs_len: None };
-        Ok(Self { interface, limit: captured_limit(link), header_left: FILE_HEADER_LEN })
+        Ok(Self { interface, limit: link.longest_packet(), header_left: FILE_HEADER_LEN })
     }
 
     pub(crate) fn interfaces(&self) -> &[Interface] {

@@ -1,6 +1,6 @@
 //! From octets of a capture file to the frames in them: one walker for each format, free of I/O.
 
-use crate::packet::{Interface, LinkType, Located, Sections};
+use crate::packet::{Interface, Located, Sections};
 use crate::savefile::{FileFormat, pcap, pcapng, snoop};
 
 /// How far a walk came and why it stopped there.
@@ -99,16 +99,5 @@ impl Walker {
             Self::Pcapng(walker) => walker.resync(octets),
             Self::Snoop(_) => None,
         }
-    }
-}
-
-/// The largest captured length believed, in octets: what libpcap and Wireshark allow for the link type.
-pub(crate) const fn captured_limit(link: LinkType) -> u32 {
-    match link.0 {
-        // D-Bus messages and USB transfers reach 128 MiB.
-        231 | 249 => 128 << 20,
-        // Elektrobit High Speed Capture and Replay.
-        279 => 8 << 20,
-        _ => 256 << 10,
     }
 }

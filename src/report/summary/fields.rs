@@ -6,13 +6,19 @@ use crate::{
 };
 
 /// The fields of the object.
-pub static SUMMARY: [Field; 11] = [
+pub static SUMMARY: [Field; 12] = [
     Field::new("schema", Type::OneOf(|| vec!["portolan/summary/1"]), "what this object is").always(),
     Field::new("registry.updated", Type::Word, "date of the registry that gave the names").always(),
     Field::new("capture.files", Type::Text, "what was read").list().always(),
     Field::new("capture.packets", COUNT, "packets of all that was read").always(),
     Field::new("capture.bytes", COUNT, "what they took on the wire").unit("octets").always(),
     Field::new("capture.captured_bytes", COUNT, "what was captured of them").unit("octets").always(),
+    Field::new(
+        "capture.implausible_lengths",
+        COUNT,
+        "packets whose length on the wire cannot be (over 256 KiB, or over 65,600 octets and more than 64 times what \
+         was captured): they count as captured",
+    ),
     Field::new("capture.first", Type::Time, "earliest time stamp"),
     Field::new("capture.last", Type::Time, "latest time stamp"),
     Field::new("by", Type::Word, "what a row is about: the words of `--by`").always(),

@@ -33,7 +33,7 @@ impl Summary {
         if let Some(stopped) = record.headers.stopped {
             damaged.count(stopped.reason);
         }
-        let octets = record.frame.original_len.into();
+        let octets = record.frame.counted_len().into();
         let amount = Amount { packets: 1, octets, first: time, last: time, flows: None, damaged };
         self.count_item(by, &item, &amount);
     }

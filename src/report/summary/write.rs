@@ -169,6 +169,10 @@ pub fn table(
         line += &format!(", {seconds:.3} s from {} to {}", machine_time(first), machine_time(last));
     }
     writeln!(out, "{line}")?;
+    if span.implausible > 0 {
+        let packets = if span.implausible == 1 { "packet counts" } else { "packets count" };
+        writeln!(out, "implausible lengths: {} {packets} as captured", span.implausible)?;
+    }
     let parts = intervals.unwrap_or_default().iter().map(|interval| &interval.summary);
     let mut damaged = Damaged::default();
     std::iter::once(summary).chain(parts).for_each(|summary| damaged.add(&summary.damaged()));
@@ -259,10 +263,17 @@ struct JsonCapture<'a> {
     packets: u64,
     bytes: u64,
     captured_bytes: u64,
+    #[serde(skip_serializing_if = "is_none")]
+    implausible_lengths: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<String>,
+}
+
+/// Whether there are none.
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 struct JsonRow<'a>(&'a Row);
@@ -304,6 +315,7 @@ pub fn json(
             packets: span.packets,
             bytes: span.octets,
             captured_bytes: span.captured,
+            implausible_lengths: span.implausible,
             first: span.first().map(machine_time),
             last: span.last().map(machine_time),
         },

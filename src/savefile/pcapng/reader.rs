@@ -7,7 +7,7 @@ use super::block::{self, Opt, Options, code, kind, padded};
 use crate::packet::{Interface, LinkType, Located, Sections, Timestamp};
 use crate::savefile::{
     octets::Order,
-    walk::{Piece, Stop, Walked, captured_limit},
+    walk::{Piece, Stop, Walked},
 };
 
 /// The most interfaces kept for a file, so that a hostile one cannot fill the memory.
@@ -224,7 +224,7 @@ impl Walker {
         if let Some(reason) = options.damage() {
             return Err(reason);
         }
-        self.meters.push(Meter { clock, link: interface.link, limit: captured_limit(interface.link) });
+        self.meters.push(Meter { clock, link: interface.link, limit: interface.link.longest_packet() });
         self.interfaces.push(interface);
         Ok(())
     }
