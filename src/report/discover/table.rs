@@ -49,7 +49,11 @@ fn instances(view: &View<'_>) -> Table {
             Cell::escaped(|text| escape::terminal(instance.label, text)),
             Cell::escaped(|text| instance.service.text(text)),
             Cell::maybe(instance.server.map(|(host, _)| host)),
-            Cell::maybe(instance.server.map(|(_, port)| port)),
+            // Port 0 only guards the name: there is no server (RFC 6763 section 8).
+            Cell::maybe(instance.server.map(|(_, port)| match port {
+                0 => "– (flagship)".to_owned(),
+                port => port.to_string(),
+            })),
             Cell::lines(&instance.addresses),
             match instance.state {
                 State::Partial => Cell::shown(format_args!("partial (no {})", missing.join(", "))),

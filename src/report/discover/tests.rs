@@ -259,6 +259,17 @@ fn an_instance_heard_of_is_shown_with_who_knew_it() {
 }
 
 #[test]
+fn port_0_is_a_placeholder() {
+    let mut inventory = Inventory::new();
+    let instance: &[&[u8]] = &[b"Kitchen", b"_printer", b"_tcp", LOCAL];
+    let message = Builder::response().flush(instance, RecordType::SRV, 120, &srv(0, HOST));
+    observe(&mut inventory, 1, OWNER, message);
+    let table = table_of(&inventory, &DiscoverOptions::default());
+    assert!(table.contains("printer.local  – (flagship)"), "{table}");
+    assert_eq!(json_of(&inventory, DiscoverOptions::default())["instances"][0]["port"], 0);
+}
+
+#[test]
 fn filters_by_type_and_host() {
     let inventory = inventory();
     let count = |types: &[&str], hosts: &[&str]| {
