@@ -6,13 +6,14 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "packet",
     "ranges",
     "text",
     "savefile",
     "decode",
     "payload",
+    "announce",
     "registry",
     "capture",
     "dns",

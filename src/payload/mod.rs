@@ -70,6 +70,7 @@ pub use head::{Head, HeadError};
 pub use hello::{Extensions, Hello, HelloError, join_records};
 pub use layers::{Layers, of_alpn};
 pub use protocol::{Protocol, Protocols};
+pub(crate) use reader::{Reader, check};
 pub use rides::{Ride, is_known_name, rides};
 pub use rpc::program_word;
 pub use sight::Strength;

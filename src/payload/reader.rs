@@ -2,18 +2,18 @@
 
 /// A bounds-checked cursor: every read is an `Option`, and a failed read takes nothing.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     /// Reads `octets` from their beginning.
-    pub(super) fn new(octets: &'a [u8]) -> Self {
+    pub(crate) fn new(octets: &'a [u8]) -> Self {
         Self { rest: octets }
     }
 
     /// All octets not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
@@ -37,14 +37,14 @@ impl<'a> Reader<'a> {
 
     /// The next `len` octets.
     #[inline]
-    pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, tail) = self.rest.split_at_checked(len)?;
         self.rest = tail;
         Some(head)
     }
 
     /// Passes over `len` octets.
-    pub(super) fn skip(&mut self, len: usize) -> Option<()> {
+    pub(crate) fn skip(&mut self, len: usize) -> Option<()> {
         self.take(len).map(|_| ())
     }
 
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next four octets in network order.
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
@@ -102,20 +102,20 @@ impl<'a> Reader<'a> {
 
     /// Passes over exactly these octets.
     #[inline]
-    pub(super) fn expect(&mut self, octets: &[u8]) -> Option<()> {
+    pub(crate) fn expect(&mut self, octets: &[u8]) -> Option<()> {
         self.rest = self.rest.strip_prefix(octets)?;
         Some(())
     }
 
     /// Passes over these letters, whatever their ASCII case.
-    pub(super) fn expect_word(&mut self, word: &[u8]) -> Option<()> {
+    pub(crate) fn expect_word(&mut self, word: &[u8]) -> Option<()> {
         let (head, tail) = self.rest.split_at_checked(word.len())?;
         self.rest = head.eq_ignore_ascii_case(word).then_some(tail)?;
         Some(())
     }
 
     /// The octets before the next `end`, which is passed over too.
-    pub(super) fn until(&mut self, end: u8) -> Option<&'a [u8]> {
+    pub(crate) fn until(&mut self, end: u8) -> Option<&'a [u8]> {
         let len = self.rest.iter().position(|&octet| octet == end)?;
         let found = self.take(len)?;
         self.skip(1)?;
@@ -123,19 +123,19 @@ impl<'a> Reader<'a> {
     }
 
     /// The octets from here on that `is` holds for.
-    pub(super) fn run(&mut self, is: impl Fn(u8) -> bool) -> &'a [u8] {
+    pub(crate) fn run(&mut self, is: impl Fn(u8) -> bool) -> &'a [u8] {
         let len = self.rest.iter().position(|&octet| !is(octet)).unwrap_or(self.rest.len());
         self.take(len).unwrap_or_default()
     }
 
     /// One line, without its LF or CR LF; `None` where the octets end before the line does.
-    pub(super) fn line(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn line(&mut self) -> Option<&'a [u8]> {
         let line = self.until(b'\n')?;
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// A number in ASCII digits, at least one and at most nine.
-    pub(super) fn number(&mut self) -> Option<u32> {
+    pub(crate) fn number(&mut self) -> Option<u32> {
         let digits = self.run(|octet| octet.is_ascii_digit());
         check((1..=9).contains(&digits.len()))?;
         Some(digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
 
 /// Goes on only where `holds`.
 #[inline]
-pub(super) fn check(holds: bool) -> Option<()> {
+pub(crate) fn check(holds: bool) -> Option<()> {
     holds.then_some(())
 }
 
