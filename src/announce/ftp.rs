@@ -39,7 +39,8 @@ fn reply(line: &[u8], server: IpAddr) -> Option<(IpAddr, u16)> {
     Some((server, port(reader.until(delimiter)?)?))
 }
 
-/// `PORT h1,h2,h3,h4,p1,p2` (RFC 959 section 5.3.2) and `EPRT |family|address|port|` (RFC 2428 section 2).
+/// `PORT h1,h2,h3,h4,p1,p2` (RFC 959 section 5.3.2) and `EPRT |family|address|port|` (RFC 2428 section 2), whose last
+/// delimiter old clients leave out.
 fn command(line: &[u8]) -> Option<(IpAddr, u16)> {
     let mut reader = Reader::new(line);
     if reader.expect_word(b"PORT ").is_some() {
@@ -50,7 +51,7 @@ fn command(line: &[u8]) -> Option<(IpAddr, u16)> {
     let family = reader.until(delimiter)?;
     let address = address(reader.until(delimiter)?)?;
     check(family == if address.is_ipv4() { b"1" } else { b"2" })?;
-    Some((address, port(reader.until(delimiter)?)?))
+    Some((address, port(reader.until(delimiter).unwrap_or(reader.rest()))?))
 }
 
 /// Any visible ASCII character will do (RFC 2428 section 2); digits would be mistaken for the port.
@@ -119,6 +120,10 @@ mod tests {
             (b"port 192,0,2,7,0,21\r\n", tcp(CLIENT, 21, "ftp-data")),
             (b"EPRT |1|132.235.1.2|6275|\r\n", tcp("132.235.1.2", 6275, "ftp-data")),
             (b"EPRT |2|1080::8:800:200C:417A|5282|\r\n", tcp("1080::8:800:200c:417a", 5282, "ftp-data")),
+            (
+                b"EPRT |2|2002:5183:4383::5183:4383|1031\r\n",
+                tcp("2002:5183:4383::5183:4383", 1031, "ftp-data"),
+            ),
             (b"TYPE I\r\nEPRT !1!132.235.1.2!6275!\r\nLIST\r\n", tcp("132.235.1.2", 6275, "ftp-data")),
         ] {
             assert_eq!(of_client(text), [found], "{}", text.escape_ascii());
@@ -151,7 +156,7 @@ mod tests {
             "EPRT |2|132.235.1.2|6275|",
             "EPRT |3|132.235.1.2|6275|",
             "EPRT |1|ftp.example.org|6275|",
-            "EPRT |1|132.235.1.2|6275",
+            "EPRT |1|132.235.1.2",
             "EPRT |1|132.235.1.2|-1|",
             "EPRT |1||6275|",
             "EPRT",
