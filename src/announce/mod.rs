@@ -82,6 +82,16 @@ impl Announcer {
         }
     }
 
+    /// What the flow of such a message speaks.
+    pub const fn spoken(self) -> Protocol {
+        match self {
+            Self::Ftp => Protocol::FTP,
+            Self::Sip => Protocol::SIP,
+            Self::Sunrpc => Protocol::SUNRPC,
+            Self::Ssdp => Protocol::SSDP,
+        }
+    }
+
     /// The word of `svc.advertised_by`.
     pub fn word(self) -> &'static str {
         match self {
@@ -100,6 +110,21 @@ impl Announcer {
 #[inline]
 pub fn may_announce(protocol: TransportProtocol, ports: (u16, u16), spoken: Option<Protocol>) -> bool {
     Announcer::of(protocol, ports, spoken).is_some()
+}
+
+/// What a payload begins like, where messages of that protocol tell of endpoints on ports that are not their own.
+///
+/// This proves nothing: [`Announcement::is_on_own_port`] tells whether the flow must be known to speak it.
+#[inline]
+pub fn begins_like(protocol: TransportProtocol, octets: &[u8]) -> Option<Protocol> {
+    match (protocol, octets.first_chunk::<4>()?) {
+        (TransportProtocol::TCP, b"227 " | b"229 " | b"PORT" | b"EPRT") => Some(Protocol::FTP),
+        (
+            TransportProtocol::TCP | TransportProtocol::UDP,
+            b"SIP/" | b"INVI" | b"ACK " | b"UPDA" | b"PRAC",
+        ) => Some(Protocol::SIP),
+        _ => None,
+    }
 }
 
 /// A packet that may tell of endpoints.

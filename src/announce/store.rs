@@ -44,6 +44,14 @@ pub struct Announcement {
     pub control: Control,
 }
 
+impl Announcement {
+    /// Whether its message came on the port of its protocol; else its flow must be known to speak that.
+    pub fn is_on_own_port(&self) -> bool {
+        let Control { protocol, low, high } = self.control;
+        Announcer::of(protocol, (low.1, high.1), None) == Some(self.by)
+    }
+}
+
 /// Endpoints that messages told of in a stretch of a capture.
 ///
 /// A message teaches of its sender's own address only; FTP and SIP also of the other end of their flow. It counts for

@@ -73,12 +73,7 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
 }
 
 /// The octets of `protocol` from `start` to `end`, or as many as were captured; and how many the wire had.
-fn within(
-    octets: &[u8],
-    start: usize,
-    end: usize,
-    protocol: IpNumber,
-) -> Option<(IpNumber, &[u8], usize)> {
+fn within(octets: &[u8], start: usize, end: usize, protocol: IpNumber) -> Option<(IpNumber, &[u8], usize)> {
     Some((protocol, octets.get(start..end.min(octets.len()))?, end.checked_sub(start)?))
 }
 

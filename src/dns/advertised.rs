@@ -47,6 +47,8 @@ struct Service {
     host: u32,
     tcp: bool,
     port: u16,
+    /// How its record came first.
+    via: Via,
     seen: Lifetime,
 }
 
@@ -91,6 +93,8 @@ pub struct Advertisement<'a> {
     pub host: &'a str,
     /// When the record was first seen.
     pub first: Option<Timestamp>,
+    /// How it came then.
+    pub via: Via,
 }
 
 impl Advertised {
@@ -147,7 +151,7 @@ impl Advertised {
             let seen = Lifetime { farewell: goodbye, ..Lifetime::new(time, record.ttl.max(least)) };
             match data {
                 Data::Srv { port, target, .. } if port != 0 && !target.is_root() => {
-                    self.learn_service(&record.name, port, &target, seen);
+                    self.learn_service((&record.name, via), port, &target, seen);
                 }
                 // Addresses in the authority section belong to name servers.
                 Data::A(address) if record.section != Section::Authority => {
@@ -180,7 +184,13 @@ impl Advertised {
         addresses.find(|(known, _)| *known == address).map(|(_, seen)| seen)
     }
 
-    fn learn_service(&mut self, owner: &Name<'_>, port: u16, target: &Name<'_>, seen: Lifetime) {
+    fn learn_service(
+        &mut self,
+        (owner, via): (&Name<'_>, Via),
+        port: u16,
+        target: &Name<'_>,
+        seen: Lifetime,
+    ) {
         let Some(service) = ServiceType::of(owner) else { return };
         let mut key = std::mem::take(&mut self.key);
         service_key(owner, target, port, &mut key);
@@ -205,7 +215,7 @@ impl Advertised {
             let key = key.as_slice().into();
             let (tcp, host) = (service.tcp, 0);
             self.insert_service(
-                Service { key, name, kind, instance, host_text, host, tcp, port, seen },
+                Service { key, name, kind, instance, host_text, host, tcp, port, via, seen },
                 host_key,
             );
         }
@@ -360,6 +370,7 @@ impl Advertised {
             instance: service.instance.as_deref(),
             host: &service.host_text,
             first: service.seen.first,
+            via: service.via,
         })
     }
 }

@@ -220,9 +220,8 @@ impl Facts {
 
     /// The way of the first data outside a SYN.
     pub fn first_data(self) -> Option<Direction> {
-        self.has(Self::BOTH_DATA).then(|| {
-            if self.has(Self::FIRST_DATA_DOWN) { Direction::Down } else { Direction::Up }
-        })
+        self.has(Self::BOTH_DATA)
+            .then(|| if self.has(Self::FIRST_DATA_DOWN) { Direction::Down } else { Direction::Up })
     }
 
     /// Whether an ICMP error says that a packet which went this way could not be delivered.

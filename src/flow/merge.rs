@@ -167,8 +167,7 @@ impl<A: Address> FlowTable<A> {
         let Some(entry) = self.entry_mut(index + 1) else { return };
         if new {
             *entry = Entry { ended: 0, ..*later };
-            entry.facts.0 &=
-                !(Facts::HAS_EARLIER | Facts::SET_APART | Facts::SHOWS | Facts::BOTH_SHOWN);
+            entry.facts.0 &= !(Facts::HAS_EARLIER | Facts::SET_APART | Facts::SHOWS | Facts::BOTH_SHOWN);
             entry.restart(Direction::Up);
         } else {
             entry.facts.0 |= entry.facts.learns(later.facts);

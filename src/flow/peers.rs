@@ -339,7 +339,11 @@ mod tests {
             if at_once {
                 flows.take(&ends, seen);
             } else {
-                assert!(flows.observe(&mut pending, (network, TransportProtocol::TCP, Some((port, to))), seen));
+                assert!(flows.observe(
+                    &mut pending,
+                    (network, TransportProtocol::TCP, Some((port, to))),
+                    seen
+                ));
             }
         }
         flows.flush(&mut pending);

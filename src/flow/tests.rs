@@ -17,7 +17,8 @@ fn packet(from: u8, to: u8, tcp: bool, time: u64, phase: Phase) -> Observation<'
 }
 
 fn filled(packets: &[Observation<'_, V4>], keep: bool, later: bool) -> FlowTable<V4> {
-    let mut table = FlowTable::new(Seed::random(), FlowOptions { each: keep, part: later, ..FlowOptions::default() });
+    let mut table =
+        FlowTable::new(Seed::random(), FlowOptions { each: keep, part: later, ..FlowOptions::default() });
     take(&mut table, packets);
     table
 }

@@ -222,7 +222,8 @@ impl Basis {
     fn of(tuple: &FiveTuple<'_>, context: &Context<'_>) -> Option<Self> {
         let facts = tuple.facts;
         let (low, high) = tuple.key.ports().unwrap_or_default();
-        if context.advertised.may_name(low) || context.advertised.may_name(high) {
+        let may_name = |port| context.advertised.may_name(port) || context.announced.may_name(port);
+        if may_name(low) || may_name(high) {
             return None;
         }
         let packets = tuple.total().packets;

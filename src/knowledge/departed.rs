@@ -92,10 +92,10 @@ impl Knowledge {
     /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
     #[cold]
     fn shrink(&mut self, keep: usize, registry: &Registry) {
-        let Self { options, flows, dns, totals, departed } = self;
+        let Self { options, flows, dns, announced, totals, departed } = self;
         let leaving = flows.oldest(keep);
         flows.prepare(&leaving);
-        let context = context(options, flows, dns, &totals.span, registry, 1);
+        let context = context(options, flows, (dns, announced), &totals.span, registry, 1);
         let (mut labels, mut served) = (Labels::default(), Served::default());
         for tuple in leaving.ids().filter_map(|id| flows.five_tuple(id)) {
             let label = label_of(&tuple, &mut labels, &context);

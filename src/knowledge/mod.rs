@@ -19,7 +19,8 @@ pub use totals::{Damaged, Span, Subject};
 pub use view::View;
 
 use crate::{
-    decode::{self, Fragment, Headers, Kind},
+    announce::{Announced, Control, Message, begins_like, may_announce},
+    decode::{self, Fragment, Headers, Kind, Phase},
     dns::{Whole, inventory::Inventory},
     flow::{
         Carried, DEFAULT_LIMIT, Ends, FlowId, FlowOptions, Flows, GROUP, Observed, Pending, Tally,
@@ -27,6 +28,7 @@ use crate::{
     },
     naming::Context,
     packet::{Frame, PacketId, Timestamp, TransportProtocol},
+    payload::Protocol,
     registry::Registry,
 };
 use departed::Graves;
@@ -76,6 +78,7 @@ pub struct Knowledge {
     options: Options,
     flows: Flows,
     dns: Dns,
+    announced: Announced,
     totals: Totals,
     departed: Graves,
 }
@@ -98,6 +101,7 @@ impl Knowledge {
             options,
             flows: Flows::new(flows),
             dns: Dns::new(&options, part),
+            announced: if part { Announced::part() } else { Announced::new() },
             totals: Totals::default(),
             departed: Graves::default(),
         }
@@ -164,6 +168,7 @@ impl Knowledge {
             return Place::default();
         };
         let id = self.flows.take(&ends, seen(frame, headers));
+        self.learn_announcement(frame, headers);
         if let Some(refused) = refused(headers) {
             self.flows.refuse(&refused);
         }
@@ -204,6 +209,37 @@ impl Knowledge {
             }
         }
         Some(headers.ports)
+    }
+
+    /// Learns which endpoints a packet's message tells of.
+    #[inline]
+    fn learn_announcement(&mut self, frame: &Frame<'_>, headers: &Headers) {
+        let Some(ports) = headers.ports.filter(|_| !self.options.ports_only) else { return };
+        let octets = headers.payload(frame.octets);
+        let spoken = begins_like(headers.protocol, octets);
+        if may_announce(headers.protocol, ports, spoken) {
+            self.announcement(frame, headers, ports, spoken);
+        }
+    }
+
+    #[cold]
+    fn announcement(
+        &mut self,
+        frame: &Frame<'_>,
+        headers: &Headers,
+        ports: (u16, u16),
+        spoken: Option<Protocol>,
+    ) {
+        let Some(addresses) = headers.network.addresses().filter(|_| headers.fragment.is_none()) else {
+            return;
+        };
+        let (source, destination) = ((addresses.0, ports.0), (addresses.1, ports.1));
+        let (time, protocol) = (frame.time, headers.protocol);
+        let octets = headers.payload(frame.octets);
+        self.announced.observe(&Message { time, protocol, source, destination, spoken, octets });
+        if matches!(headers.phase, Phase::Close | Phase::Abort) {
+            self.announced.ends(Control::new(protocol, source, destination), time);
+        }
     }
 
     /// Where a packet belongs whose capture was learned; later fragments belong where the first one does, if it is known.
@@ -276,7 +312,8 @@ impl Knowledge {
             (self.flows.fragments.unplaced(), "fragments that found no room to wait for the others"),
             (self.flows.undecided(), "flows whose first octets had to go before they told what is spoken"),
         ];
-        flows.into_iter().chain(self.dns.losses()).filter(|&(count, _)| count > 0)
+        let all = flows.into_iter().chain(self.dns.losses()).chain(self.announced.losses());
+        all.filter(|&(count, _)| count > 0)
     }
 
     /// Whether this is of a later stretch with more fragments than could be noted down: whoever merges it must have the
@@ -298,6 +335,7 @@ impl Knowledge {
     pub fn merge(&mut self, later: Self, shift: Shift, registry: &Registry) {
         self.make_room_for(&later, registry);
         self.dns.merge(later.dns, shift.number);
+        self.announced.merge(later.announced);
         self.flows.merge(later.flows);
         self.totals.merge(later.totals);
         self.departed.merge(later.departed);
@@ -305,14 +343,15 @@ impl Knowledge {
 
     /// What the rules may know beside the flow itself: everything, or what is known at this moment.
     pub(crate) fn context<'k>(&'k self, registry: &'k Registry, threads: usize) -> Context<'k> {
-        context(&self.options, &self.flows, &self.dns, &self.totals.span, registry, threads)
+        let learned = (&self.dns, &self.announced);
+        context(&self.options, &self.flows, learned, &self.totals.span, registry, threads)
     }
 }
 
 fn context<'k>(
     options: &Options,
     flows: &'k Flows,
-    dns: &'k Dns,
+    (dns, announced): (&'k Dns, &'k Announced),
     span: &Span,
     registry: &'k Registry,
     threads: usize,
@@ -320,6 +359,7 @@ fn context<'k>(
     Context {
         registry,
         advertised: &dns.advertised,
+        announced,
         at: options.causal.then_some(span.last()).flatten(),
         flows,
         threads,
@@ -353,6 +393,7 @@ impl<'b> Learning<'_, 'b> {
         if !knowledge.flows.observe(&mut self.pending, five_tuple, seen(frame, headers)) {
             knowledge.totals.count_other(frame, headers);
         }
+        knowledge.learn_announcement(frame, headers);
         if headers.quoted.is_some()
             && let Some(refused) = refused(headers)
         {

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 
 use crate::{
     decode::Kind,
+    dns::Via,
     flow::Key,
     naming::{Answer, Evidence, Name, Speech, State, serving},
     packet::TransportProtocol,
@@ -76,6 +77,8 @@ pub struct Label {
     pub evidence: Option<Evidence>,
     /// DNS-SD instance, where it was advertised.
     pub instance: Option<String>,
+    /// What advertised it: `mdns`, `dns`, `ftp`, `sip`, `sunrpc`, `ssdp`.
+    pub advertised_by: Option<&'static str>,
     /// Answers registered for the port, in registry order.
     pub candidates: Vec<String>,
     /// Its protocol; 0 where there is no IP.
@@ -100,6 +103,7 @@ struct Identity {
     evidence: Option<Evidence>,
     name: Option<Box<str>>,
     instance: Option<Box<str>>,
+    advertised_by: Option<&'static str>,
     state: Option<State>,
     speech: Option<Speech>,
     mismatch: Option<Evidence>,
@@ -143,6 +147,7 @@ impl Labels {
             evidence: None,
             name: None,
             instance: None,
+            advertised_by: None,
             state: None,
             speech: None,
             mismatch: None,
@@ -176,19 +181,28 @@ impl Labels {
         answer: &Answer<'_>,
         registry: &Registry,
     ) -> u32 {
-        let (mut instance, mut is_unregistered) = (None, false);
+        let (mut instance, mut is_unregistered, mut advertised_by) = (None, false, None);
         let (name, description) = match answer.name {
             None => (None, ""),
-            Some(Name::User(UserEntry { registration: row, .. }) | Name::Registered(row) | Name::Confirmed(row)) => {
-                (Some(row.name()), row.description())
-            }
+            Some(
+                Name::User(UserEntry { registration: row, .. })
+                | Name::Registered(row)
+                | Name::Confirmed(row),
+            ) => (Some(row.name()), row.description()),
             Some(Name::Payload { service, is_registered }) => {
                 is_unregistered = !is_registered;
                 let row = registry.by_name(service).find(|row| row.name() == service);
                 (Some(service), row.filter(|_| is_registered).map_or("", |row| row.description()))
             }
+            Some(Name::Announced(announcement)) => {
+                advertised_by = Some(announcement.by.word());
+                let row = registry.by_name(announcement.name).find(|row| row.name() == announcement.name);
+                is_unregistered = row.is_none();
+                (Some(announcement.name), row.map_or("", |row| row.description()))
+            }
             Some(Name::Advertised(advertisement)) => {
                 instance = advertisement.instance;
+                advertised_by = Some(if advertisement.via == Via::Mdns { "mdns" } else { "dns" });
                 let proto = if protocol == TransportProtocol::TCP { "tcp" } else { "udp" };
                 let registered = registry.service_type(advertisement.name, proto);
                 (Some(advertisement.name), registered.map_or("", |row| row.description()))
@@ -201,6 +215,7 @@ impl Labels {
             evidence: Some(answer.evidence()),
             name: name.map(Into::into),
             instance: instance.map(Into::into),
+            advertised_by,
             state: Some(state),
             speech,
             mismatch,
@@ -223,6 +238,7 @@ impl Labels {
                 description: Some(description.to_owned()).filter(|text| !text.is_empty()),
                 evidence: Some(answer.evidence()),
                 instance: instance.map(ToOwned::to_owned),
+                advertised_by,
                 candidates: port.map(registered).into_iter().flatten().collect(),
                 state: Some(state),
                 speech,

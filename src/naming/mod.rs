@@ -12,18 +12,19 @@ mod state;
 use std::net::IpAddr;
 
 use crate::{
+    announce::{Announced, Announcement},
     dns::{Advertised, Advertisement},
     flow::{Direction, FiveTuple, Flows, Key, Peers},
     packet::Timestamp,
     registry::{Registration, Registry, UserEntry},
 };
-use rules::{Case, RULES, advertised_name, registered_name, user_name};
+use rules::{Case, RULES, advertised_name, announced_name, registered_name, user_name};
 pub(crate) use speech::Memo;
 pub use speech::Speech;
 use speech::{Called, contradicts};
 pub use state::State;
-pub(crate) use state::group;
 use state::goes_to_group;
+pub(crate) use state::group;
 
 /// The side of a flow that serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,7 +55,7 @@ impl Side {
 pub enum Evidence {
     /// A user layer says so.
     User,
-    /// A DNS SRV record seen in the capture names this address, transport and port.
+    /// A DNS SRV record, or another protocol's message, names this address, transport and port.
     Advertised,
     /// The first octets of the flow are those of this service's protocol.
     Payload,
@@ -66,8 +67,7 @@ pub enum Evidence {
 
 impl Evidence {
     /// Every value, strongest first.
-    pub const ALL: [Self; 5] =
-        [Self::User, Self::Advertised, Self::Payload, Self::Registered, Self::None];
+    pub const ALL: [Self; 5] = [Self::User, Self::Advertised, Self::Payload, Self::Registered, Self::None];
 
     /// The word of the output fields.
     pub const fn as_str(self) -> &'static str {
@@ -92,6 +92,8 @@ pub enum Rule {
     Handshake,
     /// The octets of one direction are a client's, or a server's.
     Payload,
+    /// Another protocol's message names one endpoint.
+    Announced,
     /// Both ports are equal and registered.
     Symmetric,
     /// The destination is a multicast or broadcast address.
@@ -120,11 +122,12 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order they are asked.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::User,
         Self::Advertised,
         Self::Handshake,
         Self::Payload,
+        Self::Announced,
         Self::Symmetric,
         Self::Multicast,
         Self::GroupAnswer,
@@ -146,6 +149,7 @@ impl Rule {
             Self::Advertised => "advertised",
             Self::Handshake => "handshake",
             Self::Payload => "payload",
+            Self::Announced => "announced",
             Self::Symmetric => "symmetric",
             Self::Multicast => "multicast",
             Self::GroupAnswer => "group-answer",
@@ -164,7 +168,7 @@ impl Rule {
     /// Whether it proves who serves, so that other flows of the endpoint may count on it. Such a rule must not ask for
     /// what other flows say.
     const fn proves(self) -> bool {
-        matches!(self, Self::User | Self::Advertised | Self::Handshake | Self::Payload)
+        matches!(self, Self::User | Self::Advertised | Self::Handshake | Self::Payload | Self::Announced)
     }
 }
 
@@ -174,6 +178,8 @@ pub struct Context<'k> {
     pub registry: &'k Registry,
     /// Endpoints that DNS taught.
     pub advertised: &'k Advertised,
+    /// Endpoints that messages of other protocols told of.
+    pub announced: &'k Announced,
     /// The moment whose knowledge counts; `None` means all of the capture.
     pub at: Option<Timestamp>,
     /// All flows, for what others say of an endpoint; that is counted when a rule first asks.
@@ -196,6 +202,8 @@ pub enum Name<'k> {
     User(UserEntry<'k>),
     /// An SRV record.
     Advertised(Advertisement<'k>),
+    /// A message of another protocol.
+    Announced(&'k Announcement),
     /// What the first octets speak.
     Payload {
         /// The service.
@@ -214,7 +222,7 @@ impl Name<'_> {
     pub const fn evidence(&self) -> Evidence {
         match self {
             Self::User(_) => Evidence::User,
-            Self::Advertised(_) => Evidence::Advertised,
+            Self::Advertised(_) | Self::Announced(_) => Evidence::Advertised,
             Self::Payload { .. } | Self::Confirmed(_) => Evidence::Payload,
             Self::Registered(_) => Evidence::Registered,
         }
@@ -324,11 +332,14 @@ fn name<'k>(
             [] => called(None),
             sides => sides.iter().find_map(|&side| called(Some(case.port(side)))),
         };
-        if let Some(Called { name, is_mismatch }) = found {
+        // What is only weakly confirmed says less than what a message tells.
+        let is_weak = verdict.is_some_and(|verdict| verdict.spoken.is_none());
+        let told = is_weak && any(announced_name).is_some();
+        if let Some(Called { name, is_mismatch }) = found.filter(|_| !told) {
             return (Some(name), is_mismatch.then_some(Evidence::Registered));
         }
     }
-    (any(registered_name), None)
+    (any(announced_name).or_else(|| any(registered_name)), None)
 }
 
 #[cfg(test)]
@@ -348,12 +359,18 @@ mod tests {
         flows: Flows,
         registry: Registry,
         advertised: Advertised,
+        announced: Announced,
     }
 
     impl World {
         fn new() -> Self {
             let flows = Flows::new(FlowOptions::default());
-            Self { flows, registry: Registry::built_in(), advertised: Advertised::new() }
+            Self {
+                flows,
+                registry: Registry::built_in(),
+                advertised: Advertised::new(),
+                announced: Announced::new(),
+            }
         }
 
         fn packet(
@@ -368,7 +385,8 @@ mod tests {
             let time = Some(Timestamp(second * Timestamp::SECOND));
             // The bit of the link layer proves nothing: loopback addresses may have it, too.
             let seen = Observed { time, octets: 60, phase, to_group: true, carried: Carried::default() };
-            self.flows.take(&Ends::between(network, protocol, Some((source.1, destination.1))).unwrap(), seen);
+            self.flows
+                .take(&Ends::between(network, protocol, Some((source.1, destination.1))).unwrap(), seen);
             self
         }
 
@@ -376,6 +394,7 @@ mod tests {
             Context {
                 registry: &self.registry,
                 advertised: &self.advertised,
+                announced: &self.announced,
                 at: None,
                 flows: &self.flows,
                 threads: 1,

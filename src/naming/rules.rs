@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use super::{Context, Name, Rule, Side, goes_to_group};
 use crate::{
+    announce::Control,
     dns::Moment,
-    flow::{Direction, FiveTuple, Met, Shown},
+    flow::{Direction, Ends, FiveTuple, Met, Shown},
     packet::{Timestamp, TransportProtocol},
     payload::Protocol,
 };
@@ -39,11 +40,12 @@ impl<'t> Case<'t> {
 type Ask = fn(&Case<'_>, &Context<'_>) -> Option<Side>;
 
 /// The rules in the order they are asked.
-pub(super) const RULES: [(Rule, Ask); 15] = [
+pub(super) const RULES: [(Rule, Ask); 16] = [
     (Rule::User, user),
     (Rule::Advertised, advertised),
     (Rule::Handshake, handshake),
     (Rule::Payload, payload),
+    (Rule::Announced, announced),
     (Rule::Symmetric, symmetric),
     (Rule::Multicast, multicast),
     (Rule::GroupAnswer, group_answer),
@@ -77,6 +79,24 @@ pub(super) fn advertised_name<'k>(case: &Case<'_>, side: Side, context: &Context
     let began = case.tuple.first().map(Timestamp);
     let moment = context.at.map_or(Moment::Hindsight { began }, Moment::At);
     context.advertised.lookup(address, case.protocol, port, moment).map(Name::Advertised)
+}
+
+/// What a message of another protocol calls a side.
+#[inline]
+pub(super) fn announced_name<'k>(case: &Case<'_>, side: Side, context: &Context<'k>) -> Option<Name<'k>> {
+    let (address, port) = case.end(side);
+    if !context.announced.may_name(port) {
+        return None;
+    }
+    let began = case.tuple.current.tally.first().map(Timestamp);
+    let announcement = context.announced.lookup(address, case.protocol, port, began)?;
+    let is_sure = announcement.is_on_own_port() || {
+        let Control { protocol, low, high } = announcement.control;
+        let control = Ends::between_ips((low.0, high.0), protocol, Some((low.1, high.1)))?;
+        let tuple = context.flows.five_tuple(context.flows.find(&control.key)?)?;
+        tuple.shown.and_then(|shown| shown.verdict.spoken) == Some(announcement.by.spoken())
+    };
+    is_sure.then_some(Name::Announced(announcement))
 }
 
 /// What the registry calls the port of a side.
@@ -146,9 +166,17 @@ fn payload(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
     shown.toward_server().filter(|_| is_dhcp || !goes_to_group(case.tuple)).map(toward)
 }
 
+/// Another protocol's message names one endpoint.
+fn announced(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    only(|side| announced_name(case, side, context).is_some())
+}
+
 /// Both ports are equal and registered. Of a TCP connection only one end was asked, whatever its ports.
 fn symmetric(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
-    (case.protocol != TransportProtocol::TCP && case.low.1 == case.high.1 && has_name(case, Side::Low, context)).then_some(Side::Both)
+    (case.protocol != TransportProtocol::TCP
+        && case.low.1 == case.high.1
+        && has_name(case, Side::Low, context))
+    .then_some(Side::Both)
 }
 
 /// The destination address is a multicast or broadcast address: its port.

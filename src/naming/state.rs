@@ -94,9 +94,7 @@ fn of_connection(tuple: &FiveTuple<'_>, side: Side) -> State {
     let alone = |way: Direction| came(way) && !came(back(way));
     let is_established = facts.accepted()
         || BOTH.iter().all(|&way| spoke(way)) && BOTH.iter().any(|&way| facts.data(way))
-        || BOTH.iter().any(|&way| {
-            alone(way) && (facts.data(way) || opened(way) && facts.sent(way))
-        });
+        || BOTH.iter().any(|&way| alone(way) && (facts.data(way) || opened(way) && facts.sent(way)));
     let only_refused = BOTH.iter().any(|&way| came(way) && !spoke(way) && spoke(back(way)));
     match () {
         () if is_established => State::Established,

@@ -5,8 +5,8 @@ use std::{fmt::Arguments, io::Write as _};
 use super::{
     Anyone, Columns, Each, Put, Record, Taker, Value,
     svc::{
-        ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME, OfService, PORT_THAT_SERVES,
-        PROTOCOL, REGISTERED, REVISED, RULE, SIDE, STATE, TRANSPORT,
+        ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME, OfService,
+        PORT_THAT_SERVES, PROTOCOL, REGISTERED, REVISED, RULE, SIDE, STATE, TRANSPORT,
     },
 };
 use crate::{
@@ -89,13 +89,13 @@ pub(crate) const PROTOCOL_IN_ECS: &str =
     "`udp-lite` for IANA's UDPLite; `ip-253` and so on for numbers without a keyword";
 
 /// The fields of a packet.
-pub static PACKET: [Field<OfPacket>; 62] = packet_fields();
+pub static PACKET: [Field<OfPacket>; 64] = packet_fields();
 
 /// The fields of a packet for the writer of columns.
-pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 62] = packet_fields();
+pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 64] = packet_fields();
 
 /// The table. It is as long as there are fields.
-const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 62] {
+const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 64] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
             one(record.frame.time.map(Value::Time), put);
@@ -244,6 +244,8 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 62] {
         answer("svc.instance", INSTANCE, |record, put| INSTANCE.of(record.service, put)),
         answer("svc.candidates", CANDIDATES, |record, put| CANDIDATES.of(record.service, put)),
         answer("svc.revised", REVISED, |record, put| REVISED.of(record.service, put)),
+        answer("svc.advertised_by", ADVERTISED_BY, |record, put| ADVERTISED_BY.of(record.service, put))
+            .late(),
         answer("svc.state", STATE, |record, put| STATE.of(record.service, put)).late(),
         answer("svc.protocol", PROTOCOL, |record, put| PROTOCOL.of(record.service, put)).late(),
         answer("svc.asked", ASKED, |record, put| ASKED.of(record.service, put)).late(),
@@ -301,6 +303,7 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 62] {
         about("about.svc.instance", INSTANCE, |record, put| INSTANCE.of(record.about, put)),
         about("about.svc.candidates", CANDIDATES, |record, put| CANDIDATES.of(record.about, put)),
         about("about.svc.revised", REVISED, |record, put| REVISED.of(record.about, put)),
+        about("about.svc.advertised_by", ADVERTISED_BY, |record, put| ADVERTISED_BY.of(record.about, put)),
         about("about.svc.state", STATE, |record, put| STATE.of(record.about, put)),
         about("about.svc.protocol", PROTOCOL, |record, put| PROTOCOL.of(record.about, put)),
         about("about.svc.asked", ASKED, |record, put| ASKED.of(record.about, put)),

@@ -122,6 +122,17 @@ pub(crate) const REVISED: Field<OfService> = field(
     },
 );
 
+pub(crate) const ADVERTISED_BY: Field<OfService> = field(
+    "advertised_by",
+    Type::OneOf(|| vec!["mdns", "dns", "ftp", "sip", "sunrpc", "ssdp"]),
+    "protocol whose message told the name, where that is the evidence",
+    |service, _, put| {
+        if let Some(word) = service.label.advertised_by {
+            put(Value::Word(word.as_bytes()));
+        }
+    },
+);
+
 pub(crate) const STATE: Field<OfService> = field(
     "state",
     Type::OneOf(|| State::ALL.map(State::as_str).to_vec()),
@@ -170,7 +181,9 @@ pub(crate) const LAYERS: Field<OfService> = field(
 
 pub(crate) const MISMATCH: Field<OfService> = field(
     "mismatch",
-    Type::OneOf(|| [Evidence::User, Evidence::Advertised, Evidence::Registered].map(Evidence::as_str).to_vec()),
+    Type::OneOf(|| {
+        [Evidence::User, Evidence::Advertised, Evidence::Registered].map(Evidence::as_str).to_vec()
+    }),
     "whose name of the port the first octets contradict",
     |service, _, put| {
         if let Some(mismatch) = service.label.mismatch {
@@ -179,16 +192,12 @@ pub(crate) const MISMATCH: Field<OfService> = field(
     },
 );
 
-pub(crate) const REGISTERED: Field<OfService> = field(
-    "registered",
-    Type::Flag,
-    "false where IANA does not have the name",
-    |service, _, put| {
+pub(crate) const REGISTERED: Field<OfService> =
+    field("registered", Type::Flag, "false where IANA does not have the name", |service, _, put| {
         if service.label.is_unregistered {
             put(Value::Flag(false));
         }
-    },
-);
+    });
 
 /// The words of all protocols that first octets tell.
 fn protocols() -> Vec<&'static str> {

@@ -241,6 +241,10 @@ fn svc(service: &Service<'_>, out: &mut Vec<u8>) {
             member(key, text, out);
         }
     }
+    if let Some(word) = label.advertised_by {
+        out.push(b',');
+        member("advertised_by", word, out);
+    }
     if !label.candidates.is_empty() {
         out.extend_from_slice(b",\"candidates\":[");
         for candidate in &label.candidates {

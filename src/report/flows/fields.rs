@@ -7,8 +7,8 @@ use crate::{
         Each, Value,
         fields::{PROTOCOL_IN_ECS, protocol},
         svc::{
-            ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME, OfService,
-            PORT_THAT_SERVES, PROTOCOL, REGISTERED, RULE, SIDE, STATE, TRANSPORT,
+            ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME,
+            OfService, PORT_THAT_SERVES, PROTOCOL, REGISTERED, RULE, SIDE, STATE, TRANSPORT,
         },
     },
     text::field::{COUNT, Field, PORT, Type},
@@ -36,7 +36,7 @@ const fn answer(path: &'static str, of: Field<OfService>, get: Get) -> Field<OfF
 }
 
 /// The fields of a flow.
-pub static FLOW: [Field<OfFlow>; 34] = [
+pub static FLOW: [Field<OfFlow>; 35] = [
     flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
     flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
     flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
@@ -118,6 +118,7 @@ pub static FLOW: [Field<OfFlow>; 34] = [
     answer("svc.description", DESCRIPTION, |flow, put| DESCRIPTION.of(flow.service, put)),
     answer("svc.instance", INSTANCE, |flow, put| INSTANCE.of(flow.service, put)),
     answer("svc.candidates", CANDIDATES, |flow, put| CANDIDATES.of(flow.service, put)),
+    answer("svc.advertised_by", ADVERTISED_BY, |flow, put| ADVERTISED_BY.of(flow.service, put)).late(),
     answer("svc.state", STATE, |flow, put| STATE.of(flow.service, put)).late(),
     answer("svc.protocol", PROTOCOL, |flow, put| PROTOCOL.of(flow.service, put)).late(),
     answer("svc.asked", ASKED, |flow, put| ASKED.of(flow.service, put)).late(),

@@ -6,12 +6,7 @@ use super::{
     By, Summary,
     rows::{Amount, Item},
 };
-use crate::{
-    flow::is_group,
-    knowledge::Damaged,
-    naming::Side,
-    record::Record,
-};
+use crate::{flow::is_group, knowledge::Damaged, naming::Side, record::Record};
 
 impl Summary {
     /// Counts one packet: for rows that no flow tells, such as intervals of time.

@@ -219,11 +219,8 @@ fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
     let mut table = Table::new(&header).right(2..counts + 2).right(counts + 3..header.len());
     for row in rows {
         let share = if octets == 0 { 0.0 } else { row.bytes as f64 * 100.0 / octets as f64 };
-        let key = if row.is_guess() {
-            Cell::text(&format!("~ {}", row.key))
-        } else {
-            (key.value)(row).cell()
-        };
+        let key =
+            if row.is_guess() { Cell::text(&format!("~ {}", row.key)) } else { (key.value)(row).cell() };
         let mut cells = vec![key];
         for column in &shown {
             cells.push((column.value)(row).cell());
