@@ -4,7 +4,7 @@
 use std::{env, error::Error, io};
 
 use portolan::{
-    Answers, Job, Registry, Report as _, View,
+    Answers, Job, Registry, Report as _,
     pipeline::Inputs,
     report::{Format, flows::FlowList},
 };
@@ -13,11 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = env::args_os().skip(1).map(Into::into).collect();
     let registry = Registry::built_in();
     let mut job = Job::new(Inputs::Files(files), &registry);
-    let list = FlowList::default();
-    let (knowledge, outcome) = job.learn(list.needs(), &())?;
+    let mut list = FlowList::default();
+    let (mut knowledge, outcome) = job.learn(list.needs(), &())?;
     let answers = Answers::of(&knowledge, &registry, false, job.threads);
-    let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
-    list.write(&view, Format::Table, &mut io::stdout().lock())?;
+    list.add(&mut knowledge, &answers, &registry);
+    list.write(&registry, Format::Table, &mut io::stdout().lock())?;
     for error in outcome.errors {
         eprintln!("{error}");
     }

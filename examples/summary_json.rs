@@ -4,21 +4,24 @@
 use std::{env, error::Error};
 
 use portolan::{
-    Answers, Job, Registry, Report as _, View,
+    Answers, Job, Registry, Report as _,
     pipeline::Inputs,
-    report::{Format, summary::Totals},
+    report::{
+        Format,
+        summary::{Options, Totals},
+    },
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files = env::args_os().skip(1).map(Into::into).collect();
     let registry = Registry::built_in();
     let mut job = Job::new(Inputs::Files(files), &registry);
-    let totals = Totals { threads: job.threads, ..Totals::default() };
-    let (knowledge, _) = job.learn(totals.needs(), &())?;
+    let mut totals = Totals::new(Options::default(), job.threads);
+    let (mut knowledge, _) = job.learn(totals.needs(), &())?;
     let answers = Answers::of(&knowledge, &registry, false, job.threads);
-    let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
+    totals.add(&mut knowledge, &answers, &registry);
     let mut json = Vec::new();
-    totals.write(&view, Format::Json, &mut json)?;
+    totals.write(&registry, Format::Json, &mut json)?;
 
     let sums: serde_json::Value = serde_json::from_slice(&json)?;
     for row in sums["rows"].as_array().into_iter().flatten() {

@@ -174,7 +174,7 @@ struct Check {
 impl Check {
     fn new() -> Self {
         let (mut csv, mut header) = (sink::Csv::default(), Vec::new());
-        csv.begin(None, &mut header);
+        csv.begin(&mut header);
         let header = String::from_utf8(header).unwrap();
         Self { json: sink::Json::default(), csv, header, seen: Arc::default() }
     }

@@ -23,15 +23,19 @@ use portolan::{
 
 use crate::{capture::Scratch, material, summary::samples};
 
-/// Notes down what an encoder is told.
+/// Notes down what an encoder is told; how many packets were known before the first.
 #[derive(Clone)]
-struct Log;
+struct Log(u64);
 
 impl Encoder for Log {
     type Part = Vec<String>;
 
-    fn begin(&mut self, known: Option<&Knowledge>, part: &mut Self::Part) {
-        part.push(format!("begin, {} packets known", known.map_or(0, |known| known.span().packets)));
+    fn know(&mut self, known: &Knowledge) {
+        self.0 = known.span().packets;
+    }
+
+    fn begin(&mut self, part: &mut Self::Part) {
+        part.push(format!("begin, {} packets known", self.0));
     }
 
     fn input(&mut self, input: &Input<'_>, part: &mut Self::Part) {
@@ -120,9 +124,10 @@ fn encoder_and_sink_are_called_in_order() {
     let files = [material::sample("ntp-client.pcap"), material::sample("snmp-get.pcap")];
     let mut job = job(&[&files[0], &files[1]], &registry);
     job.count = Some(5);
-    let calls = |known| {
+    // With hindsight what is not charted teaches, too.
+    let calls = |before, known| {
         [
-            &format!("begin, {known} packets known"),
+            &format!("begin, {before} packets known"),
             "input ntp-client.pcap",
             "batch of 4",
             "packet 1",
@@ -133,24 +138,66 @@ fn encoder_and_sink_are_called_in_order() {
             "batch of 2",
             "packet 1",
             "skip",
-            "end, 5 packets known",
+            &format!("end, {known} packets known"),
             "finish",
         ]
         .map(ToOwned::to_owned)
     };
     let mut lines = Lines::default();
-    let outcome = chart(&mut job, Log, &mut lines).unwrap();
-    assert_eq!(lines.lines, calls(5));
+    let outcome = chart(&mut job, Log(0), &mut lines).unwrap();
+    assert_eq!(lines.lines, calls(6, 6));
     assert!(outcome.delivered && outcome.errors.is_empty() && !outcome.stopped && outcome.losses.is_none());
     assert_eq!(outcome.opened, files.map(|file| file.display().to_string()));
 
     // Two heads, two batches, the end.
     for (at_once, parts) in [(false, 5), (true, 5 + 6)] {
         let mut lines = Lines { at_once, ..Lines::default() };
-        let (knowledge, ..) = job.follow(Options::default(), Log, &mut lines, &()).unwrap();
+        let (knowledge, ..) = job.follow(Options::default(), Log(0), &mut lines, &()).unwrap();
         assert_eq!((knowledge.span().packets, lines.parts), (5, parts));
-        assert_eq!(lines.lines, calls(0));
+        assert_eq!(lines.lines, calls(0, 5));
     }
+}
+
+/// Each input is known alone, the output is one: begun by the first that can be read, finished behind the last.
+#[test]
+fn inputs_that_are_separate_are_charted_in_turns() {
+    let registry = Registry::built_in();
+    let (first, second) = (material::sample("ntp-client.pcap"), material::sample("snmp-get.pcap"));
+    let missing = Path::new("missing");
+    let files = [missing, &first, missing, &second, missing];
+    let charted = |count, causal: bool| {
+        let (mut lines, mut all, mut turns) = (Lines::default(), Outcome::default(), 0);
+        let mut job = Job { separate: true, count, ..job(&files, &registry) };
+        while job.next_turn() {
+            turns += 1;
+            all.add(if causal {
+                job.follow(Options::default(), Log(0), &mut lines, &()).unwrap().2
+            } else {
+                chart(&mut job, Log(0), &mut lines).unwrap()
+            });
+        }
+        assert_eq!((all.opened.len() + all.errors.len(), all.delivered), (turns, true));
+        (turns, lines.lines)
+    };
+    let calls = |begin, packets: &[&'static str], ends: [&'static str; 2]| {
+        let first = [begin, "input ntp-client.pcap", "batch of 4", "packet 1", "packet 2", "packet 3"];
+        let second = ["input snmp-get.pcap", "batch of 2", "packet 1"];
+        [&first, &["packet 4", ends[0]][..], &second, packets, &[ends[1]]].concat()
+    };
+    let ends = ["end, 4 packets known", "end, 2 packets known"];
+    let none = ["end, 0 packets known", "finish"];
+    let (begin, causal) = ("begin, 4 packets known", "begin, 0 packets known");
+    for (begin, is_causal) in [(begin, false), (causal, true)] {
+        let whole = [calls(begin, &["packet 2"], ends), none.to_vec()].concat();
+        assert_eq!(charted(None, is_causal), (5, whole.iter().map(|&line| line.to_owned()).collect()));
+    }
+    // The last packet asked for ends it: what lies behind it has nothing to teach.
+    let some = [calls(begin, &["skip"], ends), vec!["finish"]].concat();
+    assert_eq!(charted(Some(5), false), (4, some.iter().map(|&line| line.to_owned()).collect()));
+    // A job that does not turn takes all together.
+    let mut lines = Lines::default();
+    chart(&mut Job { separate: true, ..job(&files, &registry) }, Log(0), &mut lines).unwrap();
+    assert_eq!(lines.lines[0], "begin, 6 packets known");
 }
 
 #[test]
@@ -159,11 +206,11 @@ fn an_output_that_fails_is_not_finished() {
     let file = material::sample("ntp-client.pcap");
     for (at, calls) in [("input", 2), ("packet 2", 5), ("end", 8), ("finish", 9)] {
         let mut lines = Lines::failing(at);
-        let charted = chart(&mut job(&[&file], &registry), Log, &mut lines);
+        let charted = chart(&mut job(&[&file], &registry), Log(0), &mut lines);
         assert!(matches!(charted, Err(Failure::Output(_))), "{at}");
         assert_eq!(lines.lines.len(), calls, "{:?}", lines.lines);
         let mut lines = Lines::failing(at);
-        let followed = job(&[&file], &registry).follow(Options::default(), Log, &mut lines, &());
+        let followed = job(&[&file], &registry).follow(Options::default(), Log(0), &mut lines, &());
         assert!(matches!(followed, Err(Failure::Output(_))), "{at}");
         assert_eq!(lines.lines.len(), calls, "{:?}", lines.lines);
     }
@@ -192,10 +239,11 @@ fn an_output_is_finished_only_where_an_input_delivered_something() {
         (&[], 0, true),
     ] {
         let mut hindsight = Lines::default();
-        let outcome = chart(&mut job(files, &registry), Log, &mut hindsight).unwrap();
+        let outcome = chart(&mut job(files, &registry), Log(0), &mut hindsight).unwrap();
         assert_eq!((outcome.errors.len(), outcome.delivered), (errors, delivered), "{files:?}");
         let mut causal = Lines::default();
-        let (.., outcome) = job(files, &registry).follow(Options::default(), Log, &mut causal, &()).unwrap();
+        let (.., outcome) =
+            job(files, &registry).follow(Options::default(), Log(0), &mut causal, &()).unwrap();
         assert_eq!((outcome.errors.len(), outcome.delivered), (errors, delivered), "{files:?}");
         for lines in [hindsight.lines, causal.lines] {
             let begun = lines.first().is_some_and(|line| line.starts_with("begin"));
@@ -220,9 +268,10 @@ fn a_filter_that_does_not_fit_ends_the_job() {
     let fails = |result: Result<(), Failure>| {
         assert!(matches!(result, Err(Failure::Input(capture::Error::Filter { .. }))), "{result:?}");
     };
-    fails(job.learn(Options::default(), &()).map(|_| ()));
+    assert_eq!(job.learn(Options::default(), &()).unwrap().0.span().packets, 24);
+    fails(chart(&mut job, Log(0), &mut Lines::default()).map(|_| ()));
     let mut lines = Lines::default();
-    fails(job.follow(Options::default(), Log, &mut lines, &()).map(|_| ()));
+    fails(job.follow(Options::default(), Log(0), &mut lines, &()).map(|_| ()));
     assert_eq!(lines.lines.iter().filter(|line| line.starts_with("packet")).count(), 4);
     assert!(!lines.lines.contains(&"finish".to_owned()), "{:?}", lines.lines);
 }
@@ -353,7 +402,7 @@ fn a_live_input_is_read_once_and_tells_its_losses() {
     assert!(!inputs.can_be_read_twice());
     let mut lines = Lines::default();
     let mut job = Job::new(inputs, &registry);
-    let (knowledge, _, outcome) = job.follow(Options::default(), Log, &mut lines, &()).unwrap();
+    let (knowledge, _, outcome) = job.follow(Options::default(), Log(0), &mut lines, &()).unwrap();
     assert_eq!((knowledge.span().packets, outcome.losses.unwrap().kernel_dropped), (4, 3));
     assert_eq!(lines.lines.last().unwrap(), "finish");
     assert_eq!(outcome.opened, job.inputs.names());
@@ -372,7 +421,7 @@ fn sums_do_not_depend_on_threads() {
                 let mut counted = Counted::new(length, by);
                 chart(&mut job, Sums::new(length, by), &mut counted).unwrap();
                 let (whole, parts) = counted.into_parts();
-                let scope = Scope { files: &[], knowledge: &knowledge, registry: &registry };
+                let scope = Scope { files: &[], span: knowledge.span(), evicted: false, registry: &registry };
                 let mut out = Vec::new();
                 json(&whole, Some(&parts), &scope, &Default::default(), &mut out).unwrap();
                 String::from_utf8(out).unwrap()

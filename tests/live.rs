@@ -295,6 +295,7 @@ fn a_live_run_ends_by_itself_after_its_packets_or_its_time() {
     let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(summary["capture"]["packets"], 5);
     assert_eq!(row(&summary, "http/tcp")["packets"], 5);
+    assert_eq!(ended.stderr.matches("what the filter drops teaches nothing").count(), 1, "{ended:?}");
 
     let start = Instant::now();
     let mut running =

@@ -82,6 +82,9 @@ mod mixed;
 /// What commands write is what the schemas under `docs/` say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod schema;
+/// Selected packets, and files that are learned apart.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod selection;
 /// The serving side of every flow of the samples.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod serving;

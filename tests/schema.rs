@@ -487,6 +487,8 @@ fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
             run("summary", &with(&["summary", "--interval", "1s", "--by", by]));
         }
     }
+    let apart = ["discover", "--separate", "office.pcapng", "mdns-goodbye.pcap"];
+    run("discover", &[&apart, &json[..]].concat());
     let layer = file("layer", b"192.0.2.20 80/tcp payroll\n");
     run("summary", &[&["summary", "--registry", &layer, "http-get.pcap"], &json[..]].concat());
 }

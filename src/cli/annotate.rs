@@ -1,12 +1,14 @@
 //! `annotate`: one record per packet.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use portolan::{
-    Answers, Encoder, Job, View, capture,
+    Encoder, Job, capture,
     knowledge::Options,
-    pipeline::Outcome,
     sink::{Csv, Json, Pcapng, Text, Writer},
 };
 
@@ -15,9 +17,9 @@ use super::{
     args::{Global, Time},
     exit,
     input::{Input, Session},
-    kept, message,
+    message,
     output::Output,
-    tell_losses,
+    passes::{self, Passes},
 };
 
 #[derive(Args, Debug)]
@@ -89,21 +91,24 @@ fn annotate(
     mut out: Output,
 ) -> Result<u8, End> {
     let twice = job.inputs.can_be_read_twice();
-    let (code, outcome) = if twice && !args.causal {
-        with_hindsight(global, session, &mut job, encoder, &mut out)?
-    } else {
-        if !args.causal && session.reads_files() {
-            message::note("the input cannot be read twice, so each packet is named by what came before it");
-        }
-        let mut sink = Writer::new(&mut out).at_once(args.line_buffered);
-        let watch = session.watch("annotating");
-        let followed = job.follow(Options::default(), encoder, &mut sink, &watch);
-        let (knowledge, answers, outcome) = followed.map_err(|failure| watch.end(failure))?;
-        let (knowledge, _answers) = (kept(knowledge), kept(answers));
-        let code = watch.code(&outcome)?;
-        tell_losses(global, &knowledge);
-        (code, outcome)
-    };
+    if !twice && !args.causal && session.reads_files() {
+        message::note("the input cannot be read twice, so each packet is named by what came before it");
+    }
+    let hindsight = twice && !args.causal;
+    let mut sink = Writer::new(&mut out).at_once(args.line_buffered && !hindsight);
+    let (way, mut hidden) = ((Options::default(), args.causal, "annotating"), 0);
+    let charted = passes::chart(global, session, &mut job, way, &encoder, &mut sink, |knowledge, _, _| {
+        hidden += knowledge.dropped_messages();
+    });
+    let Passes { code, outcome, learning } = charted?;
+    if hindsight && hidden > 0 && !global.quiet {
+        message::note(format_args!(
+            "DNS messages in fragments that are not shown, too many to keep: {hidden}"
+        ));
+    }
+    if is_long_for_a_look(learning, job.count) && !global.quiet {
+        message::note("all packets were learned first; --causal names these by what came before, at once");
+    }
     if twice && outcome.stopped && out.is_file() {
         message::error("interrupted: the output file was not written");
         return Err(End::Said(exit::OUTPUT));
@@ -120,32 +125,9 @@ fn annotate(
     Ok(code)
 }
 
-/// Learns all inputs, then charts them.
-fn with_hindsight(
-    global: &Global,
-    session: &Session<'_>,
-    job: &mut Job<'_>,
-    encoder: impl Encoder<Part = Vec<u8>>,
-    out: &mut Output,
-) -> Result<(u8, Outcome), End> {
-    let watch = session.watch("learning");
-    let (knowledge, outcome) = job.learn(Options::default(), &watch).map_err(|failure| watch.end(failure))?;
-    let code = watch.code(&outcome)?;
-    let (knowledge, registry) = (kept(knowledge), &session.registry);
-    let answers = kept(Answers::of(&knowledge, registry, encoder.shows_community_ids(), job.threads));
-    let view = View { knowledge: &knowledge, answers: &answers, registry };
-    let watch = session.watch("annotating").again();
-    let charted = job.chart(&view, encoder, &mut Writer::new(out), &watch);
-    let outcome = charted.map_err(|failure| watch.end(failure))?;
-    let code = exit::worse(code, watch.code(&outcome)?);
-    tell_losses(global, &knowledge);
-    let hidden = knowledge.dropped_messages();
-    if hidden > 0 && !global.quiet {
-        message::note(format_args!(
-            "DNS messages in fragments that are not shown, too many to keep: {hidden}"
-        ));
-    }
-    Ok((code, outcome))
+/// Whether learning took long for the few packets that were asked for.
+fn is_long_for_a_look(learning: Duration, count: Option<u64>) -> bool {
+    learning > Duration::from_secs(2) && count.is_some_and(|count| count < 1000)
 }
 
 /// Says why a damaged input is not replaced by what could be read of it.
@@ -164,4 +146,16 @@ fn keep(input: &Path, args: &Annotate) {
          `portolan annotate {input} -w {}`",
         other.display()
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_look_is_offered_where_learning_takes_long_for_few_packets() {
+        let long = |seconds, count| is_long_for_a_look(Duration::from_millis(seconds), count);
+        assert!(long(2001, Some(1)) && long(60_000, Some(999)));
+        assert!(!long(2000, Some(1)) && !long(60_000, Some(1000)) && !long(60_000, None));
+    }
 }

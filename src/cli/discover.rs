@@ -6,8 +6,9 @@ use portolan::report::discover::{DiscoverOptions, Discovery};
 use super::{
     End,
     args::{Global, ReportFormat},
+    exit,
     input::{Input, Session},
-    output, report,
+    message, output, report,
 };
 
 #[derive(Args, Debug)]
@@ -32,6 +33,12 @@ pub(crate) struct Discover {
 }
 
 pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
+    if args.input.selects_from_files() {
+        message::error(
+            "discover takes neither -f nor -c: they choose packets, and what hosts advertise is learned from all of them",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
     let options = DiscoverOptions {
@@ -41,6 +48,6 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
         hosts: args.host.iter().cloned().collect(),
         width: output::width(),
     };
-    let discovery = Discovery { options, files: job.inputs.names() };
+    let discovery = Discovery::new(options, job.inputs.names());
     report::write(global, &session, &mut job, args.format.into(), discovery, |_, _| {})
 }

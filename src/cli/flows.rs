@@ -1,13 +1,21 @@
 //! `flows`: one record per flow.
 
+use std::mem;
+
 use clap::{Args, ValueEnum};
-use portolan::report::{Format, flows::FlowList};
+use portolan::{
+    Answers, Report as _,
+    report::{
+        Format,
+        flows::{FlowList, Pick, Picked},
+    },
+};
 
 use super::{
     End,
     args::{Global, Time},
     input::{Input, Session},
-    report,
+    passes, report,
 };
 
 #[derive(Args, Debug)]
@@ -44,6 +52,22 @@ impl From<FlowFormat> for Format {
 
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
-    let list = FlowList { times: args.time.into() };
-    report::write(global, &session, &mut session.job()?, args.format.into(), list, |_, _| {})
+    let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
+    if !passes::charts_selection(&job) {
+        return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});
+    }
+    let (registry, threads) = (&session.registry, job.threads);
+    let (way, mut picked) = ((list.needs(), false, "choosing"), Picked::default());
+    let passes =
+        passes::chart(global, &session, &mut job, way, &Pick, &mut picked, |knowledge, answers, picked| {
+            list.pick(mem::take(picked));
+            if knowledge.options().causal {
+                // A flow is named by all that is known at the end, not only by what was at its last packet.
+                list.add(knowledge, &Answers::of(knowledge, registry, false, threads), registry);
+            } else {
+                list.add(knowledge, answers, registry);
+            }
+        })?;
+    report::print(&session, args.format.into(), list)?;
+    Ok(passes.code)
 }

@@ -33,12 +33,18 @@ pub(crate) struct Input {
     /// Read the captures in directories, and in the directories below; links to directories are not followed.
     #[arg(long)]
     recursive: bool,
-    /// Stop after so many packets.
+    /// Files have nothing to do with each other: learn each alone, and join only totals. Implied by --recursive.
+    #[arg(long, conflicts_with = "interface")]
+    separate: bool,
+    /// Files are pieces of one capture, in the order of their first time stamps; implied but for --recursive.
+    #[arg(long, conflicts_with_all = ["interface", "separate"])]
+    together: bool,
+    /// Stop after so many packets. Files are learned whole all the same, so that names stay what they are.
     ///
     /// An annotated pcapng of a file still gets what else the file holds behind them, such as statistics.
     #[arg(short, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Take only packets that this capture filter (BPF, pcap-filter(7)) passes; live and in files.
+    /// Only packets that this capture filter (BPF, pcap-filter(7)) passes. In files all others teach names, live none.
     #[arg(short, value_name = "FILTER")]
     filter: Option<String>,
     /// Stop a live run after this long: `30s`, `5m`, `1h`.
@@ -76,6 +82,13 @@ pub(crate) struct Input {
     threads: Option<u16>,
     #[arg(long, hide = true, default_value_t = MIN_STRETCH)]
     min_stretch: u64,
+}
+
+impl Input {
+    /// Whether packets are chosen from files, not by how long and with which filter an interface is listened to.
+    pub(crate) fn selects_from_files(&self) -> bool {
+        self.interface.is_none() && (self.filter.is_some() || self.count.is_some())
+    }
 }
 
 /// What a run has beside its job.
@@ -126,6 +139,7 @@ impl<'a> Session<'a> {
             decoder,
             accept,
             count: input.count,
+            separate: self.is_separate() && job.inputs.names().len() > 1,
             threads: input.threads.map_or(job.threads, usize::from),
             min_stretch: input.min_stretch,
             ..job
@@ -141,13 +155,22 @@ impl<'a> Session<'a> {
         self.input.interface.is_none()
     }
 
+    /// Whether files have nothing to do with each other.
+    fn is_separate(&self) -> bool {
+        (self.input.separate || self.input.recursive) && !self.input.together
+    }
+
     fn files(&self) -> Result<Inputs, End> {
         let paths: Vec<_> = self.input.files.iter().chain(&self.input.read).cloned().collect();
         let found = capture::expand(&paths, self.input.recursive)?;
         if found.skipped > 0 && !self.quiet {
             message::note(format_args!("files left out that are no captures: {}", found.skipped));
         }
-        Ok(Inputs::Files(found.files))
+        let mut inputs = Inputs::Files(found.files);
+        if !self.is_separate() {
+            inputs.sort_by_time();
+        }
+        Ok(inputs)
     }
 
     /// Begins to capture, and says so: whoever starts something to be captured can wait for it.
@@ -169,6 +192,11 @@ impl<'a> Session<'a> {
         if !self.quiet {
             let link = live.interfaces().first().map(|interface| interface.link.to_string());
             message::line("", format_args!("capturing on {} ({})", live.name(), link.unwrap_or_default()));
+            if input.filter.is_some() {
+                message::note(
+                    "what the filter drops teaches nothing: names may be missing that it would prove",
+                );
+            }
         }
         Ok(Inputs::Live(Box::new(live)))
     }

@@ -9,6 +9,7 @@ mod input;
 mod interfaces;
 pub(crate) mod message;
 mod output;
+mod passes;
 mod registry;
 mod report;
 mod summary;
@@ -16,9 +17,9 @@ mod watch;
 
 use std::{io, mem::ManuallyDrop};
 
-use args::{Cli, Command, Global};
+use args::{Cli, Command};
 use clap::Parser;
-use portolan::{Knowledge, capture};
+use portolan::capture;
 
 /// Parses the arguments, runs, and says how it went.
 pub(crate) fn main() -> u8 {
@@ -77,11 +78,4 @@ fn run(cli: &Cli) -> Result<u8, End> {
 /// once, while freeing a large capture's piece by piece takes up to a tenth of the run.
 fn kept<T>(value: T) -> ManuallyDrop<T> {
     ManuallyDrop::new(value)
-}
-
-/// Says what did not fit into memory.
-fn tell_losses(global: &Global, knowledge: &Knowledge) {
-    for (count, what) in knowledge.losses().filter(|_| !global.quiet) {
-        message::note(format_args!("{what}: {count}"));
-    }
 }

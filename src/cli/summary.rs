@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use portolan::{
-    Answers, Job, Knowledge, View,
     knowledge::Options,
-    pipeline::Outcome,
     report::summary::{self, Counted, Scope, Sums, Totals},
     text::time::duration,
 };
@@ -14,11 +12,10 @@ use portolan::{
 use super::{
     End,
     args::{Global, ReportFormat},
-    exit,
     input::{Input, Session},
     kept,
     output::{self, Output},
-    report, tell_losses,
+    passes, report,
 };
 
 #[derive(Args, Debug)]
@@ -99,46 +96,28 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let mut job = session.job()?;
     let by: summary::By = args.by.into();
     let options = summary::Options { by, sort: args.sort.into(), top: args.top, width: output::width() };
-    if args.interval.is_none() && !by.needs_packets() {
-        let totals = Totals { options, threads: job.threads, files: Vec::new() };
+    let selects = passes::charts_selection(&job);
+    if args.interval.is_none() && !by.needs_packets() && !selects {
+        let totals = Totals::new(options, job.threads);
         return report::write(global, &session, &mut job, args.format.into(), totals, |totals, outcome| {
             totals.files.clone_from(&outcome.opened);
         });
     }
     let mut counted = Counted::new(args.interval, by);
     let sums = Sums::new(args.interval, by);
-    let (knowledge, outcome, code) = count(&session, &mut job, sums, &mut counted)?;
-    let (knowledge, (whole, parts)) = (kept(knowledge), counted.into_parts());
+    let (way, mut evicted) = ((Options { flows: selects, ..Options::default() }, false, "counting"), false);
+    let passes =
+        passes::chart(global, &session, &mut job, way, &sums, &mut counted, |knowledge, _, counted| {
+            evicted |= knowledge.departed().next().is_some();
+            counted.part();
+        })?;
+    let (span, (whole, parts)) = (*counted.span(), counted.into_parts());
     let (whole, parts) = (kept(whole), kept(parts));
     let intervals = args.interval.map(|_| &**parts);
-    let scope = Scope { files: &outcome.opened, knowledge: &knowledge, registry: &session.registry };
+    let files = &passes.outcome.opened;
+    let scope = Scope { files, span: &span, evicted, registry: &session.registry };
     let mut out = Output::new(None)?;
     summary::write(&whole, intervals, &scope, &options, args.format.into(), &mut out)?;
     out.finish()?;
-    tell_losses(global, &knowledge);
-    Ok(code)
-}
-
-/// Adds up packet by packet, for reports that flows cannot tell.
-fn count(
-    session: &Session<'_>,
-    job: &mut Job<'_>,
-    sums: Sums,
-    counted: &mut Counted,
-) -> Result<(Knowledge, Outcome, u8), End> {
-    let watch = session.watch("learning");
-    if !job.inputs.can_be_read_twice() {
-        let followed = job.follow(Options::default(), sums, counted, &watch);
-        let (knowledge, _, outcome) = followed.map_err(|failure| watch.end(failure))?;
-        let code = watch.code(&outcome)?;
-        return Ok((knowledge, outcome, code));
-    }
-    let (knowledge, outcome) = job.learn(Options::default(), &watch).map_err(|failure| watch.end(failure))?;
-    let code = watch.code(&outcome)?;
-    let answers = Answers::of(&knowledge, &session.registry, false, job.threads);
-    let view = View { knowledge: &knowledge, answers: &answers, registry: &session.registry };
-    let again = session.watch("counting").again();
-    let charted = job.chart(&view, sums, counted, &again).map_err(|failure| again.end(failure))?;
-    let code = exit::worse(code, again.code(&charted)?);
-    Ok((knowledge, outcome, code))
+    Ok(passes.code)
 }

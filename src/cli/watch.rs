@@ -114,7 +114,8 @@ impl Observer for Watch<'_> {
 
     fn failed(&self, error: &capture::Error) {
         self.hide();
-        if !self.again {
+        // Charting alone filters.
+        if !self.again || matches!(error, capture::Error::Filter { .. }) {
             message::error(error);
         }
         let code = exit::worse(self.code.load(Ordering::Relaxed), exit::of(error));

@@ -135,6 +135,19 @@ impl FiveTuple<'_> {
         self.apart.into_iter().chain(self.earlier).chain(std::iter::once(&self.current))
     }
 
+    /// Which of [all](Self::all) its flows a packet of that time belongs to: the last that had begun by then.
+    ///
+    /// Where time stamps go back from one flow of a five-tuple to the next, that may be another one of its flows; packets
+    /// without a time stamp belong to the first, or where no packet has one, to the last.
+    pub fn flow_at(&self, time: Option<u64>) -> usize {
+        let apart = usize::from(self.apart.is_some());
+        let had_begun = |flow: &Flow| flow.tally.first() <= time;
+        if had_begun(&self.current) {
+            return apart + self.earlier.len();
+        }
+        (apart + self.earlier.partition_point(had_begun)).saturating_sub(1)
+    }
+
     /// Time of its first packet, in ns since the epoch.
     pub fn first(&self) -> Option<u64> {
         self.all().find_map(|flow| flow.tally.first())

@@ -127,6 +127,11 @@ impl Knowledge {
         self.dns.inventory.as_ref()
     }
 
+    /// Takes the inventory out: what is learned later is not joined to it.
+    pub fn take_inventory(&mut self) -> Option<Inventory> {
+        self.dns.inventory.take()
+    }
+
     /// Frames in which no IP addresses were read, by what they are.
     pub fn others(&self) -> impl Iterator<Item = (Kind, &Tally)> {
         self.totals.others.iter().map(|(&kind, tally)| (kind, tally))

@@ -88,8 +88,9 @@ impl Span {
         (first <= last).then_some(Timestamp(last))
     }
 
+    /// Counts one packet.
     #[inline]
-    pub(super) fn count(&mut self, frame: &Frame<'_>) {
+    pub(crate) fn count(&mut self, frame: &Frame<'_>) {
         self.packets += 1;
         self.octets += u64::from(frame.counted_len());
         self.captured += frame.octets.len() as u64;
@@ -99,7 +100,8 @@ impl Span {
         }
     }
 
-    fn add(&mut self, later: &Self) {
+    /// Adds the totals of others.
+    pub(crate) fn add(&mut self, later: &Self) {
         self.packets += later.packets;
         self.octets += later.octets;
         self.captured += later.captured;

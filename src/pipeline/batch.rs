@@ -1,4 +1,4 @@
-//! The one loop over the frames of a batch: which of them are taken, and what their headers are.
+//! The one loop over the frames of a batch: what their headers are, and which of them are charted.
 
 use crate::{
     capture::{self, Accept},
@@ -6,7 +6,7 @@ use crate::{
     packet::{Batch, Frame},
 };
 
-/// Which frames are taken, and how many were.
+/// Which frames are charted, and how many were.
 pub(super) struct Selection<'s> {
     accept: Option<&'s mut Accept>,
     limit: Option<u64>,
@@ -15,14 +15,14 @@ pub(super) struct Selection<'s> {
 }
 
 impl<'s> Selection<'s> {
-    /// Frames that `accept` lets pass, at most so many.
-    pub(super) fn new(accept: Option<&'s mut Accept>, limit: Option<u64>) -> Self {
-        Self { accept, limit, taken: 0, seen: 0 }
+    /// Frames that `accept` lets pass, at most so many, of which some were taken before.
+    pub(super) fn new(accept: Option<&'s mut Accept>, limit: Option<u64>, taken: u64) -> Self {
+        Self { accept, limit, taken, seen: 0 }
     }
 
     /// Every frame.
     pub(super) fn all() -> Self {
-        Self::new(None, None)
+        Self::new(None, None, 0)
     }
 
     /// Whether every frame is taken.
@@ -33,6 +33,11 @@ impl<'s> Selection<'s> {
     /// Whether no further frame is taken.
     pub(super) fn is_over(&self) -> bool {
         self.limit.is_some_and(|limit| self.taken >= limit)
+    }
+
+    /// Frames taken so far, those before among them.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Frames met so far, taken or not.
@@ -63,8 +68,8 @@ impl<'s> Selection<'s> {
     }
 }
 
-/// Goes through a batch frame by frame: calls `visit` with the index of each, the frame and, where it is taken, its
-/// headers.
+/// Goes through a batch frame by frame: calls `visit` with the index of each, the frame, its headers, and whether it is
+/// taken. All frames teach up to the last one taken; those behind it come without headers.
 ///
 /// # Errors
 /// Those of the selection and of `visit`, which end it.
@@ -73,17 +78,18 @@ pub(super) fn for_each<'b, E: From<capture::Error>>(
     decoder: &Decoder,
     selection: &mut Selection<'_>,
     batch: &'b Batch,
-    mut visit: impl FnMut(usize, Frame<'b>, Option<&Headers>) -> Result<(), E>,
+    mut visit: impl FnMut(usize, Frame<'b>, Option<&Headers>, bool) -> Result<(), E>,
 ) -> Result<(), E> {
     selection.see(batch);
     let all = selection.is_all();
     let mut headers = Headers::default();
     for (index, frame) in batch.frames().enumerate() {
+        let teaches = all || !selection.is_over();
         let taken = all || selection.takes(&frame)?;
-        if taken {
+        if teaches {
             decoder.decode(frame.link, frame.octets, frame.original_len, &mut headers);
         }
-        visit(index, frame, taken.then_some(&headers))?;
+        visit(index, frame, teaches.then_some(&headers), taken)?;
     }
     Ok(())
 }

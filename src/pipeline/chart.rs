@@ -22,7 +22,10 @@ const GROUP: usize = 32;
 const MIN_SHARE: u64 = 4 << 20;
 
 impl Job<'_> {
-    /// Charts all inputs: encodes each packet with what is known, and hands it to the sink.
+    /// Charts all inputs at hand: encodes each packet that is selected with what is known, and hands it to the sink.
+    ///
+    /// Of inputs that are learned apart ([`Job::next_turn`]) the outputs are one: it begins with the first and is
+    /// finished with the last.
     ///
     /// # Errors
     /// [`Failure::Output`] where the sink fails, [`Failure::Input`] where the filter does not fit an input; what came
@@ -35,13 +38,31 @@ impl Job<'_> {
         observer: &impl Observer,
     ) -> Result<Outcome, Failure> {
         let charter = Charter::new(view.knowledge, view.answers);
-        let mut outlet = Outlet::new(encoder, sink);
-        let outcome = self.each_input(observer, |run, selection, open| {
-            outlet.begin(Some(view.knowledge), &open)?;
+        let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
+        outlet.encoder.know(view.knowledge);
+        let outcome = self.each_input(observer, true, |run, selection, open| {
+            outlet.begin(&open)?;
             run.chart(open, selection, &charter, &mut outlet)
         })?;
-        outlet.finish(Some(view.knowledge), view.knowledge, &outcome)?;
+        self.finish(outlet, view.knowledge, &outcome)?;
         Ok(outcome)
+    }
+
+    /// Completes what came of the inputs at hand, and the output if they are the last, where there is anything to tell.
+    pub(super) fn finish<E: Encoder>(
+        &mut self,
+        outlet: Outlet<'_, E, impl Sink<E::Part>>,
+        knowledge: &Knowledge,
+        outcome: &Outcome,
+    ) -> io::Result<()> {
+        let delivered = self.turns.delivered || outcome.delivered;
+        let last = outcome.stopped || self.turns.at.is_none() || self.rest().is_empty();
+        let has_begun =
+            outlet.finish(knowledge, outcome.delivered || last && delivered, last && delivered)?;
+        if self.turns.at.is_some() {
+            (self.turns.has_begun, self.turns.delivered) = (has_begun, delivered);
+        }
+        Ok(())
     }
 }
 
@@ -54,22 +75,23 @@ pub(super) struct Outlet<'s, E: Encoder, S> {
 }
 
 impl<'s, E: Encoder, S: Sink<E::Part>> Outlet<'s, E, S> {
-    pub(super) fn new(encoder: E, sink: &'s mut S) -> Self {
-        Self { encoder, sink, part: E::Part::default(), has_begun: false }
+    /// An output, which other inputs may have begun.
+    pub(super) fn new(encoder: E, sink: &'s mut S, has_begun: bool) -> Self {
+        Self { encoder, sink, part: E::Part::default(), has_begun }
     }
 
     /// Begins an input, and before the first one the output: nothing is written before an input is open.
-    pub(super) fn begin(&mut self, known: Option<&Knowledge>, open: &Open<'_>) -> io::Result<()> {
-        self.begin_output(known);
+    pub(super) fn begin(&mut self, open: &Open<'_>) -> io::Result<()> {
+        self.begin_output();
         let (format, interfaces) = (open.reader.format(), open.reader.interfaces());
         self.encoder.input(&Input { name: open.name, format, interfaces }, &mut self.part);
         self.sink.head(&mut self.part)
     }
 
-    fn begin_output(&mut self, known: Option<&Knowledge>) {
+    fn begin_output(&mut self) {
         if !self.has_begun {
             self.has_begun = true;
-            self.encoder.begin(known, &mut self.part);
+            self.encoder.begin(&mut self.part);
         }
     }
 
@@ -78,20 +100,17 @@ impl<'s, E: Encoder, S: Sink<E::Part>> Outlet<'s, E, S> {
         self.sink.take(&mut self.part)
     }
 
-    /// Completes the output, if there is anything to tell. `known` is what [`Outlet::begin`] was told.
-    pub(super) fn finish(
-        mut self,
-        known: Option<&Knowledge>,
-        knowledge: &Knowledge,
-        outcome: &Outcome,
-    ) -> io::Result<()> {
-        if !outcome.delivered {
-            return Ok(());
+    /// Ends what these inputs `delivered`, and if nothing `last`s behind it, the output. Returns whether that has begun.
+    fn finish(mut self, knowledge: &Knowledge, delivered: bool, last: bool) -> io::Result<bool> {
+        if delivered {
+            self.begin_output();
+            self.encoder.end(knowledge, &mut self.part);
+            self.sink.rest(&mut self.part)?;
         }
-        self.begin_output(known);
-        self.encoder.end(knowledge, &mut self.part);
-        self.sink.rest(&mut self.part)?;
-        self.sink.finish()
+        if last {
+            self.sink.finish()?;
+        }
+        Ok(self.has_begun)
     }
 }
 

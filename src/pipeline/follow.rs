@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Job<'_> {
-    /// Learns all inputs and charts them at the same time, packet by packet. Needs no second reading, so that pipes and
-    /// interfaces can be annotated.
+    /// Learns all inputs at hand and charts them at the same time, packet by packet. Needs no second reading, so that
+    /// pipes and interfaces can be annotated. All packets teach, up to the last one that is charted.
     ///
     /// # Errors
     /// As [`Job::chart`].
@@ -30,13 +30,13 @@ impl Job<'_> {
             knowledge: Knowledge::whole(Options { causal: true, ..options }),
             answers: Answers::new(encoder.shows_community_ids()),
         };
-        let mut outlet = Outlet::new(encoder, sink);
-        let outcome = self.each_input(observer, |run, selection, open| {
-            outlet.begin(None, &open)?;
+        let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
+        let outcome = self.each_input(observer, true, |run, selection, open| {
+            outlet.begin(&open)?;
             run.follow(open, selection, &mut state, &mut outlet)
         })?;
         let State { knowledge, answers } = state;
-        outlet.finish(None, &knowledge, &outcome)?;
+        self.finish(outlet, &knowledge, &outcome)?;
         Ok((knowledge, answers, outcome))
     }
 }
@@ -84,11 +84,13 @@ impl Run<'_> {
 impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
     fn batch(&mut self, batch: &Batch, selection: &mut Selection<'_>) -> Result<(), Failure> {
         self.outlet.encoder.batch(batch, &mut self.outlet.part);
-        let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers| {
+        let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers, taken| {
             let raw = batch.record(index);
-            match headers {
-                Some(headers) => self.packet((frame, raw), headers),
-                None => self.outlet.encoder.skip(raw, &mut self.outlet.part),
+            if let Some(headers) = headers {
+                self.packet((frame, raw), headers, taken);
+            }
+            if !taken {
+                self.outlet.encoder.skip(raw, &mut self.outlet.part);
             }
             if self.outlet.sink.is_at_once() {
                 self.outlet.take()?;
@@ -106,14 +108,17 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
         followed
     }
 
-    fn packet(&mut self, (frame, raw): (Frame<'_>, &[u8]), headers: &Headers) {
+    /// Learns a packet, and charts it where it is taken.
+    fn packet(&mut self, (frame, raw): (Frame<'_>, &[u8]), headers: &Headers, taken: bool) {
         let (State { knowledge, answers }, registry) = (&mut *self.state, self.run.registry);
         let place = knowledge.follow(&frame, headers, self.file);
         answers.revise(headers, &place, knowledge, registry);
-        let charter = Charter::new(knowledge, answers).of_file(self.file);
-        let record = charter.chart(self.label, (frame, raw), headers, &place, self.previous);
-        self.outlet.encoder.packet(&record, &mut self.outlet.part);
-        self.previous = frame.time.or(self.previous);
+        if taken {
+            let charter = Charter::new(knowledge, answers).of_file(self.file);
+            let record = charter.chart(self.label, (frame, raw), headers, &place, self.previous);
+            self.outlet.encoder.packet(&record, &mut self.outlet.part);
+            self.previous = frame.time.or(self.previous);
+        }
         // Rarely called for, so it need not wait for the end of the batch.
         knowledge.make_room(registry);
     }

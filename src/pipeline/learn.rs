@@ -13,7 +13,11 @@ use crate::{
 };
 
 impl Job<'_> {
-    /// Learns all inputs. Where none could be opened, [`Outcome::opened`] is empty and nothing is known.
+    /// Learns all inputs at hand. Where none could be opened, [`Outcome::opened`] is empty and nothing is known.
+    ///
+    /// What is selected does not change what is known: every packet teaches, and damage is told wherever it lies, behind
+    /// the last packet asked for, too. Only inputs that cannot be read twice end with that packet, since nobody can wait
+    /// for the rest of them.
     ///
     /// ```
     /// use portolan::{Job, Registry, knowledge::Options, pipeline::Inputs};
@@ -28,15 +32,16 @@ impl Job<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`Failure::Input`] where the filter does not fit an input. What else is wrong with inputs is no failure but told
-    /// in the [`Outcome`].
+    /// [`Failure::Input`] where the filter does not fit an input that cannot be read twice. What else is wrong with inputs
+    /// is no failure but told in the [`Outcome`].
     pub fn learn(
         &mut self,
         options: Options,
         observer: &impl Observer,
     ) -> Result<(Knowledge, Outcome), Failure> {
         let mut knowledge = Knowledge::whole(options);
-        let outcome = self.each_input(observer, |run, selection, open| {
+        let selects = self.selects() && !self.inputs.can_be_read_twice();
+        let outcome = self.each_input(observer, selects, |run, selection, open| {
             run.learn(open.reader, open.number, selection, &mut knowledge, options).map_err(Failure::Input)
         })?;
         knowledge.settle();
@@ -126,7 +131,7 @@ impl Run<'_> {
         knowledge: &mut Knowledge,
     ) -> Result<(), capture::Error> {
         let mut learning = knowledge.learning(file);
-        let learned = for_each(self.decoder, selection, batch, |_, frame, headers| {
+        let learned = for_each(self.decoder, selection, batch, |_, frame, headers, _| {
             if let Some(headers) = headers {
                 learning.learn(&frame, headers);
             }
@@ -235,12 +240,13 @@ impl Split<'_> {
         let mut batch = Batch::new();
         // Damage ends this turn where it ended the first one, which reports it.
         while let Ok(true) = stretch.fill(&mut batch) {
-            let learned = for_each(self.run.decoder, &mut Selection::all(), &batch, |_, frame, headers| {
-                if let Some(headers) = headers.filter(|headers| headers.fragment.is_some()) {
-                    knowledge.learn_dns_fragment(&frame, headers, self.file);
-                }
-                Ok::<(), capture::Error>(())
-            });
+            let learned =
+                for_each(self.run.decoder, &mut Selection::all(), &batch, |_, frame, headers, _| {
+                    if let Some(headers) = headers.filter(|headers| headers.fragment.is_some()) {
+                        knowledge.learn_dns_fragment(&frame, headers, self.file);
+                    }
+                    Ok::<(), capture::Error>(())
+                });
             if learned.is_err() || self.run.is_stopped() {
                 break;
             }

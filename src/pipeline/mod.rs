@@ -4,13 +4,22 @@
 //! writes a record of each packet with all that was learned, [`Job::follow`] does both in one pass. Large files are
 //! learned in stretches on several threads, and charted batch by batch on several threads. Any number of threads gives
 //! the same knowledge and the same octets of output.
+//!
+//! What is selected ([`Job::accept`], [`Job::count`]) is what is charted; it changes no name, since everything teaches.
+//! Inputs that have nothing to do with each other are learned and charted in turns: [`Job::next_turn`].
 
 mod batch;
 mod chart;
 mod follow;
 mod learn;
 
-use std::{error, fmt, io, num::NonZero, path::PathBuf, thread};
+use std::{
+    error, fmt, io,
+    num::NonZero,
+    ops::Range,
+    path::{Path, PathBuf},
+    thread,
+};
 
 use batch::Selection;
 
@@ -49,6 +58,32 @@ impl Inputs {
         }
     }
 
+    /// Puts files into the order of their first time stamps, in which pieces of one capture follow each other. Those
+    /// without one come last, in the order they have. If one can be read only once, so that its time is not known before
+    /// its turn, all stay where they are.
+    ///
+    /// Reads the beginning of each file; what cannot be read is told when its turn comes.
+    pub fn sort_by_time(&mut self) {
+        let can_be_sorted = self.can_be_read_twice();
+        if let Self::Files(files) = self
+            && can_be_sorted
+            && files.len() > 1
+        {
+            let mut timed: Vec<_> =
+                files.drain(..).map(|file| (first_time(&file).unwrap_or(u64::MAX), file)).collect();
+            timed.sort_by_key(|&(time, _)| time);
+            files.extend(timed.into_iter().map(|(_, file)| file));
+        }
+    }
+
+    /// How many there are.
+    fn len(&self) -> usize {
+        match self {
+            Self::Files(files) => files.len(),
+            Self::Live(_) => 1,
+        }
+    }
+
     /// The names of all inputs, in the order of their numbers.
     pub fn names(&self) -> Vec<String> {
         match self {
@@ -56,6 +91,14 @@ impl Inputs {
             Self::Live(live) => vec![live_name(&**live)],
         }
     }
+}
+
+/// The time of the first frame of a file that has one, among those of its first batch, in ns since the epoch.
+fn first_time(file: &Path) -> Option<u64> {
+    let mut source = capture::open(file).ok()?;
+    let mut batch = Batch::new();
+    while batch.is_empty() && source.fill(&mut batch).ok()? {}
+    batch.frames().find_map(|frame| frame.time).map(|time| time.0)
 }
 
 /// The name of the interface that a live source captures on.
@@ -72,15 +115,32 @@ pub struct Job<'j> {
     pub registry: &'j Registry,
     /// How frames are decoded.
     pub decoder: Decoder,
-    /// Which frames are taken; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other one
-    /// the input at hand.
+    /// Which frames are charted; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other
+    /// one the input at hand.
     pub accept: Option<Box<Accept>>,
-    /// How many frames are taken, over all inputs; all if absent.
+    /// How many frames are charted, over all inputs; all if absent.
     pub count: Option<u64>,
+    /// Whether the inputs have nothing to do with each other, so that each is learned alone: [`Job::next_turn`].
+    pub separate: bool,
+    /// Which inputs are at hand.
+    pub turns: Turns,
     /// Threads to use, at least 1. No result depends on it.
     pub threads: usize,
     /// Octets a stretch has at least: [`MIN_STRETCH`].
     pub min_stretch: u64,
+}
+
+/// Which inputs of a job are at hand, and what came of those before: see [`Job::next_turn`].
+#[derive(Debug, Default)]
+pub struct Turns {
+    /// All inputs if absent.
+    at: Option<Range<usize>>,
+    /// Frames charted so far.
+    taken: u64,
+    /// Whether the output has begun.
+    has_begun: bool,
+    /// Whether there is anything to tell of.
+    delivered: bool,
 }
 
 /// Watches a job at work: told what it reads, and asked whether it shall go on.
@@ -221,25 +281,80 @@ impl<'j> Job<'j> {
             decoder: Decoder::default(),
             accept: None,
             count: None,
+            separate: false,
+            turns: Turns::default(),
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             min_stretch: MIN_STRETCH,
         }
     }
 
-    /// Opens each input in turn and hands it to `pass`; what cannot be read is told, and the next one is tried.
+    /// Whether only some frames are charted.
+    pub fn selects(&self) -> bool {
+        self.accept.is_some() || self.count.is_some()
+    }
+
+    /// Turns to the inputs that are learned next: to all of them, or where they are [`separate`](Job::separate) to one,
+    /// and in the next turn to the one behind it. Returns `false` where none is left, or no further frame is charted:
+    /// what is behind it has nothing to teach.
+    ///
+    /// Each turn is a run of its own for [`Job::learn`], [`Job::chart`] and [`Job::follow`]: what was learned in one
+    /// names nothing in another. The output is one, and frames are counted over all turns. A job that never turns takes
+    /// all inputs together, each time anew.
+    ///
+    /// ```
+    /// use portolan::{Job, Registry, knowledge::Options, pipeline::Inputs};
+    ///
+    /// let registry = Registry::built_in();
+    /// let files = ["samples/snmp-get.pcap", "samples/ntp-client.pcap"].map(Into::into);
+    /// let mut job = Job { separate: true, ..Job::new(Inputs::Files(files.to_vec()), &registry) };
+    /// let mut packets = Vec::new();
+    /// while job.next_turn() {
+    ///     let (knowledge, _) = job.learn(Options::default(), &())?;
+    ///     packets.push(knowledge.span().packets);
+    /// }
+    /// assert_eq!(packets, [2, 4]);
+    /// # Ok::<(), portolan::pipeline::Failure>(())
+    /// ```
+    pub fn next_turn(&mut self) -> bool {
+        let rest = self.rest();
+        if rest.is_empty() && self.turns.at.is_some() {
+            return false;
+        }
+        let end = if self.separate { rest.end.min(rest.start + 1) } else { rest.end };
+        self.turns.at = Some(rest.start..end);
+        true
+    }
+
+    /// The inputs behind those at hand, or all where no turn was taken; none where no further frame is charted.
+    fn rest(&self) -> Range<usize> {
+        let len = self.inputs.len();
+        match &self.turns.at {
+            _ if self.count.is_some_and(|count| self.turns.taken >= count) => len..len,
+            Some(at) => at.end..len,
+            None => 0..len,
+        }
+    }
+
+    /// Opens each input at hand in turn and hands it to `pass`; what cannot be read is told, and the next one is tried.
+    /// Where nothing is selected, all frames are taken.
     fn each_input(
         &mut self,
         observer: &dyn Observer,
+        selects: bool,
         mut pass: impl FnMut(&Run<'_>, &mut Selection<'_>, Open<'_>) -> Result<(), Failure>,
     ) -> Result<Outcome, Failure> {
-        let Self { inputs, registry, decoder, accept, count, threads, min_stretch } = self;
+        let Self { inputs, registry, decoder, accept, count, threads, min_stretch, turns, .. } = self;
         let run = Run { registry, decoder, observer, threads: *threads, min_stretch: *min_stretch };
-        let mut selection = Selection::new(accept.as_deref_mut(), *count);
+        let mut selection = match selects {
+            true => Selection::new(accept.as_deref_mut(), *count, turns.taken),
+            false => Selection::all(),
+        };
+        let at = turns.at.clone().unwrap_or(0..inputs.len());
         let mut outcome = Outcome::default();
         match inputs {
             Inputs::Files(files) => {
                 let several = files.len() > 1;
-                for (number, path) in (0..).zip(files.iter()) {
+                for (number, path) in (0..).zip(files.iter()).take(at.end).skip(at.start) {
                     if observer.is_stopped() {
                         break;
                     }
@@ -268,6 +383,9 @@ impl<'j> Job<'j> {
                 outcome.take(result, selection.seen() > 0, observer)?;
             }
         }
+        if turns.at.is_some() {
+            turns.taken = turns.taken.max(selection.taken());
+        }
         outcome.delivered |= outcome.errors.is_empty();
         outcome.stopped = observer.is_stopped();
         Ok(outcome)
@@ -275,6 +393,15 @@ impl<'j> Job<'j> {
 }
 
 impl Outcome {
+    /// Adds how it went with the inputs of a later turn.
+    pub fn add(&mut self, later: Self) {
+        self.opened.extend(later.opened);
+        self.errors.extend(later.errors);
+        self.delivered |= later.delivered;
+        self.losses = self.losses.or(later.losses);
+        self.stopped |= later.stopped;
+    }
+
     /// Notes how it went with an input. Goes on only where the next one may do better.
     fn take(
         &mut self,

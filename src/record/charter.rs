@@ -66,6 +66,7 @@ impl<'k> Charter<'k> {
             headers,
             service,
             label,
+            tuple: place.id.map(|id| (self.knowledge.flows(), id)),
             about: headers.quoted.and_then(|_| self.service(&self.knowledge.quoted(headers))),
             whole: fragment.and_then(|packet| self.knowledge.whole_message(packet)),
             overlaps: fragment.is_some_and(|packet| self.knowledge.overlaps(packet)),

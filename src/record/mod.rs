@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use crate::{
     decode::Headers,
     dns::{Message, Via},
-    flow::Direction,
+    flow::{Direction, FlowId, Flows, Key},
     knowledge::Known,
     naming::{Side, label::Label},
     packet::{Frame, Timestamp},
@@ -41,6 +41,8 @@ pub struct Record<'a> {
     pub service: Option<Service<'a>>,
     /// The row it is counted under.
     pub label: &'a Label,
+    /// The number of its five-tuple, and the table that holds it.
+    pub(crate) tuple: Option<(&'a Flows, FlowId)>,
     /// The flow that an ICMP error complains about.
     pub about: Option<Service<'a>>,
     /// Ports and payload of the datagram between DNS ports that it completes as its last fragment to come.
@@ -78,6 +80,14 @@ impl Record<'_> {
     /// Source and destination address of the innermost packet.
     pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         self.headers.network.addresses()
+    }
+
+    /// Its flow: the five-tuple, and [which of its flows](crate::flow::FiveTuple::flow_at); `None` where no five-tuple of
+    /// it is held.
+    pub fn flow(&self) -> Option<(Key, usize)> {
+        let (flows, id) = self.tuple?;
+        let tuple = flows.five_tuple(id)?;
+        Some((tuple.key, tuple.flow_at(self.frame.time.map(|time| time.0))))
     }
 
     /// The DNS messages in its payload, and how they came. Those of a fragmented datagram are of the fragment that

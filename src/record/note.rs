@@ -161,6 +161,7 @@ mod tests {
             began: None,
             headers,
             service: None,
+            tuple: None,
             label: &label,
             about: None,
             whole: whole.map(|octets| ((5353, 5353), octets)),

@@ -8,7 +8,10 @@ pub mod summary;
 
 use std::io;
 
-use crate::knowledge::{Options, View};
+use crate::{
+    knowledge::{Answers, Knowledge, Options},
+    registry::Registry,
+};
 
 /// A report on what was learned.
 pub trait Report {
@@ -17,16 +20,20 @@ pub trait Report {
         Options::default()
     }
 
-    /// Whether it needs the answers of five-tuples; those of its view may be empty otherwise.
+    /// Whether it needs the answers of five-tuples; those that it is given may be empty otherwise.
     fn needs_answers(&self) -> bool {
         true
     }
+
+    /// Takes in what is known: once, of all inputs; or of inputs that are separate, of each in turn. What it takes out of
+    /// the knowledge is what it must keep of it.
+    fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, registry: &Registry);
 
     /// Writes it.
     ///
     /// # Errors
     /// Those of `out`.
-    fn write(&self, view: &View<'_>, format: Format, out: &mut dyn io::Write) -> io::Result<()>;
+    fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()>;
 }
 
 /// How a report is written.

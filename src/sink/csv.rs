@@ -2,7 +2,6 @@
 
 use super::{Encoder, pieces::Pieces};
 use crate::{
-    knowledge::Knowledge,
     record::{
         Columns, Record, ValueWriter,
         fields::{COLUMNS, OfPacket, Per},
@@ -48,7 +47,7 @@ impl Encoder for Csv {
         true
     }
 
-    fn begin(&mut self, _known: Option<&Knowledge>, out: &mut Vec<u8>) {
+    fn begin(&mut self, out: &mut Vec<u8>) {
         header(&COLUMNS, out);
     }
 

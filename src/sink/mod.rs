@@ -32,7 +32,8 @@ pub struct Input<'a> {
 }
 
 /// Turns annotated packets into parts of an output, in capture order: `begin` once, `input` for each input, in it `batch`
-/// for each batch, in it `packet` or `skip` for each packet; `end` once.
+/// for each batch, in it `packet` or `skip` for each packet; `end` once. Inputs that are learned apart have an encoder
+/// each, which all but the first do not `begin`.
 ///
 /// What is appended to a part comes before all that is appended later; when a part is handed to the sink is up to the
 /// caller. Clones may be given batches of the same input, after `input`.
@@ -40,9 +41,11 @@ pub trait Encoder: Clone + Send {
     /// What a sink gets: octets, rows, sums. Its default is the empty one.
     type Part: Default + Send;
 
-    /// Appends what comes before the first packet. `known` is what was learned of the whole capture, where that is known
-    /// before the first packet.
-    fn begin(&mut self, _known: Option<&Knowledge>, _part: &mut Self::Part) {}
+    /// Is told what was learned of the inputs, where that is known before their first packet: before all else.
+    fn know(&mut self, _known: &Knowledge) {}
+
+    /// Appends what comes before the first packet of an output.
+    fn begin(&mut self, _part: &mut Self::Part) {}
 
     /// Appends what begins an input.
     fn input(&mut self, _input: &Input<'_>, _part: &mut Self::Part) {}

@@ -204,10 +204,8 @@ fn is_ours(block: &Block<'_>) -> bool {
 impl Encoder for Pcapng {
     type Part = Vec<u8>;
 
-    fn begin(&mut self, known: Option<&Knowledge>, _out: &mut Vec<u8>) {
-        if let Some(knowledge) = known {
-            self.learn_names(knowledge);
-        }
+    fn know(&mut self, knowledge: &Knowledge) {
+        self.learn_names(knowledge);
     }
 
     fn input(&mut self, input: &Input<'_>, out: &mut Vec<u8>) {

@@ -2,7 +2,7 @@
 
 use std::{io, net::IpAddr};
 
-use super::{View, attributes, missing, pair_text};
+use super::{All, View, attributes, missing, pair_text};
 use crate::{
     dns::{Name, name::label_text},
     packet::Timestamp,
@@ -13,31 +13,37 @@ use crate::{
     },
 };
 
-pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    if view.options.events {
-        events(view, out)
-    } else if view.options.queries {
-        queries(view, out)
+pub(super) fn write(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
+    if all.options.events {
+        events(all, out)
+    } else if all.options.queries {
+        queries(all, out)
     } else {
-        instances(view, out)
+        instances(all, out)
     }?;
     out.flush()
 }
 
-/// Writes a header and a line for each item. Several values in a field are joined by semicolons.
-fn lines<T>(
+/// Writes a header and a line for each item, which may begin with the file that it is `of`. Several values in a field are
+/// joined by semicolons.
+fn lines<'v, 'a: 'v, T>(
     header: &[&str],
-    items: impl Iterator<Item = T>,
+    of: bool,
+    items: impl Iterator<Item = (&'v View<'a>, T)>,
     out: &mut impl io::Write,
-    fill: impl Fn(&T, &mut Line<'_>),
+    fill: impl Fn(&View<'a>, &T, &mut Line<'_>),
 ) -> io::Result<()> {
     let mut buffer = Vec::new();
-    csv::line(header, &mut buffer);
+    let header: Vec<_> = of.then_some("file").into_iter().chain(header.iter().copied()).collect();
+    csv::line(&header, &mut buffer);
     out.write_all(&buffer)?;
-    for item in items {
+    for (view, item) in items {
         buffer.clear();
         let mut line = Line::new(&mut buffer);
-        fill(&item, &mut line);
+        if of {
+            line.text(view.of.unwrap_or_default());
+        }
+        fill(view, &item, &mut line);
         line.end();
         out.write_all(&buffer)?;
     }
@@ -78,7 +84,7 @@ fn address(address: &IpAddr, field: &mut Vec<u8>) {
     number::address(*address, field);
 }
 
-fn instances(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
+fn instances(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
     let header = [
         "instance",
         "type",
@@ -98,7 +104,7 @@ fn instances(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
         "via",
         "known_by",
     ];
-    lines(&header, view.instances(), out, |instance, line| {
+    lines(&header, all.are_apart(), all.each(View::instances), out, |view, instance, line| {
         let registration = view.registration(&instance.service);
         line.escaped(|field| escape::terminal(instance.label, field));
         line.escaped(|field| instance.service.text(field));
@@ -120,9 +126,9 @@ fn instances(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
     })
 }
 
-fn events(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
+fn events(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
     let header = ["time", "event", "name", "from", "packet", "file", "source"];
-    lines(&header, view.events(), out, |event, line| {
+    lines(&header, false, all.each(View::events), out, |view, event, line| {
         time(line, event.time);
         line.shown(event.kind.as_str());
         name(line, Some(&event.name));
@@ -133,9 +139,9 @@ fn events(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
     })
 }
 
-fn queries(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
+fn queries(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
     let header = ["client", "name", "type", "count", "unanswered"];
-    lines(&header, view.queries(), out, |query, line| {
+    lines(&header, all.are_apart(), all.each(View::queries), out, |_, query, line| {
         line.shown(query.client);
         name(line, Some(&query.name));
         line.shown(query.kind);

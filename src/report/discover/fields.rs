@@ -21,8 +21,12 @@ pub static DISCOVER: [Field; 15] = [
     Field::new("dropped.findings", COUNT, "findings that found no room"),
 ];
 
+/// The input that a row is of.
+const FILE: Field = Field::new("file", Type::Text, "its input, where several are taken apart (`--separate`)");
+
 /// The fields of an instance.
-static INSTANCE: [Field; 19] = [
+static INSTANCE: [Field; 20] = [
+    FILE,
     Field::new("instance", Type::Text, "its name within its type"),
     Field::new("instance_base64", Type::Base64, "its name, where it is no UTF-8"),
     Field::new("type", Type::Escaped, "its service type: `_ipp._tcp`").always(),
@@ -68,7 +72,8 @@ static ATTRIBUTE: [Field; 6] = [
 ];
 
 /// The fields of a service type.
-static TYPE: [Field; 5] = [
+static TYPE: [Field; 6] = [
+    FILE,
     Field::new("type", Type::Escaped, "`_ipp._tcp`").always(),
     Field::new("registered", Type::Flag, "whether the registry has it").always(),
     Field::new("description", Type::Text, "what the registry says of it"),
@@ -77,7 +82,8 @@ static TYPE: [Field; 5] = [
 ];
 
 /// The fields of a query.
-static QUERY: [Field; 5] = [
+static QUERY: [Field; 6] = [
+    FILE,
     Field::new("client", Type::Address, "who asks").always(),
     Field::new("name", Type::Escaped, "for which name").always(),
     Field::new("type", Type::Word, "for which type of records").always(),

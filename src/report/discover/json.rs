@@ -5,10 +5,10 @@ use std::{
     net::IpAddr,
 };
 
-use super::{View, attributes, defines, missing, subject_text};
+use super::{All, View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{
-        inventory::{Event, Finding, Instance, Query, Type},
+        inventory::{Event, Finding, Instance, Limits, Query, Type},
         json::{member_name, member_pair},
         name::label_text,
     },
@@ -24,30 +24,29 @@ use crate::{
 /// Octets collected before they are written.
 const ENOUGH: usize = 64 << 10;
 
-pub(super) fn write(view: &View<'_>, out: &mut impl Write) -> io::Result<()> {
-    let mut json = Json { view, text: Vec::new(), out };
+pub(super) fn write(all: &All<'_, '_>, out: &mut impl Write) -> io::Result<()> {
+    let mut json = Json { text: Vec::new(), out };
     json.push(r#"{"schema":"portolan/discover/1","registry":{"updated":""#);
-    escape::json(view.registry.updated().as_bytes(), &mut json.text);
+    escape::json(all.registry.updated().as_bytes(), &mut json.text);
     json.push(r#""},"messages":"#);
-    json.put(format_args!("{}", view.inventory.counts().messages))?;
-    json.list("instances", view.instances(), Json::instance)?;
-    json.list("types", view.types(), Json::service_type)?;
-    json.list("queries", view.queries(), Json::query)?;
-    json.list("events", view.events(), Json::event)?;
-    json.list("findings", view.findings(), Json::finding)?;
-    json.limits()?;
+    json.put(format_args!("{}", all.counts().messages))?;
+    json.list("instances", all.each(View::instances), Json::instance)?;
+    json.list("types", all.each(View::types), Json::service_type)?;
+    json.list("queries", all.each(View::queries), Json::query)?;
+    json.list("events", all.each(View::events), Json::event)?;
+    json.list("findings", all.each(View::findings), Json::finding)?;
+    json.limits(all)?;
     json.push("}\n");
     json.out.write_all(&json.text)?;
     json.out.flush()
 }
 
-struct Json<'v, 'a, W> {
-    view: &'v View<'a>,
+struct Json<'w, W> {
     text: Vec<u8>,
-    out: &'v mut W,
+    out: &'w mut W,
 }
 
-impl<W: Write> Json<'_, '_, W> {
+impl<W: Write> Json<'_, W> {
     fn push(&mut self, text: &str) {
         self.text.extend_from_slice(text.as_bytes());
     }
@@ -56,16 +55,16 @@ impl<W: Write> Json<'_, '_, W> {
         self.text.write_fmt(text)
     }
 
-    fn list<T>(
+    fn list<'v, 'a: 'v, T>(
         &mut self,
         key: &str,
-        items: impl Iterator<Item = T>,
-        write: impl Fn(&mut Self, &T) -> io::Result<()>,
+        items: impl Iterator<Item = (&'v View<'a>, T)>,
+        write: impl Fn(&mut Self, &View<'a>, &T) -> io::Result<()>,
     ) -> io::Result<()> {
         self.put(format_args!(r#","{key}":["#))?;
-        for (index, item) in items.enumerate() {
+        for (index, (view, item)) in items.enumerate() {
             self.push(if index == 0 { "\n{" } else { ",\n{" });
-            write(self, &item)?;
+            write(self, view, &item)?;
             self.push("}");
             if self.text.len() > ENOUGH {
                 self.out.write_all(&self.text)?;
@@ -76,7 +75,8 @@ impl<W: Write> Json<'_, '_, W> {
         Ok(())
     }
 
-    fn instance(&mut self, instance: &Instance<'_>) -> io::Result<()> {
+    fn instance(&mut self, view: &View<'_>, instance: &Instance<'_>) -> io::Result<()> {
+        self.of(view);
         let text = &mut self.text;
         member_text("instance", instance.label, text);
         text.push(b',');
@@ -94,7 +94,7 @@ impl<W: Write> Json<'_, '_, W> {
         if !instance.addresses.is_empty() {
             self.strings("addresses", &instance.addresses, address_text);
         }
-        let registration = self.view.registration(&instance.service);
+        let registration = view.registration(&instance.service);
         let keys = registration.and_then(Registration::txt_keys);
         if instance.txt.is_some() {
             self.attributes(instance, keys.as_ref())?;
@@ -150,9 +150,10 @@ impl<W: Write> Json<'_, '_, W> {
         Ok(())
     }
 
-    fn service_type(&mut self, known: &Type<'_>) -> io::Result<()> {
+    fn service_type(&mut self, view: &View<'_>, known: &Type<'_>) -> io::Result<()> {
+        self.of(view);
         member_escaped("type", &mut self.text, |text| known.service.text(text));
-        let registration = self.view.registration(&known.service);
+        let registration = view.registration(&known.service);
         self.put(format_args!(r#","registered":{}"#, registration.is_some()))?;
         if let Some(registration) = registration {
             self.push(",");
@@ -161,7 +162,8 @@ impl<W: Write> Json<'_, '_, W> {
         self.put(format_args!(r#","instances":{},"queries":{}"#, known.instances, known.queries))
     }
 
-    fn query(&mut self, query: &Query<'_>) -> io::Result<()> {
+    fn query(&mut self, view: &View<'_>, query: &Query<'_>) -> io::Result<()> {
+        self.of(view);
         self.put(format_args!(r#""client":"{}","#, query.client))?;
         member_name("name", &query.name, &mut self.text);
         self.put(format_args!(
@@ -172,7 +174,7 @@ impl<W: Write> Json<'_, '_, W> {
         ))
     }
 
-    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+    fn event(&mut self, view: &View<'_>, event: &Event<'_>) -> io::Result<()> {
         self.put(format_args!(r#""event":"{}","#, event.kind.as_str()))?;
         member_name("name", &event.name, &mut self.text);
         if let Some(from) = event.from {
@@ -181,11 +183,11 @@ impl<W: Write> Json<'_, '_, W> {
         }
         self.time("time", event.time)?;
         self.push(r#","packet":"#);
-        self.packet(event.packet)?;
+        self.packet(view, event.packet)?;
         self.put(format_args!(r#","source":"{}""#, event.source))
     }
 
-    fn finding(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+    fn finding(&mut self, view: &View<'_>, finding: &Finding<'_>) -> io::Result<()> {
         self.put(format_args!(r#""finding":"{}","#, finding.kind.as_str()))?;
         member_escaped("subject", &mut self.text, |text| subject_text(&finding.subject, text));
         self.put(format_args!(
@@ -195,16 +197,24 @@ impl<W: Write> Json<'_, '_, W> {
         ))?;
         for (index, &packet) in finding.packets.first().iter().enumerate() {
             self.push(if index == 0 { "" } else { "," });
-            self.packet(packet)?;
+            self.packet(view, packet)?;
         }
         self.push("]");
         Ok(())
     }
 
+    /// Begins an item with its file, where each has an inventory.
+    fn of(&mut self, view: &View<'_>) {
+        if let Some(file) = view.of {
+            member_text("file", file.as_bytes(), &mut self.text);
+            self.push(",");
+        }
+    }
+
     /// `{"number":17}`, with the file's name where there are several.
-    fn packet(&mut self, packet: PacketId) -> io::Result<()> {
+    fn packet(&mut self, view: &View<'_>, packet: PacketId) -> io::Result<()> {
         self.put(format_args!(r#"{{"number":{}"#, packet.number))?;
-        if let Some(file) = self.view.file(packet.file) {
+        if let Some(file) = view.file(packet.file) {
             self.push(",");
             member_text("file", file.as_bytes(), &mut self.text);
         }
@@ -213,16 +223,16 @@ impl<W: Write> Json<'_, '_, W> {
     }
 
     /// What the bounds of the inventory kept out, where they did.
-    fn limits(&mut self) -> io::Result<()> {
-        let limits = self.view.inventory.limits();
-        let all = [
-            ("names", limits.names),
-            ("types", limits.types),
-            ("texts", limits.texts),
-            ("records", limits.records),
-            ("questions", limits.questions),
-            ("events", limits.events),
-            ("findings", limits.findings),
+    fn limits(&mut self, all: &All<'_, '_>) -> io::Result<()> {
+        let sum = |of: fn(&Limits) -> u64| all.views.iter().map(|view| of(&view.inventory.limits())).sum();
+        let all: [(_, u64); 7] = [
+            ("names", sum(|limits| limits.names)),
+            ("types", sum(|limits| limits.types)),
+            ("texts", sum(|limits| limits.texts)),
+            ("records", sum(|limits| limits.records)),
+            ("questions", sum(|limits| limits.questions)),
+            ("events", sum(|limits| limits.events)),
+            ("findings", sum(|limits| limits.findings)),
         ];
         let mut before = r#","dropped":{"#;
         for (name, count) in all.into_iter().filter(|(_, count)| *count > 0) {

@@ -10,10 +10,10 @@ use std::{io, net::IpAddr};
 use crate::{
     dns::{
         Name, Pair, ServiceType,
-        inventory::{Event, Finding, FindingKind, Instance, Inventory, Query, Subject, Type},
+        inventory::{Counts, Event, Finding, FindingKind, Instance, Inventory, Query, Subject, Type},
         pairs,
     },
-    knowledge::{self, Options},
+    knowledge::{Answers, Knowledge, Options},
     registry::{Registration, Registry, TxtKeys},
     report::{Format, Report},
     text::escape,
@@ -35,12 +35,21 @@ pub struct DiscoverOptions {
 }
 
 /// The report: tables, one JSON object (`portolan/discover/1`), or one CSV table.
-#[derive(Clone, Debug, Default)]
+///
+/// Of inputs that are learned apart each keeps its own instances, types and queries, even if names are the same; rows say
+/// which file they are of.
+#[derive(Debug, Default)]
 pub struct Discovery {
-    /// What it shows.
-    pub options: DiscoverOptions,
-    /// The names of all inputs by their numbers.
-    pub files: Vec<String>,
+    options: DiscoverOptions,
+    files: Vec<String>,
+    inventories: Vec<Inventory>,
+}
+
+impl Discovery {
+    /// A report that shows this, on inputs of these names by their numbers.
+    pub fn new(options: DiscoverOptions, files: Vec<String>) -> Self {
+        Self { options, files, inventories: Vec::new() }
+    }
 }
 
 impl Report for Discovery {
@@ -52,43 +61,80 @@ impl Report for Discovery {
         false
     }
 
-    fn write(
-        &self,
-        view: &knowledge::View<'_>,
-        format: Format,
-        mut out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        match view.knowledge.inventory() {
-            Some(inventory) => write(inventory, view.registry, &self.files, &self.options, format, &mut out),
-            None => Ok(()),
-        }
+    fn add(&mut self, knowledge: &mut Knowledge, _answers: &Answers, _registry: &Registry) {
+        self.inventories.extend(knowledge.take_inventory());
+    }
+
+    fn write(&self, registry: &Registry, format: Format, mut out: &mut dyn io::Write) -> io::Result<()> {
+        write(&self.inventories, registry, &self.files, &self.options, format, &mut out)
     }
 }
 
-/// Writes the inventory. `files` are the names of the inputs; packets are told with their file where there
-/// are more than one.
+/// Writes the inventory of all inputs, or one of each in their order. `files` are the names of the inputs; packets are
+/// told with their file where there are more than one.
 ///
 /// # Errors
 /// What `out` says.
 pub fn write(
-    inventory: &Inventory,
+    inventories: &[Inventory],
     registry: &Registry,
     files: &[String],
     options: &DiscoverOptions,
     format: Format,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let view = View { inventory, registry, files, options };
+    let apart = inventories.len() > 1;
+    let views = inventories.iter().enumerate().map(|(number, inventory)| {
+        let of = files.get(number).filter(|_| apart).map(String::as_str);
+        View { inventory, of, registry, files, options }
+    });
+    let all = All { views: &views.collect::<Vec<_>>(), registry, options };
     match format {
-        Format::Table => table::write(&view, out),
-        Format::Json => json::write(&view, out),
-        Format::Csv => csv::write(&view, out),
+        Format::Table => table::write(&all, out),
+        Format::Json => json::write(&all, out),
+        Format::Csv => csv::write(&all, out),
+    }
+}
+
+/// The parts of all inventories that were asked for.
+struct All<'v, 'a> {
+    views: &'v [View<'a>],
+    registry: &'a Registry,
+    options: &'a DiscoverOptions,
+}
+
+impl<'v, 'a> All<'v, 'a> {
+    /// What each inventory has of something, each with the view that it is of.
+    fn each<T, I: Iterator<Item = T>>(
+        &self,
+        items: impl Fn(&'v View<'a>) -> I,
+    ) -> impl Iterator<Item = (&'v View<'a>, T)> {
+        self.views.iter().flat_map(move |view| items(view).map(move |item| (view, item)))
+    }
+
+    /// Whether there are several inventories, so that rows say which one they are of.
+    fn are_apart(&self) -> bool {
+        self.views.len() > 1
+    }
+
+    fn counts(&self) -> Counts {
+        let mut all = Counts::default();
+        for counts in self.views.iter().map(|view| view.inventory.counts()) {
+            all.messages += counts.messages;
+            all.queries += counts.queries;
+            all.probes += counts.probes;
+            all.responses += counts.responses;
+            all.ignored += counts.ignored;
+        }
+        all
     }
 }
 
 /// The part of an inventory that was asked for.
 struct View<'a> {
     inventory: &'a Inventory,
+    /// The name of its file, where each has an inventory.
+    of: Option<&'a str>,
     registry: &'a Registry,
     files: &'a [String],
     options: &'a DiscoverOptions,

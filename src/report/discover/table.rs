@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{View, attributes, defines, missing, pair_text, subject_text};
+use super::{All, View, attributes, defines, missing, pair_text, subject_text};
 use crate::{
     dns::inventory::State,
     packet::PacketId,
@@ -13,39 +13,49 @@ use crate::{
     },
 };
 
-pub(super) fn write(view: &View<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    let counts = view.inventory.counts();
+pub(super) fn write(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
+    let counts = all.counts();
     writeln!(
         out,
         "{} DNS messages: {} queries, {} of them probes, {} responses, {} ignored",
         counts.messages, counts.queries, counts.probes, counts.responses, counts.ignored
     )?;
-    section(view, out, "Instances", instances(view))?;
-    section(view, out, "TXT pairs", texts(view))?;
-    section(view, out, "Types", types(view))?;
-    if view.options.events {
-        section(view, out, "Events", events(view))?;
+    section(all, out, "Instances", instances(all))?;
+    section(all, out, "TXT pairs", texts(all))?;
+    section(all, out, "Types", types(all))?;
+    if all.options.events {
+        section(all, out, "Events", events(all))?;
     }
-    if view.options.queries {
-        section(view, out, "Queries", queries(view))?;
+    if all.options.queries {
+        section(all, out, "Queries", queries(all))?;
     }
-    section(view, out, "Findings", findings(view))?;
+    section(all, out, "Findings", findings(all))?;
     out.flush()
 }
 
-fn section(view: &View<'_>, out: &mut impl io::Write, title: &str, table: Table) -> io::Result<()> {
+fn section(all: &All<'_, '_>, out: &mut impl io::Write, title: &str, table: Table) -> io::Result<()> {
     if table.is_empty() {
         return writeln!(out, "\n{title}: none");
     }
     writeln!(out, "\n{title}: {}", table.len())?;
-    table.write(view.options.width, out)
+    table.write(all.options.width, out)
 }
 
-fn instances(view: &View<'_>) -> Table {
-    let mut table = Table::new(&["INSTANCE", "TYPE", "HOST", "PORT", "ADDRESSES", "STATE"]);
-    for instance in view.instances() {
+/// A table whose rows begin with their file where there are several inventories.
+fn new(all: &All<'_, '_>, header: &[&'static str]) -> Table {
+    let file = all.are_apart().then_some("FILE");
+    Table::new(&file.into_iter().chain(header.iter().copied()).collect::<Vec<_>>())
+}
+
+fn file(view: &View<'_>) -> impl Iterator<Item = Cell> {
+    view.of.map(Cell::text).into_iter()
+}
+
+fn instances(all: &All<'_, '_>) -> Table {
+    let mut table = new(all, &["INSTANCE", "TYPE", "HOST", "PORT", "ADDRESSES", "STATE"]);
+    for (view, instance) in all.each(View::instances) {
         let missing: Vec<_> = missing(&instance).collect();
-        table.row([
+        table.row(file(view).chain([
             Cell::escaped(|text| escape::terminal(instance.label, text)),
             Cell::escaped(|text| instance.service.text(text)),
             Cell::maybe(instance.server.map(|(host, _)| host)),
@@ -63,50 +73,50 @@ fn instances(view: &View<'_>) -> Table {
                 }
                 state => Cell::shown(state.as_str()),
             },
-        ]);
+        ]));
     }
     table
 }
 
 /// What each instance says of itself, and whether the registry defines its keys.
-fn texts(view: &View<'_>) -> Table {
-    let mut table = Table::new(&["INSTANCE", "TYPE", "PAIR", "KEY DEFINED"]);
-    for instance in view.instances() {
+fn texts(all: &All<'_, '_>) -> Table {
+    let mut table = new(all, &["INSTANCE", "TYPE", "PAIR", "KEY DEFINED"]);
+    for (view, instance) in all.each(View::instances) {
         let registration = view.registration(&instance.service);
         let keys = registration.and_then(|row| row.txt_keys());
         for pair in attributes(&instance) {
-            table.row([
+            table.row(file(view).chain([
                 Cell::escaped(|text| escape::terminal(instance.label, text)),
                 Cell::escaped(|text| instance.service.text(text)),
                 Cell::escaped(|text| pair_text(&pair, text)),
                 Cell::maybe(
                     defines(keys.as_ref(), pair.key).map(|defined| if defined { "yes" } else { "no" }),
                 ),
-            ]);
+            ]));
         }
     }
     table
 }
 
-fn types(view: &View<'_>) -> Table {
-    let mut table = Table::new(&["TYPE", "INSTANCES", "QUERIES", "REGISTERED FOR"]);
-    for known in view.types() {
+fn types(all: &All<'_, '_>) -> Table {
+    let mut table = new(all, &["TYPE", "INSTANCES", "QUERIES", "REGISTERED FOR"]);
+    for (view, known) in all.each(View::types) {
         // A description of the registry or of a user may hold line breaks.
         let words = |description: &str| description.split_whitespace().collect::<Vec<_>>().join(" ");
         let description = view.registration(&known.service).map(|row| words(row.description()));
-        table.row([
+        table.row(file(view).chain([
             Cell::escaped(|text| known.service.text(text)),
             Cell::shown(known.instances),
             Cell::shown(known.queries),
             Cell::text(description.as_deref().unwrap_or("not registered")),
-        ]);
+        ]));
     }
     table
 }
 
-fn events(view: &View<'_>) -> Table {
+fn events(all: &All<'_, '_>) -> Table {
     let mut table = Table::new(&["TIME", "PACKET", "SOURCE", "EVENT", "NAME"]);
-    for event in view.events() {
+    for (view, event) in all.each(View::events) {
         table.row([
             Cell::maybe(event.time.map(machine_time)),
             Cell::shown(packet(view, event.packet)),
@@ -121,23 +131,23 @@ fn events(view: &View<'_>) -> Table {
     table
 }
 
-fn queries(view: &View<'_>) -> Table {
-    let mut table = Table::new(&["CLIENT", "NAME", "TYPE", "COUNT", "UNANSWERED"]);
-    for query in view.queries() {
-        table.row([
+fn queries(all: &All<'_, '_>) -> Table {
+    let mut table = new(all, &["CLIENT", "NAME", "TYPE", "COUNT", "UNANSWERED"]);
+    for (view, query) in all.each(View::queries) {
+        table.row(file(view).chain([
             Cell::shown(query.client),
             Cell::shown(query.name),
             Cell::shown(query.kind),
             Cell::shown(query.packets.count()),
             Cell::shown(query.unanswered),
-        ]);
+        ]));
     }
     table
 }
 
-fn findings(view: &View<'_>) -> Table {
+fn findings(all: &All<'_, '_>) -> Table {
     let mut table = Table::new(&["FINDING", "SUBJECT", "COUNT", "PACKETS", "SEE"]);
-    for finding in view.findings() {
+    for (view, finding) in all.each(View::findings) {
         let packets: Vec<_> = finding.packets.first().iter().map(|&first| packet(view, first)).collect();
         let more = finding.packets.count() > packets.len() as u64;
         table.row([

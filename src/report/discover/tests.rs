@@ -64,7 +64,7 @@ fn csv_of(inventory: &Inventory) -> String {
 fn output(inventory: &Inventory, options: &DiscoverOptions, format: Format) -> String {
     let mut out = Vec::new();
     let files = ["a.pcap".to_owned(), "b.pcap".to_owned()];
-    write(inventory, &REGISTRY, &files, options, format, &mut out).unwrap();
+    write(std::slice::from_ref(inventory), &REGISTRY, &files, options, format, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! One record per flow, in the order the flows began.
 
 pub mod fields;
+mod pick;
 
 use std::{
     io::{self, Write},
@@ -8,13 +9,15 @@ use std::{
 };
 
 use fields::FLOW;
+pub use pick::{Pick, Picked};
 
 use crate::{
     flow::{Direction, FiveTuple, Flow, community_id},
-    knowledge::{Answers, Knowledge, Known, Options, View},
-    naming::label::protocol_word,
+    knowledge::{Answers, Knowledge, Known, Options},
+    naming::label::{Label, protocol_word},
     packet::{Timestamp, TransportProtocol},
     record::{Put as _, Service, ValueWriter},
+    registry::Registry,
     report::{Format, Report},
     text::{
         field::{columns, header},
@@ -34,10 +37,36 @@ pub enum Form {
 }
 
 /// The report: every flow, one a line.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct FlowList {
-    /// How lines for people show times.
-    pub times: TimeStyle,
+    times: TimeStyle,
+    flows: Vec<Listed>,
+    labels: Vec<Label>,
+    /// When the earliest packet came.
+    began: Option<Timestamp>,
+    picked: Option<Picked>,
+}
+
+/// A flow in the list: what a row shows, with its label by number.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    first: Option<u64>,
+    last: Option<u64>,
+    protocol: TransportProtocol,
+    ends: [End; 2],
+    service: Option<(Known, Direction)>,
+}
+
+impl FlowList {
+    /// A list that shows people times like that.
+    pub fn new(times: TimeStyle) -> Self {
+        Self { times, ..Self::default() }
+    }
+
+    /// Of what is taken in next, lists only these flows; each of them with its whole counters.
+    pub fn pick(&mut self, picked: Picked) {
+        self.picked = Some(picked);
+    }
 }
 
 impl Report for FlowList {
@@ -45,13 +74,27 @@ impl Report for FlowList {
         Options { flows: true, ..Options::default() }
     }
 
-    fn write(&self, view: &View<'_>, format: Format, out: &mut dyn Write) -> io::Result<()> {
+    fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
+        let known = self.labels.len() as u32;
+        self.labels.extend_from_slice(answers.labels().all());
+        let mut flows = listed(knowledge, answers, self.picked.take().as_ref());
+        for (service, _) in flows.iter_mut().filter_map(|flow| flow.service.as_mut()) {
+            service.label += known;
+        }
+        match self.flows.is_empty() {
+            true => self.flows = flows,
+            false => self.flows.append(&mut flows),
+        }
+        self.began = [self.began, knowledge.span().first()].into_iter().flatten().min();
+    }
+
+    fn write(&self, _registry: &Registry, format: Format, out: &mut dyn Write) -> io::Result<()> {
         let form = match format {
             Format::Table => Form::Text(self.times),
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
         };
-        write(view.knowledge, view.answers, form, out)
+        write_rows(&sorted(&self.flows, &self.labels), self.began, form, out)
     }
 }
 
@@ -78,14 +121,21 @@ struct End {
 /// # Errors
 /// Those of `out`.
 pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn Write) -> io::Result<()> {
-    let flows = rows(knowledge, names);
+    write_rows(&rows(knowledge, names), knowledge.span().first(), form, out)
+}
+
+fn write_rows(
+    flows: &[FlowRow<'_>],
+    began: Option<Timestamp>,
+    form: Form,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match form {
         Form::Text(times) => {
             let mut clock = TimeWriter::new(times);
-            let began = knowledge.span().first();
             flows.iter().try_for_each(|flow| out.write_all(&text(flow, began, &mut clock)))
         }
-        Form::Json => records(&flows, out, |flow, writer, line| {
+        Form::Json => records(flows, out, |flow, writer, line| {
             writer.object(&FLOW, |get, put| get.read(flow, put), line);
             line.push(b'\n');
         }),
@@ -93,7 +143,7 @@ pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn W
             let mut line = Vec::new();
             header(&FLOW, &mut line);
             out.write_all(&line)?;
-            records(&flows, out, |flow, writer, line| {
+            records(flows, out, |flow, writer, line| {
                 let mut cells = writer.cells(line);
                 for field in columns(&FLOW) {
                     cells.cell(|cell| cell.all(|put| field.get.read(flow, put)));
@@ -106,11 +156,31 @@ pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn W
 
 /// Every flow, in the order they began.
 pub fn rows<'n>(knowledge: &Knowledge, names: &'n Answers) -> Vec<FlowRow<'n>> {
+    sorted(&listed(knowledge, names, None), names.labels().all())
+}
+
+/// Rows of flows, in the order they began.
+fn sorted<'n>(flows: &[Listed], labels: &'n [Label]) -> Vec<FlowRow<'n>> {
+    let row = |&Listed { first, last, protocol, ends, service }: &Listed| FlowRow {
+        first,
+        last,
+        protocol,
+        ends,
+        service: service.and_then(|(known, direction)| {
+            Some(Service { label: labels.get(known.label as usize)?, known, direction })
+        }),
+    };
+    let mut rows: Vec<_> = flows.iter().map(row).collect();
+    rows.sort_by_key(|flow| flow.first);
+    rows
+}
+
+/// The flows of a capture: all, or those that were picked.
+fn listed(knowledge: &Knowledge, names: &Answers, picked: Option<&Picked>) -> Vec<Listed> {
     let mut flows = Vec::new();
     for tuple in knowledge.flows().five_tuples() {
-        collect(&tuple, names.get(tuple.id), names, &mut flows);
+        collect(&tuple, names.get(tuple.id), picked, &mut flows);
     }
-    flows.sort_by_key(|flow| flow.first);
     flows
 }
 
@@ -128,14 +198,12 @@ fn records(
     })
 }
 
-fn collect<'n>(
-    tuple: &FiveTuple<'_>,
-    known: Option<Known>,
-    names: &'n Answers,
-    flows: &mut Vec<FlowRow<'n>>,
-) {
+fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>, flows: &mut Vec<Listed>) {
     let ports = tuple.key.ports();
-    for Flow { tally, initiator } in tuple.all() {
+    for (number, Flow { tally, initiator }) in tuple.all().enumerate() {
+        if picked.is_some_and(|picked| !picked.contains(tuple.key, number)) {
+            continue;
+        }
         let end = |ip, port, way: Direction| End {
             ip,
             port,
@@ -149,17 +217,12 @@ fn collect<'n>(
         if *initiator == Direction::Down {
             ends.reverse();
         }
-        let service = known.map(|known| Service {
-            label: names.labels().label(known.label),
-            known,
-            direction: *initiator,
-        });
-        flows.push(FlowRow {
+        flows.push(Listed {
             first: tally.first(),
             last: tally.last(),
             protocol: tuple.key.protocol(),
             ends,
-            service,
+            service: known.map(|known| (known, *initiator)),
         });
     }
 }

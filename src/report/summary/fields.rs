@@ -10,7 +10,7 @@ pub static SUMMARY: [Field; 12] = [
     Field::new("schema", Type::OneOf(|| vec!["portolan/summary/1"]), "what this object is").always(),
     Field::new("registry.updated", Type::Word, "date of the registry that gave the names").always(),
     Field::new("capture.files", Type::Text, "what was read").list().always(),
-    Field::new("capture.packets", COUNT, "packets of all that was read").always(),
+    Field::new("capture.packets", COUNT, "packets of all that was read, or of those selected").always(),
     Field::new("capture.bytes", COUNT, "what they took on the wire").unit("octets").always(),
     Field::new("capture.captured_bytes", COUNT, "what was captured of them").unit("octets").always(),
     Field::new(

@@ -6,13 +6,19 @@ use super::{
     By, Summary,
     rows::{Amount, Item},
 };
-use crate::{flow::is_group, knowledge::Damaged, naming::Side, record::Record};
+use crate::{
+    flow::is_group,
+    knowledge::{Damaged, Span},
+    naming::Side,
+    record::Record,
+};
 
 impl Summary {
-    /// Counts one packet: for rows that no flow tells, such as intervals of time.
+    /// Counts one packet, and on request its flow where that was not met before: for rows that flows as a whole do not
+    /// tell, such as intervals of time and packets that were selected.
     ///
     /// Nothing is allocated for rows, ports and hosts that were met before.
-    pub fn count(&mut self, record: &Record<'_>, by: By) {
+    fn count(&mut self, record: &Record<'_>, by: By, flows: bool) {
         let item = Item {
             label: record.label,
             // As in the key of its flow.
@@ -21,6 +27,7 @@ impl Summary {
                 .map(|(source, destination)| (source.min(destination), source.max(destination))),
             side: record.service.map_or(Side::Neither, |service| service.known.side),
             group: group(record),
+            flow: flows.then(|| record.flow()).flatten(),
             frame: Some((record.headers.vlan.as_slice(), record.frame.interface)),
         };
         let time = record.frame.time.map(|time| time.0);
@@ -29,7 +36,8 @@ impl Summary {
             damaged.count(stopped.reason);
         }
         let octets = record.frame.counted_len().into();
-        let amount = Amount { packets: 1, octets, first: time, last: time, flows: None, damaged };
+        let amount =
+            Amount { packets: 1, octets, first: time, last: time, flows: flows.then_some(0), damaged };
         self.count_item(by, &item, &amount);
     }
 }
@@ -52,17 +60,22 @@ pub struct Intervals {
     /// Length of an interval in ns; absent for the whole capture.
     length: Option<u64>,
     by: By,
+    /// Whether distinct flows are counted.
+    flows: bool,
     whole: Summary,
     parts: BTreeMap<u64, Summary>,
-    /// Packets.
-    counted: u64,
+    span: Span,
 }
 
 impl Intervals {
     /// Intervals of that length, aligned to whole multiples of it since the epoch; or the whole capture.
+    ///
+    /// Flows are counted only over the whole capture, in rows that do not [need packets](By::needs_packets), and rightly
+    /// where they were [kept apart](crate::knowledge::Options::flows): those that had a packet.
     pub fn new(length: Option<Duration>, by: By) -> Self {
         let length = length.map(|length| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1));
-        Self { length, by, whole: Summary::default(), parts: BTreeMap::new(), counted: 0 }
+        let flows = length.is_none() && !by.needs_packets();
+        Self { length, by, flows, whole: Summary::default(), parts: BTreeMap::new(), span: Span::default() }
     }
 
     /// Counts one packet. Packets without a time stamp belong to the first interval of all, that of the epoch.
@@ -74,22 +87,27 @@ impl Intervals {
                 self.parts.entry(time - time % length).or_default()
             }
         };
-        summary.count(record, self.by);
-        self.counted += 1;
+        summary.count(record, self.by, self.flows);
+        self.span.count(&record.frame);
     }
 
-    /// How many packets were counted.
-    pub fn counted(&self) -> u64 {
-        self.counted
+    /// Totals of the packets that were counted.
+    pub fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Adds what was counted of later packets.
     pub fn add(&mut self, later: Self) {
-        self.counted += later.counted;
+        self.span.add(&later.span);
         self.whole.add(later.whole);
         for (start, summary) in later.parts {
             self.parts.entry(start).or_default().add(summary);
         }
+    }
+
+    /// What is counted from now on is of inputs that have no flow in common with those before.
+    pub fn part(&mut self) {
+        self.whole.part();
     }
 
     /// What was added up: over all, and per interval in ascending order.

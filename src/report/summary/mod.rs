@@ -19,7 +19,7 @@ pub use write::{csv, json, table, write};
 
 use crate::{
     flow::FiveTuple,
-    knowledge::{Answers, Damaged, Knowledge, Subject, View},
+    knowledge::{Answers, Damaged, Knowledge, Span, Subject},
     naming::{self, label::Label},
     registry::Registry,
     report::{Format, Report},
@@ -110,21 +110,36 @@ pub struct Options {
 }
 
 /// The report: what all flows add up to.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Totals {
-    /// What its rows are about, and which are shown. Rows that [need packets](By::needs_packets) are empty.
-    pub options: Options,
-    /// Threads to work it out on, at least 1.
-    pub threads: usize,
+    options: Options,
+    threads: usize,
+    summary: Summary,
+    span: Span,
+    evicted: bool,
     /// The names of the inputs that were read.
     pub files: Vec<String>,
 }
 
+impl Totals {
+    /// What its rows are about, and which are shown; rows that [need packets](By::needs_packets) are empty. Worked out on
+    /// so many threads, at least 1.
+    pub fn new(options: Options, threads: usize) -> Self {
+        Self { options, threads, ..Self::default() }
+    }
+}
+
 impl Report for Totals {
-    fn write(&self, view: &View<'_>, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
-        let &View { knowledge, answers, registry } = view;
-        let summary = Summary::of(knowledge, answers, self.options.by, self.threads.max(1));
-        write(&summary, None, &Scope { files: &self.files, knowledge, registry }, &self.options, format, out)
+    fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
+        self.summary.add(Summary::of(knowledge, answers, self.options.by, self.threads.max(1)));
+        self.span.add(knowledge.span());
+        self.evicted |= knowledge.departed().next().is_some();
+    }
+
+    fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
+        let Self { files, span, evicted, .. } = self;
+        let scope = Scope { files, span, evicted: *evicted, registry };
+        write(&self.summary, None, &scope, &self.options, format, out)
     }
 }
 
@@ -233,6 +248,10 @@ impl Summary {
 
     /// Adds the rows of another.
     fn add(&mut self, other: Self) {
+        if self.rows.is_empty() {
+            *self = other;
+            return;
+        }
         self.mismatched += other.mismatched;
         for row in other.rows {
             let hash = self.hasher.hash_one(row.key.as_bytes());
@@ -241,6 +260,11 @@ impl Summary {
                 None => _ = self.push(hash, row),
             }
         }
+    }
+
+    /// Takes flows that are counted later for others, even if they have the same five-tuples.
+    fn part(&mut self) {
+        self.rows.iter_mut().for_each(Row::part);
     }
 
     /// Octets of all rows.
@@ -262,7 +286,7 @@ impl Summary {
             let more = match options.sort {
                 Sort::Bytes => (b.bytes, b.packets).cmp(&(a.bytes, a.packets)),
                 Sort::Packets => (b.packets, b.bytes).cmp(&(a.packets, a.bytes)),
-                Sort::Flows => (b.flows, b.bytes).cmp(&(a.flows, a.bytes)),
+                Sort::Flows => (b.flows(), b.bytes).cmp(&(a.flows(), a.bytes)),
                 Sort::Name => std::cmp::Ordering::Equal,
             };
             more.then_with(|| a.key.cmp(&b.key))
@@ -277,8 +301,10 @@ impl Summary {
 pub struct Scope<'a> {
     /// The files or interfaces read.
     pub files: &'a [String],
-    /// What was learned.
-    pub knowledge: &'a Knowledge,
+    /// Totals of the packets that were counted.
+    pub span: &'a Span,
+    /// Whether flows left a full table early, so that distinct hosts were lost.
+    pub evicted: bool,
     /// The registry in use.
     pub registry: &'a Registry,
 }

@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 
 use super::By;
 use crate::{
-    flow::Tally,
+    flow::{Key as FlowKey, Tally},
     knowledge::Damaged,
     naming::{Evidence, Side, State, label::Label},
     packet::TransportProtocol,
@@ -26,6 +26,8 @@ pub(super) struct Item<'a> {
     pub(super) side: Side,
     /// The end that is a multicast or broadcast address.
     pub(super) group: Option<Side>,
+    /// The flow of a packet, where distinct ones are counted: its five-tuple, and which of its flows.
+    pub(super) flow: Option<(FlowKey, usize)>,
     /// What only a packet tells: its VLAN identifiers from the outermost on, and its interface.
     pub(super) frame: Option<(&'a [u16], u32)>,
 }
@@ -54,7 +56,7 @@ pub(super) enum Key<'a> {
 impl<'a> Item<'a> {
     /// Something of which the label is all that is known.
     pub(super) fn of_label(label: &'a Label) -> Self {
-        Self { label, ends: None, side: Side::Neither, group: None, frame: None }
+        Self { label, ends: None, side: Side::Neither, group: None, flow: None, frame: None }
     }
 
     /// The key that the label tells.
@@ -170,7 +172,9 @@ pub struct Row {
     pub packets: u64,
     /// Octets on the wire.
     pub bytes: u64,
-    pub(super) flows: u64,
+    flows: u64,
+    /// Flows that were met packet by packet.
+    met: HashSet<(FlowKey, usize)>,
     /// Spares looking for it again.
     last_port: Option<u16>,
     pub(super) clients: Hosts,
@@ -188,7 +192,7 @@ pub struct Row {
     pub(super) damaged: Damaged,
     /// Whether flows left early, so that distinct hosts were lost.
     pub(super) approximate: bool,
-    /// Whether it was added up packet by packet, so that how many flows there were is not known.
+    /// Whether it was added up packet by packet without a look at flows, so that how many there were is not known.
     by_packet: bool,
 }
 
@@ -213,7 +217,7 @@ impl Row {
 
     /// How many flows, where that is known.
     pub(super) fn flows(&self) -> Option<u64> {
-        (!self.by_packet).then_some(self.flows)
+        (!self.by_packet).then_some(self.flows + self.met.len() as u64)
     }
 
     /// Counts an item of its key.
@@ -223,6 +227,7 @@ impl Row {
             Some(flows) => self.flows += flows,
             None => self.by_packet = true,
         }
+        self.met.extend(item.flow);
         self.damaged.add(&amount.damaged);
         if let Some(port) = item.label.port
             && self.last_port != Some(port)
@@ -291,10 +296,11 @@ impl Row {
         self.tally(other.packets, other.bytes, other.first, other.last);
         self.ports.extend(other.ports);
         self.flows += other.flows;
+        join(&mut self.met, other.met);
         self.clients.add(other.clients);
         self.servers.add(other.servers);
-        self.asked.extend(other.asked);
-        self.refused.extend(other.refused);
+        join(&mut self.asked, other.asked);
+        join(&mut self.refused, other.refused);
         self.mismatch += other.mismatch;
         for (all, more) in self.evidence.iter_mut().zip(other.evidence) {
             *all += more;
@@ -302,6 +308,12 @@ impl Row {
         self.damaged.add(&other.damaged);
         self.approximate |= other.approximate;
         self.by_packet |= other.by_packet;
+    }
+
+    /// Takes flows that are counted later for others, even if they have the same five-tuples.
+    pub(super) fn part(&mut self) {
+        self.flows += self.met.len() as u64;
+        self.met = HashSet::default();
     }
 
     /// Packets by how their name is known, in the order of the words.
@@ -314,6 +326,14 @@ impl Row {
 
 /// An address, a port of it and the protocol.
 pub(super) type Endpoint = (IpAddr, u16, TransportProtocol);
+
+/// Adds a set to another: the larger one takes the smaller one in.
+fn join<T: Eq + Hash>(all: &mut HashSet<T>, mut more: HashSet<T>) {
+    if more.len() > all.len() {
+        std::mem::swap(all, &mut more);
+    }
+    all.extend(more);
+}
 
 /// Distinct addresses.
 #[derive(Clone, Debug, Default)]
@@ -331,13 +351,6 @@ impl Hosts {
     }
 
     fn add(&mut self, other: Self) {
-        // The larger one takes the smaller one in.
-        fn join<T: Eq + Hash>(all: &mut HashSet<T>, mut more: HashSet<T>) {
-            if more.len() > all.len() {
-                std::mem::swap(all, &mut more);
-            }
-            all.extend(more);
-        }
         join(&mut self.v4, other.v4);
         join(&mut self.v6, other.v6);
     }

@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use super::{By, Interval, Intervals, Summary};
 use crate::{
+    knowledge::Span,
     record::Record,
     sink::{Encoder, Sink},
 };
@@ -43,6 +44,16 @@ impl Counted {
         Self(Intervals::new(length, by))
     }
 
+    /// Totals of all packets that were counted.
+    pub fn span(&self) -> &Span {
+        self.0.span()
+    }
+
+    /// As [`Intervals::part`].
+    pub fn part(&mut self) {
+        self.0.part();
+    }
+
     /// As [`Intervals::into_parts`].
     pub fn into_parts(self) -> (Summary, Vec<Interval>) {
         self.0.into_parts()
@@ -54,7 +65,7 @@ impl Sink<Option<Intervals>> for Counted {
         match part {
             // Hosts and rows of one batch are mostly those of the next one: adding them up each time would cost as much
             // as counting.
-            Some(grown) if grown.counted() >= WORTH_ADDING => self.rest(part),
+            Some(grown) if grown.span().packets >= WORTH_ADDING => self.rest(part),
             _ => Ok(()),
         }
     }

@@ -154,7 +154,7 @@ pub fn table(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let span = scope.knowledge.span();
+    let span = scope.span;
     if intervals.is_none() {
         rows_table(summary, span.octets, options).write(options.width, out)?;
     }
@@ -184,8 +184,15 @@ pub fn table(
     if mismatched > 0 {
         let speak = if mismatched == 1 { "flow speaks" } else { "flows speak" };
         writeln!(out, "{mismatched} {speak} something other than their port")?;
+    } else {
+        // Where packets were counted, not flows.
+        let parts = intervals.unwrap_or_default().iter().map(|interval| &interval.summary);
+        let all = std::iter::once(summary).chain(parts).flat_map(|summary| &summary.rows);
+        if all.into_iter().any(|row| row.mismatch > 0) {
+            writeln!(out, "some flows speak something other than their port")?;
+        }
     }
-    if scope.knowledge.departed().next().is_some() {
+    if scope.evicted {
         writeln!(out, "the flow table was full: distinct clients and servers are at least those shown")?;
     }
     let updated = scope.registry.updated();
@@ -303,7 +310,7 @@ pub fn json(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let span = scope.knowledge.span();
+    let span = scope.span;
     let object = JsonSummary {
         schema: "portolan/summary/1",
         registry: JsonRegistry { updated: scope.registry.updated() },
