@@ -74,7 +74,7 @@ impl<A: Address> FlowTable<A> {
         let complete = match (self.octets.windows(index), octets.windows(number)) {
             // What was decided stays so.
             (None, _) if shows => return,
-            (Some(own), Some(windows)) if says_more(own) => {
+            (Some(_), Some(windows)) => {
                 let full = self.octets.join(index, windows);
                 [0, 1].map(|way| if full[way] { Facts::SHOWN << way } else { 0 }).iter().sum()
             }

@@ -13,7 +13,7 @@ use crate::{
     flow::Key,
     naming::{Answer, Evidence, Name, Speech, State, serving},
     packet::TransportProtocol,
-    registry::{self, Registry, UserEntry},
+    registry::{self, Registration, Registry, UserEntry},
     text::{escape, number},
 };
 
@@ -191,12 +191,12 @@ impl Labels {
             ) => (Some(row.name()), row.description()),
             Some(Name::Payload { service, is_registered }) => {
                 is_unregistered = !is_registered;
-                let row = registry.by_name(service).find(|row| row.name() == service);
+                let row = row_of(service, protocol, registry);
                 (Some(service), row.filter(|_| is_registered).map_or("", |row| row.description()))
             }
             Some(Name::Announced(announcement)) => {
                 advertised_by = Some(announcement.by.word());
-                let row = registry.by_name(announcement.name).find(|row| row.name() == announcement.name);
+                let row = row_of(announcement.name, protocol, registry);
                 is_unregistered = row.is_none();
                 (Some(announcement.name), row.map_or("", |row| row.description()))
             }
@@ -264,6 +264,12 @@ impl Labels {
             self.all.len() as u32 - 1
         })
     }
+}
+
+/// The row of a name, for this protocol where there is one.
+fn row_of<'r>(name: &str, protocol: TransportProtocol, registry: &'r Registry) -> Option<Registration<'r>> {
+    let rows = || registry.by_name(name).filter(|row| row.name() == name);
+    rows().find(|row| row.transport() == Some(protocol)).or_else(|| rows().next())
 }
 
 impl Label {

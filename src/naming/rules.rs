@@ -205,7 +205,12 @@ fn fan_in(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
         let high = case.port(side) >= 32768 || !has_name(case, side, context);
         peers >= 3 && !ports_differ && high && case.port(side) > case.port(other(side))
     });
-    scattered.map(other).or_else(|| only(|side| met(side).peers >= 3 && met(other(side)).peers == 1))
+    let server =
+        scattered.map(other).or_else(|| only(|side| met(side).peers >= 3 && met(other(side)).peers == 1))?;
+    // Whoever was refused had asked: who asks many is met by many.
+    let asks = if server == Side::Low { Direction::Up } else { Direction::Down };
+    let answers = case.tuple.total().packets[if server == Side::Low { 1 } else { 0 }];
+    (!case.tuple.facts.refused(asks) || answers > 0).then_some(server)
 }
 
 /// One port is an assigned system port (RFC 6335 section 6), the other is above.
