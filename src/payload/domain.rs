@@ -6,6 +6,8 @@ use super::sight::{Said, Sight};
 /// The header (RFC 1035 section 4.1.1), with counts that messages really have.
 struct Header {
     is_response: bool,
+    /// Whether it says of itself what only an answer can: that it is authoritative.
+    is_authoritative: bool,
     opcode: u8,
     rcode: u8,
     questions: u16,
@@ -23,6 +25,7 @@ impl Header {
         check(questions | answers | authorities | additional != 0)?;
         Some(Self {
             is_response: flags & 0x8000 != 0,
+            is_authoritative: flags & 0x0400 != 0,
             opcode: (flags >> 11 & 15) as u8,
             rcode: (flags & 15) as u8,
             questions,
@@ -57,7 +60,12 @@ fn message(sight: Sight<'_>) -> Option<Said> {
     check(header.is_response || header.rcode == 0)?;
     match body(&header, &mut reader, sight) {
         Some(()) => header.said(),
-        None if sight.excuses() && reader.is_empty() => header.said(),
+        // Octets are missing: no bit may be wrong. A server of SOCKS that asks for a login begins in the form
+        // of a query in which an answer's bit is set.
+        None if sight.excuses() && reader.is_empty() => {
+            check(header.is_response || header.opcode != 0 || !header.is_authoritative)?;
+            header.said()
+        }
         None => None,
     }
 }
@@ -164,6 +172,15 @@ mod tests {
     use crate::payload::testing::*;
 
     const QUERY: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03org\0\0\x01\0\x01";
+
+    #[test]
+    fn what_is_missing_is_excused_only_where_all_else_is_right() {
+        let mut cut = [&b"\x05\x02\x01\0\x01\0\0\x01\0\0\0\0\0\0\x3f"[..], &[7; 40]].concat();
+        assert_eq!(alone(TCP, &cut).spoken, Some(Protocol::DOMAIN));
+        // SOCKS: a login is wanted, and accepted; a connection is there (RFC 1929, RFC 1928 section 6).
+        cut[4] = 5;
+        nothing(TCP, &cut);
+    }
 
     #[test]
     fn questions_end_with_the_datagram() {
