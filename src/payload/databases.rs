@@ -83,10 +83,40 @@ fn mysql_server(len: u32, mut reader: Reader<'_>) -> Option<Said> {
 pub(super) const MYSQL_SSL_REQUEST: usize = 36;
 
 /// Whether a client's first message asks for SSL (Protocol::SSLRequest: its length, and a capability).
-pub(super) fn mysql_asks_ssl(sight: Sight<'_>) -> bool {
-    let mut reader = sight.reader();
+pub(super) fn mysql_asks_ssl(octets: &[u8]) -> bool {
+    let mut reader = Reader::new(octets);
     let head = (reader.le24(), reader.u8(), reader.le16());
     matches!(head, (Some(32), Some(1), Some(flags)) if flags & 0x0800 != 0)
+}
+
+/// Length of a MySQL server's greeting, with its header (Protocol::HandshakeV10).
+pub(super) fn mysql_greeting(octets: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(octets);
+    let (len, sequence) = (reader.le24()?, reader.u8()?);
+    check(sequence == 0 && reader.peek()? == 10 && mysql_server(len, reader).is_some())?;
+    Some(len as usize + 4)
+}
+
+/// Length of the PRELOGIN packet that a direction of TDS begins with.
+pub(super) fn tds_prelogin_packet(octets: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(octets);
+    let [kind, status] = reader.array()?;
+    let len = usize::from(reader.u16()?);
+    reader.skip(3)?;
+    check(matches!(kind, 4 | 0x12) && status <= 7 && (14..=512).contains(&len) && reader.u8()? == 0)?;
+    tds_prelogin(reader)?;
+    Some(len)
+}
+
+/// What the packet of TDS at the beginning carries, as far as it goes ([MS-TDS] 2.2.6.5: TLS is carried in
+/// packets until its handshake is over).
+pub(super) fn tds_carried(octets: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(octets);
+    let [kind, status] = reader.array()?;
+    let len = usize::from(reader.u16()?).checked_sub(8)?;
+    check(matches!(kind, 4 | 0x12) && status <= 7)?;
+    reader.skip(4)?;
+    Some(reader.rest().get(..len).unwrap_or(reader.rest()))
 }
 
 /// MongoDB (wire protocol: standard message header).

@@ -86,19 +86,40 @@ fn ldap_message(mut reader: Reader<'_>) -> Option<(Said, usize)> {
     Some((said, head + outer))
 }
 
-/// Whether the client asks to begin TLS (RFC 4511 section 4.14), and what the server says to it.
-pub(super) fn ldap_starts_tls(client: Sight<'_>, server: Sight<'_>) -> bool {
-    const OID: &[u8] = b"1.3.6.1.4.1.1466.20037";
-    let asks = super::reader::after(client.octets(), OID).is_some();
-    let result = || {
-        let mut reader = server.reader();
-        tagged(&mut reader, 0x30)?;
-        integer(&mut reader)?;
-        tagged(&mut reader, 0x78)?;
-        tagged(&mut reader, 0x0a)?;
-        reader.u8()
-    };
-    asks && result() == Some(0)
+/// A message of LDAP that is whole.
+pub(super) struct LdapMessage<'a> {
+    id: u32,
+    operation: u8,
+    body: &'a [u8],
+}
+
+impl<'a> LdapMessage<'a> {
+    /// Reads the next one.
+    pub(super) fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        let mut message = *reader;
+        let len = tagged(&mut message, 0x30)?;
+        let mut content = Reader::new(message.take(len)?);
+        let id = integer(&mut content)?;
+        let (operation, len) = element(&mut content)?;
+        let body = content.take(len)?;
+        *reader = message;
+        Some(Self { id, operation, body })
+    }
+
+    /// Whether a client asks to begin TLS (RFC 4511 section 4.14.1).
+    pub(super) fn asks_for_tls(&self) -> bool {
+        const OID: &[u8] = b"1.3.6.1.4.1.1466.20037";
+        let mut body = Reader::new(self.body);
+        self.operation == 0x77 && tagged(&mut body, 0x80) == Some(OID.len()) && body.expect(OID).is_some()
+    }
+
+    /// Whether a server agrees to an extended operation, be it any or the one of `request`.
+    pub(super) fn agrees(&self, request: Option<&Self>) -> Option<bool> {
+        check(self.operation == 0x78 && request.is_none_or(|request| request.id == self.id))?;
+        let mut body = Reader::new(self.body);
+        check(tagged(&mut body, 0x0a)? == 1)?;
+        Some(body.u8()? == 0)
+    }
 }
 
 /// Kerberos over UDP.

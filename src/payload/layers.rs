@@ -1,12 +1,12 @@
-//! What is spoken within what: TLS behind STARTTLS, what ALPN chose, programs of RPC.
+//! What is spoken within what: what ALPN chose, programs of RPC. What follows a turn is in `turns`.
 
 use super::datagrams::Datagrams;
 use super::hello::Hello;
 use super::protocol::Protocol;
-use super::reader::{Reader, after, holds};
+use super::reader::after;
 use super::sight::{Said, Sight};
 use super::tls::Record;
-use super::{databases, directory, industry, media, proxies, rpc, text};
+use super::{industry, media, rpc, text};
 
 /// Layers from the outermost; empty where no more than one is known.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -14,7 +14,7 @@ pub struct Layers([Option<Protocol>; Self::KEPT]);
 
 impl Layers {
     /// Most layers that are told.
-    const KEPT: usize = 4;
+    pub(super) const KEPT: usize = 4;
 
     /// No more than the protocol itself.
     pub(super) const NONE: Self = Self([None; Self::KEPT]);
@@ -36,14 +36,6 @@ impl Layers {
             *place = layer;
         }
         all
-    }
-
-    /// These layers and others within them.
-    fn then(mut self, inner: &[Protocol]) -> Self {
-        for (place, &layer) in self.0.iter_mut().skip_while(|place| place.is_some()).zip(inner) {
-            *place = Some(layer);
-        }
-        self
     }
 
     /// The layers as numbers of protocols, with 0 where there is none: what a table of flows keeps.
@@ -80,30 +72,18 @@ impl std::fmt::Debug for Layers {
 
 /// The layers of a connection that speaks `spoken`.
 pub(super) fn of_streams(spoken: Protocol, client: Sight<'_>, server: Sight<'_>) -> Layers {
-    let inner: &[Protocol] = match spoken {
+    let inner = match spoken {
         Protocol::TLS => {
             return alpn(client, server).map_or(Layers::NONE, |layer| Layers::of(&[spoken, layer]));
         }
-        Protocol::HTTP => http(client, server),
-        Protocol::HTTP2 if after(client.octets(), b"application/grpc").is_some() => &[Protocol::GRPC],
-        Protocol::SOCKS5 | Protocol::SOCKS4 => {
-            let inner = proxies::socks_inner(client.reader());
-            return match inner.filter(|inner| begins_tls(inner.rest())) {
-                Some(_) => Layers::of(&[Protocol::SOCKS, Protocol::TLS]),
-                None => Layers::NONE,
-            };
-        }
+        Protocol::HTTP2 if after(client.octets(), b"application/grpc").is_some() => Protocol::GRPC,
         Protocol::SUNRPC => {
             return sunrpc(rpc::program(client, true));
         }
-        Protocol::COTP if [client, server].into_iter().any(has_s7) => &[Protocol::S7COMM],
-        _ if turns_to_tls(spoken, client, server) => &[Protocol::TLS],
+        Protocol::COTP if [client, server].into_iter().any(has_s7) => Protocol::S7COMM,
         _ => return Layers::NONE,
     };
-    if inner.is_empty() {
-        return Layers::NONE;
-    }
-    Layers::of(&[spoken]).then(inner)
+    Layers::of(&[spoken, inner])
 }
 
 /// The layers of two directions of datagrams; `client` is one of them.
@@ -163,11 +143,6 @@ pub(super) fn service_of_datagrams(spoken: Protocol, layers: &Layers) -> Option<
 fn sunrpc(program: Option<u32>) -> Layers {
     let program = program.and_then(rpc::program_word).filter(|&program| program != Protocol::SUNRPC);
     program.map_or(Layers::NONE, |program| Layers::of(&[Protocol::SUNRPC, program]))
-}
-
-/// Whether a record of TLS with a handshake begins here.
-fn begins_tls(octets: &[u8]) -> bool {
-    Record::read(&mut Reader::new(octets)).is_some_and(|record| record.kind == Record::HANDSHAKE)
 }
 
 /// The layer of an ALPN id (IANA "TLS ALPN Protocol IDs"): a closed list.
@@ -241,23 +216,6 @@ fn wish(client: Sight<'_>) -> Option<Protocol> {
     offered.all(|id| of_alpn(id) == Some(layer)).then_some(layer)
 }
 
-/// CONNECT and what follows it; WebSocket and HTTP/2 after the server's consent.
-fn http(client: Sight<'_>, server: Sight<'_>) -> &'static [Protocol] {
-    let accepts = || server.octets().get(9) == Some(&b'2') && server.octets().starts_with(b"HTTP/1.");
-    if client.octets().starts_with(b"CONNECT ") && (server.octets().is_empty() || accepts()) {
-        let has_tls = after(client.octets(), b"\r\n\r\n").is_some_and(begins_tls);
-        return if has_tls { &[Protocol::CONNECT, Protocol::TLS] } else { &[Protocol::CONNECT] };
-    }
-    let switches = server.octets().starts_with(b"HTTP/1.1 101");
-    let names = |field: &[u8]| holds(client.octets(), field) || holds(server.octets(), field);
-    match () {
-        () if !switches => &[],
-        () if names(b"\nUpgrade: websocket") => &[Protocol::WEBSOCKET],
-        () if names(b"\nUpgrade: h2c") => &[Protocol::HTTP2],
-        () => &[],
-    }
-}
-
 /// S7 in the first data packet, be it the first of all or behind the connection.
 fn has_s7(sight: Sight<'_>) -> bool {
     let mut reader = sight.reader();
@@ -265,85 +223,6 @@ fn has_s7(sight: Sight<'_>) -> bool {
         && reader
             .u16()
             .is_some_and(|len| industry::is_s7(sight) || industry::is_s7(sight.without(usize::from(len))))
-}
-
-/// Whether the connection goes on in TLS: the client asked, and the server agreed or TLS was seen.
-fn turns_to_tls(spoken: Protocol, client: Sight<'_>, server: Sight<'_>) -> bool {
-    let (asked, answered) = (client.octets(), server.octets());
-    let line = |asks: &[u8], agrees: &dyn Fn() -> bool| turns_after_line(asked, answered, asks, agrees);
-    match spoken {
-        // The second 220: the first one is the greeting.
-        Protocol::SMTP => line(b"STARTTLS", &|| count_lines(answered, b"220 ") >= 2),
-        Protocol::IMAP => line(b" STARTTLS", &|| agrees_with_tag(asked, answered)),
-        Protocol::POP3 => line(b"STLS", &|| asked.starts_with(b"STLS") && count_lines(answered, b"+OK") >= 2),
-        Protocol::SIEVE => line(b"STARTTLS", &|| false),
-        Protocol::FTP => line(b"AUTH TLS", &|| count_lines(answered, b"234") > 0),
-        Protocol::NNTP => line(b"STARTTLS", &|| count_lines(answered, b"382") > 0),
-        Protocol::IRC => line(b"STARTTLS", &|| holds(answered, b" 670 ")),
-        Protocol::XMPP => after(asked, b"<starttls").is_some() && after(answered, b"<proceed").is_some(),
-        Protocol::LDAP => directory::ldap_starts_tls(client, server),
-        Protocol::POSTGRESQL => {
-            let asks = asked.starts_with(&[0, 0, 0, 8, 4, 210, 22, 47]);
-            asks && (begins_tls_at(asked, 8) || answered.first() == Some(&b'S'))
-        }
-        Protocol::MYSQL => {
-            databases::mysql_asks_ssl(client) && begins_tls_at(asked, databases::MYSQL_SSL_REQUEST)
-        }
-        Protocol::TDS => [client, server].into_iter().any(tds_holds_tls),
-        Protocol::RDP => [client, server].into_iter().any(|sight| {
-            let mut reader = sight.reader();
-            reader.skip(2).is_some()
-                && reader.u16().is_some_and(|len| begins_tls_at(sight.octets(), usize::from(len)))
-        }),
-        _ => false,
-    }
-}
-
-fn begins_tls_at(octets: &[u8], at: usize) -> bool {
-    octets.get(at..).is_some_and(begins_tls)
-}
-
-/// Whether the client's line `asks` is there, and TLS behind it, or TLS from the server, or its consent.
-fn turns_after_line(asked: &[u8], answered: &[u8], asks: &[u8], agrees: &dyn Fn() -> bool) -> bool {
-    let mut reader = Reader::new(asked);
-    while let Some(line) = reader.line() {
-        let ends = line.len() >= asks.len() && line[line.len() - asks.len()..].eq_ignore_ascii_case(asks);
-        if ends {
-            let mut answer = Reader::new(answered);
-            let mut server_turns = false;
-            while !server_turns && answer.line().is_some() {
-                server_turns = begins_tls(answer.rest());
-            }
-            return begins_tls(reader.rest()) || server_turns || agrees();
-        }
-    }
-    false
-}
-
-fn count_lines(octets: &[u8], begin: &[u8]) -> usize {
-    octets.split(|&octet| octet == b'\n').filter(|line| line.starts_with(begin)).count()
-}
-
-/// Whether the server said OK to the tag before STARTTLS (RFC 9051 section 6.2.1).
-fn agrees_with_tag(asked: &[u8], answered: &[u8]) -> bool {
-    let lines = asked.split(|&octet| octet == b'\n');
-    let mut tags = lines
-        .filter(|line| holds(line, b" STARTTLS"))
-        .map(|line| Reader::new(line).run(|octet| octet != b' '));
-    tags.next().is_some_and(|tag| {
-        answered.split(|&octet| octet == b'\n').any(|line| {
-            let mut reader = Reader::new(line);
-            reader.expect(tag).is_some() && reader.expect(b" OK").is_some()
-        })
-    })
-}
-
-/// TLS in the packets of TDS behind the first one ([MS-TDS] 2.2.6.5: type 0x12, header of eight octets).
-fn tds_holds_tls(sight: Sight<'_>) -> bool {
-    let mut reader = sight.reader();
-    let Some((_, len)) = reader.u16().zip(reader.u16()) else { return false };
-    let second = sight.without(usize::from(len)).octets();
-    second.first() == Some(&0x12) && begins_tls_at(second, 8)
 }
 
 #[cfg(test)]
@@ -411,7 +290,7 @@ mod tests {
         assert_eq!(layers(&alone(TCP, connect)), ["http", "connect"]);
         assert!(layers(&both(TCP, connect, b"HTTP/1.1 403 no\r\n\r\n")).is_empty());
         let through = [&connect[..], &hello(1, BOTH)].concat();
-        assert_eq!(layers(&both(TCP, &through, b"HTTP/1.1 200 ok\r\n\r\n")), ["http", "connect", "tls"]);
+        assert_eq!(layers(&both(TCP, &through, b"HTTP/1.1 200 ok\r\n\r\n")), ["http", "tls", "http"]);
     }
 
     #[test]

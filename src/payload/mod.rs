@@ -56,6 +56,7 @@ mod text;
 mod time;
 mod tls;
 mod tools;
+mod turns;
 mod verdict;
 mod vpn;
 mod web;
@@ -65,6 +66,8 @@ mod window;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod turned;
 
 pub use head::{Head, HeadError};
 pub use hello::{Extensions, Hello, HelloError, join_records};

@@ -2,6 +2,7 @@
 
 use super::reader::{Reader, check, is_printable};
 use super::sight::{Said, Sight};
+use super::turns::Answer;
 use super::verdict::Sender;
 
 /// SOCKS version 5 (RFC 1928 section 3): so short that it takes both directions.
@@ -42,29 +43,28 @@ pub(super) fn socks4(sight: Sight<'_>) -> Option<Said> {
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Length of a PROXY header at the beginning; 0 where it goes beyond the octets at hand.
-fn proxy_header(sight: Sight<'_>) -> Option<usize> {
-    let begin = sight.octets().len();
-    let mut reader = sight.reader();
+pub(super) fn proxy_header(octets: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(octets);
     if reader.expect(SIGNATURE).is_some() {
         let [command, family] = reader.array()?;
         check(matches!(command, 0x20 | 0x21) && family >> 4 <= 3 && family & 15 <= 2)?;
         let len = usize::from(reader.u16()?);
-        return Some(if reader.skip_or_end(len) { begin - reader.len() } else { 0 });
+        return Some(if reader.skip_or_end(len) { octets.len() - reader.len() } else { 0 });
     }
     reader.expect(b"PROXY ")?;
     let kinds: [&[u8]; 3] = [b"TCP4 ", b"TCP6 ", b"UNKNOWN"];
     check(kinds.iter().any(|kind| reader.expect(kind).is_some()))?;
     // The line has at most 107 octets (proxy-protocol section 2.1).
-    Some(reader.line().map_or(0, |_| begin - reader.len()))
+    Some(reader.line().map_or(0, |_| octets.len() - reader.len()))
 }
 
 /// Both directions without the PROXY header of one of them, and who sent it.
 pub(super) fn unwrap<'a>(first: Sight<'a>, second: Sight<'a>) -> Option<((Sight<'a>, Sight<'a>), Sender)> {
-    let rest = |sight: Sight<'a>, len| if len == 0 { Sight::new(&[], 0) } else { sight.without(len) };
-    if let Some(len) = proxy_header(first) {
+    let rest = |sight: Sight<'a>, len| if len == 0 { Sight::of_rest(&[]) } else { sight.behind(len) };
+    if let Some(len) = proxy_header(first.all()) {
         return Some(((rest(first, len), second), Sender::First));
     }
-    let len = proxy_header(second)?;
+    let len = proxy_header(second.all())?;
     Some(((first, rest(second, len)), Sender::Second))
 }
 
@@ -86,30 +86,27 @@ pub(super) fn ajp13(sight: Sight<'_>) -> Option<Said> {
     }
 }
 
-/// What follows the requests of SOCKS: the client's greeting, perhaps a login, and the connection.
-pub(super) fn socks_inner(mut reader: Reader<'_>) -> Option<Reader<'_>> {
+/// What a client sends behind its requests for a connection: its methods, perhaps a login, and the request.
+///
+/// `login` tells whether the server wants one, where its answer was seen.
+pub(super) fn socks_requests(octets: &[u8], login: Option<bool>) -> Option<&[u8]> {
+    let mut reader = Reader::new(octets);
     match reader.array()? {
         [5, count] => {
             reader.skip(usize::from(count))?;
-            if reader.peek() == Some(1) {
-                // RFC 1929: version, user, password.
-                reader.skip(1)?;
+            if login.unwrap_or(reader.peek() == Some(1)) {
+                // RFC 1929 section 2: version, user, password.
+                reader.expect(&[1])?;
                 for _ in 0..2 {
                     let len = reader.u8()?;
                     reader.skip(usize::from(len))?;
                 }
             }
-            let [version, command, reserved, kind] = reader.array()?;
-            check(version == 5 && (1..=3).contains(&command) && reserved == 0)?;
-            let len = match kind {
-                1 => 4,
-                3 => usize::from(reader.u8()?),
-                4 => 16,
-                _ => return None,
-            };
-            reader.skip(len + 2)?;
+            // CONNECT: the other commands open connections of their own.
+            reader.expect(&[5, 1, 0])?;
+            socks_address(&mut reader)?;
         }
-        [4, _] => {
+        [4, 1] => {
             let [_, _, a, b, c, d] = reader.array()?;
             reader.until(0)?;
             if [a, b, c] == [0; 3] && d != 0 {
@@ -118,7 +115,55 @@ pub(super) fn socks_inner(mut reader: Reader<'_>) -> Option<Reader<'_>> {
         }
         _ => return None,
     }
-    Some(reader)
+    Some(reader.rest())
+}
+
+/// An address and a port of version 5 (RFC 1928 section 5).
+fn socks_address(reader: &mut Reader<'_>) -> Option<()> {
+    let len = match reader.u8()? {
+        1 => 4,
+        3 => usize::from(reader.u8()?),
+        4 => 16,
+        _ => return None,
+    };
+    reader.skip(len + 2)
+}
+
+/// Whether a server of version 5 wants a login, as its first octets tell; `None` where it has no method
+/// that leaves the stream as it is.
+pub(super) fn socks_login(octets: &[u8]) -> Option<bool> {
+    match octets {
+        [5, 0, ..] => Some(false),
+        [5, 2, ..] => Some(true),
+        _ => None,
+    }
+}
+
+/// What a server says to the requests.
+pub(super) fn socks_answers(octets: &[u8]) -> Answer<'_> {
+    let mut reader = Reader::new(octets);
+    let mut answer = || {
+        let [version, code] = reader.array()?;
+        if version == 0 {
+            // Version 4: eight octets.
+            reader.skip(6)?;
+            return Some(code == 0x5a);
+        }
+        let Some(login) = socks_login(octets) else { return Some(false) };
+        if login && reader.array::<2>()? != [1, 0] {
+            return Some(false);
+        }
+        let [_, code, _] = reader.array()?;
+        if code == 0 {
+            socks_address(&mut reader)?;
+        }
+        Some(code == 0)
+    };
+    match answer() {
+        None => Answer::Unseen,
+        Some(false) => Answer::Refused,
+        Some(true) => Answer::Agreed(reader.rest()),
+    }
 }
 
 #[cfg(test)]

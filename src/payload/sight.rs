@@ -6,6 +6,8 @@ use super::reader::{Reader, check};
 #[derive(Clone, Copy)]
 pub(super) struct Sight<'a> {
     octets: &'a [u8],
+    /// The same and what was kept behind them, where another protocol may follow.
+    all: &'a [u8],
     wire: usize,
 }
 
@@ -18,7 +20,7 @@ impl<'a> Sight<'a> {
 
     /// A datagram, or what is known of a stream whose first segment had `wire` octets.
     pub(super) fn new(octets: &'a [u8], wire: usize) -> Self {
-        Self { octets: octets.get(..Self::BOUND).unwrap_or(octets), wire }
+        Self { octets: octets.get(..Self::BOUND).unwrap_or(octets), all: octets, wire }
     }
 
     /// A cursor at the first octet.
@@ -34,6 +36,11 @@ impl<'a> Sight<'a> {
     /// All octets at hand.
     pub(super) fn octets(&self) -> &'a [u8] {
         self.octets
+    }
+
+    /// All octets at hand and those kept behind them: for readers that follow a turn, not for recognisers.
+    pub(super) fn all(&self) -> &'a [u8] {
+        self.all
     }
 
     /// Length on the wire of the datagram, or of the first segment.
@@ -61,9 +68,21 @@ impl<'a> Sight<'a> {
         self.wire.saturating_sub(self.octets.len() - reader.len())
     }
 
-    /// The same without the first `len` octets.
+    /// The same without the first `len` octets, and no more of what follows.
     pub(super) fn without(&self, len: usize) -> Self {
-        Self { octets: self.octets.get(len..).unwrap_or_default(), wire: self.wire.saturating_sub(len) }
+        Self::new(self.octets.get(len..).unwrap_or_default(), self.wire.saturating_sub(len))
+    }
+
+    /// What a stream says behind its first `len` octets: a new beginning.
+    pub(super) fn behind(&self, len: usize) -> Self {
+        let rest = self.all.get(len..).unwrap_or_default();
+        // A header may have a segment of its own; where the next one ends is not known.
+        Self::new(rest, if self.wire > len { self.wire - len } else { rest.len() })
+    }
+
+    /// What follows a turn: where its segments end is not known.
+    pub(super) fn of_rest(rest: &'a [u8]) -> Self {
+        Self::new(rest, rest.len())
     }
 }
 

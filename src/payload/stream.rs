@@ -2,32 +2,122 @@
 
 use super::reader::{Reader, check};
 use super::sight::Sight;
+use super::turns;
 
-/// What was seen of the first octets of a stream.
+/// What was seen of the first octets of a stream: 256 of them, and up to [`turns::BOUND`] where they show
+/// a protocol that can turn to another one.
 ///
-/// It is a function of the *set* of segments, but for octets that were sent twice and differ, where the
-/// first one stays: so stretches of a capture can be learned apart and joined in order. The stream begins
-/// with the octet after the SYN, else with the lowest octet seen; a segment that is more than
-/// [`Stream::BACK`] below is of another time. (Only where segments of several such times are mixed does it
-/// matter which came first.)
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stream {
+/// The first 256 octets are a function of the *set* of segments, but for octets that were sent twice and
+/// differ, where the first one stays: so stretches of a capture can be learned apart and joined in order.
+/// The stream begins with the octet after the SYN, else with the lowest octet seen; a segment that is more
+/// than [`Stream::BACK`] below is of another time. (Only where segments of several such times are mixed does
+/// it matter which came first.)
+///
+/// What lies behind them is kept once the octets seen so far without a hole show that it may be wanted. So
+/// it depends on the order there: what came before those octets is not kept, nor is what a later stretch of
+/// the capture saw more than 256 octets behind its own first one, unless that stretch, too, begins with
+/// what shows such a protocol.
+pub(super) struct Stream(Box<Kept>);
+
+/// A stream in one allocation: the octets grow with what is needed of them.
+struct Kept<Octets: ?Sized = [u8]> {
+    head: Head,
+    octets: Octets,
+}
+
+/// All but the octets.
+#[derive(Clone)]
+struct Head {
     /// Sequence number of the first octet.
     base: u32,
     /// Lowest sequence number that a SYN gave as the first, if it lies within the octets kept.
-    begins: Option<u32>,
-    /// Length on the wire of the first segment that began at `base`, and of the one that began behind it.
-    lengths: [Option<u32>; 2],
+    begins: Option<Begin>,
+    /// Length on the wire of the first segment that began at `base`, and of the one that began behind it; 0
+    /// for none.
+    lengths: [u32; 2],
     /// How far above `base` the highest segment began.
     reach: u32,
-    /// One bit for each octet that was seen.
-    seen: [u64; Self::KEPT.div_ceil(64)],
-    octets: [u8; Self::KEPT],
+    /// Octets that were seen without a hole, from the first.
+    whole: u16,
+    /// Octets from the first to the last one kept.
+    end: u16,
+    /// Octets to keep, as far as those before tell.
+    wanted: u16,
+    /// Which octets were seen, where there is a hole.
+    seen: Option<Box<Seen>>,
+}
+
+/// Where a SYN says that the stream begins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Begin {
+    /// With the first octet kept.
+    First,
+    /// With the one behind it: the first is a keep-alive's.
+    Second,
+}
+
+impl Begin {
+    /// The place `distance` octets above the first one.
+    fn at(distance: u32) -> Option<Self> {
+        match distance {
+            0 => Some(Self::First),
+            1 => Some(Self::Second),
+            _ => None,
+        }
+    }
+}
+
+/// One bit for each octet that was seen.
+#[derive(Clone, PartialEq, Eq)]
+struct Seen([u64; Self::WORDS]);
+
+impl Seen {
+    const WORDS: usize = (Stream::LIMIT as usize).div_ceil(64);
+
+    /// The first `whole` octets, and no other.
+    fn first(whole: u16) -> Self {
+        let mut seen = Self([0; Self::WORDS]);
+        seen.0.iter_mut().zip((0..).step_by(64)).for_each(|(word, begin)| {
+            let bits = usize::from(whole).saturating_sub(begin);
+            *word = 1_u64.checked_shl(bits as u32).map_or(u64::MAX, |bit| bit - 1);
+        });
+        seen
+    }
+
+    /// Whether this octet was seen.
+    fn has(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
+    /// Notes an octet; whether it is new.
+    fn insert(&mut self, at: usize) -> bool {
+        let Some(word) = self.0.get_mut(at / 64) else { return false };
+        let before = *word;
+        *word |= 1 << (at % 64);
+        *word != before
+    }
+
+    /// Forgets an octet.
+    fn remove(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word &= !(1 << (at % 64));
+        }
+    }
+
+    /// Octets seen from the first without a hole.
+    fn whole(&self) -> u16 {
+        let full = self.0.iter().take_while(|&&word| word == u64::MAX).count();
+        let rest = self.0.get(full).map_or(0, |word| word.trailing_ones());
+        (full * 64) as u16 + rest as u16
+    }
 }
 
 impl Stream {
-    /// Octets kept: those looked at, and one that may turn out to be a keep-alive's.
-    const KEPT: usize = Sight::BOUND + 1;
+    /// Octets kept of most streams: those looked at, and one that may turn out to be a keep-alive's.
+    const KEPT: u16 = Sight::BOUND as u16 + 1;
+
+    /// Most octets that are ever kept.
+    const LIMIT: u16 = turns::BOUND as u16 + 1;
 
     /// How far below the first octet a segment may lie to become the first: beyond, the sequence numbers
     /// have run round, or the segment belongs to an older connection.
@@ -36,16 +126,44 @@ impl Stream {
     /// How far above the first octet a segment must begin for holes before it to be given up.
     const FAR: u32 = 1 << 16;
 
-    /// A stream of which nothing but the place of its first octet is known.
-    fn at(base: u32) -> Self {
-        Self {
+    /// A stream of which nothing but the place of its first octet is known, with room for some octets.
+    fn at(base: u32, room: usize) -> Self {
+        let head = Head {
             base,
             begins: None,
-            lengths: [None; 2],
+            lengths: [0; 2],
             reach: 0,
-            seen: Default::default(),
-            octets: [0; Self::KEPT],
-        }
+            whole: 0,
+            end: 0,
+            wanted: Self::KEPT,
+            seen: None,
+        };
+        Self::with(head, room)
+    }
+
+    /// A head, and room for octets: as few sizes as keep growing cheap.
+    fn with(head: Head, room: usize) -> Self {
+        Self(match room {
+            0..=64 => Box::new(Kept { head, octets: [0; 64] }),
+            65..=128 => Box::new(Kept { head, octets: [0; 128] }),
+            129..=257 => Box::new(Kept { head, octets: [0; Self::KEPT as usize] }),
+            258..=1_024 => Box::new(Kept { head, octets: [0; 1_024] }),
+            _ => Box::new(Kept { head, octets: [0; Self::LIMIT as usize] }),
+        })
+    }
+
+    /// A stream whose SYN was seen, and nothing else, with room for some octets.
+    pub(super) fn begun(first: u32, room: usize) -> Self {
+        let mut stream = Self::at(first, room.min(Self::KEPT.into()));
+        stream.0.head.begins = Some(Begin::First);
+        stream
+    }
+
+    /// The first sequence number, where a SYN and nothing else was seen.
+    pub(super) fn only_begun(&self) -> Option<u32> {
+        let head = &self.0.head;
+        let is_empty = head.end == 0 && head.lengths == [0; 2] && head.reach == 0;
+        (is_empty && head.begins == Some(Begin::First)).then_some(head.base)
     }
 
     /// The stream that one segment shows: a SYN, octets, or both; `None` where it shows nothing.
@@ -57,18 +175,18 @@ impl Stream {
         }
         // RFC 9293 section 3.4: the SYN takes up the first sequence number.
         let first = sequence.wrapping_add(u32::from(is_syn));
-        let mut stream = Self::at(first);
-        stream.begins = is_syn.then_some(first);
-        stream.lengths[0] = (wire > 0).then_some(wire);
+        let mut stream = Self::at(first, octets.len().min(Self::KEPT.into()));
+        stream.0.head.begins = is_syn.then_some(Begin::First);
+        stream.0.head.lengths[0] = wire;
         stream.put(0, octets.get(..wire as usize).unwrap_or(octets));
         Some(stream)
     }
 
     /// Adds a segment that was captured after all others.
     pub(super) fn add(&mut self, sequence: u32, is_syn: bool, octets: &[u8], wire: u32) {
-        let distance = sequence.wrapping_sub(self.base);
-        let below = self.base.wrapping_sub(sequence);
-        let above = distance as usize;
+        let head = &mut self.0.head;
+        let distance = sequence.wrapping_sub(head.base);
+        let below = head.base.wrapping_sub(sequence);
         if is_syn || (1..=Self::BACK).contains(&below) {
             // Both may move the first octet.
             if let Some(later) = Self::segment(sequence, is_syn, octets, wire) {
@@ -79,38 +197,311 @@ impl Stream {
         if wire == 0 {
             return;
         }
-        self.stretch(distance);
-        if above < Self::KEPT {
-            if let Some(length) = self.lengths.get_mut(above) {
-                length.get_or_insert(wire);
-            }
-            self.put(above, octets.get(..wire as usize).unwrap_or(octets));
+        head.stretch(distance);
+        if let Some(length) = head.lengths.get_mut(distance as usize).filter(|length| **length == 0) {
+            *length = wire;
         }
+        self.put(distance as usize, octets.get(..wire as usize).unwrap_or(octets));
     }
 
     /// Adds what a later stretch of the capture showed.
     pub(super) fn join(&mut self, later: &Self) {
-        let below = self.base.wrapping_sub(later.base);
-        let above = later.base.wrapping_sub(self.base);
+        let (own, other) = (&self.0.head, &later.0.head);
+        let below = own.base.wrapping_sub(other.base);
+        let above = other.base.wrapping_sub(own.base);
         if below != 0 && below <= Self::BACK {
-            let earlier = std::mem::replace(self, Self::at(later.base));
-            self.lengths = [0, 1].map(|at| earlier.length_at(later.base, at).or(later.lengths[at]));
-            self.begins = lowest(later.base, later.begins, earlier.begins);
-            self.reach = later.reach.max(earlier.reach.saturating_add(below));
-            // Those of the earlier stretch first: where two differ, the first stays.
-            self.put_all(&earlier, below as usize);
-            self.put_all(later, 0);
-            return;
+            let mut joined = Self::at(other.base, usize::from(own.end.max(other.end)));
+            let head = &mut joined.0.head;
+            head.lengths = [0, 1].map(|at| first_of(own.length_at(other.base, at), other.lengths[at]));
+            head.begins = lowest(other.begins, own.begins, below);
+            head.reach = other.reach.max(own.reach.saturating_add(below));
+            // Those of the earlier stretch first: where two differ, the first stays. Twice, since only the
+            // first octets tell what is wanted of those behind them.
+            for _ in 0..2 {
+                joined.put_all(self, below as usize);
+                joined.put_all(later, 0);
+            }
+            *self = joined;
+        } else {
+            let reach = other.reach.saturating_add(above);
+            let lengths = [0, 1].map(|at| first_of(own.lengths[at], other.length_at(own.base, at)));
+            let begins = lowest(own.begins, other.begins, above);
+            let head = &mut self.0.head;
+            head.stretch(reach);
+            (head.lengths, head.begins) = (lengths, begins);
+            for _ in 0..2 {
+                self.put_all(later, above as usize);
+            }
         }
-        self.stretch(later.reach.saturating_add(above));
-        if (above as usize) < Self::KEPT {
-            let own = self.lengths;
-            self.lengths = [0, 1].map(|at| own[at].or_else(|| later.length_at(self.base, at)));
-            self.begins = lowest(self.base, self.begins, later.begins);
-            self.put_all(later, above as usize);
+        // Where the stream begins may have changed, and with it what is wanted of it.
+        self.settle();
+    }
+
+    /// Writes it so that [`Self::read`] gives it back.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let head = &self.0.head;
+        out.extend_from_slice(&head.base.to_be_bytes());
+        out.push(match head.begins {
+            None => 0,
+            Some(Begin::First) => 1,
+            Some(Begin::Second) => 2,
+        });
+        head.lengths.iter().for_each(|length| out.extend_from_slice(&length.to_be_bytes()));
+        out.extend_from_slice(&head.reach.to_be_bytes());
+        out.extend_from_slice(&head.whole.to_be_bytes());
+        out.extend_from_slice(&head.end.to_be_bytes());
+        if let Some(seen) = &head.seen {
+            let words = seen.0.iter().take(usize::from(head.end).div_ceil(64));
+            words.for_each(|word| out.extend_from_slice(&word.to_be_bytes()));
+        }
+        self.runs(|_, octets| out.extend_from_slice(octets));
+    }
+
+    /// Reads what [`Self::write`] wrote; octets that are none of it give `None` or a stream, never harm.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let base = reader.u32()?;
+        let begins = match reader.u8()? {
+            0 => None,
+            above @ 1..=2 => Begin::at(u32::from(above) - 1),
+            _ => return None,
+        };
+        let lengths = [reader.u32()?, reader.u32()?];
+        let reach = reader.u32()?;
+        let (whole, end) = (reader.u16()?, reader.u16()?);
+        check(whole <= end && end <= Self::LIMIT)?;
+        let mut seen = Seen::first(whole);
+        if whole < end {
+            for word in seen.0.iter_mut().take(usize::from(end).div_ceil(64)) {
+                *word = reader.u64()?;
+            }
+        }
+        let mut stream = Self::at(base, end.into());
+        let head = &mut stream.0.head;
+        (head.begins, head.lengths, head.reach, head.wanted) = (begins, lengths, reach, Self::LIMIT);
+        for at in (0..usize::from(end)).filter(|&at| seen.has(at)) {
+            stream.place(at, &[reader.u8()?]);
+        }
+        stream.settle();
+        Some(stream)
+    }
+
+    /// Tells all octets in runs: the place of each run, and its octets.
+    fn runs(&self, mut tell: impl FnMut(usize, &[u8])) {
+        let Kept { head, octets } = &*self.0;
+        let end = usize::from(head.end);
+        let Some(seen) = &head.seen else {
+            return tell(0, octets.get(..end).unwrap_or_default());
+        };
+        let mut at = 0;
+        while at < end {
+            let run = (at..end).take_while(|&at| seen.has(at)).count();
+            tell(at, octets.get(at..at + run).unwrap_or_default());
+            at += run;
+            at += (at..end).take_while(|&at| !seen.has(at)).count();
         }
     }
 
+    /// Adds what another stream holds, whose first octet lies `shift` behind the own one.
+    fn put_all(&mut self, other: &Self, shift: usize) {
+        other.runs(|at, octets| self.put(at.saturating_add(shift), octets));
+    }
+
+    /// Puts octets where none were seen; the others stay, as does what goes beyond the octets wanted.
+    fn put(&mut self, at: usize, octets: &[u8]) {
+        let before = &self.0.head;
+        let (end, whole) = (at.saturating_add(octets.len()), before.whole);
+        if whole >= before.wanted || octets.is_empty() || at >= Self::LIMIT.into() {
+            return;
+        }
+        // Where a turn was waited for before, no more than the new octets can be one.
+        let known = if before.wanted == Self::LIMIT { whole } else { 0 };
+        self.place(at, octets);
+        loop {
+            let head = &self.0.head;
+            let is_waited_for = head.wanted == Self::LIMIT && head.whole > known;
+            if !is_waited_for && head.whole < head.wanted && end < head.wanted.into() {
+                return;
+            }
+            let wanted = self.reckon(known);
+            let grows = wanted > self.0.head.wanted;
+            self.want(wanted);
+            if !grows {
+                return;
+            }
+            self.place(at, octets);
+        }
+    }
+
+    /// Puts octets as [`Self::put`] does, without asking what is wanted of them.
+    fn place(&mut self, at: usize, octets: &[u8]) {
+        let room = usize::from(self.0.head.wanted).saturating_sub(at);
+        let octets = octets.get(..room).unwrap_or(octets);
+        let end = at + octets.len();
+        if octets.is_empty() {
+            return;
+        }
+        if end > self.0.octets.len() {
+            let seen = self.0.head.seen.take();
+            let mut larger = Self::with(Head { seen, ..self.0.head.clone() }, end);
+            larger.copy(&self.0.octets);
+            *self = larger;
+        }
+        let Kept { head, octets: kept } = &mut *self.0;
+        let whole = usize::from(head.whole);
+        if head.seen.is_none() && at <= whole {
+            // Nearly every segment goes on where the one before it ended.
+            if let Some((place, new)) = kept.get_mut(whole..end).zip(octets.get(whole - at..)) {
+                place.copy_from_slice(new);
+                (head.whole, head.end) = (end as u16, end as u16);
+            }
+            return;
+        }
+        let seen = head.seen.get_or_insert_with(|| Box::new(Seen::first(head.whole)));
+        for ((at, &octet), place) in (at..).zip(octets).zip(kept.iter_mut().skip(at)) {
+            if seen.insert(at) {
+                *place = octet;
+            }
+        }
+        head.end = head.end.max(end as u16);
+        head.whole = seen.whole();
+        if head.whole == head.end {
+            head.seen = None;
+        }
+    }
+
+    /// Overwrites what is kept, with as much as there is room for.
+    fn copy(&mut self, octets: &[u8]) {
+        let len = octets.len().min(self.0.octets.len());
+        if let Some((place, octets)) = self.0.octets.get_mut(..len).zip(octets.get(..len)) {
+            place.copy_from_slice(octets);
+        }
+    }
+
+    /// How many octets are to be kept, told by those without a hole, of which the first `known` held no
+    /// turn.
+    fn reckon(&self, known: u16) -> u16 {
+        let skipped = self.skipped();
+        let octets = self.octets();
+        let wanted = turns::wanted(octets, usize::from(known).saturating_sub(skipped));
+        (wanted + 1).clamp(Self::KEPT.into(), Self::LIMIT.into()) as u16
+    }
+
+    /// Keeps so many octets from now on, and no more than those.
+    fn want(&mut self, wanted: u16) {
+        let Kept { head, octets } = &mut *self.0;
+        head.wanted = wanted;
+        if head.end <= wanted {
+            return;
+        }
+        octets.iter_mut().skip(wanted.into()).for_each(|octet| *octet = 0);
+        head.whole = head.whole.min(wanted);
+        match head.seen.take() {
+            None => head.end = wanted,
+            Some(mut seen) => {
+                let last = (0..usize::from(wanted)).rev().find(|&at| seen.has(at));
+                head.end = last.map_or(0, |last| last as u16 + 1);
+                if head.whole < head.end {
+                    (head.end..Self::LIMIT).for_each(|at| seen.remove(at.into()));
+                    head.seen = Some(seen);
+                }
+            }
+        }
+    }
+
+    /// Works out anew what is wanted.
+    fn settle(&mut self) {
+        let head = &self.0.head;
+        let is_short = head.end <= Self::KEPT && head.whole < Self::KEPT;
+        self.want(if is_short { Self::KEPT } else { self.reckon(0) });
+    }
+
+    /// Octets before those of the stream: one, if the first octet kept is a keep-alive's.
+    ///
+    /// RFC 9293 section 3.8.4: a keep-alive may carry one garbage octet with the number before the next to
+    /// be sent. Before the first octet that number is the SYN's own; where no SYN was seen, only an octet
+    /// of zero is taken for one, since streams may well begin with one octet.
+    fn skipped(&self) -> usize {
+        let Kept { head, octets } = &*self.0;
+        let is_keep_alive = match head.begins {
+            Some(begin) => begin == Begin::Second,
+            None => head.lengths[0] == 1 && head.whole > 0 && octets.first() == Some(&0),
+        };
+        usize::from(is_keep_alive)
+    }
+
+    /// The octets of the stream without a hole.
+    fn octets(&self) -> &[u8] {
+        self.0.octets.get(self.skipped()..self.0.head.whole.into()).unwrap_or_default()
+    }
+
+    /// What recognisers look at.
+    pub(super) fn sight(&self) -> Sight<'_> {
+        let octets = self.octets();
+        let wire = match self.0.head.lengths[self.skipped()] {
+            0 => octets.len(),
+            wire => wire as usize,
+        };
+        Sight::new(octets, wire)
+    }
+
+    /// Whether nothing that lies above the first octet can add to it, or will: of what is far behind a
+    /// hole in the capture, the hole will not be filled any more.
+    pub(super) fn is_full(&self) -> bool {
+        let head = &self.0.head;
+        head.whole >= head.wanted || head.reach >= Self::FAR
+    }
+
+    /// Octets from the first to the last one kept.
+    pub(super) fn len(&self) -> usize {
+        self.0.head.end.into()
+    }
+
+    /// The stream without what lies behind the octets that are kept of every stream.
+    #[cfg(test)]
+    pub(super) fn short(&self) -> Self {
+        let mut short = self.clone();
+        short.want(Self::KEPT);
+        short
+    }
+
+    /// Octets that it takes in memory.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        size_of_val(&*self.0)
+    }
+}
+
+impl Clone for Stream {
+    fn clone(&self) -> Self {
+        let Kept { head, octets } = &*self.0;
+        let mut clone = Self::with(head.clone(), head.end.into());
+        clone.copy(octets);
+        clone
+    }
+}
+
+impl PartialEq for Stream {
+    /// Whether both show the same; how much room they have is no part of it.
+    fn eq(&self, other: &Self) -> bool {
+        let (own, its) = (&self.0.head, &other.0.head);
+        (own.base, own.begins, own.lengths, own.reach) == (its.base, its.begins, its.lengths, its.reach)
+            && (own.whole, own.end, &own.seen) == (its.whole, its.end, &its.seen)
+            && self.0.octets.get(..own.end.into()) == other.0.octets.get(..its.end.into())
+    }
+}
+
+impl Eq for Stream {}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Head { base, begins, lengths, reach, whole, end, .. } = &self.0.head;
+        let begins = begins.map(|begins| begins == Begin::First);
+        write!(f, "{base} {begins:?} {lengths:?} {reach} {whole} {end}: ")?;
+        write!(f, "{}", self.octets().escape_ascii())
+    }
+}
+
+impl Head {
     /// Notes how far above the first octet a segment began; numbers of the upper half lie below it.
     fn stretch(&mut self, distance: u32) {
         if distance < 1 << 31 {
@@ -118,125 +509,25 @@ impl Stream {
         }
     }
 
-    /// Writes it so that [`Self::read`] gives it back.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.base.to_be_bytes());
-        // 0 for none, else one more than the distance from the first octet.
-        let begins = self.begins.map_or(0, |begins| begins.wrapping_sub(self.base) as u8 + 1);
-        out.push(begins);
-        for length in self.lengths {
-            // No segment with octets has length 0.
-            out.extend_from_slice(&length.unwrap_or(0).to_be_bytes());
-        }
-        out.extend_from_slice(&self.reach.to_be_bytes());
-        self.seen.iter().for_each(|word| out.extend_from_slice(&word.to_be_bytes()));
-        out.extend((0..Self::KEPT).filter(|&at| self.has(at)).map(|at| self.octets[at]));
-    }
-
-    /// Reads what [`Self::write`] wrote; octets that are none of it give `None` or a stream, never harm.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let mut stream = Self::at(reader.u32()?);
-        stream.begins = match reader.u8()? {
-            0 => None,
-            above @ 1..=2 => Some(stream.base.wrapping_add(u32::from(above) - 1)),
-            _ => return None,
-        };
-        for length in &mut stream.lengths {
-            *length = Some(reader.u32()?).filter(|&length| length > 0);
-        }
-        stream.reach = reader.u32()?;
-        let mut seen = stream.seen;
-        for word in &mut seen {
-            *word = reader.u64()?;
-        }
-        for at in (0..seen.len() * 64).filter(|at| seen[at / 64] >> (at % 64) & 1 == 1) {
-            check(at < Self::KEPT)?;
-            stream.put(at, &[reader.u8()?]);
-        }
-        Some(stream)
-    }
-
     /// Length of the segment that began `at` octets behind `base`.
-    fn length_at(&self, base: u32, at: usize) -> Option<u32> {
+    fn length_at(&self, base: u32, at: usize) -> u32 {
         let place = base.wrapping_add(at as u32).wrapping_sub(self.base);
-        self.lengths.get(place as usize).copied().flatten()
-    }
-
-    /// Adds what another stream holds, whose first octet lies `shift` behind the own one.
-    fn put_all(&mut self, other: &Self, shift: usize) {
-        for at in (0..Self::KEPT.saturating_sub(shift)).filter(|&at| other.has(at)) {
-            self.put(at + shift, &other.octets[at..=at]);
-        }
-    }
-
-    /// Puts octets where none were seen; the others stay, as does what goes beyond the octets kept.
-    fn put(&mut self, at: usize, octets: &[u8]) {
-        let octets = octets.get(..Self::KEPT.saturating_sub(at)).unwrap_or(octets);
-        // Nearly every segment is the first to bring its octets.
-        if self.marked(at, octets.len()).all(|(seen, marks)| *seen & marks == 0) {
-            self.octets[at..at + octets.len()].copy_from_slice(octets);
-            self.marked(at, octets.len()).for_each(|(seen, marks)| *seen |= marks);
-            return;
-        }
-        for (at, &octet) in (at..).zip(octets) {
-            if !self.has(at) {
-                self.seen[at / 64] |= 1 << (at % 64);
-                self.octets[at] = octet;
-            }
-        }
-    }
-
-    /// The words of `seen` that the octets from `at` on have bits in, with those bits.
-    fn marked(&mut self, at: usize, len: usize) -> impl Iterator<Item = (&mut u64, u64)> {
-        let below = |bits: usize| 1_u64.checked_shl(bits as u32).map_or(u64::MAX, |bit| bit - 1);
-        self.seen.iter_mut().zip((0..).step_by(64)).map(move |(word, begin)| {
-            let end = (at + len).saturating_sub(begin).min(64);
-            (word, below(end) & !below(at.saturating_sub(begin).min(64)))
-        })
-    }
-
-    fn has(&self, at: usize) -> bool {
-        self.seen[at / 64] >> (at % 64) & 1 == 1
-    }
-
-    /// How many octets from the first were seen without a hole.
-    fn whole(&self) -> usize {
-        let full = self.seen.iter().take_while(|&&word| word == u64::MAX).count();
-        let rest = self.seen.get(full).map_or(0, |word| word.trailing_ones() as usize);
-        (full * 64 + rest).min(Self::KEPT)
-    }
-
-    /// Whether the first octet kept is a keep-alive's and not the stream's.
-    ///
-    /// RFC 9293 section 3.8.4: a keep-alive may carry one garbage octet with the number before the next to
-    /// be sent. Before the first octet that number is the SYN's own; where no SYN was seen, only an octet
-    /// of zero is taken for one, since streams may well begin with one octet.
-    fn begins_with_keep_alive(&self) -> bool {
-        match self.begins {
-            Some(begins) => begins == self.base.wrapping_add(1),
-            None => self.lengths[0] == Some(1) && self.has(0) && self.octets[0] == 0,
-        }
-    }
-
-    /// What recognisers look at.
-    pub(super) fn sight(&self) -> Sight<'_> {
-        let skipped = usize::from(self.begins_with_keep_alive());
-        let octets = self.octets.get(skipped..self.whole()).unwrap_or_default();
-        let wire = self.lengths[skipped].map_or(octets.len(), |wire| wire as usize);
-        Sight::new(octets, wire)
-    }
-
-    /// Whether nothing that lies above the first octet can add to it, or will: of what is far behind a
-    /// hole in the capture, the hole will not be filled any more.
-    pub(super) fn is_full(&self) -> bool {
-        self.whole() == Self::KEPT || self.reach >= Self::FAR
+        self.lengths.get(place as usize).copied().unwrap_or(0)
     }
 }
 
-/// The lower of two sequence numbers, counted from `base`, if it is near enough to matter.
-fn lowest(base: u32, one: Option<u32>, other: Option<u32>) -> Option<u32> {
-    let distance = |sequence: &u32| sequence.wrapping_sub(base);
-    one.into_iter().chain(other).min_by_key(distance).filter(|begins| distance(begins) <= 1)
+/// The earlier of two lengths, unless there is none.
+fn first_of(earlier: u32, later: u32) -> u32 {
+    if earlier == 0 { later } else { earlier }
+}
+
+/// The lower of two places, the other one told from a base that lies `shift` higher.
+fn lowest(own: Option<Begin>, other: Option<Begin>, shift: u32) -> Option<Begin> {
+    let other = other.and_then(|other| match other {
+        Begin::First => Begin::at(shift),
+        Begin::Second => Begin::at(shift.wrapping_add(1)),
+    });
+    own.into_iter().chain(other).min()
 }
 
 #[cfg(test)]

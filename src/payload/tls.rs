@@ -29,6 +29,21 @@ impl Record {
     }
 }
 
+/// Whether a record begins here.
+pub(super) fn begins(octets: &[u8]) -> bool {
+    Record::read(&mut Reader::new(octets)).is_some()
+}
+
+/// Whether these octets are a record, or too few to tell.
+pub(super) fn may_begin(octets: &[u8]) -> bool {
+    let could_be = |at: usize, is: fn(u8) -> bool| octets.get(at).is_none_or(|&octet| is(octet));
+    begins(octets)
+        || octets.len() < 5
+            && could_be(0, |kind| (Record::CHANGE_CIPHER_SPEC..=24).contains(&kind))
+            && could_be(1, |major| major == 3)
+            && could_be(2, |minor| minor <= 4)
+}
+
 /// TLS, and the SSLv2 form of its hello.
 pub(super) fn tls(sight: Sight<'_>) -> Option<Said> {
     let mut reader = sight.reader();

@@ -8,6 +8,7 @@ use super::protocol::{Protocol, Protocols};
 use super::rides::{Ride, rides};
 use super::sight::{Said, Sight, Strength};
 use super::tools;
+use super::turns::Turn;
 use super::window::Window;
 use super::{brokers, proxies};
 use crate::packet::TransportProtocol;
@@ -111,8 +112,12 @@ impl Verdict {
 /// What the first octets of a flow say. `client` is the window of who sent first; which end is the client
 /// in truth is part of the verdict.
 ///
+/// Where one protocol turns to another, as behind `STARTTLS`, what follows the turn is looked at in the same
+/// way, and told in the layers; the verdict is that of the protocol before it. A turn that the server refused
+/// is none; where its answer was not captured, what follows in the other direction must be sure.
+///
 /// A function of the two windows and nothing else: it allocates nothing, reads at most 256 octets of each
-/// direction, and never panics.
+/// direction and of what follows a turn, and never panics.
 pub fn look(protocol: TransportProtocol, client: &Window, server: &Window) -> Verdict {
     let verdict = match protocol {
         TransportProtocol::TCP => {
@@ -131,7 +136,7 @@ pub fn look(protocol: TransportProtocol, client: &Window, server: &Window) -> Ve
 fn look_at_streams(first: Sight<'_>, second: Sight<'_>) -> Verdict {
     if let Some((inner, outer)) = proxies::unwrap(first, second) {
         // PROXY protocol: name and protocol are those of what follows.
-        let mut verdict = look_at_plain_streams(inner.0, inner.1);
+        let mut verdict = look_at_plain_streams(inner.0, inner.1, 1);
         if verdict.spoken.is_none() {
             verdict = Verdict { strength: Strength::Strong, spoken: Some(Protocol::PROXY), ..NOTHING };
             verdict.server = Some(outer.other());
@@ -140,10 +145,11 @@ fn look_at_streams(first: Sight<'_>, second: Sight<'_>) -> Verdict {
         }
         return verdict;
     }
-    look_at_plain_streams(first, second)
+    look_at_plain_streams(first, second, 0)
 }
 
-fn look_at_plain_streams(first: Sight<'_>, second: Sight<'_>) -> Verdict {
+/// The same where no PROXY header stands before them, behind so many turns.
+fn look_at_plain_streams(first: Sight<'_>, second: Sight<'_>, turns: usize) -> Verdict {
     let table = super::table::of(TransportProtocol::TCP);
     let fits = |protocol| protocol != Protocol::KAFKA || brokers::kafka_answers(first, second);
     let mut verdict = weigh(&table.hear(first), &table.hear(second), fits);
@@ -152,7 +158,16 @@ fn look_at_plain_streams(first: Sight<'_>, second: Sight<'_>) -> Verdict {
             Some(Sender::First) => (second, first),
             _ => (first, second),
         };
-        verdict.layers = layers::of_streams(spoken, client, server);
+        let mut turn = Turn::of(spoken, client, server);
+        if verdict.server.is_none() {
+            turn = turn.or_else(|| Turn::of(spoken, server, client));
+        }
+        verdict.layers = match turn {
+            // There are no more layers to tell of.
+            Some(turn) if turns + 1 == Layers::KEPT => turn.layers(&NOTHING),
+            Some(turn) => turn.layers(&look_at_plain_streams(turn.client, turn.server, turns + 1)),
+            None => layers::of_streams(spoken, client, server),
+        };
         verdict.service = layers::service_of_streams(spoken, &verdict.layers, client, server);
     }
     verdict

@@ -6,15 +6,22 @@ use super::sight::Sight;
 use super::stream::Stream;
 use crate::packet::TransportProtocol;
 
-/// What one direction showed first. An empty window takes no memory of its own.
+/// What one direction showed first. An empty window takes no memory of its own, nor does a SYN.
 ///
 /// TCP: the first 256 octets of the stream in order of sequence number, and the length on the wire of its
-/// first segment. Retransmissions are ignored, a hole ends it, octets on the SYN count, and a lone
-/// keep-alive octet before the first real one does not. Other protocols: up to four datagrams, each with
-/// what it alone shows, its length and its first 48 octets; none is added once one was strong.
+/// first segment. Where they are of a protocol that can turn to another one, as SMTP does behind `STARTTLS`,
+/// up to 4,096 octets, or 256 behind the turn. Retransmissions are ignored, a hole ends it, octets on the
+/// SYN count, and a lone keep-alive octet before the first real one does not. Other protocols: up to four
+/// datagrams, each with what it alone shows, its length and its first 48 octets; none is added once one was
+/// strong.
 ///
 /// Joining the windows of an earlier and a later stretch of a capture gives what one pass over both would
-/// have given, wherever the capture was cut.
+/// have given, wherever the capture was cut. It is exact for the first 256 octets; of those behind them, in
+/// a protocol that can turn, some may be missing:
+///
+/// - a later stretch that begins in the middle of the direction cannot tell its protocol, and keeps no more
+///   than 256 octets of it, unless it happens to begin with what shows such a protocol, too;
+/// - octets that were captured before those that show the protocol are not kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window(Shown);
 
@@ -24,10 +31,19 @@ enum Shown {
     /// Nothing was shown.
     #[default]
     Nothing,
+    /// A SYN, and no octets yet: the sequence number of the first one to come.
+    Begun(u32),
     /// Octets of a stream.
-    Stream(Box<Stream>),
+    Stream(Stream),
     /// Datagrams.
     Datagrams(Box<Datagrams>),
+}
+
+impl Shown {
+    /// A stream, in the smaller form where it has one.
+    fn of(stream: Stream) -> Self {
+        stream.only_begun().map_or(Self::Stream(stream), Self::Begun)
+    }
 }
 
 impl Window {
@@ -43,10 +59,18 @@ impl Window {
     pub fn segment(&mut self, sequence: u32, is_syn: bool, octets: &[u8], wire: u32) {
         match &mut self.0 {
             Shown::Stream(stream) => stream.add(sequence, is_syn, octets, wire),
+            Shown::Nothing if is_syn && wire == 0 => self.0 = Shown::Begun(sequence.wrapping_add(1)),
             Shown::Nothing => {
                 if let Some(stream) = Stream::segment(sequence, is_syn, octets, wire) {
-                    self.0 = Shown::Stream(Box::new(stream));
+                    self.0 = Shown::Stream(stream);
                 }
+            }
+            // The SYN once more, or nothing.
+            Shown::Begun(first) if wire == 0 && (!is_syn || *first == sequence.wrapping_add(1)) => {}
+            Shown::Begun(first) => {
+                let mut stream = Stream::begun(*first, octets.len());
+                stream.add(sequence, is_syn, octets, wire);
+                self.0 = Shown::of(stream);
             }
             Shown::Datagrams(_) => {}
         }
@@ -62,7 +86,7 @@ impl Window {
                 datagrams.add(protocol, octets, wire);
                 self.0 = Shown::Datagrams(datagrams);
             }
-            Shown::Nothing | Shown::Stream(_) => {}
+            Shown::Nothing | Shown::Begun(_) | Shown::Stream(_) => {}
         }
     }
 
@@ -70,6 +94,14 @@ impl Window {
     pub fn join(&mut self, later: Self) {
         match (&mut self.0, later.0) {
             (Shown::Stream(own), Shown::Stream(later)) => own.join(&later),
+            (Shown::Stream(own), Shown::Begun(later)) => own.join(&Stream::begun(later, 0)),
+            // An empty SYN as one more segment.
+            (Shown::Begun(_), Shown::Begun(later)) => self.segment(later.wrapping_sub(1), true, &[], 0),
+            (Shown::Begun(own), Shown::Stream(later)) => {
+                let mut stream = Stream::begun(*own, later.len());
+                stream.join(&later);
+                self.0 = Shown::of(stream);
+            }
             (Shown::Datagrams(own), Shown::Datagrams(later)) => own.join(&later),
             (Shown::Nothing, later) => self.0 = later,
             // A flow has one protocol: the kinds never differ.
@@ -98,13 +130,13 @@ impl Window {
     /// fills a hole when the stream is 64 KiB further.
     pub fn is_full(&self) -> bool {
         match &self.0 {
-            Shown::Nothing => false,
+            Shown::Nothing | Shown::Begun(_) => false,
             Shown::Stream(stream) => stream.is_full(),
             Shown::Datagrams(datagrams) => datagrams.is_full(),
         }
     }
 
-    /// Writes the window so that [`Self::read`] gives it back; at most some 400 octets.
+    /// Writes the window so that [`Self::read`] gives it back: some 300 octets, and at most 5,000.
     pub fn write(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Shown::Nothing => out.push(0),
@@ -116,6 +148,10 @@ impl Window {
                 out.push(2);
                 datagrams.write(out);
             }
+            Shown::Begun(first) => {
+                out.push(3);
+                out.extend_from_slice(&first.to_be_bytes());
+            }
         }
     }
 
@@ -126,8 +162,9 @@ impl Window {
         let mut reader = Reader::new(octets);
         let shown = match reader.u8()? {
             0 => Shown::Nothing,
-            1 => Shown::Stream(Box::new(Stream::read(&mut reader)?)),
+            1 => Shown::of(Stream::read(&mut reader)?),
             2 => Shown::Datagrams(Box::new(Datagrams::read(&mut reader)?)),
+            3 => Shown::Begun(reader.u32()?),
             _ => return None,
         };
         Some((Self(shown), octets.len() - reader.len()))
@@ -137,7 +174,7 @@ impl Window {
     pub(super) fn stream(&self) -> Option<Sight<'_>> {
         match &self.0 {
             Shown::Stream(stream) => Some(stream.sight()),
-            Shown::Nothing | Shown::Datagrams(_) => None,
+            Shown::Nothing | Shown::Begun(_) | Shown::Datagrams(_) => None,
         }
     }
 
@@ -145,7 +182,34 @@ impl Window {
     pub(super) fn datagrams(&self) -> Option<&Datagrams> {
         match &self.0 {
             Shown::Datagrams(datagrams) => Some(datagrams),
-            Shown::Nothing | Shown::Stream(_) => None,
+            Shown::Nothing | Shown::Begun(_) | Shown::Stream(_) => None,
+        }
+    }
+
+    /// The window without what lies behind the octets that are kept of every stream.
+    #[cfg(test)]
+    pub(super) fn short(&self) -> Self {
+        match &self.0 {
+            Shown::Stream(stream) => Self(Shown::Stream(stream.short())),
+            _ => self.clone(),
+        }
+    }
+
+    /// Octets from the first to the last one kept of a stream.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        match &self.0 {
+            Shown::Stream(stream) => stream.len(),
+            _ => 0,
+        }
+    }
+
+    /// Octets that a stream takes in memory, beside the window.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        match &self.0 {
+            Shown::Stream(stream) => stream.size(),
+            _ => 0,
         }
     }
 }
