@@ -116,7 +116,10 @@ impl<'a> Reader<'a> {
 
     /// The octets before the next `end`, which is passed over too.
     pub(crate) fn until(&mut self, end: u8) -> Option<&'a [u8]> {
-        let len = self.rest.iter().position(|&octet| octet == end)?;
+        // Sixteen at a time, which the compiler compares at once.
+        let has_none = |part: &&[u8; 16]| !part.iter().fold(false, |found, &octet| found | (octet == end));
+        let passed = 16 * self.rest.as_chunks().0.iter().take_while(has_none).count();
+        let len = passed + self.rest.get(passed..)?.iter().position(|&octet| octet == end)?;
         let found = self.take(len)?;
         self.skip(1)?;
         Some(found)
@@ -197,6 +200,16 @@ mod tests {
         assert_eq!(reader.line(), Some(&b"two"[..]));
         assert_eq!(reader.line(), None);
         assert_eq!(reader.rest(), b"three");
+    }
+
+    #[test]
+    fn an_end_is_found_wherever_it_stands() {
+        for len in 0..70 {
+            let octets = [&vec![b'a'; len][..], b"\nb\n"].concat();
+            let mut reader = Reader::new(&octets);
+            assert_eq!(reader.until(b'\n').map(<[u8]>::len), Some(len));
+            assert_eq!((reader.until(b'\n'), reader.until(b'\n')), (Some(&b"b"[..]), None));
+        }
     }
 
     #[test]

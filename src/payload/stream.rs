@@ -187,6 +187,11 @@ impl Stream {
         let head = &mut self.0.head;
         let distance = sequence.wrapping_sub(head.base);
         let below = head.base.wrapping_sub(sequence);
+        if !is_syn && wire > 0 && head.whole >= head.wanted && (2..1 << 31).contains(&distance) {
+            // Nearly all segments of a long stream: nothing of them is wanted.
+            head.reach = head.reach.max(distance);
+            return;
+        }
         if is_syn || (1..=Self::BACK).contains(&below) {
             // Both may move the first octet.
             if let Some(later) = Self::segment(sequence, is_syn, octets, wire) {

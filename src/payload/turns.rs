@@ -407,22 +407,40 @@ fn amqp<'a>(asks: &'a [u8], answers: &'a [u8]) -> (Option<&'a [u8]>, Answer<'a>)
 }
 
 /// The head of a request or a response of HTTP/1.
-struct Head<'a> {
-    octets: &'a [u8],
-    /// What follows the empty line; `None` where that is not at hand.
-    rest: Option<&'a [u8]>,
-}
+#[derive(Clone, Copy)]
+struct Head<'a>(&'a [u8]);
 
 impl<'a> Head<'a> {
-    fn read(octets: &'a [u8]) -> Self {
-        let mut reader = Reader::new(octets);
-        let end = std::iter::from_fn(|| reader.line()).position(<[u8]>::is_empty);
-        Self { octets, rest: end.map(|_| reader.rest()) }
+    /// Tells the names and values of the fields that are asked for here (Connection, Content-Length and
+    /// Content-Type, Transfer-Encoding, Upgrade) and some others, until one is not heeded; what follows the
+    /// empty line.
+    fn fields(self, mut heed: impl FnMut(&'a [u8], &'a [u8]) -> Option<()>) -> Option<&'a [u8]> {
+        let mut reader = Reader::new(self.0);
+        reader.line()?;
+        loop {
+            let line = reader.line()?;
+            if line.is_empty() {
+                return Some(reader.rest());
+            }
+            // Those that are asked for here begin so; most lines need not be read any further.
+            if !matches!(line, [b'C' | b'c' | b'T' | b't' | b'U' | b'u', ..]) {
+                continue;
+            }
+            let mut value = Reader::new(line);
+            if let Some(name) = value.until(b':') {
+                heed(name, value.rest().trim_ascii())?;
+            }
+        }
+    }
+
+    /// What follows it.
+    fn rest(self) -> Option<&'a [u8]> {
+        self.fields(|_, _| Some(()))
     }
 
     /// The status of a response.
-    fn status(&self) -> Option<u32> {
-        let mut reader = Reader::new(self.octets);
+    fn status(self) -> Option<u32> {
+        let mut reader = Reader::new(self.0);
         reader.expect(b"HTTP/1.")?;
         reader.skip(1)?;
         reader.expect(b" ")?;
@@ -430,40 +448,47 @@ impl<'a> Head<'a> {
         status.filter(|status| (100..600).contains(status))
     }
 
-    /// The value of a field.
-    fn field(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let mut reader = Reader::new(self.octets);
-        reader.line()?;
-        loop {
-            let line = reader.line().filter(|line| !line.is_empty())?;
-            let mut field = Reader::new(line);
-            if field.expect_word(name).is_some() && field.expect(b":").is_some() {
-                return Some(field.rest().trim_ascii());
-            }
-        }
-    }
-
     /// What follows the content, where its length is told.
-    fn behind_content(&self, is_request: bool) -> Option<&'a [u8]> {
-        check(self.field(b"transfer-encoding").is_none())?;
-        let len = match self.field(b"content-length") {
-            Some(len) => Reader::new(len).number()? as usize,
-            None if is_request || matches!(self.status()?, 100..200 | 204 | 304) => 0,
-            None => return None,
-        };
-        self.rest?.get(len..)
+    fn behind_content(self, is_request: bool) -> Option<&'a [u8]> {
+        let is_empty = is_request || matches!(self.status(), Some(100..200 | 204 | 304));
+        let mut len = is_empty.then_some(0);
+        let rest = self.fields(|name, value| {
+            if is_one_of(name, &[b"content-length"]) {
+                len = Some(Reader::new(value).number()? as usize);
+            }
+            check(!is_one_of(name, &[b"transfer-encoding"]))
+        })?;
+        rest.get(len?..)
     }
 
-    /// Whether it has no field that tells of content: an answer to CONNECT has none (RFC 9110 section 9.3.6).
-    fn is_bare(&self) -> bool {
-        let fields: [&[u8]; 3] = [b"content-length", b"content-type", b"transfer-encoding"];
-        self.rest.is_some() && fields.iter().all(|field| self.field(field).is_none())
+    /// What follows a head without a field that tells of content: an answer to CONNECT has none (RFC 9110
+    /// section 9.3.6).
+    fn bare(self) -> Option<&'a [u8]> {
+        const FIELDS: [&[u8]; 3] = [b"content-length", b"content-type", b"transfer-encoding"];
+        self.fields(|name, _| check(!is_one_of(name, &FIELDS)))
     }
 
     /// The protocol that it names first in Upgrade.
-    fn upgrade(&self) -> Option<&'a [u8]> {
-        let word = Reader::new(self.field(b"upgrade")?).run(|octet| !matches!(octet, b',' | b' '));
+    fn upgrade(self) -> Option<&'a [u8]> {
+        let mut upgrade = None;
+        self.fields(|name, value| {
+            upgrade = Some(value).filter(|_| is_one_of(name, &[b"upgrade"]));
+            check(upgrade.is_none())
+        });
+        let word = Reader::new(upgrade?).run(|octet| !matches!(octet, b',' | b' '));
         Some(word).filter(|word| !word.is_empty())
+    }
+
+    /// Whether a request asks for another protocol, as far as its first octets tell.
+    fn asks_for_upgrade(self) -> bool {
+        let is_upgrade = |word: &[u8]| is_one_of(word.trim_ascii(), &[b"upgrade"]);
+        let mut asks = false;
+        self.fields(|name, value| {
+            asks = is_upgrade(name)
+                || is_one_of(name, &[b"connection"]) && value.split(|&octet| octet == b',').any(is_upgrade);
+            check(!asks)
+        });
+        asks
     }
 }
 
@@ -471,15 +496,16 @@ impl<'a> Head<'a> {
 fn http<'a>(client: &'a [u8], server: &'a [u8]) -> Option<Turn<'a>> {
     let (mut asks, mut answers) = (client, server);
     for _ in 0..STEPS {
-        let (request, response) = (Head::read(asks), Head::read(answers));
+        let (request, response) = (Head(asks), Head(answers));
         let is_connect = asks.starts_with(b"CONNECT ");
-        let asked = request.rest.unwrap_or_default();
-        let rest = response.rest.unwrap_or_default();
-        let turn = |follows, is_agreed, server| Turn::new(Protocol::HTTP, follows, is_agreed, asked, server);
+        let asked = || request.rest().unwrap_or_default();
+        let rest = || response.rest().unwrap_or_default();
+        let turn =
+            |follows, is_agreed, server| Turn::new(Protocol::HTTP, follows, is_agreed, asked(), server);
         match response.status() {
             // Asked once more: the answer that is not at hand was no.
-            None if is_connect && asked.starts_with(b"CONNECT ") => {
-                asks = asked;
+            None if is_connect && asked().starts_with(b"CONNECT ") => {
+                asks = asked();
                 continue;
             }
             // An answer that is not at hand: only where all are missing, the request is taken at its word.
@@ -493,15 +519,15 @@ fn http<'a>(client: &'a [u8], server: &'a [u8]) -> Option<Turn<'a>> {
                     () if is_one_of(word, &[b"h2c"]) => Some(Protocol::HTTP2),
                     () => None,
                 };
-                return Some(turn(Follows::Upgrade(word), true, rest));
+                return Some(turn(Follows::Upgrade(word), true, rest()));
             }
             Some(100..200) => {
-                answers = response.rest?;
+                answers = response.rest()?;
                 continue;
             }
-            Some(200..300) if is_connect => return Some(turn(Follows::Connect, true, rest)),
-            Some(200..300) if client.is_empty() && response.is_bare() => {
-                return Some(turn(Follows::Any, false, rest));
+            Some(200..300) if is_connect => return Some(turn(Follows::Connect, true, rest())),
+            Some(200..300) if client.is_empty() => {
+                return response.bare().map(|rest| turn(Follows::Any, false, rest));
             }
             Some(_) => {}
         }
@@ -550,6 +576,7 @@ fn half(octets: &[u8], known: usize) -> Half {
     if let Some(len) = databases::tds_prelogin_packet(octets).or_else(|| rdp_packet(octets)) {
         return Half::Behind(len);
     }
+    let request = || Head(octets).behind_content(true).map_or(Half::Ahead, rest_at);
     let first = Sight::of_rest(octets.get(..Sight::BOUND).unwrap_or(octets));
     match octets {
         [0x30, ..] if LdapMessage::read(&mut Reader::new(octets)).is_some() => {
@@ -571,23 +598,22 @@ fn half(octets: &[u8], known: usize) -> Half {
         [0, 0x5a, ..] => Half::Behind(8),
         [b'<', ..] if text::xmpp(first).is_some() => text(b'>'),
         [b'C', b'O', b'N', b'N', b'E', b'C', b'T', b' ', b'{', ..] => Half::None,
-        [b'C', b'O', b'N', b'N', b'E', b'C', b'T', b' ', ..] => {
-            behind(Head::read(octets).behind_content(true).map(|rest| octets.len() - rest.len()))
-        }
-        [b'H', b'T', b'T', b'P', b'/', ..] => {
-            let head = Head::read(octets);
-            match head.status() {
-                Some(101) => behind(head.rest.map(|rest| octets.len() - rest.len())),
-                Some(200..300) if head.is_bare() => head.rest.map_or(Half::None, rest_at),
-                // Asked for a password, a client may ask once more.
-                Some(407) => behind(head.behind_content(false).map(|rest| octets.len() - rest.len())),
-                _ => Half::None,
+        [b'C', b'O', b'N', b'N', b'E', b'C', b'T', b' ', ..] => request(),
+        [b'H', b'T', b'T', b'P', b'/', ..] => match Head(octets).status() {
+            Some(101) => Head(octets).rest().map_or(Half::Ahead, rest_at),
+            Some(200..300) if may_end_head(first.octets()) => Head(octets).bare().map_or(Half::None, rest_at),
+            // Asked for a password, a client may ask once more.
+            Some(407) => Head(octets).behind_content(false).map_or(Half::Ahead, rest_at),
+            _ => Half::None,
+        },
+        [b'A'..=b'Z', ..] if is_request(first.octets()) => {
+            if Head(first.octets()).asks_for_upgrade() {
+                request()
+            } else {
+                Half::None
             }
         }
         [b'!'..=b'~', ..] if is_talk(first) => text(b'\n'),
-        [b'A'..=b'Z', ..] if asks_for_upgrade(first.octets()) => {
-            behind(Head::read(octets).behind_content(true).map(|rest| octets.len() - rest.len()))
-        }
         _ => match databases::mysql_greeting(octets) {
             Some(len) => Half::Behind(len),
             None if databases::mysql_asks_ssl(octets) => Half::Behind(MYSQL_SSL_REQUEST),
@@ -603,14 +629,17 @@ fn is_talk(sight: Sight<'_>) -> bool {
     mail::Reply::read(sight.reader()).is_some() || READERS.iter().any(|read| read(sight).is_some())
 }
 
-/// Whether a request of HTTP/1 asks for another protocol, as far as its first octets tell.
-fn asks_for_upgrade(octets: &[u8]) -> bool {
-    let mut reader = Reader::new(octets);
-    let Some(line) = reader.line() else { return false };
-    check(after(line, b" HTTP/1.").is_some()).is_some() && {
-        let head = Head { octets, rest: None };
-        let is_upgrade = |word: &[u8]| is_one_of(word.trim_ascii(), &[b"upgrade"]);
-        let connection = head.field(b"connection").unwrap_or_default();
-        head.field(b"upgrade").is_some() || connection.split(|&octet| octet == b',').any(is_upgrade)
-    }
+/// Whether this is a request of HTTP/1: it says so at the end of its first line.
+fn is_request(octets: &[u8]) -> bool {
+    let version = Reader::new(octets).line().and_then(|line| line.last_chunk::<8>());
+    version.is_some_and(|version| version.starts_with(b"HTTP/1."))
+}
+
+/// Whether an empty line may be there: most answers are passed over by that. The compiler compares many
+/// octets at once.
+fn may_end_head(octets: &[u8]) -> bool {
+    let Some((_, seconds)) = octets.split_first() else { return false };
+    let is_pair = |first: u8, second: u8| (first == b'\n') & ((second == b'\n') | (second == b'\r'));
+    octets.iter().zip(seconds).fold(0, |found, (&first, &second)| found | u8::from(is_pair(first, second)))
+        != 0
 }
