@@ -14,6 +14,8 @@ use crate::{
 
 /// Five-tuples of a table whose first octets are kept at a time.
 pub(super) const LIMIT: usize = 1 << 16;
+/// Octets that all of them may take in memory.
+pub(super) const MOST_OCTETS: usize = 40 << 20;
 
 /// What the first octets of a five-tuple say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,10 +46,17 @@ impl Shown {
 /// What both directions showed: upwards, downwards.
 pub(super) type Windows = [Window; 2];
 
+/// What windows take in memory beside themselves.
+fn size(windows: &Windows) -> usize {
+    windows.iter().map(Window::size).sum()
+}
+
 /// First octets of the five-tuples of a table, and the verdicts on them, by their numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Octets {
     windows: HashMap<u32, Windows>,
+    /// What they take in memory beside their places.
+    held: usize,
     /// Number of what a five-tuple showed, from 1; there are few that differ.
     numbers: Vec<u16>,
     shown: Vec<Shown>,
@@ -66,7 +75,7 @@ impl Octets {
 
     /// Whether no further five-tuple finds room for its octets.
     pub(super) fn is_full(&self) -> bool {
-        self.windows.len() >= LIMIT
+        self.windows.len() >= LIMIT || self.held >= MOST_OCTETS
     }
 
     /// The numbers of five-tuples whose octets are kept.
@@ -87,13 +96,16 @@ impl Octets {
         carried: &Carried<'_>,
     ) -> bool {
         let window = &mut self.windows.entry(index).or_default()[direction as usize];
+        let before = window.size();
         if protocol == TransportProtocol::TCP {
             let is_syn = matches!(phase, Phase::Open | Phase::Accept);
             window.segment(carried.sequence, is_syn, carried.octets, carried.wire);
         } else {
             window.datagram(protocol, carried.octets, carried.wire);
         }
-        window.is_full()
+        let full = window.is_full();
+        self.held = self.held + window.size() - before;
+        full
     }
 
     /// Weighs what a five-tuple shows; the octets stay.
@@ -109,13 +121,19 @@ impl Octets {
 
     /// Forgets the octets of a five-tuple.
     pub(super) fn close(&mut self, index: u32) {
-        self.windows.remove(&index);
+        if let Some(windows) = self.windows.remove(&index) {
+            self.held -= size(&windows);
+        }
     }
 
     /// Takes what a five-tuple of another table shows.
     pub(super) fn take(&mut self, index: u32, other: &Self, number: u32) {
         match other.windows.get(&number) {
-            Some(windows) => _ = self.windows.insert(index, windows.clone()),
+            Some(windows) => {
+                self.close(index);
+                self.held += size(windows);
+                self.windows.insert(index, windows.clone());
+            }
             None => self.close(index),
         }
         if let Some(&shown) = other.of(number) {
@@ -127,12 +145,15 @@ impl Octets {
     /// Returns which directions are complete.
     pub(super) fn join(&mut self, index: u32, later: &Windows) -> [bool; 2] {
         let Some(windows) = self.windows.get_mut(&index) else { return [false; 2] };
+        let before = size(windows);
         for (own, later) in windows.iter_mut().zip(later) {
             if !own.is_full() {
                 own.join(later.clone());
             }
         }
-        [0, 1].map(|way: usize| windows[way].is_full())
+        let full = [0, 1].map(|way: usize| windows[way].is_full());
+        self.held = self.held + size(windows) - before;
+        full
     }
 
     fn note(&mut self, index: u32, shown: Shown) {

@@ -470,7 +470,6 @@ impl Stream {
     }
 
     /// Octets that it takes in memory.
-    #[cfg(test)]
     pub(super) fn size(&self) -> usize {
         size_of_val(&*self.0)
     }

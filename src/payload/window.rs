@@ -117,7 +117,7 @@ impl Window {
     /// Whether octets were shown: of a stream, more than its beginning.
     pub fn has_octets(&self) -> bool {
         match &self.0 {
-            Shown::Nothing => false,
+            Shown::Nothing | Shown::Begun(_) => false,
             Shown::Stream(stream) => !stream.sight().octets().is_empty(),
             Shown::Datagrams(_) => true,
         }
@@ -204,12 +204,12 @@ impl Window {
         }
     }
 
-    /// Octets that a stream takes in memory, beside the window.
-    #[cfg(test)]
-    pub(super) fn size(&self) -> usize {
+    /// Octets that it takes in memory, beside itself.
+    pub fn size(&self) -> usize {
         match &self.0 {
+            Shown::Nothing | Shown::Begun(_) => 0,
             Shown::Stream(stream) => stream.size(),
-            _ => 0,
+            Shown::Datagrams(datagrams) => size_of_val(&**datagrams),
         }
     }
 }
