@@ -493,7 +493,7 @@ fn flows_in_each_form() {
     assert_eq!(text.lines().count(), 2);
     for line in text.lines() {
         assert!(line.contains("192.0.2.10:") && line.contains(" > 192.0.2.20:6379 "), "{line}");
-        assert!(line.ends_with("6379/tcp redis (destination, registered, handshake)"), "{line}");
+        assert!(line.ends_with("6379/tcp redis (destination, payload, handshake)"), "{line}");
     }
     let records = lines(&good(&["flows", "--format", "json", "redis-set.pcap"]));
     assert_eq!(records.len(), 2);

@@ -38,7 +38,7 @@ fn good(name: &str, arguments: &[&str]) -> Option<String> {
 fn name_flows() {
     let Some(out) = good("name_flows", &["snmp-get.pcap"]) else { return };
     assert_eq!(out.lines().count(), 1);
-    assert!(out.contains("161/udp snmp (destination, registered"), "{out}");
+    assert!(out.contains("161/udp snmp (destination, payload"), "{out}");
     // What cannot be read is told.
     let output = run("name_flows", &["missing.pcap", "snmp-get.pcap"]).unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("missing.pcap: "), "{output:?}");
@@ -55,8 +55,8 @@ fn own_sink() {
     let Some(out) = good("own_sink", &["office.pcapng"]) else { return };
     let lines: Vec<_> = out.lines().collect();
     assert!(lines.is_sorted() && lines.contains(&"ipp/tcp advertised"), "{out}");
-    // Port 80 is registered, and a printer advertises pages elsewhere.
-    assert!(lines.contains(&"http/tcp advertised") && lines.contains(&"http/tcp registered"), "{out}");
+    // Port 80 speaks it, and a printer advertises pages elsewhere.
+    assert!(lines.contains(&"http/tcp advertised") && lines.contains(&"http/tcp payload"), "{out}");
 }
 
 #[test]

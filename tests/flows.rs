@@ -62,7 +62,7 @@ fn flows_are_told_in_the_order_they_began() {
     let text = good(&["flows", &file]);
     let expected = [
         "1970-01-01 00:00:09.000000 0.000 s udp [2001:db8::1]:40000 > [2001:db8::2]:53 packets 1+0 octets 48+0  \
-         53/udp domain (destination, registered, system-port)",
+         53/udp domain (destination, registered, system-port, asked)",
         "1970-01-01 00:00:10.000000 0.500 s tcp 128.232.110.120:34855 > 66.35.250.204:80 packets 3+1 octets 120+40  \
          80/tcp http (destination, registered, handshake)",
         "1970-01-01 00:00:12.000000 0.000 s icmp 192.0.2.1 > 192.0.2.2 packets 1+1 octets 28+28",

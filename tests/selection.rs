@@ -189,7 +189,7 @@ fn an_inventory_is_of_all_packets() {
 #[test]
 fn what_is_read_once_learns_from_packets_that_are_not_charted() {
     let octets = fs::read(material::sample("mdns-http-49154.pcap")).unwrap();
-    let named = "49154/tcp http (destination, advertised) \"Printer pages on printer\"";
+    let named = "49154/tcp http (destination, advertised";
     for arguments in [&["annotate", "--causal"][..], &["annotate"], &["flows"], &["summary"]] {
         let input = if arguments.len() == 2 { "mdns-http-49154.pcap" } else { "-" };
         let run = [arguments, &["-q", "-f", "tcp port 49154", "-c", "4", input]].concat();

@@ -192,7 +192,8 @@ impl Answers {
     fn answer(&mut self, tuple: &FiveTuple<'_>, context: &Context<'_>) {
         let new = of_tuple(tuple, &mut self.labels, context, &mut Memo::default());
         let old = self.known.at(tuple.id, None);
-        let changed = |old: Known| old.revised || Known { revised: false, ..old } != new;
+        let labels = &self.labels;
+        let changed = |old: Known| old.revised || is_another(&old, &new, labels);
         *old = Some(Known { revised: old.is_some_and(changed), ..new });
         if let Some(ids) = &mut self.community_ids {
             // The text of an identifier never begins with a zero.
@@ -202,6 +203,14 @@ impl Answers {
             }
         }
     }
+}
+
+/// Whether an answer says something else than the one before. How far the flow came, and that its octets confirm the name,
+/// is no other answer.
+fn is_another(old: &Known, new: &Known, labels: &Labels) -> bool {
+    let (before, after) = (labels.label(old.label), labels.label(new.label));
+    (old.side, old.rule) != (new.side, new.rule)
+        || (&before.name, before.port, &before.instance) != (&after.name, after.port, &after.instance)
 }
 
 /// All that an answer is worked out from and that may change while a capture goes on.

@@ -176,6 +176,7 @@ pub(super) fn bjnp(sight: Sight<'_>) -> Option<Said> {
 #[cfg(test)]
 mod tests {
     use crate::payload::Protocol;
+    use crate::payload::Sender;
     use crate::payload::testing::*;
 
     #[test]
@@ -185,11 +186,11 @@ mod tests {
         client(TCP, Protocol::IPERF3, b"a.example.1478705546.220992.712f36d5\0");
         nothing(TCP, b"a.example.1478705546.22099.712f36d56\0");
         nothing(TCP, b"abcdefghijklmnopqrstuvwxyz234567abc8\0");
-        weak(UDP, Protocol::IPERF3, &[0x36, 0x37, 0x38, 0x39]);
+        weak(UDP, Protocol::IPERF3, &[0x39, 0x38, 0x37, 0x36]);
         let verdict = both(UDP, &[0x39, 0x38, 0x37, 0x36], &[0x36, 0x37, 0x38, 0x39]);
-        assert_eq!(verdict.spoken, Some(Protocol::IPERF3));
+        assert_eq!((verdict.spoken, verdict.server), (Some(Protocol::IPERF3), Some(Sender::Second)));
         let old = both(UDP, &123_456_789_u32.to_le_bytes(), &987_654_321_u32.to_le_bytes());
-        assert_eq!(old.spoken, Some(Protocol::IPERF3));
+        assert_eq!((old.spoken, old.server), (Some(Protocol::IPERF3), Some(Sender::Second)));
         assert_eq!(both(UDP, &[0x36, 0x37, 0x38, 0x39], &[0x36, 0x37, 0x38, 0x39]).spoken, None);
         peer(TCP, Protocol::ZABBIX, b"ZBXD\x01\x05\0\0\0\0\0\0\0hello");
         nothing(TCP, b"ZBXD\x02");

@@ -59,12 +59,12 @@ impl Text {
             }
             out.push(b')');
         }
-        label.write_speech(out);
         if let Some(instance) = &label.instance {
             out.extend_from_slice(b" \"");
             out.extend_from_slice(instance.as_bytes());
             out.push(b'"');
         }
+        label.write_speech(out);
     }
 }
 

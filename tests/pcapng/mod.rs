@@ -142,9 +142,9 @@ fn every_kind_of_block_in_both_orders() {
     let kept: Vec<u8> = kept.into_iter().flat_map(|block| block.octets).collect();
     let comments = assert_lossless(&kept, &annotated, "made by hand");
     let (domain, echo, mdns) = (
-        "portolan: 53/udp domain; server=192.0.2.2; evidence=registered; rule=system-port",
-        "portolan: 7/udp echo; server=192.0.2.2; evidence=registered; rule=system-port",
-        "portolan: 5353/udp mdns; server=both; evidence=registered; rule=symmetric",
+        "portolan: 53/udp domain; server=192.0.2.2; evidence=registered; rule=system-port; state=one-way",
+        "portolan: 7/udp echo; server=192.0.2.2; evidence=registered; rule=system-port; state=asked",
+        "portolan: 5353/udp mdns; server=both; evidence=payload; rule=symmetric; state=group; protocol=mdns",
     );
     // Not the one whose options run over the block, nor the Simple Packet Block.
     assert_eq!(comments, [domain, echo, echo, domain, echo, mdns].repeat(3));
@@ -292,7 +292,7 @@ fn what_a_pcap_header_says_is_kept() {
         let comments: Vec<_> = blocks(&annotated).iter().skip(1).flat_map(Block::ours).collect();
         assert_eq!(
             comments,
-            ["portolan: 53/udp domain; server=192.0.2.2; evidence=registered; rule=system-port"]
+            ["portolan: 53/udp domain; server=192.0.2.2; evidence=registered; rule=system-port; state=asked"]
         );
     }
 }

@@ -290,10 +290,10 @@ fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) ->
         let state = service.label.state.filter(|state| state.is_unserved());
         let state = state.map_or(String::new(), |state| format!(", {}", state.as_str()));
         out.extend_from_slice(format!(" ({}, {evidence}{rule}{state})", service.side()).as_bytes());
-        service.label.write_speech(&mut out);
         if let Some(instance) = &service.label.instance {
             out.extend_from_slice(format!(" \"{instance}\"").as_bytes());
         }
+        service.label.write_speech(&mut out);
     }
     out.push(b'\n');
     out
