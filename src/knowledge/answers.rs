@@ -85,14 +85,15 @@ impl<T: Copy> PerFlow<T> {
 }
 
 impl Answers {
-    /// No answers yet; `community_ids` for records that carry them.
+    /// No answers yet, to be [revised](Self::revise) as packets come; `community_ids` for records that carry them.
     pub fn new(community_ids: bool) -> Self {
-        Self { community_ids: community_ids.then(PerFlow::default), ..Self::default() }
+        let labels = Labels::causal();
+        Self { labels, community_ids: community_ids.then(PerFlow::default), ..Self::default() }
     }
 
     /// Answers for all that is known, worked out on so many threads; they do not depend on their number.
     pub fn of(knowledge: &Knowledge, registry: &Registry, community_ids: bool, threads: usize) -> Self {
-        let mut answers = Self::new(community_ids);
+        let mut answers = Self { community_ids: community_ids.then(PerFlow::default), ..Self::default() };
         let (flows, context) = (knowledge.flows(), knowledge.context(registry, threads));
         let parts = flows.map_ranges(threads, |family, range| of_range(flows, family, range, &context));
         for (family, (labels, known)) in parts {

@@ -89,6 +89,8 @@ pub struct Label {
     pub speech: Option<Speech>,
     /// Whose name the first octets contradict.
     pub mismatch: Option<Evidence>,
+    /// Whether who was asked may still answer, as only the past is known.
+    pub is_open: bool,
     /// Whether the first octets gave a name that IANA does not have.
     pub is_unregistered: bool,
     /// `443/tcp https`, harmless on a terminal.
@@ -124,11 +126,18 @@ struct Plain {
 pub struct Labels {
     all: Vec<Label>,
     ids: HashMap<Identity, u32>,
+    /// Only the past is known: who was asked may still answer.
+    is_causal: bool,
     /// Labels of names that need no look at the address.
     plain: HashMap<Plain, u32>,
 }
 
 impl Labels {
+    /// No labels yet, for answers that only know the past.
+    pub(crate) fn causal() -> Self {
+        Self { is_causal: true, ..Self::default() }
+    }
+
     /// The label of that number.
     pub fn label(&self, id: u32) -> &Label {
         &self.all[id as usize]
@@ -209,6 +218,7 @@ impl Labels {
             }
         };
         let Answer { state, speech, mismatch, .. } = *answer;
+        let is_open = self.is_causal && state == State::Asked;
         let identity = Identity {
             kind: Kind::Ip(protocol),
             port,
@@ -223,7 +233,7 @@ impl Labels {
         self.intern(identity, || {
             let transport = protocol_word(protocol);
             let key = match (name, port) {
-                _ if state.is_unserved() => format!("{}/{transport}", state.as_str()),
+                _ if state.is_unserved() && !is_open => format!("{}/{transport}", state.as_str()),
                 (Some(name), _) => format!("{name}/{transport}"),
                 (None, Some(port)) => format!("{port}/{transport}"),
                 (None, None) => format!("unknown/{transport}"),
@@ -244,6 +254,7 @@ impl Labels {
                 speech,
                 mismatch,
                 is_unregistered,
+                is_open,
                 ..Label::default()
             }
             .with_text()
@@ -273,6 +284,11 @@ fn row_of<'r>(name: &str, protocol: TransportProtocol, registry: &'r Registry) -
 }
 
 impl Label {
+    /// The word of its state, where people are to know that nobody served.
+    pub(crate) fn unserved(&self) -> Option<&'static str> {
+        self.state.filter(|state| state.is_unserved() && !self.is_open).map(State::as_str)
+    }
+
     /// Whether the name is only registered, for a port above 1023, and nothing confirms it.
     pub fn is_guess(&self) -> bool {
         self.evidence == Some(Evidence::Registered) && self.port.is_some_and(|port| port > 1023)

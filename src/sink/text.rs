@@ -50,9 +50,9 @@ impl Text {
                 out.extend_from_slice(b", ");
                 out.extend_from_slice(rule.as_str().as_bytes());
             }
-            if let Some(state) = label.state.filter(|state| state.is_unserved()) {
+            if let Some(state) = label.unserved() {
                 out.extend_from_slice(b", ");
-                out.extend_from_slice(state.as_str().as_bytes());
+                out.extend_from_slice(state.as_bytes());
             }
             if service.known.revised {
                 out.extend_from_slice(b", revised");

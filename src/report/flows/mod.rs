@@ -287,8 +287,7 @@ fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) ->
         out.extend_from_slice(b"  ");
         out.extend_from_slice(&service.label.text);
         let rule = if rule == evidence { String::new() } else { format!(", {rule}") };
-        let state = service.label.state.filter(|state| state.is_unserved());
-        let state = state.map_or(String::new(), |state| format!(", {}", state.as_str()));
+        let state = service.label.unserved().map_or(String::new(), |state| format!(", {state}"));
         out.extend_from_slice(format!(" ({}, {evidence}{rule}{state})", service.side()).as_bytes());
         if let Some(instance) = &service.label.instance {
             out.extend_from_slice(format!(" \"{instance}\"").as_bytes());

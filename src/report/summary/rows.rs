@@ -203,7 +203,7 @@ impl Row {
         if matches!(by, By::Service | By::Port) {
             row.transport = label.transport.as_deref().map(ToOwned::to_owned);
         }
-        if by == By::Service && !label.state.is_some_and(State::is_unserved) {
+        if by == By::Service && label.unserved().is_none() {
             row.name.clone_from(&label.name);
             row.description.clone_from(&label.description);
         }
@@ -279,8 +279,8 @@ impl Row {
             match label.state {
                 Some(State::Established | State::Answered) => self.servers.insert(server),
                 Some(State::Refused) => self.refused.extend(endpoint),
-                Some(State::Asked) => self.asked.extend(endpoint),
-                Some(State::Group | State::OneWay) | None => {}
+                Some(State::Asked) if !label.is_open => self.asked.extend(endpoint),
+                Some(State::Asked | State::Group | State::OneWay) | None => {}
             }
         }
     }
