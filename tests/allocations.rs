@@ -137,7 +137,7 @@ fn measured(pass: impl FnOnce()) -> u64 {
     allocation_counter::measure(pass).count_total
 }
 
-/// A pass over half as much again of the same traffic allocates no more often.
+/// A pass over more of the same traffic allocates no more often.
 #[test]
 fn learning_and_charting_allocate_nothing_after_warm_up() {
     let registry = Registry::built_in();
@@ -146,12 +146,13 @@ fn learning_and_charting_allocate_nothing_after_warm_up() {
         let totals = plan(format).write(&mut octets).unwrap();
         assert!(totals.mdns > 50 && totals.icmp > 50 && totals.arp > 50, "{totals:?}");
         let packets = octets[begin(&octets)..].to_vec();
-        // What all has been seen once, and met again, takes no more room.
-        let [twice, thrice] = [2, 3].map(|times| {
+        (1..11).for_each(|_| octets.extend(&packets));
+        // What all has been seen, and met again until first octets and states are settled, takes no more room.
+        let [before, after] = [12, 13].map(|times| {
             octets.extend(&packets);
             allocations(&Scratch::new(name, &octets), times, &registry)
         });
-        assert_eq!(twice, thrice, "{name}");
+        assert_eq!(before, after, "{name}");
     }
 }
 

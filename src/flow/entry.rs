@@ -12,7 +12,7 @@ pub const TIMEOUT: u64 = 120_000_000_000;
 pub(super) const NO_TIME: u64 = u64::MAX;
 
 /// What the flow table wants to know of one packet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Observation<'b, A> {
     /// Its five-tuple.
     pub(super) key: FlowKey<A>,

@@ -100,9 +100,10 @@ impl Address for V6 {
 }
 
 /// Which way a packet went through its flow's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the lower endpoint to the higher one.
+    #[default]
     Up,
     /// From the higher endpoint to the lower one.
     Down,

@@ -37,7 +37,7 @@ const BETWEEN_LOOKS: usize = 1 << 16;
 pub(crate) const CAPACITY: usize = INDEX_MASK as usize - BETWEEN_LOOKS;
 
 /// A packet that is not counted yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Waiting<'b, A> {
     observation: Observation<'b, A>,
     hash: u64,
@@ -48,15 +48,23 @@ struct Waiting<'b, A> {
 /// Packets of a batch that wait to be counted in groups.
 #[derive(Debug)]
 pub(super) struct Pending<'b, A> {
-    /// Packets whose slots were asked for.
-    coming: Vec<Waiting<'b, A>>,
-    /// Packets before these, whose entries were asked for.
-    ready: Vec<Waiting<'b, A>>,
+    /// Two groups that change places.
+    groups: [Group<'b, A>; 2],
+    /// Which of them has the packets whose slots were asked for; the other has those before them, whose entries were.
+    coming: usize,
 }
 
-impl<A> Default for Pending<'_, A> {
+/// Packets that are looked up together. They take no memory of their own, as each batch has its groups.
+#[derive(Debug)]
+struct Group<'b, A> {
+    waiting: [Waiting<'b, A>; GROUP],
+    len: usize,
+}
+
+impl<A: Address> Default for Pending<'_, A> {
     fn default() -> Self {
-        Self { coming: Vec::with_capacity(GROUP), ready: Vec::with_capacity(GROUP) }
+        let group = || Group { waiting: [Waiting::default(); GROUP], len: 0 };
+        Self { groups: [group(), group()], coming: 0 }
     }
 }
 
@@ -119,19 +127,24 @@ impl<A: Address> FlowTable<A> {
     #[inline]
     pub(super) fn push<'b>(&self, pending: &mut Pending<'b, A>, observation: Observation<'b, A>) -> bool {
         let hash = self.ask_for_slot(&observation.key);
-        pending.coming.push(Waiting { observation, hash, likely: 0 });
-        pending.coming.len() >= GROUP
+        let group = &mut pending.groups[pending.coming & 1];
+        let place = group.len % GROUP;
+        group.waiting[place] = Waiting { observation, hash, likely: 0 };
+        group.len = place + 1;
+        group.len >= GROUP
     }
 
     /// Counts the group before the one just completed.
     #[inline(never)]
     pub(super) fn advance(&mut self, pending: &mut Pending<'_, A>) {
-        for waiting in &mut pending.coming {
+        let [one, other] = &mut pending.groups;
+        let (coming, ready) = if pending.coming == 0 { (one, other) } else { (other, one) };
+        for waiting in &mut coming.waiting[..coming.len] {
             waiting.likely = self.ask_for_entry(waiting.hash);
         }
-        self.count(&pending.ready);
-        pending.ready.clear();
-        std::mem::swap(&mut pending.coming, &mut pending.ready);
+        self.count(&ready.waiting[..ready.len]);
+        ready.len = 0;
+        pending.coming ^= 1;
     }
 
     /// Counts all packets that wait.

@@ -192,6 +192,10 @@ impl Stream {
             head.reach = head.reach.max(distance);
             return;
         }
+        if is_syn && wire == 0 && distance == u32::MAX && head.begins == Some(Begin::First) {
+            // The SYN once more.
+            return;
+        }
         if is_syn || (1..=Self::BACK).contains(&below) {
             // Both may move the first octet.
             if let Some(later) = Self::segment(sequence, is_syn, octets, wire) {
