@@ -15,8 +15,8 @@ use super::{
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.
 ///
-/// A name always comes with its evidence: told by the user, advertised by DNS-SD, or only registered
-/// with IANA for that port, which proves nothing; and with the side that serves.
+/// A name always comes with its evidence: told by the user, advertised by DNS-SD, seen in the first octets, or only
+/// registered with IANA for that port, which proves nothing; and with the side that serves.
 #[derive(Debug, Parser)]
 #[command(
     name = "portolan",

@@ -565,6 +565,27 @@ mod tests {
         assert_eq!(tcp(24_243, 24_244, Phase::None), (Rule::Unknown, Option::None, None));
     }
 
+    /// Who sent the first data asked, where ports say nothing: 24243 and 24244 are nobody's.
+    #[test]
+    fn the_first_data_of_a_connection_is_a_question() {
+        let told = |protocol| {
+            let mut world = World::new();
+            for (ends, octets) in
+                [((24_244, 24_243), &b""[..]), ((24_243, 24_244), b"?"), ((24_244, 24_243), b"!")]
+            {
+                let network =
+                    if ends.0 == 24_243 { Network::V4(CLIENT, SERVER) } else { Network::V4(SERVER, CLIENT) };
+                let carried = Carried { octets, wire: octets.len() as u32, sequence: 1 };
+                let (time, phase) = (Some(Timestamp(0)), Phase::None);
+                let seen = Observed { time, octets: 60, phase, to_group: false, carried };
+                world.flows.take(&Ends::between(network, protocol, Some(ends)).unwrap(), seen);
+            }
+            world.answer()
+        };
+        assert_eq!(told(TransportProtocol::TCP), (Rule::FirstData, Some(24_244), Evidence::None));
+        assert_eq!(told(TransportProtocol::UDP), (Rule::Unknown, None, Evidence::None));
+    }
+
     #[test]
     fn the_user_outranks_the_handshake() {
         let folder = std::env::temp_dir().join(format!("portolan-naming-{}", std::process::id()));

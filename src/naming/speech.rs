@@ -85,3 +85,112 @@ fn name<'k>(
 pub(super) fn contradicts(verdict: &Verdict, name: &str, description: &str) -> bool {
     verdict.spoken.is_some() && is_known_name(name) && verdict.ride(name, description) == Ride::No
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Answer, Evidence, Side, answer};
+    use super::*;
+    use crate::{
+        announce::Announced,
+        decode::{Network, Phase},
+        dns::Advertised,
+        flow::{Carried, Ends, FlowOptions, Flows, Observed},
+        packet::Timestamp,
+        registry::Registry,
+    };
+
+    const SSH: [&[u8]; 2] = [b"SSH-2.0-OpenSSH_9.6\r\n"; 2];
+    const HTTP: [&[u8]; 2] = [b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"];
+    /// RFC 8446 section 5.1 and 4.1.2: the headers of a record and of a ClientHello of 512 octets.
+    const TLS: [&[u8]; 2] = [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b""];
+    const DOMAIN: [&[u8]; 2] = [
+        b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01",
+        b"\x12\x34\x81\x80\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01",
+    ];
+
+    /// The evidence, the name, and whose name is contradicted, of a flow to this port.
+    fn named(
+        protocol: TransportProtocol,
+        port: u16,
+        said: [&[u8]; 2],
+        layer: &str,
+    ) -> (&'static str, String, Option<&'static str>) {
+        let mut flows = Flows::new(FlowOptions { at_once: true, ..FlowOptions::default() });
+        let (client, server) = ([192, 0, 2, 7], [192, 0, 2, 10]);
+        let there = Ends::between(Network::V4(client, server), protocol, Some((50_000, port))).unwrap();
+        let back = Ends::between(Network::V4(server, client), protocol, Some((port, 50_000))).unwrap();
+        for (ends, octets) in [there, back].into_iter().zip(said) {
+            let carried = Carried { octets, wire: octets.len() as u32, sequence: 1 };
+            let time = Some(Timestamp(1));
+            flows.take(&ends, Observed { time, octets: 60, phase: Phase::None, to_group: false, carried });
+        }
+        let mut registry = Registry::built_in();
+        if !layer.is_empty() {
+            let file = std::env::temp_dir().join(format!("portolan-speech-{}-{port}", std::process::id()));
+            std::fs::write(&file, layer).unwrap();
+            registry.add_layer(&file).unwrap();
+            std::fs::remove_file(&file).unwrap();
+        }
+        let (advertised, announced) = (Advertised::new(), Announced::new());
+        let context = Context {
+            registry: &registry,
+            advertised: &advertised,
+            announced: &announced,
+            at: None,
+            flows: &flows,
+            threads: 1,
+        };
+        let tuple = flows.five_tuples().next().unwrap();
+        let told: Answer<'_> = answer(&tuple, &context);
+        assert_eq!(told.side, Side::High, "{port}");
+        let name = match told.name {
+            Some(Name::Confirmed(row) | Name::Registered(row)) => row.name().to_owned(),
+            Some(Name::Payload { service, .. }) => service.to_owned(),
+            Some(Name::User(entry)) => entry.registration.name().to_owned(),
+            _ => String::new(),
+        };
+        (told.evidence().as_str(), name, told.mismatch.map(Evidence::as_str))
+    }
+
+    #[test]
+    fn a_name_stays_where_it_rides_on_what_is_spoken() {
+        let tcp = |port, said| named(TransportProtocol::TCP, port, said, "");
+        let told = |name: &str, mismatch| ("payload", name.to_owned(), mismatch);
+        let lies = Some("registered");
+        // The port's own name, or one that goes with it: confirmed.
+        assert_eq!(tcp(22, SSH), told("ssh", None));
+        assert_eq!(tcp(443, TLS), told("https", None));
+        assert_eq!(tcp(631, HTTP), told("ipp", None));
+        // Of several names the first that rides (RFC 8314).
+        assert_eq!(tcp(465, TLS), told("submissions", None));
+        // Above 1023 a description alone names nothing, and contradicts nothing.
+        assert_eq!(tcp(8443, TLS), told("tls", None));
+        // What does not ride.
+        assert_eq!(tcp(2222, SSH), told("ssh", lies));
+        assert_eq!(tcp(8000, HTTP), told("http", lies));
+        assert_eq!(tcp(22, TLS), told("tls", lies));
+        // No name to contradict.
+        assert_eq!(tcp(49_200, HTTP), told("http", None));
+        assert_eq!(named(TransportProtocol::UDP, 5300, DOMAIN, ""), told("domain", lies));
+    }
+
+    #[test]
+    fn a_name_of_the_user_is_contradicted_only_where_its_protocol_is_known() {
+        let tcp = |port, layer| named(TransportProtocol::TCP, port, SSH, layer);
+        let user = |name: &str, mismatch| ("user", name.to_owned(), mismatch);
+        assert_eq!(tcp(2223, "payroll 2223/tcp\n"), user("payroll", None));
+        assert_eq!(tcp(2224, "ssh 2224/tcp\n"), user("ssh", None));
+        assert_eq!(tcp(2225, "http 2225/tcp\n"), user("http", Some("user")));
+    }
+
+    #[test]
+    fn what_says_nothing_leaves_the_registry() {
+        let silent = [&b"\xee\xee\xee"[..], b"\xee\xee\xee"];
+        let told = named(TransportProtocol::TCP, 2222, silent, "");
+        assert_eq!(told, ("registered", "EtherNet-IP-1".to_owned(), None));
+        // `220 ready` may be SMTP or FTP: it confirms the port's own name, and gives no other port one.
+        let greeting = [&b""[..], b"220 ready\r\n"];
+        assert_eq!(named(TransportProtocol::TCP, 21, greeting, "").0, "payload");
+        assert_eq!(named(TransportProtocol::TCP, 2222, greeting, "").0, "registered");
+    }
+}

@@ -144,3 +144,104 @@ pub(crate) fn group(tuple: &FiveTuple<'_>) -> Option<Side> {
         () => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::{Network, Phase},
+        flow::{Carried, Ends, FlowOptions, Flows, Observed},
+        packet::Timestamp,
+    };
+
+    const CLIENT: [u8; 4] = [192, 0, 2, 7];
+    const SERVER: [u8; 4] = [192, 0, 2, 10];
+
+    /// A packet: whether it goes to the server, what it does, octets that it carries.
+    type Packet = (bool, Phase, &'static [u8]);
+
+    fn told(
+        protocol: TransportProtocol,
+        server: [u8; 4],
+        packets: &[Packet],
+        refused: Option<bool>,
+    ) -> State {
+        let mut flows = Flows::new(FlowOptions { at_once: true, ..FlowOptions::default() });
+        let ends = |asks| {
+            let (network, ports) = if asks {
+                (Network::V4(CLIENT, server), (50_000, 514))
+            } else {
+                (Network::V4(server, CLIENT), (514, 50_000))
+            };
+            Ends::between(network, protocol, Some(ports)).unwrap()
+        };
+        for &(asks, phase, octets) in packets {
+            let carried = Carried { octets, wire: octets.len() as u32, sequence: 1 };
+            let time = Some(Timestamp(1));
+            flows.take(&ends(asks), Observed { time, octets: 60, phase, to_group: false, carried });
+        }
+        if let Some(asked) = refused {
+            flows.refuse(&ends(asked));
+        }
+        let tuple = flows.five_tuples().next().unwrap();
+        let server_is_low = tuple.key.low().0 == std::net::IpAddr::from(server);
+        state(&tuple, if server_is_low { Side::Low } else { Side::High })
+    }
+
+    #[test]
+    fn connections() {
+        use Phase::{Abort, Accept, Close, None, Open};
+        const ASKS: bool = true;
+        const ANSWERS: bool = false;
+        let cases: [(&str, &[Packet], State); 16] = [
+            ("accepted", &[(ASKS, Open, b""), (ANSWERS, Accept, b"")], State::Established),
+            (
+                "scanned half open",
+                &[(ASKS, Open, b""), (ANSWERS, Accept, b""), (ASKS, Abort, b"")],
+                State::Established,
+            ),
+            ("refused", &[(ASKS, Open, b""), (ANSWERS, Abort, b"")], State::Refused),
+            ("refused with data on the SYN", &[(ASKS, Open, b"x"), (ANSWERS, Abort, b"")], State::Refused),
+            ("ACK scan", &[(ASKS, None, b""), (ANSWERS, Abort, b"")], State::Refused),
+            ("FIN scan", &[(ASKS, Close, b""), (ANSWERS, Abort, b"")], State::Refused),
+            ("data into the void", &[(ASKS, None, b"x"), (ANSWERS, Abort, b"")], State::Refused),
+            ("no answer", &[(ASKS, Open, b""), (ASKS, Open, b"")], State::Asked),
+            ("no answer to data on the SYN", &[(ASKS, Open, b"x")], State::Asked),
+            ("FIN scan without answer", &[(ASKS, Close, b"")], State::Asked),
+            ("ACK scan without answer", &[(ASKS, None, b"")], State::Asked),
+            ("data both ways", &[(ASKS, None, b"x"), (ANSWERS, None, b"y")], State::Established),
+            ("data one way, acknowledged", &[(ASKS, None, b""), (ANSWERS, None, b"y")], State::Established),
+            ("acknowledgements alone", &[(ASKS, None, b""), (ANSWERS, None, b"")], State::Asked),
+            ("one end captured, with data", &[(ANSWERS, None, b"y")], State::Established),
+            (
+                "one end captured, from its SYN on",
+                &[(ASKS, Open, b""), (ASKS, None, b"")],
+                State::Established,
+            ),
+        ];
+        for (what, packets, state) in cases {
+            assert_eq!(told(TransportProtocol::TCP, SERVER, packets, Option::None), state, "{what}");
+        }
+        let unreachable = told(TransportProtocol::TCP, SERVER, &[(ASKS, Open, b"")], Some(true));
+        assert_eq!(unreachable, State::Refused);
+    }
+
+    #[test]
+    fn datagrams() {
+        let of = |packets: &[Packet], refused| told(TransportProtocol::UDP, SERVER, packets, refused);
+        let (ask, answer): (Packet, Packet) = ((true, Phase::None, b"?"), (false, Phase::None, b"!"));
+        assert_eq!(of(&[ask], None), State::Asked);
+        assert_eq!(of(&[ask, answer], None), State::Answered);
+        assert_eq!(of(&[ask], Some(true)), State::Refused);
+        assert_eq!(of(&[ask, answer], Some(true)), State::Answered, "something else came back");
+        assert_eq!(of(&[answer], Some(false)), State::Asked, "a late answer that the client refused");
+        assert_eq!(of(&[ask; 9], None), State::Asked);
+        assert_eq!(of(&[ask; 10], None), State::OneWay);
+        // RFC 5424 section 6.5, example 2, cut.
+        let log: Packet =
+            (true, Phase::None, b"<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - - x");
+        assert_eq!(of(&[log], None), State::OneWay);
+        let group = told(TransportProtocol::UDP, [224, 0, 0, 251], &[ask], None);
+        assert_eq!(group, State::Group);
+    }
+}
