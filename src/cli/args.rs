@@ -64,7 +64,7 @@ pub(crate) struct Global {
     /// Add a registry file of your own; it wins over IANA. May be given several times, later ones win.
     ///
     /// IANA's CSV, XML or text, a file like /etc/services, or what `registry export` writes. An entry may begin with
-    /// an address or prefix: `10.0.0.5 8443/tcp payroll`.
+    /// an address or prefix, and end in what it speaks: `10.0.0.5 8443/tcp payroll protocol=tls`.
     #[arg(long, value_name = "FILE", global = true, help_heading = "Annotation")]
     pub(crate) registry: Vec<PathBuf>,
     /// Show no progress bar.

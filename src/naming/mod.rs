@@ -21,7 +21,7 @@ use crate::{
 use rules::{Case, RULES, advertised_name, announced_name, registered_name, user_name};
 pub(crate) use speech::Memo;
 pub use speech::Speech;
-use speech::{Called, contradicts};
+use speech::{Called, contradicts, is_other};
 pub use state::State;
 use state::goes_to_group;
 pub(crate) use state::group;
@@ -323,7 +323,11 @@ fn name<'k>(
             Name::Advertised(advertisement) => (advertisement.name, ""),
             _ => ("", ""),
         };
-        let is_mismatch = verdict.is_some_and(|verdict| contradicts(verdict, text, description));
+        let protocol = if let Name::User(entry) = &name { entry.protocol } else { None };
+        let is_mismatch = verdict.is_some_and(|verdict| match protocol {
+            Some(protocol) => is_other(verdict, protocol),
+            None => contradicts(verdict, text, description),
+        });
         return (Some(name), is_mismatch.then_some(name.evidence()));
     }
     if let Some(shown) = case.shown {

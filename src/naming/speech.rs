@@ -81,6 +81,11 @@ fn name<'k>(
     }
 }
 
+/// Whether octets contradict what a user says that an endpoint speaks.
+pub(super) fn is_other(verdict: &Verdict, protocol: Protocol) -> bool {
+    verdict.spoken.is_some_and(|spoken| spoken.service() != protocol.service())
+}
+
 /// Whether octets contradict a name that somebody gave: only one whose protocol is known can be contradicted.
 pub(super) fn contradicts(verdict: &Verdict, name: &str, description: &str) -> bool {
     verdict.spoken.is_some() && is_known_name(name) && verdict.ride(name, description) == Ride::No
@@ -181,6 +186,9 @@ mod tests {
         assert_eq!(tcp(2223, "payroll 2223/tcp\n"), user("payroll", None));
         assert_eq!(tcp(2224, "ssh 2224/tcp\n"), user("ssh", None));
         assert_eq!(tcp(2225, "http 2225/tcp\n"), user("http", Some("user")));
+        // What the user says it speaks counts, whatever it is called.
+        assert_eq!(tcp(2226, "payroll 2226/tcp protocol=tls\n"), user("payroll", Some("user")));
+        assert_eq!(tcp(2227, "192.0.2.10 2227/tcp http protocol=ssh # ours\n"), user("http", None));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::layout::Layout;
 use super::record::{Field, Malformed, Record, Transport};
 use super::registration::Registration;
 use super::{csv, text, xml};
+use crate::payload::Protocol;
 pub use crate::text::Prefix;
 
 /// What a user layer says of a port.
@@ -18,6 +19,8 @@ pub struct UserEntry<'a> {
     pub registration: Registration<'a>,
     /// The addresses it holds for; absent where it holds for all.
     pub prefix: Option<Prefix>,
+    /// What it is said to speak: `protocol=tls` at the end of its line.
+    pub protocol: Option<Protocol>,
     /// The file it stands in.
     pub file: &'a Path,
 }
@@ -27,12 +30,13 @@ pub struct UserEntry<'a> {
 pub(crate) struct Layer {
     file: PathBuf,
     tables: Tables,
-    /// The prefix of each row, longest first.
-    prefixes: Vec<Option<Prefix>>,
+    /// The prefix of each row, longest first, and what it is said to speak.
+    rows: Vec<(Option<Prefix>, Option<Protocol>)>,
 }
 
 struct Entry {
     prefix: Option<Prefix>,
+    protocol: Option<Protocol>,
     record: Record,
 }
 
@@ -43,11 +47,11 @@ impl Layer {
         let mut entries = entries(&content).map_err(malformed)?;
         // Lookups take the first row that fits: the longest prefix, then the first line.
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.prefix.map(Prefix::bits)));
-        let prefixes = entries.iter().map(|entry| entry.prefix).collect();
+        let rows = entries.iter().map(|entry| (entry.prefix, entry.protocol)).collect();
         let records: Vec<Record> = entries.into_iter().map(|entry| entry.record).collect();
         let layout = Layout::new(&records, &[]);
         let layout = layout.map_err(|reason| Error::Unsuited { file: file.to_owned(), reason })?;
-        Ok(Self { file: file.to_owned(), tables: layout.into(), prefixes })
+        Ok(Self { file: file.to_owned(), tables: layout.into(), rows })
     }
 
     /// The entry for an endpoint.
@@ -59,19 +63,19 @@ impl Layer {
 
     /// All entries, longest prefix first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = UserEntry<'_>> {
-        (0..self.prefixes.len() as u32).filter_map(|row| self.entry(row))
+        (0..self.rows.len() as u32).filter_map(|row| self.entry(row))
     }
 
     fn entry(&self, row: u32) -> Option<UserEntry<'_>> {
-        let prefix = *self.prefixes.get(row as usize)?;
+        let (prefix, protocol) = *self.rows.get(row as usize)?;
         let registration = Registration { tables: &self.tables, row };
-        Some(UserEntry { registration, prefix, file: &self.file })
+        Some(UserEntry { registration, prefix, protocol, file: &self.file })
     }
 }
 
 /// The entries of a file in any of the formats; rows without a name or a port say nothing here.
 fn entries(content: &str) -> Result<Vec<Entry>, Malformed> {
-    let plain = |record| Entry { prefix: None, record };
+    let plain = |record| Entry { prefix: None, protocol: None, record };
     let mut entries: Vec<Entry> = if csv::is_table(content) {
         let rows = csv::parse(content)?.into_iter();
         rows.map(table_entry).collect::<Result<_, _>>()?
@@ -94,17 +98,19 @@ fn table_entry(row: csv::Row) -> Result<Entry, Malformed> {
             reason: format!("`{address}` is no address or prefix"),
         })?),
     };
-    Ok(Entry { prefix, record: row.record })
+    Ok(Entry { prefix, protocol: None, record: row.record })
 }
 
 /// Reads lines of services(5), `payroll 8443/tcp pay # comment`, and the same with an address before it,
-/// `10.0.0.5 8443/tcp payroll`.
+/// `10.0.0.5 8443/tcp payroll`. Either may end in `protocol=tls`.
 fn services(content: &str) -> Result<Vec<Entry>, Malformed> {
     let mut entries = Vec::new();
     for (number, line) in (1..).zip(content.trim_start_matches('\u{feff}').lines()) {
         let (fields, comment) =
             line.split_once('#').map_or((line, ""), |(fields, comment)| (fields, comment));
-        let mut words = fields.split_whitespace();
+        let (told, mut words): (Vec<_>, Vec<_>) =
+            fields.split_whitespace().partition(|word| word.starts_with(PROTOCOL));
+        let mut words = words.drain(..);
         let Some(first) = words.next() else { continue };
         let malformed = |reason| Malformed { line: number, reason };
         let Some(port) = words.next() else {
@@ -119,9 +125,18 @@ fn services(content: &str) -> Result<Vec<Entry>, Malformed> {
             (None, _) => (None, first),
         };
         let Some(record) = service(name, port, comment).map_err(malformed)? else { continue };
-        entries.push(Entry { prefix, record });
+        let protocol = told.last().map(|word| protocol(word)).transpose().map_err(malformed)?;
+        entries.push(Entry { prefix, protocol, record });
     }
     Ok(entries)
+}
+
+/// What stands before the protocol that an entry is said to speak.
+const PROTOCOL: &str = "protocol=";
+
+fn protocol(word: &str) -> Result<Protocol, String> {
+    let name = word.strip_prefix(PROTOCOL).unwrap_or_default();
+    Protocol::from_word(name).ok_or_else(|| format!("`{name}` is no protocol that octets are recognised as"))
 }
 
 /// One line's record; `None` for AppleTalk's `ddp`, which services(5) knows and the registry does not.
@@ -171,6 +186,8 @@ mod tests {
         );
         assert_eq!(reason("payroll 8443\n"), "1: `8443` is no `port/transport`");
         assert_eq!(reason("payroll /tcp\n"), "1: `/tcp` is no `port/transport`");
+        let unknown = "1: `tsl` is no protocol that octets are recognised as";
+        assert_eq!(reason("payroll 8443/tcp protocol=tsl\n"), unknown);
         assert_eq!(reason("payroll 66000/tcp\n"), "1: port `66000` is no number from 0 to 65535");
         assert_eq!(reason("10.0.0.5 8443/tcp\n"), "1: no service name behind the port");
         assert_eq!(reason("a 1/xtp"), "1: transport protocol `xtp` is none of tcp, udp, sctp and dccp");
