@@ -20,6 +20,7 @@ SHAPE  mix          4.8 M packets of 670 octets on average, 200 k flows, many ho
        hosts200     the same between 200 hosts
        small        10 M frames of 64 octets, 1 M flows in random order
        adversarial  1 M frames whose payloads are capture records
+       talk         1.5 M packets of 60 k flows that begin as those of 35 protocols do
 FILE   written as pcapng where it ends in .pcapng, else as pcap; - is standard output";
 
 fn main() -> ExitCode {
@@ -49,6 +50,7 @@ fn plan(arguments: &[String]) -> Option<(Plan, &str)> {
         "hosts200" => Shape::Hosts200,
         "small" => Shape::Small,
         "adversarial" => Shape::Adversarial,
+        "talk" => Shape::Talk,
         _ => return None,
     });
     if file.ends_with(".pcapng") {

@@ -65,6 +65,7 @@ fn same_seed_same_octets() {
         (Shape::Small, Format::Pcap),
         (Shape::Adversarial, Format::Pcap),
         (Shape::Adversarial, Format::Pcapng),
+        (Shape::Talk, Format::Pcap),
     ]
     .map(|(shape, format)| hash(&written(&small_plan(shape, format)).0));
     // Change these only together with every figure that was measured on the old octets.
@@ -75,6 +76,7 @@ fn same_seed_same_octets() {
         0x93a8_cb61_64b5_c4e4,
         0x08a3_8417_7a16_fa93,
         0x48ab_1e8d_9c38_d356,
+        0x6aea_3112_ca0d_4b8a,
     ];
     assert_eq!(hashes, pinned, "{hashes:#018x?}");
     let other = Plan { seed: 2, ..small_plan(Shape::Mix, Format::Pcap) };
@@ -83,7 +85,7 @@ fn same_seed_same_octets() {
 
 #[test]
 fn packets_are_sound_and_add_up() {
-    for shape in [Shape::Mix, Shape::Hosts200, Shape::Small, Shape::Adversarial] {
+    for shape in [Shape::Mix, Shape::Hosts200, Shape::Small, Shape::Adversarial, Shape::Talk] {
         let plan = small_plan(shape, Format::Pcap);
         let (octets, totals) = written(&plan);
         let records = pcap_records(&octets);
@@ -151,6 +153,7 @@ fn packets_are_sound_and_add_up() {
         match shape {
             Shape::Small => assert!(records.iter().all(|record| record.1.len() == 64)),
             Shape::Adversarial => assert!(records.iter().all(|record| record.1.len() == 1_066)),
+            Shape::Talk => assert!((590..750).contains(&(totals.octets / totals.packets)), "{totals:?}"),
             Shape::Mix | Shape::Hosts200 => {
                 assert_eq!((totals.mdns, totals.icmp, totals.arp), (100, 100, 100));
                 assert!((590..750).contains(&(totals.octets / totals.packets)), "{shape:?}: {totals:?}");

@@ -20,6 +20,30 @@ pub(super) enum Talk {
     Ssh,
     Tls,
     Opaque,
+    /// These turns, word by word.
+    Said(&'static [Turn]),
+}
+
+/// What one side says at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) by_server: bool,
+    pub(super) words: Words,
+}
+
+/// Octets of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    /// The same in every flow.
+    These(&'static [u8]),
+    /// The first segment of a TLS ClientHello, or the second.
+    Hello(u8),
+    /// A QUIC Initial packet.
+    Initial,
+    /// A question to the DNS, or its answer.
+    Lookup,
+    /// These, and so many without meaning behind them.
+    Then(&'static [u8], u16),
 }
 
 /// A port that servers listen on, and how often it is met.
@@ -31,7 +55,7 @@ pub(super) struct Service {
     pub(super) talk: Talk,
 }
 
-const fn service(port: u16, protocol: u8, weight: u64, talk: Talk) -> Service {
+pub(super) const fn service(port: u16, protocol: u8, weight: u64, talk: Talk) -> Service {
     Service { port, protocol, weight, talk }
 }
 
@@ -39,7 +63,7 @@ const fn service(port: u16, protocol: u8, weight: u64, talk: Talk) -> Service {
 pub(super) const ADVERTISED_PORT: u16 = 49_200;
 
 /// Registered ports first; 6881, 25565, 27015, 49200, 51820 have no name in the registry. Weights are relative.
-static SERVICES: [Service; 26] = [
+pub(super) static SERVICES: [Service; 26] = [
     service(443, TCP, 380, Talk::Tls),
     service(443, UDP, 140, Talk::Quic),
     service(53, UDP, 130, Talk::Dns),
@@ -136,6 +160,7 @@ pub(super) struct Flow {
 #[derive(Clone, Debug)]
 pub(super) struct Flows {
     hosts: Hosts,
+    services: &'static [Service],
     ends: Permutation,
     /// Flows before this one are long, so they neither ask for names nor for the time.
     long: u64,
@@ -143,9 +168,9 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    pub(super) fn new(hosts: Hosts, long: u64, seed: u64) -> Self {
+    pub(super) fn new(hosts: Hosts, services: &'static [Service], long: u64, seed: u64) -> Self {
         let ends = Permutation::new(hosts.clients * EPHEMERAL_PORTS, seed);
-        Self { hosts, ends, long, seed }
+        Self { hosts, services, ends, long, seed }
     }
 
     /// The most flows these hosts can have.
@@ -159,8 +184,8 @@ impl Flows {
         let client = end % self.hosts.clients;
         let client_port = FIRST_EPHEMERAL + (end / self.hosts.clients) as u16;
         let habit = scatter(number ^ self.seed.rotate_left(17));
-        let service = match draw(habit) {
-            Service { talk: Talk::Dns | Talk::Ntp, .. } if number < self.long => &SERVICES[0],
+        let service = match draw(self.services, habit) {
+            Service { talk: Talk::Dns | Talk::Ntp, .. } if number < self.long => &self.services[0],
             service => service,
         };
         let devices = service.port == ADVERTISED_PORT;
@@ -179,13 +204,13 @@ impl Flows {
     }
 }
 
-fn draw(habit: u64) -> &'static Service {
-    let mut left = scale(habit, SERVICES.iter().map(|service| service.weight).sum());
-    for service in &SERVICES {
+fn draw(services: &'static [Service], habit: u64) -> &'static Service {
+    let mut left = scale(habit, services.iter().map(|service| service.weight).sum());
+    for service in services {
         if left < service.weight {
             return service;
         }
         left -= service.weight;
     }
-    &SERVICES[0]
+    &services[0]
 }

@@ -151,7 +151,7 @@ impl Frame {
         }
         let folded = match fold(sum) {
             // RFC 768: an all-zero checksum is sent as all ones.
-            0 => 0xffff,
+            0 if protocol == super::flow::UDP => 0xffff,
             folded => folded,
         };
         header[checksum..checksum + 2].copy_from_slice(&folded.to_be_bytes());

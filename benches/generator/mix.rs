@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::container::Container;
-use super::flow::{Flow, Flows, Hosts, TCP, Talk};
+use super::flow::{Flow, Flows, Hosts, SERVICES, TCP, Talk};
 use super::frame::{Address, Frame, Host, Noise, Payload, Tcp, flag};
 use super::message::Message;
 use super::random::{Random, scale, scatter};
@@ -22,7 +22,7 @@ const fn background(packets: u64) -> u64 {
 }
 
 /// The longest a TCP segment's payload is here: an Ethernet frame of 1,514 octets with time stamps, over IPv6 and IPv4.
-const SEGMENT: (usize, usize) = (1_428, 1_448);
+pub(super) const SEGMENT: (usize, usize) = (1_428, 1_448);
 
 /// How far a flow has come.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ pub(super) fn write(plan: &Plan, hosts: Hosts, out: &mut dyn Write) -> Result<To
 
     let mut mix = Mix {
         container: Container::new(plan.format, plan.snap_len, out),
-        flows: Flows::new(hosts.clone(), flows / 20, plan.seed),
+        flows: Flows::new(hosts.clone(), &SERVICES, flows / 20, plan.seed),
         hosts,
         noise: Noise::new(plan.seed),
         frame: Frame::new(),
@@ -164,14 +164,8 @@ impl Mix<'_> {
         let takes = len as u32 + u32::from(flags & (flag::SYN | flag::FIN) != 0);
         state.sequence[ours] = sequence.wrapping_add(takes);
 
-        // Maximum segment size, selective acknowledgement, time stamps, window scale; later only time stamps.
-        let mut options = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 7];
-        let stamp = (self.totals.packets as u32).to_be_bytes();
-        options[8..12].copy_from_slice(&stamp);
-        let mut later = [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
-        later[4..8].copy_from_slice(&stamp);
-        let options: &[u8] = if flags & flag::SYN != 0 { &options } else { &later };
-
+        let (options, len_of_options) = options(flags, self.totals.packets as u32);
+        let options = &options[..len_of_options];
         let ends = if by_server { (&flow.server, &flow.client) } else { (&flow.client, &flow.server) };
         let tcp = Tcp { ports: ports(flow, by_server), sequence, acknowledged, flags, options };
         let head = &opening[..opening.len().min(len) & !1];
@@ -310,6 +304,21 @@ impl Mix<'_> {
     }
 }
 
+/// Options of a segment, and how long they are: maximum segment size, selective acknowledgement, time stamps and window
+/// scale on a SYN, later only time stamps.
+pub(super) fn options(flags: u8, stamp: u32) -> ([u8; 20], usize) {
+    let stamp = stamp.to_be_bytes();
+    if flags & flag::SYN != 0 {
+        let mut options = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 7];
+        options[8..12].copy_from_slice(&stamp);
+        return (options, 20);
+    }
+    let mut options = [0; 20];
+    options[..4].copy_from_slice(&[1, 1, 8, 10]);
+    options[4..8].copy_from_slice(&stamp);
+    (options, 12)
+}
+
 fn ports(flow: &Flow, by_server: bool) -> (u16, u16) {
     let (client, server) = (flow.client_port, flow.service.port);
     if by_server { (server, client) } else { (client, server) }
@@ -326,6 +335,6 @@ fn opening(talk: Talk, by_server: bool) -> &'static [u8] {
         (Talk::Ssh, _) => b"SSH-2.0-OpenSSH_9.8\r\n\0",
         // Application data: what it protects is noise to everyone.
         (Talk::Tls, _) => &[0x17, 3, 3, 4, 0, 0],
-        (Talk::Dns | Talk::Opaque, _) => &[],
+        (Talk::Dns | Talk::Opaque | Talk::Said(_), _) => &[],
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::container::{Container, Format, block_len, record};
-use super::flow::{EPHEMERAL_PORTS, FIRST_EPHEMERAL, Flow, Flows, Hosts, TCP, Talk};
+use super::flow::{EPHEMERAL_PORTS, FIRST_EPHEMERAL, Flow, Flows, Hosts, SERVICES, TCP, Talk};
 use super::frame::{Address, Frame, Host, Noise, Payload, Tcp, flag};
 use super::message::Message;
 use super::random::{Permutation, scatter};
@@ -40,7 +40,7 @@ fn rounds(
 
 /// Frames of 64 octets. Over IPv6 only UDP is that short.
 pub(super) fn small(plan: &Plan, hosts: Hosts, out: &mut dyn Write) -> Result<Totals, Error> {
-    let flows = Flows::new(hosts, 0, plan.seed);
+    let flows = Flows::new(hosts, &SERVICES, 0, plan.seed);
     let noise = Noise::new(plan.seed);
     let mut message = Message::default();
     let last = (plan.packets / plan.flows).saturating_sub(1);
