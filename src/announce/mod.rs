@@ -109,7 +109,10 @@ impl Announcer {
 /// which finds FTP, SIP and SSDP on other ports than their own.
 #[inline]
 pub fn may_announce(protocol: TransportProtocol, ports: (u16, u16), spoken: Option<Protocol>) -> bool {
-    Announcer::of(protocol, ports, spoken).is_some()
+    // Nearly all packets go no further.
+    let is_own = |port| matches!(port, 21 | PORT_MAPPER | 1900 | 5060);
+    (spoken.is_some() || is_own(ports.0) || is_own(ports.1))
+        && Announcer::of(protocol, ports, spoken).is_some()
 }
 
 /// What a payload begins like, where messages of that protocol tell of endpoints on ports that are not their own.
@@ -117,7 +120,12 @@ pub fn may_announce(protocol: TransportProtocol, ports: (u16, u16), spoken: Opti
 /// This proves nothing: [`Announcement::is_on_own_port`] tells whether the flow must be known to speak it.
 #[inline]
 pub fn begins_like(protocol: TransportProtocol, octets: &[u8]) -> Option<Protocol> {
-    match (protocol, octets.first_chunk::<4>()?) {
+    let first = octets.first_chunk::<4>()?;
+    // Nearly all packets go no further.
+    if !matches!(first[0], b'2' | b'A' | b'E' | b'I' | b'P' | b'S' | b'U') {
+        return None;
+    }
+    match (protocol, first) {
         (TransportProtocol::TCP, b"227 " | b"229 " | b"PORT" | b"EPRT") => Some(Protocol::FTP),
         (
             TransportProtocol::TCP | TransportProtocol::UDP,

@@ -13,6 +13,7 @@ const MAX_MEDIA: usize = 32;
 ///
 /// Of a body that is not all there only the media before the last one count: what follows in it might say otherwise.
 pub(super) fn read(octets: &[u8], tell: Tell<'_>) -> Option<()> {
+    check(may_describe(octets))?;
     let mut reader = Reader::new(octets);
     let first = reader.line()?;
     check(first.starts_with(b"SIP/2.0 ") || first.ends_with(b" SIP/2.0"))?;
@@ -36,6 +37,13 @@ pub(super) fn read(octets: &[u8], tell: Tell<'_>) -> Option<()> {
         },
     }
     Some(())
+}
+
+/// Whether `v=` stands somewhere, without which there is no description: most messages have none, and their lines need not be
+/// told apart. Looks at every octet, as that takes many of them at a time.
+fn may_describe(octets: &[u8]) -> bool {
+    let pairs = octets.iter().zip(octets.iter().skip(1));
+    pairs.fold(false, |found, (&one, &next)| found | (one == b'v') & (next == b'='))
 }
 
 /// The octets of the body (RFC 3261 section 20.14), `l` in compact form (section 7.3.3).

@@ -217,7 +217,7 @@ impl Knowledge {
     }
 
     /// Learns which endpoints a packet's message tells of.
-    #[inline]
+    #[inline(always)]
     fn learn_announcement(&mut self, frame: &Frame<'_>, headers: &Headers) {
         let Some(ports) = headers.ports.filter(|_| !self.options.ports_only) else { return };
         let octets = headers.payload(frame.octets);

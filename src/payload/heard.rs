@@ -45,7 +45,8 @@ impl Heard {
 
     /// All that was said.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Protocol, Said)> + '_ {
-        self.0.iter().flatten().copied()
+        // What was heard stands before the free places.
+        self.0.iter().map_while(|&place| place)
     }
 
     /// How sure the surest pattern is.

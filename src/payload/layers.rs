@@ -1,5 +1,7 @@
 //! What is spoken within what: what ALPN chose, programs of RPC. What follows a turn is in `turns`.
 
+use std::hash::{Hash, Hasher};
+
 use super::datagrams::Datagrams;
 use super::hello::Hello;
 use super::protocol::Protocol;
@@ -9,7 +11,7 @@ use super::tls::Record;
 use super::{industry, media, rpc, text};
 
 /// Layers from the outermost; empty where no more than one is known.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Layers([Option<Protocol>; Self::KEPT]);
 
 impl Layers {
@@ -61,6 +63,13 @@ impl Layers {
     /// The layer within the outermost.
     fn second(&self) -> Option<Protocol> {
         self.iter().nth(1)
+    }
+}
+
+/// In one step, as every verdict is looked up.
+impl Hash for Layers {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(u32::from_ne_bytes(self.ids()));
     }
 }
 

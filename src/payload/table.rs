@@ -23,80 +23,188 @@ impl Pattern {
     }
 }
 
-/// A set of first octets.
+/// A set of octets.
 #[derive(Clone, Copy)]
-pub(super) struct First([bool; 256]);
+struct Set([u128; 2]);
 
-impl First {
-    /// Any octet.
-    const ANY: Self = Self([true; 256]);
+impl Set {
+    const NONE: Self = Self([0; 2]);
+    const ANY: Self = Self([u128::MAX; 2]);
+    const DIGITS: Self = Self::NONE.and(b'0', b'9');
+    const LETTERS: Self = Self::NONE.and(b'A', b'Z').and(b'a', b'z');
+    const HEXADECIMAL: Self = Self::DIGITS.and(b'A', b'F').and(b'a', b'f');
+    /// What a method or a tag consists of (RFC 9110 section 5.6.2).
+    const TOKEN: Self = Self::LETTERS
+        .or(Self::DIGITS)
+        .and(b'!', b'!')
+        .and(b'#', b'\'')
+        .and(b'*', b'.')
+        .and(b'^', b'`')
+        .and(b'|', b'|')
+        .and(b'~', b'~');
+    /// What stands behind a word, or in the target behind a method.
+    const BEHIND_METHOD: Self = Self::of(b"\r\n").and(b' ', 0x7e).and(0x80, 0xff);
+    /// What people read, and the end of a line.
+    const PRINTABLE: Self = Self::BEHIND_METHOD.and(b'\t', b'\t');
+    /// What stands behind a command.
+    const BEHIND_WORD: Self = Self::of(b" \r\n");
+
+    /// Those whose lower half is 2.
+    const LOW_HALF_2: Self = Self([0x0004 * (u128::MAX / 0xffff); 2]);
 
     /// The octets of this list.
     const fn of(octets: &[u8]) -> Self {
-        let mut set = [false; 256];
+        let mut set = Self::NONE;
         let mut at = 0;
         while at < octets.len() {
-            set[octets[at] as usize] = true;
+            set = set.and(octets[at], octets[at]);
             at += 1;
         }
-        Self(set)
-    }
-
-    /// The octets from `low` to `high`.
-    const fn from(low: u8, high: u8) -> Self {
-        Self::of(&[]).and(low, high)
+        set
     }
 
     /// And those from `low` to `high`.
     const fn and(mut self, low: u8, high: u8) -> Self {
-        let mut at = low as usize;
-        while at <= high as usize {
-            self.0[at] = true;
+        let mut octet = low as usize;
+        while octet <= high as usize {
+            self.0[octet >> 7] |= 1 << (octet & 127);
+            octet += 1;
+        }
+        self
+    }
+
+    /// The octets of both.
+    const fn or(self, other: Self) -> Self {
+        Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+    }
+
+    const fn has(self, octet: u8) -> bool {
+        self.0[(octet >> 7) as usize] >> (octet & 127) & 1 == 1
+    }
+}
+
+/// What a pattern may begin with: a set for each of the first octets. Those that are missing may be any.
+#[derive(Clone, Copy)]
+pub(super) struct First([Set; First::LEN]);
+
+impl First {
+    /// How many octets are told apart.
+    const LEN: usize = 4;
+
+    /// Any octets.
+    const ANY: Self = Self([Set::ANY; Self::LEN]);
+    /// No octets.
+    const NONE: Self = Self([Set::NONE; Self::LEN]);
+    /// A letter of either case.
+    const LETTERS: Self = Self::ANY.at(0, Set::LETTERS);
+    /// A method, a space and a target, or as much of them.
+    const METHOD: Self = Self::ANY
+        .at(0, Set::TOKEN)
+        .at(1, Set::TOKEN.and(b' ', b' '))
+        .at(2, Set::BEHIND_METHOD)
+        .at(3, Set::BEHIND_METHOD);
+    /// A reply of three digits (RFC 5321 section 4.2).
+    const REPLY: Self = Self([Set::NONE.and(b'1', b'5'), Set::DIGITS, Set::DIGITS, Set::of(b" -")]);
+    /// Text.
+    const TEXT: Self = Self([Set::PRINTABLE; Self::LEN]);
+
+    /// One of these as the first octet.
+    const fn of(octets: &[u8]) -> Self {
+        Self::ANY.at(0, Set::of(octets))
+    }
+
+    /// One from `low` to `high` as the first octet.
+    const fn from(low: u8, high: u8) -> Self {
+        Self::ANY.at(0, Set::NONE.and(low, high))
+    }
+
+    /// And those from `low` to `high` as the first octet.
+    const fn and(mut self, low: u8, high: u8) -> Self {
+        self.0[0] = self.0[0].and(low, high);
+        self
+    }
+
+    /// Only these at place `at`, counted from 0.
+    const fn at(mut self, at: usize, octets: Set) -> Self {
+        self.0[at] = octets;
+        self
+    }
+
+    /// These or those.
+    const fn or(mut self, other: Self) -> Self {
+        let mut at = 0;
+        while at < Self::LEN {
+            self.0[at] = self.0[at].or(other.0[at]);
             at += 1;
         }
         self
     }
 
-    /// Whether this octet is in it.
-    #[cfg(test)]
-    pub(super) const fn has(&self, octet: u8) -> bool {
-        self.0[octet as usize]
+    /// One of these texts.
+    const fn texts(texts: &[&[u8]]) -> Self {
+        Self::begun(texts, false, Set::ANY)
     }
 
-    /// Letters of either case.
-    const LETTERS: Self = Self::from(b'A', b'Z').and(b'a', b'z');
+    /// One of these words in any case, alone on its line or with a space behind it.
+    const fn words(words: &[&[u8]]) -> Self {
+        Self::begun(words, true, Set::BEHIND_WORD)
+    }
 
-    /// What a method or a tag may begin with (RFC 9110 section 5.6.2).
-    const TOKEN: Self = Self::from(b'!', b'!')
-        .and(b'#', b'\'')
-        .and(b'*', b'.')
-        .and(b'0', b'9')
-        .and(b'A', b'Z')
-        .and(b'^', b'z')
-        .and(b'|', b'|')
-        .and(b'~', b'~');
+    const fn begun(texts: &[&[u8]], any_case: bool, behind: Set) -> Self {
+        let mut all = Self::NONE;
+        let mut number = 0;
+        while number < texts.len() {
+            let (text, mut one, mut at) = (texts[number], Self::ANY, 0);
+            while at < Self::LEN && at <= text.len() {
+                one = one.at(
+                    at,
+                    if at == text.len() {
+                        behind
+                    } else if any_case {
+                        Set::of(&[text[at].to_ascii_lowercase(), text[at].to_ascii_uppercase()])
+                    } else {
+                        Set::of(&[text[at]])
+                    },
+                );
+                at += 1;
+            }
+            all = all.or(one);
+            number += 1;
+        }
+        all
+    }
+
+    /// Whether these octets may begin so.
+    #[cfg(test)]
+    pub(super) fn fits(&self, octets: &[u8]) -> bool {
+        self.0.iter().zip(octets).all(|(set, &octet)| set.has(octet))
+    }
 }
 
-/// The patterns of one transport, with a bit for each of them at every first octet it is asked for.
+/// The patterns of one transport, with a bit for each of them at every octet that it may have at each place.
 pub(super) struct Table {
     patterns: &'static [Pattern],
-    by_octet: [u128; 256],
+    by_octet: [[u128; 256]; First::LEN],
 }
 
 impl Table {
     const fn of(patterns: &'static [Pattern]) -> Self {
         assert!(patterns.len() <= 128, "one bit for each pattern");
-        let mut by_octet = [0; 256];
-        let mut at = 0;
-        while at < patterns.len() {
-            let mut octet = 0;
-            while octet < 256 {
-                if patterns[at].first.0[octet] {
-                    by_octet[octet] |= 1 << at;
+        let mut by_octet = [[0; 256]; First::LEN];
+        let mut number = 0;
+        while number < patterns.len() {
+            let mut at = 0;
+            while at < First::LEN {
+                let mut octet = 0;
+                while octet < 256 {
+                    if patterns[number].first.0[at].has(octet as u8) {
+                        by_octet[at][octet] |= 1 << number;
+                    }
+                    octet += 1;
                 }
-                octet += 1;
+                at += 1;
             }
-            at += 1;
+            number += 1;
         }
         Self { patterns, by_octet }
     }
@@ -105,8 +213,11 @@ impl Table {
     #[inline]
     pub(super) fn hear(&self, sight: Sight<'_>) -> Heard {
         let mut heard = Heard::default();
-        let Some(&first) = sight.octets().first() else { return heard };
-        let mut asked = self.by_octet[usize::from(first)];
+        if sight.octets().is_empty() {
+            return heard;
+        }
+        let places = self.by_octet.iter().zip(sight.octets());
+        let mut asked = places.fold(u128::MAX, |asked, (by, &octet)| asked & by[usize::from(octet)]);
         while asked != 0 {
             let pattern = &self.patterns[asked.trailing_zeros() as usize];
             if let Some(said) = (pattern.read)(sight) {
@@ -136,35 +247,65 @@ pub(super) fn of(protocol: TransportProtocol) -> &'static Table {
 /// Patterns of streams.
 static OVER_TCP: Table = Table::of(&[
     Pattern::new(Protocol::TLS, First::from(20, 24).and(0x80, 0xff), tls::tls),
-    Pattern::new(Protocol::HTTP, First::TOKEN, web::http),
+    Pattern::new(Protocol::HTTP, First::METHOD, web::http),
     Pattern::new(Protocol::HTTP2, First::of(b"P\0"), web::http2),
-    Pattern::new(Protocol::ICAP, First::LETTERS, web::icap),
+    Pattern::new(Protocol::ICAP, First::texts(&[b"ICAP/1.0", b"REQMOD", b"RESPMOD", b"OPTIONS"]), web::icap),
     Pattern::new(Protocol::DOMAIN, First::ANY, domain::domain_tcp),
-    Pattern::new(Protocol::SSH, First::of(b"S"), shells::ssh),
-    Pattern::new(Protocol::SMTP, First::LETTERS.and(b'1', b'5'), mail::smtp),
-    Pattern::new(Protocol::FTP, First::LETTERS.and(b'1', b'5'), shells::ftp),
-    Pattern::new(Protocol::POP3, First::LETTERS.and(b'+', b'+'), mail::pop3),
+    Pattern::new(Protocol::SSH, First::texts(&[b"SSH-"]), shells::ssh),
+    Pattern::new(
+        Protocol::SMTP,
+        First::REPLY.or(First::words(&[b"EHLO", b"HELO", b"LHLO", b"MAIL"])),
+        mail::smtp,
+    ),
+    Pattern::new(
+        Protocol::FTP,
+        First::REPLY.or(First::words(&[
+            b"SYST", b"FEAT", b"PASV", b"EPSV", b"TYPE", b"PORT", b"EPRT", b"CWD", b"RETR", b"PBSZ", b"USER",
+            b"PASS", b"AUTH", b"QUIT",
+        ])),
+        shells::ftp,
+    ),
+    Pattern::new(
+        Protocol::POP3,
+        First::texts(&[b"+OK"])
+            .or(First::words(&[b"APOP", b"CAPA", b"STLS", b"STAT", b"QUIT", b"USER", b"AUTH", b"UIDL"])),
+        mail::pop3,
+    ),
     Pattern::new(Protocol::IMAP, First::LETTERS.and(b'*', b'*').and(b'.', b'.').and(b'0', b'9'), mail::imap),
-    Pattern::new(Protocol::NNTP, First::LETTERS.and(b'1', b'5'), mail::nntp),
+    Pattern::new(
+        Protocol::NNTP,
+        First::REPLY.or(First::words(&[b"MODE", b"GROUP", b"ARTICLE", b"IHAVE", b"CAPABILITIES"])),
+        mail::nntp,
+    ),
     Pattern::new(Protocol::SIEVE, First::of(b"\"Aa"), mail::sieve),
-    Pattern::new(Protocol::IRC, First::LETTERS.and(b':', b':'), text::irc),
-    Pattern::new(Protocol::XMPP, First::of(b"<"), text::xmpp),
+    Pattern::new(
+        Protocol::IRC,
+        First::texts(&[b":", b"NOTICE "]).or(First::words(&[b"PASS", b"NICK", b"USER", b"CAP"])),
+        text::irc,
+    ),
+    Pattern::new(Protocol::XMPP, First::texts(&[b"<?xml", b"<stream:"]), text::xmpp),
     Pattern::new(Protocol::TELNET, First::of(&[255]), shells::telnet),
-    Pattern::new(Protocol::RFB, First::of(b"R"), shells::rfb),
+    Pattern::new(Protocol::RFB, First::texts(&[b"RFB "]), shells::rfb),
     Pattern::new(Protocol::RLOGIN, First::of(&[0]), shells::rlogin),
-    Pattern::new(Protocol::GIT, First::from(b'0', b'9').and(b'A', b'F').and(b'a', b'f'), shells::git),
-    Pattern::new(Protocol::SVN, First::of(b"("), shells::svn),
-    Pattern::new(Protocol::RSYNC, First::of(b"@"), shells::rsync),
-    Pattern::new(Protocol::NATS, First::of(b"IC"), brokers::nats),
-    Pattern::new(Protocol::STOMP, First::of(b"CS"), brokers::stomp),
+    Pattern::new(Protocol::GIT, First([Set::HEXADECIMAL; First::LEN]), shells::git),
+    Pattern::new(Protocol::SVN, First::texts(&[b"( "]), shells::svn),
+    Pattern::new(Protocol::RSYNC, First::texts(&[b"@RSYNCD:"]), shells::rsync),
+    Pattern::new(Protocol::NATS, First::texts(&[b"INFO", b"CONNECT"]), brokers::nats),
+    Pattern::new(Protocol::STOMP, First::texts(&[b"CONNECT", b"STOMP"]), brokers::stomp),
     Pattern::new(Protocol::SYSLOG_TCP, First::of(b"<").and(b'1', b'9'), syslog::syslog_tcp),
-    Pattern::new(Protocol::WHOIS, First::from(b'\t', b'~').and(0x80, 0xff), text::one_line),
-    Pattern::new(Protocol::FINGER, First::from(b'\t', b'~').and(0x80, 0xff), text::one_line),
-    Pattern::new(Protocol::SIP, First::TOKEN, telephony::sip),
-    Pattern::new(Protocol::RTSP, First::TOKEN, telephony::rtsp),
-    Pattern::new(Protocol::MGCP, First::LETTERS.and(b'0', b'9'), telephony::mgcp),
+    Pattern::new(Protocol::WHOIS, First::TEXT, text::one_line),
+    Pattern::new(Protocol::FINGER, First::TEXT, text::one_line),
+    Pattern::new(Protocol::SIP, First::METHOD, telephony::sip),
+    Pattern::new(Protocol::RTSP, First::METHOD, telephony::rtsp),
+    Pattern::new(
+        Protocol::MGCP,
+        First([Set::DIGITS, Set::DIGITS, Set::DIGITS, Set::of(b" \r")]).or(First::words(&[
+            b"EPCF", b"CRCX", b"MDCX", b"DLCX", b"RQNT", b"NTFY", b"AUEP", b"AUCX", b"RSIP",
+        ])),
+        telephony::mgcp,
+    ),
     Pattern::new(Protocol::STUN, First::from(0, 0x3f), media::stun_tcp),
-    Pattern::new(Protocol::H323_Q931, First::of(&[3]), telephony::h323),
+    Pattern::new(Protocol::H323_Q931, First::of(&[3]).at(1, Set::of(&[0])), telephony::h323),
     Pattern::new(Protocol::RTMP, First::of(&[3]), media::rtmp),
     Pattern::new(Protocol::SMB, First::of(&[0]), office::smb),
     Pattern::new(Protocol::NETBIOS_SSN, First::from(0x81, 0x83), office::netbios_ssn),
@@ -177,53 +318,97 @@ static OVER_TCP: Table = Table::of(&[
     Pattern::new(Protocol::DIAMETER, First::of(&[1]), access::diameter),
     Pattern::new(Protocol::BGP, First::of(&[0xff]), routing::bgp),
     Pattern::new(Protocol::MQTT, First::of(&[0x10, 0x20]), brokers::mqtt),
-    Pattern::new(Protocol::AMQP, First::of(b"A\x01"), brokers::amqp),
+    Pattern::new(Protocol::AMQP, First::texts(&[b"AMQP", b"\x01\0\0"]), brokers::amqp),
     Pattern::new(
         Protocol::REDIS,
-        First::LETTERS.and(b'$', b'$').and(b'*', b'+').and(b'-', b'-').and(b':', b':'),
+        First::texts(&[b"$", b"*", b"+", b"-", b":"])
+            .or(First::words(&[b"PING", b"INFO", b"AUTH", b"ECHO", b"MONITOR", b"SELECT"])),
         cache::redis,
     ),
-    Pattern::new(Protocol::MEMCACHE, First::LETTERS.and(0x80, 0x81), cache::memcache),
+    Pattern::new(
+        Protocol::MEMCACHE,
+        First::texts(&[b"\x80", b"\x81"]).or(First::words(&[
+            b"set",
+            b"add",
+            b"replace",
+            b"append",
+            b"prepend",
+            b"cas",
+            b"get",
+            b"gets",
+            b"delete",
+            b"incr",
+            b"decr",
+            b"touch",
+            b"stats",
+            b"version",
+            b"flush_all",
+            b"VALUE",
+            b"STAT",
+            b"STORED",
+            b"NOT_STORED",
+            b"EXISTS",
+            b"NOT_FOUND",
+            b"DELETED",
+            b"TOUCHED",
+            b"END",
+            b"ERROR",
+            b"VERSION",
+        ])),
+        cache::memcache,
+    ),
     Pattern::new(Protocol::POSTGRESQL, First::of(b"\0RESN"), databases::postgresql),
-    Pattern::new(Protocol::MYSQL, First::ANY, databases::mysql),
-    Pattern::new(Protocol::MONGODB, First::ANY, databases::mongodb),
-    Pattern::new(Protocol::CASSANDRA, First::from(1, 5).and(0x81, 0x85), databases::cassandra),
+    Pattern::new(Protocol::MYSQL, First::ANY.at(2, Set::of(&[0])).at(3, Set::of(&[0, 1])), databases::mysql),
+    Pattern::new(Protocol::MONGODB, First::ANY.at(3, Set::of(&[0, 1, 2])), databases::mongodb),
+    Pattern::new(
+        Protocol::CASSANDRA,
+        First::from(1, 5).and(0x81, 0x85).at(1, Set::NONE.and(0, 0x1f)),
+        databases::cassandra,
+    ),
     Pattern::new(Protocol::KAFKA, First::of(&[0]), brokers::kafka),
-    Pattern::new(Protocol::TDS, First::of(&[0x12, 0x10, 4]), databases::tds),
+    Pattern::new(Protocol::TDS, First::of(&[0x12, 0x10, 4]).at(1, Set::NONE.and(0, 7)), databases::tds),
     Pattern::new(Protocol::TNS, First::from(0, 0x7f), databases::tns),
-    Pattern::new(Protocol::DRDA, First::from(0, 0x7f), databases::drda),
+    Pattern::new(Protocol::DRDA, First::from(0, 0x7f).at(2, Set::of(&[0xd0])), databases::drda),
     Pattern::new(Protocol::ZMTP, First::of(&[0xff]), brokers::zmtp),
     Pattern::new(Protocol::SOCKS5, First::of(&[5]), proxies::socks5),
     Pattern::new(Protocol::SOCKS4, First::of(&[4, 0]), proxies::socks4),
-    Pattern::new(Protocol::RDP, First::of(&[3]), office::rdp),
-    Pattern::new(Protocol::COTP, First::of(&[3]), industry::cotp),
+    Pattern::new(Protocol::RDP, First::of(&[3]).at(1, Set::of(&[0])), office::rdp),
+    Pattern::new(Protocol::COTP, First::of(&[3]).at(1, Set::of(&[0])), industry::cotp),
     Pattern::new(Protocol::OPENVPN, First::from(0, 7), vpn::openvpn_tcp),
     Pattern::new(Protocol::PPTP, First::of(&[0]), vpn::pptp),
     Pattern::new(Protocol::SMPP, First::of(&[0]), mobile::smpp),
     Pattern::new(Protocol::BITTORRENT, First::of(&[19]), peers::bittorrent),
     Pattern::new(Protocol::GNUTELLA, First::of(b"G"), peers::gnutella),
     Pattern::new(Protocol::BITCOIN, First::of(&[0xf9, 0x0b, 0x1c, 0x0a]), peers::bitcoin),
-    Pattern::new(Protocol::MODBUS, First::ANY, industry::modbus),
+    Pattern::new(Protocol::MODBUS, First::ANY.at(2, Set::of(&[0])).at(3, Set::of(&[0])), industry::modbus),
     Pattern::new(Protocol::DNP3, First::of(&[5]), industry::dnp3),
     Pattern::new(Protocol::IEC_104, First::of(&[0x68]), industry::iec_104),
-    Pattern::new(Protocol::OPCUA, First::of(b"HRAEOMC"), industry::opcua),
+    Pattern::new(
+        Protocol::OPCUA,
+        First::texts(&[b"HELF", b"RHEF", b"ACKF", b"ERRF", b"OPNF", b"MSGF", b"MSGC", b"CLOF"]),
+        industry::opcua,
+    ),
     Pattern::new(Protocol::ENIP, First::of(&[4, 0x6f, 0x70]).and(0x63, 0x66), industry::enip),
     Pattern::new(Protocol::HART_IP, First::of(&[1]), industry::hart_ip),
-    Pattern::new(Protocol::MINECRAFT, First::ANY, games::minecraft),
+    Pattern::new(
+        Protocol::MINECRAFT,
+        First::from(7, 0xff).at(1, Set::of(&[0, 1, 2]).and(0x80, 0xff)),
+        games::minecraft,
+    ),
     Pattern::new(Protocol::IPERF3, First::of(&[9]).and(b'a', b'z').and(b'2', b'7'), tools::iperf3),
-    Pattern::new(Protocol::ZABBIX, First::of(b"Z"), tools::zabbix),
+    Pattern::new(Protocol::ZABBIX, First::texts(&[b"ZBXD"]), tools::zabbix),
     Pattern::new(Protocol::LDP, First::of(&[0]), routing::ldp),
     Pattern::new(Protocol::OPENFLOW, First::from(1, 6), routing::openflow),
     Pattern::new(Protocol::ISCSI, First::of(&[0x43, 0x03, 0x23]), files::iscsi),
     Pattern::new(Protocol::AFP, First::of(&[0, 1]), files::afp),
     Pattern::new(Protocol::X11, First::of(b"lB"), tools::x11),
     Pattern::new(Protocol::AJP13, First::of(b"\x12A"), proxies::ajp13),
-    Pattern::new(Protocol::FIX, First::of(b"8"), tools::fix),
-    Pattern::new(Protocol::ADB, First::from(b'A', b'Z'), tools::adb),
-    Pattern::new(Protocol::JDWP, First::of(b"J"), tools::jdwp),
-    Pattern::new(Protocol::JAVA_RMI, First::of(b"JN"), tools::java_rmi),
-    Pattern::new(Protocol::GIOP, First::of(b"G"), tools::giop),
-    Pattern::new(Protocol::BJNP, First::of(b"BM"), tools::bjnp),
+    Pattern::new(Protocol::FIX, First::texts(&[b"8=FIX"]), tools::fix),
+    Pattern::new(Protocol::ADB, First([Set::NONE.and(b'A', b'Z'); First::LEN]), tools::adb),
+    Pattern::new(Protocol::JDWP, First::texts(&[b"JDWP"]), tools::jdwp),
+    Pattern::new(Protocol::JAVA_RMI, First::texts(&[b"JRMI", b"N"]), tools::java_rmi),
+    Pattern::new(Protocol::GIOP, First::texts(&[b"GIOP"]), tools::giop),
+    Pattern::new(Protocol::BJNP, First::texts(&[b"BJNP", b"BJNB", b"MFNP", b"BNJB"]), tools::bjnp),
 ]);
 
 /// Patterns of datagrams.
@@ -238,13 +423,19 @@ static OVER_UDP: Table = Table::of(&[
     Pattern::new(Protocol::DHCP, First::from(1, 2), addresses::dhcp),
     Pattern::new(Protocol::DHCPV6, First::from(1, 20), addresses::dhcpv6),
     Pattern::new(Protocol::NTP, First::ANY, time::ntp),
-    Pattern::new(Protocol::PTP, First::ANY, time::ptp),
+    Pattern::new(Protocol::PTP, First::ANY.at(1, Set::LOW_HALF_2), time::ptp),
     Pattern::new(Protocol::NAT_PMP, First::of(&[0]), addresses::nat_pmp),
     Pattern::new(Protocol::PCP, First::of(&[2]), addresses::pcp),
     Pattern::new(Protocol::SYSLOG, First::of(b"<"), syslog::syslog),
-    Pattern::new(Protocol::SIP, First::TOKEN, telephony::sip),
-    Pattern::new(Protocol::RTSP, First::TOKEN, telephony::rtsp),
-    Pattern::new(Protocol::MGCP, First::LETTERS.and(b'0', b'9'), telephony::mgcp),
+    Pattern::new(Protocol::SIP, First::METHOD, telephony::sip),
+    Pattern::new(Protocol::RTSP, First::METHOD, telephony::rtsp),
+    Pattern::new(
+        Protocol::MGCP,
+        First([Set::DIGITS, Set::DIGITS, Set::DIGITS, Set::of(b" \r")]).or(First::words(&[
+            b"EPCF", b"CRCX", b"MDCX", b"DLCX", b"RQNT", b"NTFY", b"AUEP", b"AUCX", b"RSIP",
+        ])),
+        telephony::mgcp,
+    ),
     Pattern::new(Protocol::STUN, First::from(0, 0x3f), media::stun),
     Pattern::new(Protocol::RTCP, First::from(0x80, 0xbf), media::rtcp),
     Pattern::new(Protocol::DCERPC, First::of(&[4]), office::dcerpc_udp),
@@ -272,7 +463,7 @@ static OVER_UDP: Table = Table::of(&[
     Pattern::new(Protocol::BITTORRENT_TRACKER, First::of(&[0]), peers::bittorrent_tracker),
     Pattern::new(Protocol::BITTORRENT_LSD, First::of(b"B"), peers::bittorrent_lsd),
     Pattern::new(Protocol::BITTORRENT_UTP, First::from(0, 0x41), peers::bittorrent_utp),
-    Pattern::new(Protocol::MODBUS, First::ANY, industry::modbus),
+    Pattern::new(Protocol::MODBUS, First::ANY.at(2, Set::of(&[0])).at(3, Set::of(&[0])), industry::modbus),
     Pattern::new(Protocol::DNP3, First::of(&[5]), industry::dnp3),
     Pattern::new(Protocol::BACNET, First::of(&[0x81]), industry::bacnet),
     Pattern::new(Protocol::ENIP, First::of(&[4, 0x6f, 0x70]).and(0x63, 0x66), industry::enip),
@@ -290,7 +481,7 @@ static OVER_UDP: Table = Table::of(&[
     Pattern::new(Protocol::LDP, First::of(&[0]), routing::ldp),
     Pattern::new(Protocol::COLLECTD, First::of(&[0]), tools::collectd),
     Pattern::new(Protocol::DROPBOX_LANSYNC, First::of(b"{"), tools::db_lsp_disc),
-    Pattern::new(Protocol::BJNP, First::of(b"BM"), tools::bjnp),
+    Pattern::new(Protocol::BJNP, First::texts(&[b"BJNP", b"BJNB", b"MFNP", b"BNJB"]), tools::bjnp),
     Pattern::new(Protocol::VXLAN, First::of(&[8]), vpn::vxlan),
     Pattern::new(Protocol::GENEVE, First::from(0, 0x3f), vpn::geneve),
     Pattern::new(Protocol::CAPWAP, First::from(0, 1), vpn::capwap),

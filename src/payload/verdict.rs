@@ -1,5 +1,7 @@
 //! What the two directions of a flow say together.
 
+use std::hash::{Hash, Hasher};
+
 use super::datagrams::Datagrams;
 use super::heard::Heard;
 use super::layers::{self, Layers};
@@ -33,7 +35,7 @@ impl Sender {
 }
 
 /// What the first octets of a flow say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// How sure it is. Only what is strong names a flow; two weak halves that fit are strong.
     pub strength: Strength,
@@ -70,6 +72,17 @@ const NOTHING: Verdict = Verdict {
     layers: Layers::NONE,
     service: None,
 };
+
+/// In few steps, as every verdict is looked up; all that tells two of them apart but the strength, which follows.
+impl Hash for Verdict {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let number = |protocol: Option<Protocol>| protocol.map_or(0, Protocol::id);
+        let [spoken, asked, service] = [self.spoken, self.asked, self.service].map(number);
+        let server = self.server.map_or(2, |server| server as u8);
+        state.write_u32(u32::from_ne_bytes([spoken, asked, service, server]));
+        (self.layers, self.weak, self.fits, self.settled).hash(state);
+    }
+}
 
 impl Verdict {
     /// Whether the octets say nothing at all.

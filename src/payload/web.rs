@@ -15,8 +15,18 @@ pub(super) struct RequestLine<'a> {
 
 /// A character of a token (RFC 9110 section 5.6.2).
 pub(super) fn is_token_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+    const TOKEN: [bool; 256] = {
+        let mut token = [false; 256];
+        let mut octet = 0;
+        while octet < 256 {
+            let letter = octet as u8;
+            token[octet] = letter.is_ascii_alphanumeric()
+                || matches!(letter, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+            octet += 1;
+        }
+        token
+    };
+    TOKEN[usize::from(octet)]
 }
 
 impl<'a> RequestLine<'a> {
