@@ -107,7 +107,7 @@ impl Announcer {
 ///
 /// `ports` are those of source and destination. The protocol that octets of the flow were recognised as is `spoken`,
 /// which finds FTP, SIP and SSDP on other ports than their own.
-#[inline]
+#[inline(always)]
 pub fn may_announce(protocol: TransportProtocol, ports: (u16, u16), spoken: Option<Protocol>) -> bool {
     // Nearly all packets go no further.
     let is_own = |port| matches!(port, 21 | PORT_MAPPER | 1900 | 5060);
@@ -118,14 +118,20 @@ pub fn may_announce(protocol: TransportProtocol, ports: (u16, u16), spoken: Opti
 /// What a payload begins like, where messages of that protocol tell of endpoints on ports that are not their own.
 ///
 /// This proves nothing: [`Announcement::is_on_own_port`] tells whether the flow must be known to speak it.
-#[inline]
+#[inline(always)]
 pub fn begins_like(protocol: TransportProtocol, octets: &[u8]) -> Option<Protocol> {
-    let first = octets.first_chunk::<4>()?;
+    let first = octets.first_chunk()?;
     // Nearly all packets go no further.
-    if !matches!(first[0], b'2' | b'A' | b'E' | b'I' | b'P' | b'S' | b'U') {
-        return None;
+    if matches!(first[0], b'2' | b'A' | b'E' | b'I' | b'P' | b'S' | b'U') {
+        like(protocol, *first)
+    } else {
+        None
     }
-    match (protocol, first) {
+}
+
+#[cold]
+fn like(protocol: TransportProtocol, first: [u8; 4]) -> Option<Protocol> {
+    match (protocol, &first) {
         (TransportProtocol::TCP, b"227 " | b"229 " | b"PORT" | b"EPRT") => Some(Protocol::FTP),
         (
             TransportProtocol::TCP | TransportProtocol::UDP,

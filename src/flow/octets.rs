@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Five-tuples of a table whose first octets are kept at a time.
-pub(super) const LIMIT: usize = 1 << 16;
+pub(super) const LIMIT: usize = u16::MAX as usize;
 /// Octets that all of them may take in memory.
 pub(super) const MOST_OCTETS: usize = 40 << 20;
 
@@ -54,37 +54,94 @@ fn size(windows: &Windows) -> usize {
 /// First octets of the five-tuples of a table, and the verdicts on them, by their numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Octets {
-    windows: HashMap<u32, Windows>,
-    /// What they take in memory beside their places.
+    /// Where to find what a five-tuple showed; absent beyond the last one that showed anything.
+    places: Vec<Place>,
+    kept: Vec<Kept>,
+    /// Numbers of those of `kept` that are free.
+    free: Vec<u16>,
+    /// What the octets kept take in memory beside their places.
     held: usize,
-    /// Number of what a five-tuple showed, from 1; there are few that differ.
-    numbers: Vec<u16>,
+    /// Verdicts; there are few that differ.
     shown: Vec<Shown>,
     known: HashMap<Shown, u16>,
     /// Five-tuples whose octets had to go before they were all there, or whose verdict found no number.
     pub(super) undecided: u64,
 }
 
+/// What there is of a five-tuple.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// Number of its octets, from 1; 0 where none are kept.
+    kept: u16,
+    /// Number of its verdict, from 1; 0 where it says nothing.
+    shown: u16,
+}
+
+/// Octets of a five-tuple.
+#[derive(Clone, Debug)]
+struct Kept {
+    index: u32,
+    windows: Windows,
+}
+
 impl Octets {
     /// What a five-tuple was found to show.
     #[inline]
     pub(super) fn of(&self, index: u32) -> Option<&Shown> {
-        let number = *self.numbers.get(index as usize)?;
-        self.shown.get(usize::from(number).checked_sub(1)?)
+        let place = self.places.get(index as usize)?;
+        self.shown.get(usize::from(place.shown).checked_sub(1)?)
     }
 
     /// Whether no further five-tuple finds room for its octets.
     pub(super) fn is_full(&self) -> bool {
-        self.windows.len() >= LIMIT || self.held >= MOST_OCTETS
+        self.kept.len() - self.free.len() >= LIMIT || self.held >= MOST_OCTETS
     }
 
     /// The numbers of five-tuples whose octets are kept.
     pub(super) fn open(&self) -> impl Iterator<Item = u32> {
-        self.windows.keys().copied()
+        self.kept.iter().enumerate().filter_map(|(number, kept)| {
+            let place = self.places.get(kept.index as usize)?;
+            (usize::from(place.kept) == number + 1).then_some(kept.index)
+        })
     }
 
+    /// What a five-tuple showed so far, where that is kept.
+    #[inline]
     pub(super) fn windows(&self, index: u32) -> Option<&Windows> {
-        self.windows.get(&index)
+        let place = self.places.get(index as usize)?;
+        Some(&self.kept.get(usize::from(place.kept).checked_sub(1)?)?.windows)
+    }
+
+    #[inline]
+    fn windows_mut(&mut self, index: u32) -> Option<&mut Windows> {
+        let place = self.places.get(index as usize)?;
+        Some(&mut self.kept.get_mut(usize::from(place.kept).checked_sub(1)?)?.windows)
+    }
+
+    fn place(&mut self, index: u32) -> &mut Place {
+        let index = index as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, Place::default());
+        }
+        &mut self.places[index]
+    }
+
+    /// Keeps these octets of a five-tuple; `None` where there is no room for them.
+    fn keep(&mut self, index: u32, windows: Windows) -> Option<&mut Windows> {
+        let kept = Kept { index, windows };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.kept[usize::from(number) - 1] = kept;
+                number
+            }
+            None => {
+                let number = u16::try_from(self.kept.len() + 1).ok()?;
+                self.kept.push(kept);
+                number
+            }
+        };
+        self.place(index).kept = number;
+        Some(&mut self.kept[usize::from(number) - 1].windows)
     }
 
     /// Adds what a packet carries. Returns whether what its direction shows is now complete.
@@ -95,7 +152,11 @@ impl Octets {
         (direction, phase): (Direction, Phase),
         carried: &Carried<'_>,
     ) -> bool {
-        let window = &mut self.windows.entry(index).or_default()[direction as usize];
+        if self.windows(index).is_none() {
+            self.keep(index, Windows::default());
+        }
+        let Some(windows) = self.windows_mut(index) else { return false };
+        let window = &mut windows[direction as usize];
         let before = window.size();
         if protocol == TransportProtocol::TCP {
             let is_syn = matches!(phase, Phase::Open | Phase::Accept);
@@ -103,14 +164,14 @@ impl Octets {
         } else {
             window.datagram(protocol, carried.octets, carried.wire);
         }
-        let full = window.is_full();
-        self.held = self.held + window.size() - before;
+        let (full, after) = (window.is_full(), window.size());
+        self.held = self.held + after - before;
         full
     }
 
     /// Weighs what a five-tuple shows; the octets stay.
     pub(super) fn decide<A>(&mut self, index: u32, key: &FlowKey<A>, first: Direction) {
-        let Some(windows) = self.windows.get(&index) else { return };
+        let Some(windows) = self.windows(index) else { return };
         let (one, other) = match first {
             Direction::Up => (&windows[0], &windows[1]),
             Direction::Down => (&windows[1], &windows[0]),
@@ -121,20 +182,21 @@ impl Octets {
 
     /// Forgets the octets of a five-tuple.
     pub(super) fn close(&mut self, index: u32) {
-        if let Some(windows) = self.windows.remove(&index) {
-            self.held -= size(&windows);
+        let Some(place) = self.places.get_mut(index as usize) else { return };
+        let number = std::mem::take(&mut place.kept);
+        if let Some(kept) = usize::from(number).checked_sub(1).and_then(|at| self.kept.get_mut(at)) {
+            self.held -= size(&kept.windows);
+            kept.windows = Windows::default();
+            self.free.push(number);
         }
     }
 
     /// Takes what a five-tuple of another table shows.
     pub(super) fn take(&mut self, index: u32, other: &Self, number: u32) {
-        match other.windows.get(&number) {
-            Some(windows) => {
-                self.close(index);
-                self.held += size(windows);
-                self.windows.insert(index, windows.clone());
-            }
-            None => self.close(index),
+        self.close(index);
+        if let Some(windows) = other.windows(number) {
+            let kept = self.keep(index, windows.clone()).map_or(0, |windows| size(windows));
+            self.held += kept;
         }
         if let Some(&shown) = other.of(number) {
             self.note(index, shown);
@@ -144,7 +206,7 @@ impl Octets {
     /// Adds what a later stretch showed to octets that are kept here; a direction that is complete stays as it is.
     /// Returns which directions are complete.
     pub(super) fn join(&mut self, index: u32, later: &Windows) -> [bool; 2] {
-        let Some(windows) = self.windows.get_mut(&index) else { return [false; 2] };
+        let Some(windows) = self.windows_mut(index) else { return [false; 2] };
         let before = size(windows);
         for (own, later) in windows.iter_mut().zip(later) {
             if !own.is_full() {
@@ -152,7 +214,8 @@ impl Octets {
             }
         }
         let full = [0, 1].map(|way: usize| windows[way].is_full());
-        self.held = self.held + size(windows) - before;
+        let after = size(windows);
+        self.held = self.held + after - before;
         full
     }
 
@@ -176,13 +239,8 @@ impl Octets {
                 },
             }
         };
-        let index = index as usize;
-        if self.numbers.len() <= index {
-            if number == 0 {
-                return;
-            }
-            self.numbers.resize(index + 1, 0);
+        if number > 0 || self.of(index).is_some() {
+            self.place(index).shown = number;
         }
-        self.numbers[index] = number;
     }
 }

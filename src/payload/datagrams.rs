@@ -112,7 +112,8 @@ impl Datagrams {
 
     /// Those kept, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Datagram> {
-        self.kept.iter().flatten()
+        // They stand before the free places.
+        self.kept.iter().map_while(Option::as_ref)
     }
 
     /// Whether no other datagram will be looked at.
@@ -120,7 +121,7 @@ impl Datagrams {
         let closes = |heard: Heard| {
             heard.strength() == Strength::Strong && heard.of(Protocol::STUN).strength() != Strength::Strong
         };
-        self.iter().count() == Self::KEPT || self.iter().any(|datagram| closes(datagram.heard))
+        self.kept[Self::KEPT - 1].is_some() || self.iter().any(|datagram| closes(datagram.heard))
     }
 
     /// What the direction showed: the first strong datagram, else all of them together.

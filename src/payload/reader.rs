@@ -116,10 +116,7 @@ impl<'a> Reader<'a> {
 
     /// The octets before the next `end`, which is passed over too.
     pub(crate) fn until(&mut self, end: u8) -> Option<&'a [u8]> {
-        // Sixteen at a time, which the compiler compares at once.
-        let has_none = |part: &&[u8; 16]| !part.iter().fold(false, |found, &octet| found | (octet == end));
-        let passed = 16 * self.rest.as_chunks().0.iter().take_while(has_none).count();
-        let len = passed + self.rest.get(passed..)?.iter().position(|&octet| octet == end)?;
+        let len = position(self.rest, end)?;
         let found = self.take(len)?;
         self.skip(1)?;
         Some(found)
@@ -143,6 +140,15 @@ impl<'a> Reader<'a> {
         check((1..=9).contains(&digits.len()))?;
         Some(digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
     }
+}
+
+/// Where the first `octet` stands; looks at many at a time, as a line may be long.
+fn position(octets: &[u8], octet: u8) -> Option<usize> {
+    const STEP: usize = 32;
+    let steps = octets.chunks_exact(STEP);
+    let without = steps.take_while(|step| !step.iter().fold(false, |found, &other| found | (other == octet)));
+    let passed = without.count() * STEP;
+    Some(passed + octets.get(passed..)?.iter().position(|&other| other == octet)?)
 }
 
 /// Goes on only where `holds`.

@@ -289,13 +289,18 @@ impl Cases {
         Self(cases)
     }
 
+    fn iter(&self) -> impl Iterator<Item = &Case> + Clone {
+        // They stand before the free places.
+        self.0.iter().map_while(Option::as_ref)
+    }
+
     fn ranked(&self, rank: Rank) -> impl Iterator<Item = &Case> + Clone {
-        self.0.iter().flatten().filter(move |case| case.rank == rank)
+        self.iter().filter(move |case| case.rank == rank)
     }
 
     /// The best rank there is.
     fn best(&self) -> Rank {
-        self.0.iter().flatten().map(|case| case.rank).max().unwrap_or(Rank::Nothing)
+        self.iter().map(|case| case.rank).max().unwrap_or(Rank::Nothing)
     }
 }
 
