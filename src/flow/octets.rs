@@ -152,10 +152,12 @@ impl Octets {
         (direction, phase): (Direction, Phase),
         carried: &Carried<'_>,
     ) -> bool {
-        if self.windows(index).is_none() {
-            self.keep(index, Windows::default());
-        }
-        let Some(windows) = self.windows_mut(index) else { return false };
+        let number = self.places.get(index as usize).map_or(0, |place| place.kept);
+        let windows = match usize::from(number).checked_sub(1) {
+            Some(at) => self.kept.get_mut(at).map(|kept| &mut kept.windows),
+            None => self.keep(index, Windows::default()),
+        };
+        let Some(windows) = windows else { return false };
         let window = &mut windows[direction as usize];
         let before = window.size();
         if protocol == TransportProtocol::TCP {

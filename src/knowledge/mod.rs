@@ -172,8 +172,10 @@ impl Knowledge {
             self.totals.count_other(frame, headers);
             return Place::default();
         };
-        let id = self.flows.take(&ends, seen(frame, headers));
-        self.learn_announcement(frame, headers);
+        let seen = seen(frame, headers);
+        let octets = seen.carried.octets;
+        let id = self.flows.take(&ends, seen);
+        self.learn_announcement(frame, headers, octets);
         if let Some(refused) = refused(headers) {
             self.flows.refuse(&refused);
         }
@@ -216,11 +218,10 @@ impl Knowledge {
         Some(headers.ports)
     }
 
-    /// Learns which endpoints a packet's message tells of.
+    /// Learns which endpoints a packet's message tells of; `octets` are what it carries.
     #[inline(always)]
-    fn learn_announcement(&mut self, frame: &Frame<'_>, headers: &Headers) {
+    fn learn_announcement(&mut self, frame: &Frame<'_>, headers: &Headers, octets: &[u8]) {
         let Some(ports) = headers.ports.filter(|_| !self.options.ports_only) else { return };
-        let octets = headers.payload(frame.octets);
         let spoken = begins_like(headers.protocol, octets);
         if may_announce(headers.protocol, ports, spoken) {
             self.announcement(frame, headers, ports, spoken);
@@ -395,10 +396,12 @@ impl<'b> Learning<'_, 'b> {
             knowledge.totals.count_damage(headers, ports);
         }
         let five_tuple = (headers.network, headers.protocol, ports);
-        if !knowledge.flows.observe(&mut self.pending, five_tuple, seen(frame, headers)) {
+        let seen = seen(frame, headers);
+        let octets = seen.carried.octets;
+        if !knowledge.flows.observe(&mut self.pending, five_tuple, seen) {
             knowledge.totals.count_other(frame, headers);
         }
-        knowledge.learn_announcement(frame, headers);
+        knowledge.learn_announcement(frame, headers, octets);
         if headers.quoted.is_some()
             && let Some(refused) = refused(headers)
         {

@@ -17,10 +17,10 @@ struct Header {
 
 impl Header {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        reader.skip(2)?;
-        let flags = reader.u16()?;
-        let (questions, answers) = (reader.u16()?, reader.u16()?);
-        let (authorities, additional) = (reader.u16()?, reader.u16()?);
+        let [_, _, high, low, a, b, c, d, e, f, g, h] = reader.array()?;
+        let flags = u16::from_be_bytes([high, low]);
+        let (questions, answers) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let (authorities, additional) = (u16::from_be_bytes([e, f]), u16::from_be_bytes([g, h]));
         check(questions <= 32 && answers <= 512 && authorities <= 256 && additional <= 256)?;
         check(questions | answers | authorities | additional != 0)?;
         Some(Self {

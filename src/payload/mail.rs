@@ -28,7 +28,7 @@ impl<'a> Reply<'a> {
 pub(super) fn command<'a>(reader: &mut Reader<'a>, known: &[&[u8]]) -> Option<(&'a [u8], &'a [u8])> {
     // The word first: other octets are seldom read any further.
     let word = reader.run(|octet| octet.is_ascii_alphabetic() || octet == b'_');
-    check(is_one_of(word, known))?;
+    check(!word.is_empty() && is_one_of(word, known))?;
     Some((word, rest_of_line(reader)?))
 }
 

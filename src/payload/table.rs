@@ -95,14 +95,18 @@ impl First {
     const ANY: Self = Self([Set::ANY; Self::LEN]);
     /// No octets.
     const NONE: Self = Self([Set::NONE; Self::LEN]);
-    /// A letter of either case.
-    const LETTERS: Self = Self::ANY.at(0, Set::LETTERS);
     /// A method, a space and a target, or as much of them.
     const METHOD: Self = Self::ANY
         .at(0, Set::TOKEN)
         .at(1, Set::TOKEN.and(b' ', b' '))
         .at(2, Set::BEHIND_METHOD)
         .at(3, Set::BEHIND_METHOD);
+    /// A tag of letters, digits and dots, a space and a word (RFC 9051 section 6), or as much of them.
+    const TAG: Self = {
+        let tag = Set::LETTERS.or(Set::DIGITS).and(b'.', b'.');
+        let behind = tag.and(b' ', b' ');
+        Self([tag, behind, behind, behind])
+    };
     /// A reply of three digits (RFC 5321 section 4.2).
     const REPLY: Self = Self([Set::NONE.and(b'1', b'5'), Set::DIGITS, Set::DIGITS, Set::of(b" -")]);
     /// Text.
@@ -148,6 +152,11 @@ impl First {
     /// One of these words in any case, alone on its line or with a space behind it.
     const fn words(words: &[&[u8]]) -> Self {
         Self::begun(words, true, Set::BEHIND_WORD)
+    }
+
+    /// One of these words, alone on its line or with a space behind it.
+    const fn exact_words(words: &[&[u8]]) -> Self {
+        Self::begun(words, false, Set::BEHIND_WORD)
     }
 
     const fn begun(texts: &[&[u8]], any_case: bool, behind: Set) -> Self {
@@ -271,7 +280,7 @@ static OVER_TCP: Table = Table::of(&[
             .or(First::words(&[b"APOP", b"CAPA", b"STLS", b"STAT", b"QUIT", b"USER", b"AUTH", b"UIDL"])),
         mail::pop3,
     ),
-    Pattern::new(Protocol::IMAP, First::LETTERS.and(b'*', b'*').and(b'.', b'.').and(b'0', b'9'), mail::imap),
+    Pattern::new(Protocol::IMAP, First::texts(&[b"* "]).or(First::TAG), mail::imap),
     Pattern::new(
         Protocol::NNTP,
         First::REPLY.or(First::words(&[b"MODE", b"GROUP", b"ARTICLE", b"IHAVE", b"CAPABILITIES"])),
@@ -327,7 +336,7 @@ static OVER_TCP: Table = Table::of(&[
     ),
     Pattern::new(
         Protocol::MEMCACHE,
-        First::texts(&[b"\x80", b"\x81"]).or(First::words(&[
+        First::texts(&[b"\x80", b"\x81"]).or(First::exact_words(&[
             b"set",
             b"add",
             b"replace",

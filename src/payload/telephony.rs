@@ -3,7 +3,7 @@
 use super::mail::command;
 use super::reader::{Reader, check, is_word};
 use super::sight::{Said, Sight};
-use super::web::RequestLine;
+use super::web::{RequestLine, may_end_with};
 
 /// SIP (RFC 3261 section 7).
 pub(super) fn sip(sight: Sight<'_>) -> Option<Said> {
@@ -28,6 +28,7 @@ pub(super) fn sip(sight: Sight<'_>) -> Option<Said> {
         check((100..700).contains(&status(&mut reader)?))?;
         return Some(Said::SERVER);
     }
+    check(may_end_with(reader, &[b"SIP/2.0"]))?;
     let line = RequestLine::read(reader)?;
     if line.is_whole {
         check(line.version == b"SIP/2.0")?;
@@ -54,6 +55,7 @@ pub(super) fn rtsp(sight: Sight<'_>) -> Option<Said> {
         check((100..600).contains(&status(&mut reader)?))?;
         return Some(Said::SERVER);
     }
+    check(may_end_with(reader, &[b"RTSP/1.0", b"RTSP/2.0"]))?;
     let line = RequestLine::read(reader)?;
     if line.is_whole {
         check(matches!(line.version, b"RTSP/1.0" | b"RTSP/2.0"))?;

@@ -389,6 +389,12 @@ enum Foremost {
 }
 
 fn foremost<'c>(cases: impl Iterator<Item = &'c Case> + Clone) -> Foremost {
+    let mut all = cases.clone();
+    match (all.next(), all.next()) {
+        (None, _) => return Foremost::None,
+        (Some(&case), None) => return Foremost::One(case),
+        (Some(_), Some(_)) => {}
+    }
     let goes_before =
         |case: &Case| cases.clone().any(|other| BEFORE.contains(&(other.protocol, case.protocol)));
     let mut left = cases.clone().filter(|case| !goes_before(case));

@@ -46,6 +46,12 @@ impl<'a> RequestLine<'a> {
     }
 }
 
+/// Whether the first line ends with one of these words, or is not at hand as a whole: most requests are seen to be of another
+/// protocol before their words are told apart.
+pub(super) fn may_end_with(mut reader: Reader<'_>, words: &[&[u8]]) -> bool {
+    reader.line().is_none_or(|line| words.iter().any(|word| line.ends_with(word)))
+}
+
 /// `name` and the digits of a version, as the last word of a line.
 pub(super) fn is_version(word: &[u8], name: &[u8]) -> bool {
     word.strip_prefix(name).is_some_and(|digit| matches!(digit, [b'0'..=b'9']))
