@@ -25,6 +25,7 @@ ROOT = BENCHES.parent
 COMMITTED = BENCHES / "instructions.txt"
 
 PACKETS, FLOWS = 100_000, 5_000
+TALK_FLOWS = 4_000
 TOLERANCE = 0.05
 # A stage of a few instructions may grow by one without being any dearer.
 SLACK = 2.0
@@ -38,6 +39,8 @@ COMMANDS = {
     "annotate-csv": "annotate --threads 1 --no-progress --format csv mix.pcap",
     "annotate-pcapng": "annotate --threads 1 --no-progress --format pcapng mix.pcap",
 }
+# What first octets cost: learning and naming flows that have some, with a look at them and without.
+RECOGNITION = {"talk-octets": "talk.pcap octets", "talk-ports": "talk.pcap ports"}
 
 # Stage of a source file below src; the longest prefix decides.
 STAGES = {
@@ -50,6 +53,8 @@ STAGES = {
     "knowledge/answers": "naming",
     "pipeline": "learning",
     "dns": "dns",
+    "announce": "recognition",
+    "payload": "recognition",
     "registry": "naming",
     "naming": "naming",
     "text": "formatting",
@@ -146,9 +151,9 @@ def rustc():
 def write(measured):
     lines = [
         "# Instructions per packet by stage; written by benches/instructions.py --write.",
-        f"# mix, {PACKETS:,} packets, {FLOWS:,} flows; rustc {rustc()}.",
+        f"# mix, {PACKETS:,} packets, {FLOWS:,} flows, and talk, {PACKETS:,} packets, {TALK_FLOWS:,} flows; rustc {rustc()}.",
     ]
-    for command in COMMANDS:
+    for command in [*COMMANDS, *RECOGNITION]:
         lines.append("")
         lines += [f"{command:<16} {name:<12} {count:10.1f}" for (of, name), count in measured.items() if of == command]
     COMMITTED.write_text("\n".join(lines) + "\n")
@@ -169,32 +174,39 @@ def check(measured):
 
 
 def build():
+    """The program, and the bench that learns with first octets and without."""
     subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
+    said = subprocess.run(
+        ["cargo", "bench", "--bench", "recognition", "--no-run", "--message-format", "json"],
+        cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    artifacts = [json.loads(line) for line in said.splitlines()]
+    recognition = next(artifact["executable"] for artifact in artifacts
+                       if artifact.get("executable") and artifact["target"]["name"] == "recognition")
     target = json.loads(subprocess.run(
         ["cargo", "metadata", "--no-deps", "--format-version", "1"],
         cwd=ROOT, check=True, capture_output=True).stdout)["target_directory"]
-    return pathlib.Path(target) / "release" / "portolan"
+    return pathlib.Path(target) / "release" / "portolan", pathlib.Path(recognition)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write the counts instead of checking them")
-    parser.add_argument("--portolan", type=pathlib.Path, metavar="BIN", help="measure this program (default: build it)")
     options = parser.parse_args()
     for tool, package in (("valgrind", "valgrind"), ("addr2line", "binutils")):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: apt-get install {package}")
-    program = (options.portolan or build()).resolve(strict=True)
+    program, recognition = (path.resolve(strict=True) for path in build())
 
     measured = {}
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
-        for name in ("mix.pcap", "mix.pcapng"):
+        for name, flows in (("mix.pcap", FLOWS), ("mix.pcapng", FLOWS), ("talk.pcap", TALK_FLOWS)):
             subprocess.run(
-                ["cargo", "bench", "--quiet", "--bench", "generate", "--", "mix", str(directory / name),
-                 "--packets", str(PACKETS), "--flows", str(FLOWS)], cwd=ROOT, check=True)
-        for command, arguments in COMMANDS.items():
-            counts = stages(program, arguments.split(), directory)
+                ["cargo", "bench", "--quiet", "--bench", "generate", "--", name.partition(".")[0], str(directory / name),
+                 "--packets", str(PACKETS), "--flows", str(flows)], cwd=ROOT, check=True)
+        runs = [(program, COMMANDS), (recognition, RECOGNITION)]
+        for binary, command, arguments in [(binary, *run) for binary, commands in runs for run in commands.items()]:
+            counts = stages(binary, arguments.split(), directory)
             measured |= {(command, name): counts[name] for name in sorted(counts)}
             print(f"{command:<16} " + ", ".join(f"{name} {counts[name]:.1f}" for name in sorted(counts)), flush=True)
     if options.write:

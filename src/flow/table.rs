@@ -165,10 +165,16 @@ impl<A: Address> FlowTable<A> {
 
     fn count(&mut self, packets: &[Waiting<'_, A>]) {
         for Waiting { observation, hash, likely } in packets {
-            if !self.entry_mut(*likely).is_some_and(|entry| entry.takes(observation)) {
-                let (index, new) = self.find_or_insert(&observation.key, *hash);
-                self.update(index, new, observation);
-            }
+            let (index, new) = match self.entry_mut(*likely).filter(|entry| entry.key == observation.key) {
+                Some(entry) => {
+                    if entry.takes(observation) {
+                        continue;
+                    }
+                    (*likely - 1, false)
+                }
+                None => self.find_or_insert(&observation.key, *hash),
+            };
+            self.update(index, new, observation);
         }
     }
 

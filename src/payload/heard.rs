@@ -12,6 +12,11 @@ impl Heard {
     /// Patterns that can match at once; a test over random and real octets has never met more than four.
     pub(super) const KEPT: usize = 6;
 
+    /// Whether no pattern matched.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0[0].is_none()
+    }
+
     /// Adds what a pattern said.
     pub(super) fn add(&mut self, protocol: Protocol, said: Said) {
         let place = self.0.iter_mut().find(|place| place.is_none_or(|(other, _)| other == protocol));

@@ -45,6 +45,8 @@ const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Length of a PROXY header at the beginning; 0 where it goes beyond the octets at hand.
 pub(super) fn proxy_header(octets: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(octets);
+    // Nearly all streams begin otherwise.
+    check(matches!(reader.peek()?, b'\r' | b'P'))?;
     if reader.expect(SIGNATURE).is_some() {
         let [command, family] = reader.array()?;
         check(matches!(command, 0x20 | 0x21) && family >> 4 <= 3 && family & 15 <= 2)?;

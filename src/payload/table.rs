@@ -14,11 +14,14 @@ use crate::packet::TransportProtocol;
 pub(super) struct Pattern {
     pub(super) protocol: Protocol,
     pub(super) first: First,
-    pub(super) read: fn(Sight<'_>) -> Option<Said>,
+    pub(super) read: Read,
 }
 
+/// What a recogniser says to octets.
+type Read = fn(Sight<'_>) -> Option<Said>;
+
 impl Pattern {
-    const fn new(protocol: Protocol, first: First, read: fn(Sight<'_>) -> Option<Said>) -> Self {
+    const fn new(protocol: Protocol, first: First, read: Read) -> Self {
         Self { protocol, first, read }
     }
 }
@@ -192,16 +195,24 @@ impl First {
 
 /// The patterns of one transport, with a bit for each of them at every octet that it may have at each place.
 pub(super) struct Table {
+    #[cfg(test)]
     patterns: &'static [Pattern],
+    /// What is asked, close together.
+    asked: [(Protocol, Read); Self::MOST],
     by_octet: [[u128; 256]; First::LEN],
 }
 
 impl Table {
+    /// Most patterns of a table.
+    const MOST: usize = 128;
+
     const fn of(patterns: &'static [Pattern]) -> Self {
-        assert!(patterns.len() <= 128, "one bit for each pattern");
+        assert!(patterns.len() <= Self::MOST, "one bit for each pattern");
+        let mut asked = [(patterns[0].protocol, patterns[0].read); Self::MOST];
         let mut by_octet = [[0; 256]; First::LEN];
         let mut number = 0;
         while number < patterns.len() {
+            asked[number] = (patterns[number].protocol, patterns[number].read);
             let mut at = 0;
             while at < First::LEN {
                 let mut octet = 0;
@@ -215,22 +226,33 @@ impl Table {
             }
             number += 1;
         }
-        Self { patterns, by_octet }
+        Self {
+            #[cfg(test)]
+            patterns,
+            asked,
+            by_octet,
+        }
     }
 
     /// What all patterns say to these octets.
     #[inline]
     pub(super) fn hear(&self, sight: Sight<'_>) -> Heard {
         let mut heard = Heard::default();
-        if sight.octets().is_empty() {
-            return heard;
-        }
-        let places = self.by_octet.iter().zip(sight.octets());
-        let mut asked = places.fold(u128::MAX, |asked, (by, &octet)| asked & by[usize::from(octet)]);
+        let [one, two, three, four] = &self.by_octet;
+        let by = |places: &[u128; 256], octet: u8| places[usize::from(octet)];
+        let mut asked = match *sight.octets() {
+            [] => return heard,
+            [a, b, c, d, ..] => by(one, a) & by(two, b) & by(three, c) & by(four, d),
+            [a, ref rest @ ..] => {
+                let places = self.by_octet.iter().skip(1).zip(rest);
+                places.fold(by(one, a), |asked, (places, &octet)| asked & by(places, octet))
+            }
+        };
         while asked != 0 {
-            let pattern = &self.patterns[asked.trailing_zeros() as usize];
-            if let Some(said) = (pattern.read)(sight) {
-                heard.add(pattern.protocol, said);
+            // The number is below 128.
+            let (protocol, read) = self.asked[asked.trailing_zeros() as usize % Self::MOST];
+            if let Some(said) = read(sight) {
+                heard.add(protocol, said);
             }
             asked &= asked - 1;
         }

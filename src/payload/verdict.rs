@@ -306,7 +306,7 @@ impl Cases {
 
 /// Weighs all that was heard; `fits` tells whether two halves belong together.
 fn weigh(first: &Heard, second: &Heard, fits: impl Fn(Protocol) -> bool) -> Verdict {
-    if *first == Heard::default() && *second == Heard::default() {
+    if first.is_empty() && second.is_empty() {
         return NOTHING;
     }
     let cases = Cases::of(first, second, fits);
