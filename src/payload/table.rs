@@ -88,7 +88,7 @@ impl Set {
 
 /// What a pattern may begin with: a set for each of the first octets. Those that are missing may be any.
 #[derive(Clone, Copy)]
-pub(super) struct First([Set; First::LEN]);
+pub(super) struct First([Set; Self::LEN]);
 
 impl First {
     /// How many octets are told apart.
