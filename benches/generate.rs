@@ -20,7 +20,7 @@ SHAPE  mix          4.8 M packets of 670 octets on average, 200 k flows, many ho
        hosts200     the same between 200 hosts
        small        10 M frames of 64 octets, 1 M flows in random order
        adversarial  1 M frames whose payloads are capture records
-       talk         1.5 M packets of 60 k flows that begin as those of 35 protocols do
+       talk         1.5 M packets of 60 k flows that begin as those of 36 protocols do
 FILE   written as pcapng where it ends in .pcapng, else as pcap; - is standard output";
 
 fn main() -> ExitCode {

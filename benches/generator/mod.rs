@@ -32,7 +32,7 @@ pub(crate) enum Shape {
     /// Frames of 1,066 octets whose payloads hold records (or blocks) in a chain that runs from payload to payload
     /// through the whole file: who starts reading at a wrong place never notices.
     Adversarial,
-    /// Flows of 10 to 40 packets that begin as those of some 35 protocols do, on their own ports and on others, and go on with
+    /// Flows of 10 to 40 packets that begin as those of 36 protocols do, on their own ports and on others, and go on with
     /// octets without meaning, as ciphertext has none: two fifths are TLS with a ClientHello of 1,800 octets in two segments,
     /// 2 % are QUIC.
     Talk,
