@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Where the first `octet` stands; looks at many at a time, as a line may be long.
-fn position(octets: &[u8], octet: u8) -> Option<usize> {
+pub(super) fn position(octets: &[u8], octet: u8) -> Option<usize> {
     const STEP: usize = 32;
     let steps = octets.chunks_exact(STEP);
     let without = steps.take_while(|step| !step.iter().fold(false, |found, &other| found | (other == octet)));
@@ -179,8 +179,15 @@ pub(super) fn holds(octets: &[u8], needle: &[u8]) -> bool {
 
 /// What follows the first `needle` in `octets`.
 pub(super) fn after<'a>(octets: &'a [u8], needle: &[u8]) -> Option<&'a [u8]> {
-    let at = octets.windows(needle.len()).position(|window| window == needle)?;
-    octets.get(at + needle.len()..)
+    let (&first, _) = needle.split_first()?;
+    let mut rest = octets;
+    loop {
+        rest = rest.get(position(rest, first)?..)?;
+        if let Some(behind) = rest.strip_prefix(needle) {
+            return Some(behind);
+        }
+        rest = rest.get(1..)?;
+    }
 }
 
 #[cfg(test)]

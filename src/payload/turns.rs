@@ -10,7 +10,7 @@ use super::layers::Layers;
 use super::mail::is_one_of;
 use super::protocol::Protocol;
 use super::proxies::{self, proxy_header};
-use super::reader::{Reader, after, check};
+use super::reader::{Reader, after, check, position};
 use super::sight::Sight;
 use super::verdict::Verdict;
 use super::{mail, shells, text, tls};
@@ -301,10 +301,14 @@ fn tls_behind(octets: &[u8], end: u8, known: usize) -> Option<(usize, &[u8])> {
     if begins == 0 && tls::begins(rest) {
         return Some((0, rest));
     }
-    let mut ends = rest.iter().enumerate().filter(|&(_, &octet)| octet == end);
-    ends.find_map(|(at, _)| {
-        rest.get(at + 1..).filter(|rest| tls::begins(rest)).map(|tls| (begins + at + 1, tls))
-    })
+    let mut behind = 0;
+    loop {
+        behind += position(rest.get(behind..)?, end)? + 1;
+        let tls = rest.get(behind..)?;
+        if tls::begins(tls) {
+            return Some((begins + behind, tls));
+        }
+    }
 }
 
 /// XMPP (RFC 6120 section 5.4.2).
