@@ -300,6 +300,13 @@ impl Protocols {
         self.0[usize::from(protocol.id() / 64)] >> (protocol.id() % 64) & 1 == 1
     }
 
+    /// Those that are in either.
+    pub fn union(self, other: Self) -> Self {
+        let mut all = self;
+        all.0.iter_mut().zip(other.0).for_each(|(word, more)| *word |= more);
+        all
+    }
+
     /// Whether none is in it.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -307,7 +314,13 @@ impl Protocols {
 
     /// Those in it, in the order of the list.
     pub fn iter(&self) -> impl Iterator<Item = Protocol> {
-        Protocol::all().filter(|&protocol| self.contains(protocol))
+        (0_u8..).zip(self.0).flat_map(|(word, bits)| {
+            // Most sets are empty or have a few protocols.
+            let rests = std::iter::successors(Some(bits), |&bits| Some(bits & bits.wrapping_sub(1)));
+            rests
+                .take_while(|&bits| bits != 0)
+                .filter_map(move |bits| Protocol::from_id(word * 64 + bits.trailing_zeros() as u8))
+        })
     }
 }
 

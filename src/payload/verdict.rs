@@ -111,13 +111,9 @@ impl Verdict {
 
     /// Protocols for which a port's own name counts as confirmed: the one spoken, or all that may be.
     pub fn confirms(&self) -> Protocols {
+        let Some(spoken) = self.spoken else { return self.weak.union(self.fits) };
         let mut all = Protocols::EMPTY;
-        match self.spoken {
-            Some(spoken) => all.insert(spoken),
-            None => Protocol::all()
-                .filter(|&protocol| self.weak.contains(protocol) || self.fits.contains(protocol))
-                .for_each(|protocol| all.insert(protocol)),
-        }
+        all.insert(spoken);
         all
     }
 }
