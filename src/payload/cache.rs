@@ -79,24 +79,26 @@ pub(super) fn memcache_udp(sight: Sight<'_>) -> Option<Said> {
     Some(Said::SERVER)
 }
 
+/// What memcached's clients begin a line with.
+pub(super) const VERBS: [&[u8]; 15] = [
+    b"set",
+    b"add",
+    b"replace",
+    b"append",
+    b"prepend",
+    b"cas",
+    b"get",
+    b"gets",
+    b"delete",
+    b"incr",
+    b"decr",
+    b"touch",
+    b"stats",
+    b"version",
+    b"flush_all",
+];
+
 fn command(mut reader: Reader<'_>) -> Option<Said> {
-    const VERBS: [&[u8]; 15] = [
-        b"set",
-        b"add",
-        b"replace",
-        b"append",
-        b"prepend",
-        b"cas",
-        b"get",
-        b"gets",
-        b"delete",
-        b"incr",
-        b"decr",
-        b"touch",
-        b"stats",
-        b"version",
-        b"flush_all",
-    ];
     let (verb, rest) = mail::command(&mut reader, &VERBS)?;
     let mut words = rest.split(|&octet| octet == b' ').filter(|word| !word.is_empty());
     let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
@@ -123,20 +125,22 @@ fn command(mut reader: Reader<'_>) -> Option<Said> {
     }
 }
 
+/// What its servers begin a line with.
+pub(super) const WORDS: [&[u8]; 11] = [
+    b"VALUE",
+    b"STAT",
+    b"STORED",
+    b"NOT_STORED",
+    b"EXISTS",
+    b"NOT_FOUND",
+    b"DELETED",
+    b"TOUCHED",
+    b"END",
+    b"ERROR",
+    b"VERSION",
+];
+
 fn answer(mut reader: Reader<'_>) -> Option<Said> {
-    const WORDS: [&[u8]; 11] = [
-        b"VALUE",
-        b"STAT",
-        b"STORED",
-        b"NOT_STORED",
-        b"EXISTS",
-        b"NOT_FOUND",
-        b"DELETED",
-        b"TOUCHED",
-        b"END",
-        b"ERROR",
-        b"VERSION",
-    ];
     let (word, rest) = mail::command(&mut reader, &WORDS)?;
     let mut words = rest.split(|&octet| octet == b' ').filter(|word| !word.is_empty());
     let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
