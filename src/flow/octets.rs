@@ -35,10 +35,9 @@ impl Shown {
 
     /// The same where they are too weak to tell it surely: of two greetings that fit, each is a server's.
     pub fn leans(&self) -> Option<Direction> {
-        Some(match (self.verdict.server?, self.first) {
-            (Sender::Second, first) => first,
-            (Sender::First, Direction::Up) => Direction::Down,
-            (Sender::First, Direction::Down) => Direction::Up,
+        Some(match self.verdict.server? {
+            Sender::Second => self.first,
+            Sender::First => self.first.reverse(),
         })
     }
 }

@@ -401,12 +401,13 @@ impl<A: Address> FlowTable<A> {
         }
         let (direction, phase) = (observation.direction, observation.phase);
         let full = self.octets.feed(index, key.protocol, (direction, phase), &observation.carried);
-        if self.at_once {
-            self.octets.decide(index, &key, facts.first());
-        }
         if full && let Some(entry) = self.entry_mut(index + 1) {
             entry.facts.0 |= Facts::SHOWN << direction as u32;
             self.settle_octets(index);
+        }
+        // Nothing is done where that was just settled.
+        if self.at_once {
+            self.octets.decide(index, &key, facts.first());
         }
     }
 
@@ -415,12 +416,10 @@ impl<A: Address> FlowTable<A> {
     /// A part of a capture keeps them where it did not see the beginning.
     pub(super) fn settle_octets(&mut self, index: u32) {
         let Some(entry) = self.entry(index + 1) else { return };
-        let (facts, key) = (entry.facts, entry.key);
-        let is_whole = facts.0 & Facts::BOTH_SHOWN == Facts::BOTH_SHOWN;
-        let has_begun = self.tentative.is_none() || facts.has(Facts::OPENED);
+        let is_whole = entry.facts.0 & Facts::BOTH_SHOWN == Facts::BOTH_SHOWN;
+        let has_begun = self.tentative.is_none() || entry.facts.has(Facts::OPENED);
         if is_whole && has_begun {
-            self.octets.decide(index, &key, facts.first());
-            self.octets.close(index);
+            self.decide(index);
         }
     }
 

@@ -208,9 +208,9 @@ fn fan_in(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
     let server =
         scattered.map(other).or_else(|| only(|side| met(side).peers >= 3 && met(other(side)).peers == 1))?;
     // Whoever was refused had asked: who asks many is met by many.
-    let asks = if server == Side::Low { Direction::Up } else { Direction::Down };
-    let answers = case.tuple.total().packets[if server == Side::Low { 1 } else { 0 }];
-    (!case.tuple.facts.refused(asks) || answers > 0).then_some(server)
+    let to_it = server.way()?;
+    let answers = case.tuple.total().packets[to_it as usize];
+    (!case.tuple.facts.refused(to_it.reverse()) || answers > 0).then_some(server)
 }
 
 /// One port is an assigned system port (RFC 6335 section 6), the other is above.

@@ -78,24 +78,17 @@ pub(super) fn state(tuple: &FiveTuple<'_>, side: Side) -> State {
 
 const BOTH: [Direction; 2] = [Direction::Up, Direction::Down];
 
-const fn back(direction: Direction) -> Direction {
-    match direction {
-        Direction::Up => Direction::Down,
-        Direction::Down => Direction::Up,
-    }
-}
-
 fn of_connection(tuple: &FiveTuple<'_>, side: Side) -> State {
     let (facts, packets) = (tuple.facts, tuple.total().packets);
     let came = |way: Direction| packets[way as usize] > 0;
     let opened = |way: Direction| facts.handshake() == Some(way);
     // Anything but a refusal.
     let spoke = |way: Direction| facts.sent(way) || opened(way);
-    let alone = |way: Direction| came(way) && !came(back(way));
+    let alone = |way: Direction| came(way) && !came(way.reverse());
     let is_established = facts.accepted()
         || BOTH.iter().all(|&way| spoke(way)) && BOTH.iter().any(|&way| facts.data(way))
         || BOTH.iter().any(|&way| alone(way) && (facts.data(way) || opened(way) && facts.sent(way)));
-    let only_refused = BOTH.iter().any(|&way| came(way) && !spoke(way) && spoke(back(way)));
+    let only_refused = BOTH.iter().any(|&way| came(way) && !spoke(way) && spoke(way.reverse()));
     match () {
         () if is_established => State::Established,
         () if only_refused || is_unreachable(tuple, side) => State::Refused,
@@ -119,7 +112,7 @@ fn of_datagrams(tuple: &FiveTuple<'_>, side: Side) -> State {
 /// Whether an ICMP error says that what went to the server could not be delivered, and nothing else came from there.
 fn is_unreachable(tuple: &FiveTuple<'_>, side: Side) -> bool {
     let packets = tuple.total().packets;
-    let refused = |way: Direction| tuple.facts.refused(way) && packets[back(way) as usize] == 0;
+    let refused = |way: Direction| tuple.facts.refused(way) && packets[way.reverse() as usize] == 0;
     match side {
         Side::High => refused(Direction::Up),
         Side::Low => refused(Direction::Down),
