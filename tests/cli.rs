@@ -545,7 +545,7 @@ fn registry_lookups_say_what_iana_says() {
     assert_eq!(keys(&list[8]), Vec::<String>::new());
 
     let said = portolan(&["registry", "lookup", "https", "no such thing!"]);
-    assert_eq!(said.code, 2);
+    assert_eq!(said.code, 1);
     assert_eq!(said.error, "portolan: `no such thing!` is no port, service name or service type\n");
     assert!(said.out.contains("443"));
     let overview = good(&["registry", "info"]);

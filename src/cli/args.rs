@@ -31,7 +31,7 @@ use super::{
   portolan registry lookup 443/tcp _ipp._tcp    what IANA has registered
 
 Exit codes:
-  0 good · 1 differences found (registry diff) · 2 usage
+  0 good · 1 differences found (registry diff), or nothing (registry lookup, search) · 2 usage
   3 input cannot be opened or is no capture
   4 input damaged or cut short, results up to there printed
   5 bad filter · 6 no permission to capture · 7 interface error · 8 output error
@@ -106,7 +106,7 @@ pub(crate) enum Command {
     /// Name the service of every packet: one record per packet.
     #[command(after_help = "Examples:
   portolan annotate office.pcapng
-  portolan annotate --format json office.pcapng | jq .svc
+  portolan annotate --format json office.pcapng | jq 'select(.svc).svc'
   portolan annotate -i eth0 -f 'port 53' -c 100
   tcpdump -i eth0 -w - | portolan annotate -
 
@@ -132,9 +132,18 @@ and live interfaces know only the past; --causal reads files that way too.")]
   portolan discover --queries --type _ipp._tcp office.pcapng")]
     Discover(Discover),
     /// Look into the IANA registry of service names and port numbers.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  portolan registry lookup 443/tcp https _ipp._tcp
+  portolan registry search printer
+  portolan registry diff old.csv new.csv"
+    )]
     Registry(Registry),
     /// List the interfaces one can capture on, and what is missing to use them.
+    #[command(after_help = "Examples:
+  portolan interfaces
+  portolan interfaces --format json | jq '.[].name'")]
     Interfaces(Interfaces),
 }
 

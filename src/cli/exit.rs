@@ -4,7 +4,7 @@ use portolan::capture;
 
 /// Everything went well.
 pub(crate) const GOOD: u8 = 0;
-/// Differences were found.
+/// Differences were found, or nothing was.
 pub(crate) const DIFFERENT: u8 = 1;
 /// The command line is wrong.
 pub(crate) const USAGE: u8 = 2;

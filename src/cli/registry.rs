@@ -19,6 +19,11 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Registry {
     /// Look up ports and names: `443/tcp`, `443`, `https`, `_ipp._tcp`.
+    #[command(after_help = "Examples:
+  portolan registry lookup 443/tcp https
+  portolan registry lookup _ipp._tcp --format json
+
+Exits with 1 where something is not found.")]
     Lookup {
         /// Ports (`443/tcp`, `443`), service names (`https`) or DNS-SD types (`_ipp._tcp`).
         #[arg(value_name = "WHAT", required = true)]
@@ -28,6 +33,11 @@ pub(crate) enum Registry {
         format: ReportFormat,
     },
     /// Find registrations by a word in their name, description or notes.
+    #[command(after_help = "Examples:
+  portolan registry search printer
+  portolan registry search 'hypertext' --format csv
+
+Exits with 1 where nothing is found.")]
     Search {
         /// The word.
         #[arg(value_name = "TEXT")]
@@ -37,24 +47,34 @@ pub(crate) enum Registry {
         format: ReportFormat,
     },
     /// Show the registry's date, source and size.
+    #[command(after_help = "Examples:
+  portolan registry info")]
     Info {
         /// Form of the answer.
         #[arg(long, value_name = "FORMAT", default_value = "table")]
         format: ReportFormat,
     },
     /// Use the registry in this file from now on: IANA's CSV, XML or plain text.
+    #[command(after_help = "Examples:
+  portolan registry import service-names-port-numbers.csv")]
     Import {
         /// The file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
     /// Write the registry in use, as CSV or JSON.
+    #[command(after_help = "Examples:
+  portolan registry export > registry.csv
+  portolan registry export --format json")]
     Export {
         /// Form of the output.
         #[arg(long, value_name = "FORMAT", default_value = "csv")]
         format: ReportFormat,
     },
     /// Show what changed from one registry file to another; exits with 1 if anything did.
+    #[command(after_help = "Examples:
+  portolan registry diff old.csv new.csv
+  portolan registry diff old.csv new.csv --format json")]
     Diff {
         /// The older file.
         #[arg(value_name = "OLD")]
@@ -96,13 +116,16 @@ pub(crate) fn run(global: &Global, command: &Registry) -> Result<u8, End> {
             let unknown = report::lookup(&load(global)?, queries, (*format).into(), width, &mut out)?;
             for query in unknown {
                 message::error(format_args!("`{query}` is no port, service name or service type"));
-                code = exit::USAGE;
+                code = exit::DIFFERENT;
             }
         }
         Registry::Search { text, format } => {
             let found = report::search(&load(global)?, text, (*format).into(), width, &mut out)?;
-            if found == 0 && !global.quiet {
-                message::note(format_args!("nothing mentions `{text}`"));
+            if found == 0 {
+                code = exit::DIFFERENT;
+                if !global.quiet {
+                    message::note(format_args!("nothing mentions `{text}`"));
+                }
             }
         }
         Registry::Info { format } => {
