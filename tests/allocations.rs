@@ -200,6 +200,7 @@ fn allocations(file: &Scratch, times: u64, registry: &Registry) -> Vec<(&'static
         ("sums by service", By::Service),
         ("sums by port", By::Port),
         ("sums by server", By::Server),
+        ("sums by endpoint", By::Endpoint),
         ("sums by client", By::Client),
         ("sums by host", By::Host),
         ("sums by conversation", By::Conversation),

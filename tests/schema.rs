@@ -436,8 +436,21 @@ fn unmet(fields: &'static [Field], before: &str, met: &BTreeSet<Place>, all: &mu
 }
 
 /// The words of `--by`.
-const BY: [&str; 9] =
-    ["service", "port", "server", "client", "host", "conversation", "transport", "vlan", "interface"];
+const BY: [&str; 13] = [
+    "service",
+    "port",
+    "endpoint",
+    "server",
+    "client",
+    "host",
+    "conversation",
+    "transport",
+    "vlan",
+    "interface",
+    "service,server,client,protocol,port,evidence,vlan,interface",
+    "conversation,endpoint",
+    "host,protocol,transport",
+];
 
 /// Checks what good runs of the command write.
 fn run(checks: &mut BTreeMap<&'static str, Check>, name: &str, arguments: &[&str]) -> usize {

@@ -15,7 +15,7 @@ use portolan::{
     pipeline::{Inputs, Outcome},
     report::{
         flows,
-        summary::{By, Counted, Options, Scope, Summary, Sums, json},
+        summary::{By, Counted, Division, Options, Scope, Summary, Sums, json},
     },
     sink::{Text, Writer},
     text::time::TimeStyle,
@@ -128,17 +128,23 @@ fn check_rows(path: &Path, registry: &Registry) -> Span {
     let names = Answers::of(&knowledge, registry, false, 1);
     let span = *knowledge.span();
     let file = path.display();
-    for by in [
-        By::Service,
-        By::Port,
-        By::Server,
-        By::Client,
-        By::Host,
-        By::Conversation,
-        By::Transport,
-        By::Vlan,
-        By::Interface,
-    ] {
+    let divisions: [&[By]; 14] = [
+        &[By::Service],
+        &[By::Port],
+        &[By::Endpoint],
+        &[By::Server],
+        &[By::Client],
+        &[By::Host],
+        &[By::Conversation],
+        &[By::Transport],
+        &[By::Vlan],
+        &[By::Interface],
+        &[By::Service, By::Server],
+        &[By::Client, By::Endpoint],
+        &[By::Protocol, By::Conversation, By::Evidence],
+        &[By::Vlan, By::Service],
+    ];
+    for by in divisions.map(|parts| Division::new(parts).unwrap()) {
         let view = View { knowledge: &knowledge, answers: &names, registry };
         let [(_, parts), (whole, _)] = [Some(Duration::from_secs(1)), None].map(|length| {
             let mut counted = Counted::new(length, by);
@@ -158,7 +164,7 @@ fn check_rows(path: &Path, registry: &Registry) -> Span {
             parts.iter().map(|part| sum(&part.summary)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
         assert_eq!(in_parts, sum(&whole), "{file}: {by:?} per second");
         // A packet counts for both of its hosts.
-        if by != By::Host {
+        if by != By::Host.into() {
             assert_eq!(sum(&whole), (span.packets, span.octets), "{file}: {by:?} by packet");
         }
         if !by.needs_packets() {

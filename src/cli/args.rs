@@ -117,6 +117,7 @@ and live interfaces know only the past; --causal reads files that way too.")]
     #[command(after_help = "Examples:
   portolan summary office.pcapng
   portolan summary --by conversation --top 10 office.pcapng
+  portolan summary --by service,server office.pcapng   who serves what
   portolan summary --interval 10s --format csv office.pcapng
   portolan summary -i eth0 --duration 1m --format json")]
     Summary(Summary),

@@ -5,15 +5,16 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use portolan::{
     knowledge::Options,
-    report::summary::{self, Counted, Scope, Sums, Totals},
+    report::summary::{self, Counted, Division, Scope, Sums, Totals},
     text::time::duration,
 };
 
 use super::{
     End,
     args::{Global, ReportFormat},
+    exit,
     input::{Input, Session},
-    kept,
+    kept, message,
     output::{self, Output},
     passes, report,
 };
@@ -22,9 +23,15 @@ use super::{
 pub(crate) struct Summary {
     #[command(flatten)]
     pub(crate) input: Input,
-    /// What a row is about.
-    #[arg(long, value_name = "WHAT", default_value = "service", help_heading = "Output")]
-    pub(crate) by: By,
+    /// What a row is about. Several, as in `service,server`, make a row for each combination of them.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "service",
+        value_delimiter = ',',
+        help_heading = "Output"
+    )]
+    pub(crate) by: Vec<By>,
     /// What rows are ordered by.
     #[arg(long, value_name = "WHAT", default_value = "bytes", help_heading = "Output")]
     pub(crate) sort: Sort,
@@ -44,6 +51,8 @@ pub(crate) enum By {
     Service,
     Protocol,
     Port,
+    /// Address, port and transport.
+    Endpoint,
     Server,
     Client,
     Host,
@@ -61,6 +70,7 @@ impl From<By> for summary::By {
             By::Protocol => Self::Protocol,
             By::Evidence => Self::Evidence,
             By::Port => Self::Port,
+            By::Endpoint => Self::Endpoint,
             By::Server => Self::Server,
             By::Client => Self::Client,
             By::Host => Self::Host,
@@ -92,9 +102,13 @@ impl From<Sort> for summary::Sort {
 }
 
 pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
+    let by: Vec<_> = args.by.iter().map(|&by| by.into()).collect();
+    let by = Division::new(&by).map_err(|senseless| {
+        message::error(senseless);
+        End::Said(exit::USAGE)
+    })?;
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
-    let by: summary::By = args.by.into();
     let options = summary::Options { by, sort: args.sort.into(), top: args.top, width: output::width() };
     let selects = passes::charts_selection(&job);
     if args.interval.is_none() && !by.needs_packets() && !selects {

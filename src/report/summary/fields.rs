@@ -1,5 +1,6 @@
 //! All fields of `summary --format json`.
 
+use super::By;
 use crate::{
     naming::Evidence,
     text::field::{COUNT, Field, PORT, Type},
@@ -21,7 +22,7 @@ pub static SUMMARY: [Field; 12] = [
     ),
     Field::new("capture.first", Type::Time, "earliest time stamp"),
     Field::new("capture.last", Type::Time, "latest time stamp"),
-    Field::new("by", Type::Word, "what a row is about: the words of `--by`").always(),
+    Field::new("by", Type::Word, "what a row is about: the words of `--by`, joined by a comma").always(),
     Field::new("rows", Type::Object(&ROW), "the rows, in the order asked for; absent with `--interval`")
         .list(),
     Field::new("intervals", Type::Object(&INTERVAL), "the rows of each interval; only with `--interval`")
@@ -35,9 +36,14 @@ static INTERVAL: [Field; 2] = [
 ];
 
 /// The fields of a row.
-pub static ROW: [Field; 18] = [
+pub static ROW: [Field; 19] = [
     Field::new("key", Type::Text, "`https/tcp`, `49200/tcp` for a port without a name, `arp`, an address…")
         .always(),
+    Field::new(
+        "keys",
+        Type::Object(&KEYS),
+        "the parts of the key, which joins them by a space; only with several",
+    ),
     Field::new("name", Type::Text, "name of the service"),
     Field::new("transport", Type::Word, "its transport"),
     Field::new("ports", PORT, "ports that served it, in ascending order").list(),
@@ -60,6 +66,17 @@ pub static ROW: [Field; 18] = [
         "true where flows left early: distinct addresses are at least those shown",
     ),
 ];
+
+/// The parts of a key: a field for each of [`By::ALL`].
+static KEYS: [Field; By::ALL.len()] = {
+    let mut fields = [Field::new("", Type::Text, ""); By::ALL.len()];
+    let mut at = 0;
+    while at < fields.len() {
+        fields[at] = Field::new(By::ALL[at].as_str(), Type::Text, "the key by this word of `--by`");
+        at += 1;
+    }
+    fields
+};
 
 /// Packets by evidence: a field for each of [`Evidence::ALL`].
 static EVIDENCE: [Field; Evidence::ALL.len()] = {

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use super::{
-    By, Summary,
-    rows::{Amount, Item},
-};
+use super::{Division, Summary, key::Item, rows::Amount};
 use crate::{
     flow::is_group,
     knowledge::{Damaged, Span},
@@ -18,7 +15,7 @@ impl Summary {
     /// tell, such as intervals of time and packets that were selected.
     ///
     /// Nothing is allocated for rows, ports and hosts that were met before.
-    fn count(&mut self, record: &Record<'_>, by: By, flows: bool) {
+    fn count(&mut self, record: &Record<'_>, by: Division, flows: bool) {
         let item = Item {
             label: record.label,
             // As in the key of its flow.
@@ -59,7 +56,7 @@ fn group(record: &Record<'_>) -> Option<Side> {
 pub struct Intervals {
     /// Length of an interval in ns; absent for the whole capture.
     length: Option<u64>,
-    by: By,
+    by: Division,
     /// Whether distinct flows are counted.
     flows: bool,
     whole: Summary,
@@ -70,9 +67,10 @@ pub struct Intervals {
 impl Intervals {
     /// Intervals of that length, aligned to whole multiples of it since the epoch; or the whole capture.
     ///
-    /// Flows are counted only over the whole capture, in rows that do not [need packets](By::needs_packets), and rightly
+    /// Flows are counted only over the whole capture, in rows that do not [need packets](Division::needs_packets), and rightly
     /// where they were [kept apart](crate::knowledge::Options::flows): those that had a packet.
-    pub fn new(length: Option<Duration>, by: By) -> Self {
+    pub fn new(length: Option<Duration>, by: impl Into<Division>) -> Self {
+        let by = by.into();
         let length = length.map(|length| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1));
         let flows = length.is_none() && !by.needs_packets();
         Self { length, by, flows, whole: Summary::default(), parts: BTreeMap::new(), span: Span::default() }

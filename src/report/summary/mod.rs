@@ -1,7 +1,10 @@
-//! Totals per service, protocol, port, server, client, host, conversation, transport, VLAN or interface.
+//! Totals per service, protocol, port, endpoint, server, client, host, conversation, transport, VLAN or interface, and per
+//! combination of them.
 
+mod division;
 pub mod fields;
 mod intervals;
+mod key;
 mod rows;
 mod sums;
 #[cfg(test)]
@@ -12,6 +15,7 @@ use std::{hash::BuildHasher as _, io};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+pub use division::{By, Division, Senseless};
 pub use intervals::{Interval, Intervals};
 pub use rows::Row;
 pub use sums::{Counted, Sums};
@@ -24,63 +28,8 @@ use crate::{
     registry::Registry,
     report::{Format, Report},
 };
-use rows::{Amount, Item, Key};
-
-/// What a row of the summary is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum By {
-    /// One row per service and transport.
-    #[default]
-    Service,
-    /// One row per protocol spoken.
-    Protocol,
-    /// One row per serving port and transport.
-    Port,
-    /// One row per serving address.
-    Server,
-    /// One row per address that is served.
-    Client,
-    /// One row per address; a packet counts for both of its hosts.
-    Host,
-    /// One row per pair of addresses.
-    Conversation,
-    /// One row per way in which names are known.
-    Evidence,
-    /// One row per transport protocol.
-    Transport,
-    /// One row per stack of VLAN identifiers.
-    Vlan,
-    /// One row per capture interface.
-    Interface,
-}
-
-impl By {
-    /// Whether the rows need a look at every packet, not only at what is known of its flow.
-    pub fn needs_packets(self) -> bool {
-        matches!(self, Self::Vlan | Self::Interface)
-    }
-
-    /// Whether a label alone tells the row.
-    fn is_of_label(self) -> bool {
-        matches!(self, Self::Service | Self::Protocol | Self::Port | Self::Evidence | Self::Transport)
-    }
-
-    const fn heading(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Protocol => "protocol",
-            Self::Port => "port",
-            Self::Server => "server",
-            Self::Client => "client",
-            Self::Host => "host",
-            Self::Conversation => "conversation",
-            Self::Evidence => "evidence",
-            Self::Transport => "transport",
-            Self::Vlan => "vlan",
-            Self::Interface => "interface",
-        }
-    }
-}
+use key::{Item, Key};
+use rows::Amount;
 
 /// What rows are ordered by, largest first; names in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +49,7 @@ pub enum Sort {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// What a row is about.
-    pub by: By,
+    pub by: Division,
     /// The order.
     pub sort: Sort,
     /// Only so many rows.
@@ -122,7 +71,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// What its rows are about, and which are shown; rows that [need packets](By::needs_packets) are empty. Worked out on
+    /// What its rows are about, and which are shown; rows that [need packets](Division::needs_packets) are empty. Worked out on
     /// so many threads, at least 1.
     pub fn new(options: Options, threads: usize) -> Self {
         Self { options, threads, ..Self::default() }
@@ -150,8 +99,9 @@ pub struct Summary {
     /// Numbers of the rows, by their keys.
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// The key that is looked for.
+    /// The key that is looked for, and where its parts end.
     key: Vec<u8>,
+    ends: Vec<u32>,
     /// Flows that speak something else than their port's name says.
     mismatched: u64,
 }
@@ -159,9 +109,9 @@ pub struct Summary {
 impl Summary {
     /// Sums up all that is known, on so many threads; the sums do not depend on their number.
     ///
-    /// Rows that [need packets](By::needs_packets) are those of [`Intervals`].
-    pub fn of(knowledge: &Knowledge, names: &Answers, by: By, threads: usize) -> Self {
-        let flows = knowledge.flows();
+    /// Rows that [need packets](Division::needs_packets) are those of [`Intervals`].
+    pub fn of(knowledge: &Knowledge, names: &Answers, by: impl Into<Division>, threads: usize) -> Self {
+        let (flows, by) = (knowledge.flows(), by.into());
         let parts = flows.map_ranges(threads, |family, range| {
             Self::of_tuples(flows.five_tuples_in(family, range), knowledge, names, by)
         });
@@ -171,12 +121,15 @@ impl Summary {
         }
         for gone in knowledge.departed() {
             let item = Item::of_label(&gone.label);
-            // Of what left, the label is all that is known.
-            let key = if by.is_of_label() { item.label_key(by) } else { Key::Text("evicted") };
             let amount = Amount { flows: Some(gone.flows), ..Amount::of(&gone.tally, gone.damaged) };
-            let row = summary.row(key, by, item.label);
-            row.count(&item, &amount);
-            row.approximate = true;
+            // Of what left, the label is all that is known.
+            let told =
+                |part: By| if part.is_of_label() { item.label_key(part) } else { Key::Text("evicted") };
+            if let Some(number) = summary.row_number(by, item.label, |part| Some(told(part))) {
+                let row = &mut summary.rows[number as usize];
+                row.count(&item, &amount);
+                row.approximate = true;
+            }
         }
         for (kind, tally) in knowledge.others() {
             let item = Item::of_label(names.kind(kind).unwrap_or_else(|| names.none()));
@@ -190,11 +143,12 @@ impl Summary {
         tuples: impl Iterator<Item = FiveTuple<'k>>,
         knowledge: &Knowledge,
         names: &Answers,
-        by: By,
+        by: Division,
     ) -> Self {
         let mut summary = Self::default();
         // A capture has far more flows than labels.
         let mut by_label = vec![None; names.labels().all().len()];
+        let is_of_label = by.is_of_label();
         for tuple in tuples {
             let Some(known) = names.get(tuple.id) else { continue };
             let label = names.labels().label(known.label);
@@ -203,37 +157,53 @@ impl Summary {
             let damaged = knowledge.damaged(&Subject::Flow(tuple.key));
             let amount = Amount { flows: Some(tuple.flows), ..Amount::of(&tuple.total(), damaged) };
             summary.mismatched += if label.mismatch.is_some() { tuple.flows } else { 0 };
-            if by.is_of_label() {
-                let number = by_label[known.label as usize]
-                    .get_or_insert_with(|| summary.row_number(item.label_key(by), by, label));
-                summary.rows[*number as usize].count(&item, &amount);
-            } else {
+            if !is_of_label {
                 summary.count_item(by, &item, &amount);
+                continue;
+            }
+            let number = &mut by_label[known.label as usize];
+            *number = number.or_else(|| summary.row_number(by, label, |part| Some(item.label_key(part))));
+            if let Some(number) = *number {
+                summary.rows[number as usize].count(&item, &amount);
             }
         }
         summary
     }
 
     /// Counts something into its rows.
-    fn count_item(&mut self, by: By, item: &Item<'_>, amount: &Amount) {
-        for key in item.keys(by).into_iter().flatten() {
-            self.row(key, by, item.label).count(item, amount);
+    fn count_item(&mut self, by: Division, item: &Item<'_>, amount: &Amount) {
+        for &whose in item.whose(by) {
+            if let Some(number) = self.row_number(by, item.label, |part| item.key(part, whose)) {
+                self.rows[number as usize].count(item, amount);
+            }
         }
     }
 
-    fn row(&mut self, key: Key<'_>, by: By, label: &Label) -> &mut Row {
-        let number = self.row_number(key, by, label);
-        &mut self.rows[number as usize]
-    }
-
-    /// The number of the row of that key; one is made where there is none. Nothing is allocated where there is.
-    fn row_number(&mut self, key: Key<'_>, by: By, label: &Label) -> u32 {
+    /// The number of the row of these parts, if all of them have something to say; one is made where there is none. Nothing
+    /// is allocated where there is.
+    fn row_number<'k>(
+        &mut self,
+        by: Division,
+        label: &Label,
+        told: impl Fn(By) -> Option<Key<'k>>,
+    ) -> Option<u32> {
         self.key.clear();
-        key.write(&mut self.key);
+        self.ends.clear();
+        for (place, &part) in by.parts().iter().enumerate() {
+            if place > 0 {
+                self.ends.push(self.key.len() as u32);
+                self.key.push(b' ');
+            }
+            told(part)?.write(&mut self.key);
+        }
         let hash = self.hasher.hash_one(&*self.key);
-        match self.index.find(hash, |&number| self.rows[number as usize].key.as_bytes() == self.key) {
-            Some(&number) => number,
-            None => self.push(hash, Row::of(by, label, String::from_utf8_lossy(&self.key).into_owned())),
+        let is_it = |&number: &u32| self.rows[number as usize].has_key(&self.key, &self.ends);
+        match self.index.find(hash, is_it) {
+            Some(&number) => Some(number),
+            None => {
+                let key = String::from_utf8_lossy(&self.key).into_owned();
+                Some(self.push(hash, Row::of(by, label, key, self.ends.as_slice().into())))
+            }
         }
     }
 
@@ -255,7 +225,7 @@ impl Summary {
         self.mismatched += other.mismatched;
         for row in other.rows {
             let hash = self.hasher.hash_one(row.key.as_bytes());
-            match self.index.find(hash, |&number| self.rows[number as usize].key == row.key) {
+            match self.index.find(hash, |&number| self.rows[number as usize].is_of(&row)) {
                 Some(&number) => self.rows[number as usize].add(row),
                 None => _ = self.push(hash, row),
             }
@@ -289,7 +259,7 @@ impl Summary {
                 Sort::Flows => (b.flows(), b.bytes).cmp(&(a.flows(), a.bytes)),
                 Sort::Name => std::cmp::Ordering::Equal,
             };
-            more.then_with(|| a.key.cmp(&b.key))
+            more.then_with(|| a.key.cmp(&b.key)).then_with(|| a.ends.cmp(&b.ends))
         });
         rows.truncate(options.top.unwrap_or(usize::MAX));
         rows

@@ -1,4 +1,4 @@
-//! The rows of a summary, and how they are told apart.
+//! The rows of a summary, and how things are counted into them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,130 +8,13 @@ use std::{
 
 use hashbrown::HashSet;
 
-use super::By;
+use super::{By, Division, key::Item};
 use crate::{
     flow::{Key as FlowKey, Tally},
     knowledge::Damaged,
     naming::{Evidence, Side, State, label::Label},
     packet::TransportProtocol,
-    text::number,
 };
-
-/// What is counted into rows: a flow, or one packet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Item<'a> {
-    pub(super) label: &'a Label,
-    /// Its addresses in ascending order, where they were read.
-    pub(super) ends: Option<(IpAddr, IpAddr)>,
-    pub(super) side: Side,
-    /// The end that is a multicast or broadcast address.
-    pub(super) group: Option<Side>,
-    /// The flow of a packet, where distinct ones are counted: its five-tuple, and which of its flows.
-    pub(super) flow: Option<(FlowKey, usize)>,
-    /// What only a packet tells: its VLAN identifiers from the outermost on, and its interface.
-    pub(super) frame: Option<(&'a [u16], u32)>,
-}
-
-/// The key of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key<'a> {
-    /// What a label is called, a transport.
-    Text(&'a str),
-    /// A serving port and its transport.
-    Port(u16, &'a str),
-    /// No side is known to serve; the transport.
-    Unknown(&'a str),
-    /// One address.
-    Host(IpAddr),
-    /// Two addresses that serve each other.
-    Both(IpAddr, IpAddr),
-    /// Two addresses that talk to each other.
-    Conversation(IpAddr, IpAddr),
-    /// VLAN identifiers.
-    Vlan(&'a [u16]),
-    /// An interface.
-    Interface(u32),
-}
-
-impl<'a> Item<'a> {
-    /// Something of which the label is all that is known.
-    pub(super) fn of_label(label: &'a Label) -> Self {
-        Self { label, ends: None, side: Side::Neither, group: None, flow: None, frame: None }
-    }
-
-    /// The key that the label tells.
-    pub(super) fn label_key(&self, by: By) -> Key<'a> {
-        match (by, self.label.port, self.label.transport.as_deref()) {
-            (By::Port, Some(port), Some(transport)) => Key::Port(port, transport),
-            (By::Transport, _, Some(transport)) => Key::Text(transport),
-            (By::Protocol, _, Some(transport)) if self.label.evidence.is_some() => match &self.label.speech {
-                Some(speech) => Key::Text(speech.protocol.word()),
-                None => Key::Unknown(transport),
-            },
-            (By::Evidence, ..) => Key::Text(self.label.evidence.unwrap_or(Evidence::None).as_str()),
-            _ => Key::Text(&self.label.key),
-        }
-    }
-
-    /// The keys of its rows: one, or two where it counts for both of its hosts.
-    pub(super) fn keys(&self, by: By) -> [Option<Key<'a>>; 2] {
-        let key = match (by, self.ends) {
-            (By::Vlan, _) => return [self.frame.map(|(ids, _)| Key::Vlan(ids)), None],
-            (By::Interface, _) => return [self.frame.map(|(_, interface)| Key::Interface(interface)), None],
-            (By::Service | By::Protocol | By::Port | By::Evidence | By::Transport, _) | (_, None) => {
-                self.label_key(by)
-            }
-            (By::Conversation, Some((low, high))) => Key::Conversation(low, high),
-            (By::Host, Some((low, high))) => {
-                return [Some(Key::Host(low)), (low != high).then_some(Key::Host(high))];
-            }
-            (By::Server | By::Client, Some((low, high))) => match self.side {
-                Side::Neither => Key::Unknown(self.label.transport.as_deref().unwrap_or("ip")),
-                // Who speaks to a group of peers is the one that serves, and the one that is served.
-                Side::Both if self.group == Some(Side::High) => Key::Host(low),
-                Side::Both if self.group == Some(Side::Low) => Key::Host(high),
-                Side::Both if low != high => Key::Both(low, high),
-                Side::High => Key::Host(if by == By::Server { high } else { low }),
-                Side::Low | Side::Both => Key::Host(if by == By::Server { low } else { high }),
-            },
-        };
-        [Some(key), None]
-    }
-}
-
-impl Key<'_> {
-    /// Appends it as the row shows it.
-    pub(super) fn write(self, out: &mut Vec<u8>) {
-        let mut pair = |low, between: &[u8], high| {
-            number::address(low, out);
-            out.extend_from_slice(between);
-            number::address(high, out);
-        };
-        match self {
-            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Port(port, transport) => {
-                number::decimal(port.into(), out);
-                out.push(b'/');
-                out.extend_from_slice(transport.as_bytes());
-            }
-            Self::Unknown(transport) => {
-                out.extend_from_slice(b"unknown/");
-                out.extend_from_slice(transport.as_bytes());
-            }
-            Self::Host(address) => number::address(address, out),
-            Self::Both(low, high) => pair(low, b" and ", high),
-            Self::Conversation(low, high) => pair(low, b" <> ", high),
-            Self::Vlan([]) => out.extend_from_slice(b"untagged"),
-            Self::Vlan(ids) => {
-                for (place, &id) in ids.iter().enumerate() {
-                    out.extend_from_slice(if place == 0 { b"" } else { b"." });
-                    number::decimal(id.into(), out);
-                }
-            }
-            Self::Interface(number) => number::decimal(number.into(), out),
-        }
-    }
-}
 
 /// How much there is of an item.
 #[derive(Clone, Copy, Debug)]
@@ -162,8 +45,14 @@ impl Amount {
 /// One row.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// Its key: `https/tcp`, `49200/tcp`, `arp`.
+    /// Its key: `https/tcp`, `49200/tcp`, `arp`; of several parts joined by a space.
     pub key: String,
+    /// Where in the key its parts end, but for the last one.
+    pub(super) ends: Box<[u32]>,
+    /// Whether it is named by the strongest evidence of what is counted.
+    is_of_endpoint: bool,
+    /// How strong that is.
+    named_by: Option<Evidence>,
     pub(super) name: Option<String>,
     pub(super) transport: Option<String>,
     pub(super) ports: BTreeSet<u16>,
@@ -198,16 +87,45 @@ pub struct Row {
 
 impl Row {
     /// An empty row, with what the label of the first that is counted tells of all: others may differ in the rest.
-    pub(super) fn of(by: By, label: &Label, key: String) -> Self {
-        let mut row = Self { key, ..Self::default() };
-        if matches!(by, By::Service | By::Port) {
+    pub(super) fn of(by: Division, label: &Label, key: String, ends: Box<[u32]>) -> Self {
+        let is_of_endpoint = !by.has(By::Service) && by.is_of_endpoint();
+        let mut row = Self { key, ends, is_of_endpoint, ..Self::default() };
+        if by.has(By::Service) || by.has(By::Port) || by.has(By::Endpoint) {
             row.transport = label.transport.as_deref().map(ToOwned::to_owned);
         }
-        if by == By::Service && label.unserved().is_none() {
+        if by.has(By::Service) && label.unserved().is_none() {
             row.name.clone_from(&label.name);
             row.description.clone_from(&label.description);
         }
         row
+    }
+
+    /// The parts of its key.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+        let ends = self.ends.iter().map(|&end| end as usize);
+        let begins = std::iter::once(0).chain(ends.clone().map(|end| end + 1));
+        begins.zip(ends.chain([self.key.len()])).map(|(begin, end)| &self.key[begin..end])
+    }
+
+    /// Whether that is its key, with parts that end there.
+    pub(super) fn has_key(&self, key: &[u8], ends: &[u32]) -> bool {
+        self.key.as_bytes() == key && *self.ends == *ends
+    }
+
+    /// Whether another has the same key.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        self.has_key(other.key.as_bytes(), &other.ends)
+    }
+
+    /// Takes a name that is known better than its own; of those that are known alike, the first of the alphabet.
+    fn take_name(&mut self, evidence: Option<Evidence>, name: Option<&str>, description: Option<&str>) {
+        let (Some(evidence), Some(name)) = (evidence, name) else { return };
+        let own = self.named_by.zip(self.name.as_deref());
+        if own.is_none_or(|own| (evidence, name) < own) {
+            self.named_by = Some(evidence);
+            self.name = Some(name.to_owned());
+            self.description = description.map(ToOwned::to_owned);
+        }
     }
 
     /// Its damaged packets.
@@ -228,6 +146,10 @@ impl Row {
             None => self.by_packet = true,
         }
         self.met.extend(item.flow);
+        if self.is_of_endpoint {
+            let Label { evidence, name, description, .. } = item.label;
+            self.take_name(*evidence, name.as_deref(), description.as_deref());
+        }
         self.damaged.add(&amount.damaged);
         if let Some(port) = item.label.port
             && self.last_port != Some(port)
@@ -294,6 +216,9 @@ impl Row {
     /// Adds a row of the same key.
     pub(super) fn add(&mut self, other: Self) {
         self.tally(other.packets, other.bytes, other.first, other.last);
+        if self.is_of_endpoint {
+            self.take_name(other.named_by, other.name.as_deref(), other.description.as_deref());
+        }
         self.ports.extend(other.ports);
         self.flows += other.flows;
         join(&mut self.met, other.met);

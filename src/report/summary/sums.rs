@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use super::{By, Interval, Intervals, Summary};
+use super::{Division, Interval, Intervals, Summary};
 use crate::{
     knowledge::Span,
     record::Record,
@@ -13,13 +13,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Sums {
     length: Option<Duration>,
-    by: By,
+    by: Division,
 }
 
 impl Sums {
     /// As [`Intervals::new`].
-    pub fn new(length: Option<Duration>, by: By) -> Self {
-        Self { length, by }
+    pub fn new(length: Option<Duration>, by: impl Into<Division>) -> Self {
+        Self { length, by: by.into() }
     }
 }
 
@@ -40,7 +40,7 @@ pub struct Counted(Intervals);
 
 impl Counted {
     /// Nothing yet.
-    pub fn new(length: Option<Duration>, by: By) -> Self {
+    pub fn new(length: Option<Duration>, by: impl Into<Division>) -> Self {
         Self(Intervals::new(length, by))
     }
 

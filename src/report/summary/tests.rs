@@ -43,7 +43,7 @@ fn keys(item: &Item<'_>, by: By) -> Vec<String> {
         key.write(&mut out);
         String::from_utf8(out).unwrap()
     };
-    item.keys(by).into_iter().flatten().map(text).collect()
+    item.whose(by.into()).iter().filter_map(|&whose| item.key(by, whose)).map(text).collect()
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn what_is_counted_has_a_row_in_every_division() {
 
 #[test]
 fn rows_hold_what_their_label_tells_of_all_of_them() {
-    let told = |by| {
-        let row = Row::of(by, &https(), "key".to_owned());
+    let told = |by: By| {
+        let row = Row::of(by.into(), &https(), "key".to_owned(), Box::default());
         (row.key, row.name, row.transport, row.description)
     };
     let text = |text: &str| Some(text.to_owned());
@@ -166,7 +166,7 @@ fn count(summary: &mut Summary, label: &Label, (low, high): (&str, &str), packet
         flows: Some(1),
         damaged: Damaged::default(),
     };
-    summary.count_item(By::Service, &item, &amount);
+    summary.count_item(By::Service.into(), &item, &amount);
 }
 
 /// Two services, ten ports of one of them, and ARP with damaged packets.
@@ -188,7 +188,7 @@ fn sample() -> Summary {
     }
     let damaged = Damaged { truncated: 3, malformed: 1, too_deep: 0 };
     let amount = Amount { packets: 4, octets: 500, ..Amount::of(&Tally::default(), damaged) };
-    summary.count_item(By::Service, &Item::of_label(&arp()), &amount);
+    summary.count_item(By::Service.into(), &Item::of_label(&arp()), &amount);
     summary
 }
 
@@ -234,7 +234,7 @@ fn asked_is_not_served() {
     let mut of = |state, side, group| {
         let label = Label { state: Some(state), mismatch: Some(Evidence::Registered), ..https() };
         let item = Item { ends: ends(LOW, HIGH), side, group, ..Item::of_label(&label) };
-        summary.count_item(By::Port, &item, &Amount::of(&Tally::default(), Damaged::default()));
+        summary.count_item(By::Port.into(), &item, &Amount::of(&Tally::default(), Damaged::default()));
         let row = &summary.rows[0];
         (row.clients.len(), row.servers.len(), row.asked.len(), row.refused.len())
     };
@@ -434,4 +434,105 @@ fn what_left_a_full_table_is_in_the_sums() {
         expected.push(format!("evicted {gone} true"));
         assert_eq!(told(by), expected, "{by:?}");
     }
+}
+
+/// A row per combination; parts that look alike when joined stay apart.
+#[test]
+fn several_keys_make_a_row_per_combination() {
+    let by = Division::new(&[By::Service, By::Server]).unwrap();
+    let mut summary = Summary::default();
+    let amount = Amount { packets: 1, octets: 60, ..Amount::of(&Tally::default(), Damaged::default()) };
+    let named = |key: &str| Label { key: key.to_owned(), ..https() };
+    for (label, high) in [("https/tcp", HIGH), ("https/tcp", "192.0.2.8"), ("our\nown web/tcp", HIGH)] {
+        let label = named(label);
+        let item = Item { ends: ends(LOW, high), side: Side::High, ..Item::of_label(&label) };
+        (0..2).for_each(|_| summary.count_item(by, &item, &amount));
+    }
+    summary.count_item(by, &Item::of_label(&arp()), &amount);
+    let options = Options { by, sort: Sort::Name, ..Options::default() };
+    let rows = summary.rows(&options);
+    let told: Vec<_> = rows.iter().map(|row| (row.parts().collect::<Vec<_>>(), row.packets)).collect();
+    let expected = [
+        (vec!["arp", "arp"], 1),
+        (vec!["https/tcp", "192.0.2.8"], 2),
+        (vec!["https/tcp", HIGH], 2),
+        (vec!["our\nown web/tcp", HIGH], 2),
+    ];
+    assert_eq!(told, expected);
+    let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
+    let csv = written(|out| csv(&summary, None, &options, out));
+    assert!(csv.starts_with("key,keys_service,keys_server,name,"), "{csv}");
+    assert!(csv.contains("\nhttps/tcp 192.0.2.8,https/tcp,192.0.2.8,https,"), "{csv}");
+    let json = written(|out| json(&summary, None, &scope(&knowledge, &registry), &options, out));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["by"], "service,server");
+    assert_eq!(json["rows"][1]["key"], "https/tcp 192.0.2.8");
+    assert_eq!(json["rows"][1]["keys"], serde_json::json!({"service": "https/tcp", "server": "192.0.2.8"}));
+    let table = written(|out| table(&summary, None, &scope(&knowledge, &registry), &options, out));
+    let header = table.lines().next().unwrap();
+    assert!(header.starts_with(" service "), "{table}");
+    assert!(["servers", "flows", "refused"].iter().all(|column| !header.contains(column)), "{table}");
+    // One key and two whose texts are the same are not the same row.
+    let one = Row::of(By::Server.into(), &https(), "a b".to_owned(), Box::default());
+    let two = Row::of(by, &https(), "a b".to_owned(), Box::from([1]));
+    assert!(!one.is_of(&two) && one.is_of(&one));
+    assert_eq!(two.parts().collect::<Vec<_>>(), ["a", "b"]);
+}
+
+/// An endpoint is called what is known best of it, whatever comes first.
+#[test]
+fn endpoints_have_the_name_that_is_known_best() {
+    let of = |order: [usize; 3]| {
+        let named =
+            |name: &str, evidence| Label { name: Some(name.to_owned()), evidence: Some(evidence), ..https() };
+        let labels = [
+            named("https", Evidence::Registered),
+            named("tls", Evidence::Payload),
+            named("http", Evidence::Payload),
+        ];
+        let mut parts = order.map(|label| {
+            let item = Item { ends: ends(LOW, HIGH), side: Side::High, ..Item::of_label(&labels[label]) };
+            let mut summary = Summary::default();
+            let amount = Amount::of(&Tally::default(), Damaged::default());
+            summary.count_item(By::Endpoint.into(), &item, &amount);
+            summary
+        });
+        let [first, others @ ..] = &mut parts;
+        others.iter_mut().for_each(|other| first.add(std::mem::take(other)));
+        let [row] = &first.rows[..] else { panic!("one endpoint") };
+        (row.key.clone(), row.name.clone())
+    };
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        assert_eq!(of(order), ("192.0.2.9:443/tcp".to_owned(), Some("http".to_owned())));
+    }
+    let label = Label { transport: Some("udp".into()), port: Some(123), ..https() };
+    let item = Item { ends: ends("2001:db8::1", "2001:db8::2"), side: Side::Both, ..Item::of_label(&label) };
+    assert_eq!(keys(&item, By::Endpoint), ["[2001:db8::1]:123/udp and [2001:db8::2]:123/udp"]);
+    let item = Item { side: Side::Neither, ..item };
+    assert_eq!(keys(&item, By::Endpoint), ["unknown/udp"]);
+    assert_eq!(keys(&Item::of_label(&arp()), By::Endpoint), ["arp"]);
+}
+
+#[test]
+fn what_cannot_be_combined_is_refused() {
+    let refused = |parts: &[By]| Division::new(parts).err().map(|error| error.to_string());
+    for by in By::ALL {
+        assert_eq!(Division::new(&[by]), Ok(by.into()));
+        assert!(refused(&[by, by]).is_some(), "{by:?}");
+    }
+    for pair in [
+        [By::Service, By::Transport],
+        [By::Endpoint, By::Port],
+        [By::Server, By::Endpoint],
+        [By::Server, By::Host],
+        [By::Host, By::Conversation],
+    ] {
+        assert!(refused(&pair).is_some(), "{pair:?}");
+    }
+    assert_eq!(Division::new(&[]), Ok(Division::default()));
+    let many = [By::Service, By::Protocol, By::Port, By::Server, By::Client, By::Evidence, By::Vlan];
+    assert_eq!(
+        Division::new(&many).unwrap().to_string(),
+        "service,protocol,port,server,client,evidence,vlan"
+    );
 }

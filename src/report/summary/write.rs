@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{Interval, Options, Row, Scope, Summary};
+use super::{By, Division, Interval, Options, Row, Scope, Summary};
 use crate::{
     knowledge::Damaged,
     packet::Timestamp,
@@ -46,10 +46,10 @@ const fn column(path: &'static str, title: Option<&'static str>, value: fn(&Row)
     Column { path, title, value }
 }
 
-/// All columns. In tables the first one is headed by what the rows are about, and `%` follows `bytes`.
+/// All columns. In tables the parts of the key stand in place of the first one, and `%` follows `bytes`.
 static COLUMNS: [Column; 17] = [
     column("key", None, |row| Value::Text(Some(&row.key))),
-    column("name", None, |row| Value::Text(row.name.as_deref())),
+    column("name", Some("service"), |row| Value::Text(row.name.as_deref())),
     column("transport", None, |row| Value::Text(row.transport.as_deref())),
     column("ports", Some("port"), |row| Value::Ports(&row.ports)),
     column("description", None, |row| Value::Text(row.description.as_deref())),
@@ -208,29 +208,40 @@ pub fn table(
 const RARE: [&str; 3] = ["asked", "refused", "mismatch"];
 
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
-    let rows = summary.rows(options);
-    let [key, others @ ..] = &COLUMNS;
-    let tells = |column: &&Column| {
-        let is_rare = RARE.contains(&column.path);
-        let told = |row: &&Row| matches!((column.value)(row), Value::Distinct(Some(1..)));
-        column.title.is_some() && (!is_rare || rows.iter().any(told))
+    let (rows, by) = (summary.rows(options), options.by);
+    let says_something = |column: &Column, row: &Row| match (column.value)(row) {
+        Value::Distinct(count) if RARE.contains(&column.path) => count > Some(0),
+        value => value.cell() != Cell::default(),
     };
-    let shown: Vec<&Column> = others.iter().filter(tells).collect();
-    let mut header = vec![options.by.heading()];
+    let tells = |column: &&Column| {
+        let is_told = column.title.is_none() || by.tells(column.path);
+        !is_told && (rows.is_empty() || rows.iter().any(|row| says_something(column, row)))
+    };
+    let shown: Vec<&Column> = COLUMNS[1..].iter().filter(tells).collect();
+    let mut header: Vec<_> = by.parts().iter().map(|part| part.as_str()).collect();
+    let mut right = Vec::new();
     for column in &shown {
+        let is_amount = !["name", "ports", "evidence"].contains(&column.path);
+        right.extend(is_amount.then_some(header.len()));
         header.extend(column.title);
-        header.extend((column.path == "bytes").then_some("%"));
+        if column.path == "bytes" {
+            right.push(header.len());
+            header.push("%");
+        }
     }
-    let counts = shown.iter().take_while(|column| column.path != "evidence").count();
-    // Behind `%`, which no column stands for.
-    let mut table = Table::new(&header).right(2..counts + 2).right(counts + 3..header.len());
+    let mut table = right.into_iter().fold(Table::new(&header), |table, at| table.right(at..at + 1));
     for row in rows {
         let share = if octets == 0 { 0.0 } else { row.bytes as f64 * 100.0 / octets as f64 };
-        let key =
-            if row.is_guess() { Cell::text(&format!("~ {}", row.key)) } else { (key.value)(row).cell() };
-        let mut cells = vec![key];
+        let named = |is_name: bool, text: &str| {
+            if is_name && row.is_guess() { Cell::text(&format!("~ {text}")) } else { Cell::text(text) }
+        };
+        let parts = by.parts().iter().zip(row.parts());
+        let mut cells: Vec<_> = parts.map(|(&part, text)| named(part == By::Service, text)).collect();
         for column in &shown {
-            cells.push((column.value)(row).cell());
+            cells.push(match (column.value)(row) {
+                Value::Text(Some(text)) => named(column.path == "name", text),
+                value => value.cell(),
+            });
             cells.extend((column.path == "bytes").then(|| Cell::shown(format_args!("{share:.1}"))));
         }
         table.row(cells);
@@ -243,7 +254,7 @@ struct JsonSummary<'a> {
     schema: &'static str,
     registry: JsonRegistry<'a>,
     capture: JsonCapture<'a>,
-    by: &'static str,
+    by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<Vec<JsonRow<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -280,13 +291,25 @@ fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-struct JsonRow<'a>(&'a Row);
+struct JsonRow<'a>(&'a Row, Division);
+
+/// The parts of a row's key.
+struct JsonKeys<'a>(&'a Row, Division);
+
+impl Serialize for JsonKeys<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.1.parts().iter().map(|part| part.as_str()).zip(self.0.parts()))
+    }
+}
 
 impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for column in &COLUMNS {
             (column.value)(self.0).member(column.path, &mut map)?;
+            if column.path == "key" && self.1.parts().len() > 1 {
+                map.serialize_entry("keys", &JsonKeys(self.0, self.1))?;
+            }
         }
         if self.0.approximate {
             map.serialize_entry("approximate", &true)?;
@@ -296,7 +319,7 @@ impl Serialize for JsonRow<'_> {
 }
 
 fn json_rows<'a>(summary: &'a Summary, options: &Options) -> Vec<JsonRow<'a>> {
-    summary.rows(options).into_iter().map(JsonRow).collect()
+    summary.rows(options).into_iter().map(|row| JsonRow(row, options.by)).collect()
 }
 
 /// Writes one JSON object.
@@ -323,7 +346,7 @@ pub fn json(
             first: span.first().map(machine_time),
             last: span.last().map(machine_time),
         },
-        by: options.by.heading(),
+        by: options.by.to_string(),
         rows: intervals.is_none().then(|| json_rows(summary, options)),
         intervals: intervals.map(|intervals| {
             let parts = intervals.iter();
@@ -348,7 +371,9 @@ pub fn csv(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let paths = COLUMNS.iter().map(|column| column.path);
+    let [key, others @ ..] = &COLUMNS;
+    let paths = [key.path].into_iter().chain(key_columns(&options.by).iter().map(|part| part.column()));
+    let paths = paths.chain(others.iter().map(|column| column.path));
     let header: Vec<_> = intervals.is_some().then_some("start").into_iter().chain(paths).collect();
     match intervals {
         None => csv::rows(&header, csv_rows(None, summary, options), out),
@@ -359,9 +384,18 @@ pub fn csv(
     }
 }
 
+/// The parts of a key that have columns of their own: where there are several.
+fn key_columns(by: &Division) -> &[By] {
+    if by.parts().len() > 1 { by.parts() } else { &[] }
+}
+
 fn csv_rows(start: Option<u64>, summary: &Summary, options: &Options) -> impl Iterator<Item = Vec<String>> {
+    let parts = key_columns(&options.by).len();
     summary.rows(options).into_iter().map(move |row| {
-        let fields = COLUMNS.iter().map(|column| (column.value)(row).field());
+        let [key, others @ ..] = &COLUMNS;
+        let keys =
+            [(key.value)(row).field()].into_iter().chain(row.parts().take(parts).map(ToOwned::to_owned));
+        let fields = keys.chain(others.iter().map(|column| (column.value)(row).field()));
         start.map(time_text).into_iter().chain(fields).collect()
     })
 }
