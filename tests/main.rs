@@ -57,6 +57,9 @@ mod cli;
 mod cuts;
 /// Every format holds the fields that the tables say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod explain;
+/// Every format holds the fields that the tables say.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fields;
 /// One record per flow, of packets made by hand.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]

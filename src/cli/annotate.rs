@@ -117,6 +117,9 @@ fn annotate(
         out.abandon()?;
         return Ok(code);
     }
+    if global.verbose {
+        message::note("why a packet got its name: `portolan explain FILE --packet NUMBER`");
+    }
     let mut damaged = outcome.errors.iter().filter_map(capture::Error::file);
     match damaged.find(|input| out.replaces(input)) {
         Some(input) => keep(input, args),

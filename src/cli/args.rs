@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{report, text::time::TimeStyle};
 
 use super::{
-    annotate::Annotate, discover::Discover, flows::Flows, interfaces::Interfaces, registry::Registry,
-    summary::Summary,
+    annotate::Annotate, discover::Discover, explain::Explain, flows::Flows, interfaces::Interfaces,
+    registry::Registry, summary::Summary,
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.
@@ -31,7 +31,8 @@ use super::{
   portolan registry lookup 443/tcp _ipp._tcp    what IANA has registered
 
 Exit codes:
-  0 good · 1 differences found (registry diff), or nothing (registry lookup, search) · 2 usage
+  0 good · 1 differences found (registry diff), or nothing (explain, registry lookup, registry search)
+  2 usage
   3 input cannot be opened or is no capture
   4 input damaged or cut short, results up to there printed
   5 bad filter · 6 no permission to capture · 7 interface error · 8 output error
@@ -132,6 +133,14 @@ and live interfaces know only the past; --causal reads files that way too.")]
   portolan discover --events office.pcapng
   portolan discover --queries --type _ipp._tcp office.pcapng")]
     Discover(Discover),
+    /// Say why a packet, a flow or an endpoint got its name: every rule that spoke, and the octets that decided.
+    #[command(after_help = "Examples:
+  portolan explain office.pcapng --packet 17
+  portolan explain office.pcapng --flow 192.0.2.10:51996-192.0.2.30:49154/tcp
+  portolan explain office.pcapng --endpoint '[2001:db8::20]:8443/tcp' --format json
+
+Exit code 1: what is asked for is not in the capture.")]
+    Explain(Explain),
     /// Look into the IANA registry of service names and port numbers.
     #[command(
         subcommand,

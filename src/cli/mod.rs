@@ -4,6 +4,7 @@ mod annotate;
 mod args;
 mod discover;
 pub(crate) mod exit;
+mod explain;
 mod flows;
 mod input;
 mod interfaces;
@@ -69,6 +70,7 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Summary(args) => summary::run(&cli.global, args),
         Command::Flows(args) => flows::run(&cli.global, args),
         Command::Discover(args) => discover::run(&cli.global, args),
+        Command::Explain(args) => explain::run(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
         Command::Interfaces(args) => interfaces::run(args),
     }

@@ -418,7 +418,7 @@ impl Drop for Learning<'_, '_> {
 
 /// What the flow table wants to know of a packet.
 #[inline]
-fn seen<'b>(frame: &Frame<'b>, headers: &Headers) -> Observed<'b> {
+pub(crate) fn seen<'b>(frame: &Frame<'b>, headers: &Headers) -> Observed<'b> {
     let (octets, wire) = if headers.protocol == TransportProtocol::SCTP {
         decode::sctp_message(headers.payload(frame.octets)).unwrap_or_default()
     } else {

@@ -291,6 +291,17 @@ pub fn hearing<'t>(
     RULES.into_iter().map(move |(rule, ask)| (rule, ask(&case, context)))
 }
 
+/// What each source of names calls a side: a user layer, an SRV record, another protocol's message, the registry.
+pub(crate) fn names<'k>(
+    tuple: &FiveTuple<'_>,
+    side: Side,
+    context: &Context<'k>,
+) -> impl Iterator<Item = Name<'k>> {
+    let case = Case::of(tuple);
+    let all = [user_name, advertised_name, announced_name, registered_name];
+    all.map(|told| told(&case, side, context)).into_iter().flatten()
+}
+
 /// Address and port of the side that serves; the lower endpoint where both do.
 pub fn serving(key: &Key, side: Side) -> Option<(IpAddr, u16)> {
     match side {

@@ -1,6 +1,7 @@
 //! Views of what is known. Adding a report is writing a view: none touches a packet.
 
 pub mod discover;
+pub mod explain;
 pub mod flows;
 pub mod interfaces;
 pub mod registry;

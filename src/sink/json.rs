@@ -216,7 +216,7 @@ fn answer(record: &Record<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends `,"svc":{…}` where there is an answer.
-fn svc(service: &Service<'_>, out: &mut Vec<u8>) {
+pub(crate) fn svc(service: &Service<'_>, out: &mut Vec<u8>) {
     let label = service.label;
     let (Some(rule), Some(evidence)) = (service.known.rule, label.evidence) else { return };
     out.extend_from_slice(b",\"svc\":{");

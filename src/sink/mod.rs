@@ -4,7 +4,7 @@
 //! time. What stands where all threads meet is the sink: it sees each part once, in the order of the input.
 
 mod csv;
-mod json;
+pub(crate) mod json;
 mod pcapng;
 mod pieces;
 mod text;
