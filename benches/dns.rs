@@ -135,7 +135,7 @@ fn learn_endpoints(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_u8)).bench_local(|| {
         number += 1;
         let message = Message::new(&messages[number as usize % 10]).unwrap();
-        advertised.observe(Via::Mdns, Some(Timestamp(number)), &message);
+        advertised.observe(Origin { via: Via::Mdns, interface: 0 }, Some(Timestamp(number)), &message);
     });
     let found = advertised
         .lookup([192, 168, 1, 1].into(), TransportProtocol::TCP, 631, Moment::Hindsight { began: None })
@@ -147,7 +147,11 @@ fn learn_endpoints(bencher: Bencher<'_, '_>) {
 fn look_up_endpoint(bencher: Bencher<'_, '_>) {
     let mut advertised = Advertised::new();
     for number in 0..10 {
-        advertised.observe(Via::Mdns, Some(Timestamp(1)), &Message::new(&announcement(number)).unwrap());
+        advertised.observe(
+            Origin { via: Via::Mdns, interface: 0 },
+            Some(Timestamp(1)),
+            &Message::new(&announcement(number)).unwrap(),
+        );
     }
     let address = IpAddr::from([192, 168, 1, 7]);
     let found = |port| {

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use super::{Data, Meaning, Message, Name, Section, ServiceType, Via, name::label_text};
+use super::{
+    Data, Meaning, Message, Name, Origin, RecordType, Section, ServiceType, Via, life::Life, name::label_text,
+};
 use crate::packet::{Timestamp, TransportProtocol};
 
 /// Endpoints learned from the SRV, A and AAAA records of a stretch of a capture.
@@ -13,9 +15,11 @@ use crate::packet::{Timestamp, TransportProtocol};
 /// `.` (RFC 2782). A record counts from its first sighting to the TTL of its last.
 ///
 /// With hindsight all that was told counts for the whole capture, whatever ended it, and what two stretches taught,
-/// [merged](Self::merge) in order, is what both together would have taught. A goodbye (RFC 6762 section 10.1) says
+/// [merged](Self::merge) in order, is what both together would have taught. A service and an address whose lives never
+/// met name nothing. A goodbye (RFC 6762 section 10.1) says
 /// "until now": what is met in goodbyes alone holds for flows that began before the last of them, and only with what
-/// else was known by then. Whoever knows only the past begins with [`Self::causal`], which goodbyes end.
+/// else was known by then. Whoever knows only the past begins with [`Self::causal`]: goodbyes and the cache-flush bit
+/// (section 10.2) end endpoints there, each on its interface.
 #[derive(Clone, Debug, Default)]
 pub struct Advertised {
     services: Vec<Service>,
@@ -29,7 +33,9 @@ pub struct Advertised {
     /// A bit for the port of every endpoint: most flows need no look at the endpoints. Empty as long as they are.
     ports: Vec<u64>,
     dropped: u64,
-    /// Whether goodbyes are heeded.
+    /// Indexes in `services` by owner, where only the past is known.
+    of_owner: HashMap<Box<[u8]>, Vec<u32>>,
+    /// Whether only the past is known.
     causal: bool,
     key: Vec<u8>,
 }
@@ -49,23 +55,23 @@ struct Service {
     port: u16,
     /// How its record came first.
     via: Via,
-    seen: Lifetime,
+    seen: Life,
 }
 
 #[derive(Clone, Debug)]
 struct Host {
     name: Box<[u8]>,
-    addresses: Vec<(IpAddr, Lifetime)>,
+    addresses: Vec<(IpAddr, Life)>,
     services: Vec<u32>,
 }
 
-/// From the first sighting to the end of the TTL of the last; open where the capture has no times.
+/// One sighting of a record.
 #[derive(Clone, Copy, Debug)]
-struct Lifetime {
-    first: Option<Timestamp>,
-    end: Option<Timestamp>,
-    /// Met in goodbyes alone, the last of which is the end: it lived before, nobody saw since when.
-    farewell: bool,
+struct Sight {
+    origin: Origin,
+    time: Option<Timestamp>,
+    /// In seconds; 0 is a goodbye.
+    ttl: u32,
 }
 
 /// Whose knowledge counts when an endpoint is looked up.
@@ -134,69 +140,63 @@ impl Advertised {
     /// A TTL of 0 says goodbye in multicast DNS: the record ends one second later (RFC 6762 section 10.1), and with
     /// hindsight it is known to have lived until then. Elsewhere it
     /// forbids caching only, see [`Self::MIN_UNICAST_TTL`].
-    pub fn observe(&mut self, via: Via, time: Option<Timestamp>, message: &Message<'_>) {
+    pub fn observe(&mut self, origin: Origin, time: Option<Timestamp>, message: &Message<'_>) {
         if !message.is_response() || message.opcode() != 0 || message.rcode() != 0 {
             return;
         }
+        let mdns = origin.via == Via::Mdns;
+        let least = if mdns { 0 } else { Self::MIN_UNICAST_TTL };
         for record in message.records().filter(|record| record.class() == 1) {
+            let sight = Sight { origin, time, ttl: record.ttl.max(least) };
             let data = record.data();
-            let goodbye = record.ttl == 0 && via == Via::Mdns;
-            if goodbye && self.causal {
-                if let Some(seen) = self.known(&record.name, &data) {
-                    seen.end(time);
-                }
-                continue;
-            }
-            let least = if via == Via::Mdns { 0 } else { Self::MIN_UNICAST_TTL };
-            let seen = Lifetime { farewell: goodbye, ..Lifetime::new(time, record.ttl.max(least)) };
-            match data {
-                Data::Srv { port, target, .. } if port != 0 && !target.is_root() => {
-                    self.learn_service((&record.name, via), port, &target, seen);
+            match &data {
+                Data::Srv { port, target, .. } if *port != 0 && !target.is_root() => {
+                    self.learn_service(&record.name, *port, target, sight);
                 }
                 // Addresses in the authority section belong to name servers.
                 Data::A(address) if record.section != Section::Authority => {
-                    self.learn_address(&record.name, address.into(), seen);
+                    self.learn_address(&record.name, (*address).into(), sight);
                 }
                 Data::Aaaa(address) if record.section != Section::Authority => {
-                    self.learn_address(&record.name, address.into(), seen);
+                    self.learn_address(&record.name, (*address).into(), sight);
                 }
                 _ => {}
+            }
+            if self.causal && mdns && record.flushes() && sight.ttl > 0 {
+                self.flush(&record.name, record.kind, sight);
             }
         }
     }
 
-    /// The life of a record that was seen before.
-    fn known(&mut self, owner: &Name<'_>, data: &Data<'_>) -> Option<&mut Lifetime> {
-        let address: IpAddr = match data {
-            Data::Srv { port, target, .. } => {
-                service_key(owner, target, *port, &mut self.key);
-                let &index = self.service_of.get(self.key.as_slice())?;
-                return Some(&mut self.services[index as usize].seen);
-            }
-            Data::A(address) => (*address).into(),
-            Data::Aaaa(address) => (*address).into(),
-            _ => return None,
-        };
+    /// Ends older records of a name and type, whose place one of the message took.
+    fn flush(&mut self, owner: &Name<'_>, kind: RecordType, sight: Sight) {
         self.key.clear();
         fold(owner, &mut self.key);
-        let &host = self.host_of.get(self.key.as_slice())?;
-        let mut addresses = self.hosts[host as usize].addresses.iter_mut();
-        addresses.find(|(known, _)| *known == address).map(|(_, seen)| seen)
+        let key = self.key.as_slice();
+        if kind == RecordType::SRV {
+            for &index in self.of_owner.get(key).into_iter().flatten() {
+                self.services[index as usize].seen.flush(sight.origin, sight.time);
+            }
+        } else if let Some(&host) = self.host_of.get(key) {
+            let same = |address: &IpAddr| match kind {
+                RecordType::A => address.is_ipv4(),
+                RecordType::AAAA => address.is_ipv6(),
+                _ => false,
+            };
+            let addresses = &mut self.hosts[host as usize].addresses;
+            for (_, seen) in addresses.iter_mut().filter(|(address, _)| same(address)) {
+                seen.flush(sight.origin, sight.time);
+            }
+        }
     }
 
-    fn learn_service(
-        &mut self,
-        (owner, via): (&Name<'_>, Via),
-        port: u16,
-        target: &Name<'_>,
-        seen: Lifetime,
-    ) {
+    fn learn_service(&mut self, owner: &Name<'_>, port: u16, target: &Name<'_>, sight: Sight) {
         let Some(service) = ServiceType::of(owner) else { return };
         let mut key = std::mem::take(&mut self.key);
         service_key(owner, target, port, &mut key);
         if let Some(&index) = self.service_of.get(key.as_slice()) {
-            self.services[index as usize].seen.extend(seen);
-        } else {
+            sight.note(&mut self.services[index as usize].seen);
+        } else if !self.causal || sight.ttl > 0 {
             let host_key = key[owner.wire_len()..key.len() - 2].into();
             let mut texts = [Vec::new(), Vec::new(), Vec::new()];
             label_text(&service.name.to_ascii_lowercase(), &mut texts[0]);
@@ -213,7 +213,9 @@ impl Advertised {
             };
             let [name, kind, host_text] = texts.map(into_text);
             let key = key.as_slice().into();
-            let (tcp, host) = (service.tcp, 0);
+            let (tcp, host, via) = (service.tcp, 0, sight.origin.via);
+            let mut seen = Life::default();
+            sight.note(&mut seen);
             self.insert_service(
                 Service { key, name, kind, instance, host_text, host, tcp, port, via, seen },
                 host_key,
@@ -231,35 +233,47 @@ impl Advertised {
         let index = self.services.len() as u32;
         service.host = host;
         let (tcp, port) = (service.tcp, service.port);
+        if self.causal
+            && let Some(owner) = Name::read(&service.key, 0).ok().and_then(|(_, end)| service.key.get(..end))
+        {
+            self.of_owner.entry(owner.into()).or_default().push(index);
+        }
         self.service_of.insert(service.key.clone(), index);
         self.services.push(service);
         let host = &mut self.hosts[host as usize];
         host.services.push(index);
-        for &(address, _) in &host.addresses {
+        for (address, _) in &host.addresses {
             // The newest index is the largest.
             note_port(&mut self.ports, port);
-            self.endpoints.entry((address, tcp, port)).or_default().push(index);
+            self.endpoints.entry((*address, tcp, port)).or_default().push(index);
         }
     }
 
-    fn learn_address(&mut self, name: &Name<'_>, address: IpAddr, seen: Lifetime) {
+    fn learn_address(&mut self, name: &Name<'_>, address: IpAddr, sight: Sight) {
         let mut key = std::mem::take(&mut self.key);
         key.clear();
         fold(name, &mut key);
         let host = match self.host_of.get(key.as_slice()) {
             Some(&host) => Some(host),
+            None if self.causal && sight.ttl == 0 => None,
             None => self.host(key.as_slice().into()),
         };
         self.key = key;
-        if let Some(host) = host {
+        let Some(host) = host else { return };
+        let known = self.hosts[host as usize].addresses.iter_mut().find(|(known, _)| *known == address);
+        if let Some((_, seen)) = known {
+            sight.note(seen);
+        } else if !self.causal || sight.ttl > 0 {
+            let mut seen = Life::default();
+            sight.note(&mut seen);
             self.insert_address(host, address, seen);
         }
     }
 
-    fn insert_address(&mut self, host: u32, address: IpAddr, seen: Lifetime) {
+    fn insert_address(&mut self, host: u32, address: IpAddr, seen: Life) {
         let host = &mut self.hosts[host as usize];
         if let Some((_, known)) = host.addresses.iter_mut().find(|(known, _)| *known == address) {
-            known.extend(seen);
+            known.merge(&seen);
             return;
         }
         if host.addresses.len() >= Self::MAX_ADDRESSES {
@@ -301,8 +315,8 @@ impl Advertised {
                 name.text(&mut text);
             }
             let text = String::from_utf8_lossy(&text).trim_end_matches('.').to_owned();
-            let told = host.addresses.iter().filter(|(_, seen)| !seen.farewell);
-            told.map(move |&(address, _)| (address, text.clone()))
+            let told = host.addresses.iter().filter(|(_, seen)| seen.was_told());
+            told.map(move |(address, _)| (*address, text.clone()))
         })
     }
 
@@ -312,14 +326,14 @@ impl Advertised {
         // Hosts first and in order, so that the limits keep the same ones as in a single run.
         for host in &later.hosts {
             if let Some(index) = self.host(host.name.clone()) {
-                for &(address, seen) in &host.addresses {
-                    self.insert_address(index, address, seen);
+                for (address, seen) in &host.addresses {
+                    self.insert_address(index, *address, seen.clone());
                 }
             }
         }
         for service in later.services {
             match self.service_of.get(&service.key) {
-                Some(&index) => self.services[index as usize].seen.extend(service.seen),
+                Some(&index) => self.services[index as usize].seen.merge(&service.seen),
                 None => {
                     let host_key = later.hosts[service.host as usize].name.clone();
                     self.insert_service(service, host_key);
@@ -362,57 +376,28 @@ impl Advertised {
         let alive = move |service: &&Service| {
             let mut addresses = self.hosts[service.host as usize].addresses.iter();
             let host = addresses.find(|(known, _)| *known == address);
-            host.is_some_and(|(_, host)| Lifetime::joins([service.seen, *host], moment))
+            host.is_some_and(|(_, host)| match moment {
+                Moment::At(at) => service.seen.covers(at) && host.covers(at),
+                Moment::Hindsight { began } => service.seen.meets(host, began),
+            })
         };
         services.filter(alive).map(|service| Advertisement {
             name: &service.name,
             kind: &service.kind,
             instance: service.instance.as_deref(),
             host: &service.host_text,
-            first: service.seen.first,
+            first: service.seen.first(),
             via: service.via,
         })
     }
 }
 
-impl Lifetime {
-    fn new(time: Option<Timestamp>, ttl: u32) -> Self {
-        let end = |first: Timestamp| Timestamp(first.0.saturating_add(u64::from(ttl) * Timestamp::SECOND));
-        Self { first: time, end: time.map(end), farewell: false }
-    }
-
-    /// Grows by another sighting; sightings without time make it open on both sides. Goodbyes say nothing of what was
-    /// told otherwise, before or behind them.
-    fn extend(&mut self, other: Self) {
-        if self.farewell != other.farewell {
-            if self.farewell {
-                *self = other;
-            }
-            return;
-        }
-        self.first = self.first.zip(other.first).map(|(a, b)| a.min(b));
-        self.end = self.end.zip(other.end).map(|(a, b)| a.max(b));
-    }
-
-    /// A goodbye at `time` leaves it one second.
-    fn end(&mut self, time: Option<Timestamp>) {
-        let Some(goodbye) = Self::new(time, 1).end else { return };
-        self.end = Some(self.end.map_or(goodbye, |end| end.min(goodbye)));
-    }
-
-    fn covers(&self, at: Timestamp) -> bool {
-        !self.farewell && self.first.is_none_or(|first| first <= at) && self.end.is_none_or(|end| at <= end)
-    }
-
-    /// Whether the records of a service and of an address with these lives name their endpoint.
-    fn joins(lives: [Self; 2], moment: Moment) -> bool {
-        match moment {
-            Moment::At(at) => lives.iter().all(|life| life.covers(at)),
-            Moment::Hindsight { began } => lives.iter().filter(|life| life.farewell).all(|gone| {
-                let before =
-                    |time: Option<Timestamp>| gone.end.is_none_or(|end| time.is_some_and(|time| time <= end));
-                before(began) && lives.iter().all(|life| life.farewell || before(life.first))
-            }),
+impl Sight {
+    fn note(self, seen: &mut Life) {
+        if self.ttl == 0 {
+            seen.goodbye(self.origin, self.time);
+        } else {
+            seen.see(self.origin, self.time, self.ttl);
         }
     }
 }
@@ -452,6 +437,7 @@ mod tests {
     };
 
     const LOCAL: &[u8] = b"local";
+    const MDNS: Origin = Origin { via: Via::Mdns, interface: 0 };
     const PRINTER: &[&[u8]] = &[b"Kitchen.Printer", b"_IPP", b"_tcp", LOCAL];
     const HOST: &[&[u8]] = &[b"printer", LOCAL];
     const ADDRESS: [u8; 4] = [192, 0, 2, 7];
@@ -462,7 +448,7 @@ mod tests {
 
     fn observe(advertised: &mut Advertised, time: Option<Timestamp>, message: Builder) {
         let octets = message.octets();
-        advertised.observe(Via::Mdns, time, &Message::new(&octets).unwrap());
+        advertised.observe(MDNS, time, &Message::new(&octets).unwrap());
     }
 
     fn service() -> Builder {
@@ -652,7 +638,7 @@ mod tests {
                 .answer(HOST, RecordType::A, ttl, &ADDRESS)
                 .octets();
             let mut advertised = Advertised::causal();
-            advertised.observe(via, at(10), &Message::new(&message).unwrap());
+            advertised.observe(Origin { via, interface: 0 }, at(10), &Message::new(&message).unwrap());
             for (time, known) in [(9, false), (10, true), (last, true), (last + 1, false)] {
                 assert_eq!(!names(&advertised, 631, at(time)).is_empty(), known, "{via:?} {ttl} at {time}");
             }

@@ -47,6 +47,7 @@ struct Log {
 struct Piece {
     packet: PacketId,
     time: Option<Timestamp>,
+    interface: u32,
     network: Network,
     fragment: Fragment,
     ports: Option<(u16, u16)>,
@@ -71,7 +72,7 @@ impl Fragmented {
     /// Takes a fragment; when that completes a message, returns it.
     pub(crate) fn push(
         &mut self,
-        packet: PacketId,
+        (packet, interface): (PacketId, u32),
         time: Option<Timestamp>,
         headers: &Headers,
         payload: &[u8],
@@ -79,7 +80,7 @@ impl Fragmented {
         let fragment = headers.fragment.filter(|_| headers.protocol == TransportProtocol::UDP)?;
         if let Some(log) = &mut self.log {
             let (network, ports, len) = (headers.network, headers.ports, payload.len());
-            log.add(Piece { packet, time, network, fragment, ports, len }, payload);
+            log.add(Piece { packet, time, interface, network, fragment, ports, len }, payload);
             return None;
         }
         if self.causal {
@@ -131,7 +132,7 @@ impl Fragmented {
     }
 
     /// Calls `visit` with each fragment noted down, in order.
-    pub(crate) fn replay(self, mut visit: impl FnMut(PacketId, Option<Timestamp>, &Headers, &[u8])) {
+    pub(crate) fn replay(self, mut visit: impl FnMut((PacketId, u32), Option<Timestamp>, &Headers, &[u8])) {
         let log = self.log.unwrap_or_default();
         let mut headers = Headers { protocol: TransportProtocol::UDP, ..Headers::default() };
         let mut rest = &log.octets[..];
@@ -141,7 +142,7 @@ impl Fragmented {
             headers.network = piece.network;
             headers.fragment = Some(piece.fragment);
             headers.ports = piece.ports;
-            visit(piece.packet, piece.time, &headers, payload);
+            visit((piece.packet, piece.interface), piece.time, &headers, payload);
         }
     }
 }
@@ -182,9 +183,9 @@ mod tests {
         let half = vec![7; 32 << 10];
         for id in 0..200 {
             let number = u64::from(id) * 2;
-            assert!(fragmented.push(packet(number), None, &headers(id, 0, true), &half).is_none());
+            assert!(fragmented.push((packet(number), 0), None, &headers(id, 0, true), &half).is_none());
             let tail = headers(id, 8 + half.len() as u32, false);
-            let (ports, whole) = fragmented.push(packet(number + 1), None, &tail, b"tail").unwrap();
+            let (ports, whole) = fragmented.push((packet(number + 1), 0), None, &tail, b"tail").unwrap();
             assert_eq!((ports, whole.len()), ((5353, 5353), half.len() + 4));
         }
         let kept = (0..400).filter(|&number| fragmented.message(packet(number)).is_some()).count() as u64;
@@ -196,7 +197,7 @@ mod tests {
     fn a_log_that_overflows_says_so_and_gives_its_memory_back() {
         let mut fragmented = Fragmented::new(true, false);
         for number in 0..200 {
-            assert!(fragmented.push(packet(number), None, &headers(1, 0, true), &[7; 60_000]).is_none());
+            assert!(fragmented.push((packet(number), 0), None, &headers(1, 0, true), &[7; 60_000]).is_none());
             assert_eq!(fragmented.is_full(), number >= 139, "{number}");
         }
         assert_eq!(fragmented.log.as_ref().unwrap().octets.capacity(), 0);

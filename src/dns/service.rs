@@ -30,6 +30,25 @@ impl<'a> ServiceType<'a> {
         (plausible && (tcp || protocol.eq_ignore_ascii_case(b"_udp"))).then_some(Self { name, tcp })
     }
 
+    /// The part of a name that looks like a service type and is none: the two labels nearest to the root that both begin with
+    /// an underscore, and what follows them. Either the first has no letter, or the second is not of the two that RFC 6763
+    /// section 7 allows.
+    pub fn broken(name: &Name<'a>) -> Option<Name<'a>> {
+        if Shape::of(name).pair.is_some() {
+            return None;
+        }
+        let (mut found, mut at) = (None, Some(*name));
+        while let Some(name) = at {
+            let mut labels = name.labels();
+            if labels.next()?.starts_with(b"_") && labels.next().is_some_and(|label| label.starts_with(b"_"))
+            {
+                found = Some(name);
+            }
+            at = name.parent().filter(|parent| !parent.is_root());
+        }
+        found
+    }
+
     /// Whether the name follows RFC 6335 section 5.1: 1 to 15 letters, digits and hyphens, at least one
     /// letter, no hyphen at an end or beside another.
     pub fn is_well_formed(&self) -> bool {

@@ -56,6 +56,12 @@ impl Via {
         matches!(self, Self::Mdns | Self::Llmnr)
     }
 
+    /// Whether receivers must ignore a message from this port: an mDNS response that does not come from 5353 (RFC 6762
+    /// section 6).
+    pub fn ignores(self, source: u16, message: &Message<'_>) -> bool {
+        self == Self::Mdns && source != 5353 && message.is_response()
+    }
+
     /// The messages in a transport payload: one in UDP; in TCP each that lies whole in this segment, behind
     /// its two octets of length (RFC 1035 section 4.2.2).
     ///

@@ -6,7 +6,7 @@ use super::Options;
 use crate::{
     decode::Headers,
     dns::{
-        Advertised, Fragmented, Via, Whole,
+        Advertised, Fragmented, Origin, Via, Whole,
         inventory::{Inventory, Sighting},
     },
     packet::{Frame, PacketId, Timestamp},
@@ -59,7 +59,9 @@ impl Dns {
     ) {
         let Some(sighting) = sighting(frame, headers, ports, file) else { return };
         for message in via.messages(headers.payload(frame.octets)) {
-            self.advertised.observe(via, frame.time, &message);
+            if !via.ignores(ports.0, &message) {
+                self.advertised.observe(Origin { via, interface: frame.interface }, frame.time, &message);
+            }
             if let Some(inventory) = &mut self.inventory {
                 inventory.observe(sighting, &message);
             }
@@ -76,7 +78,8 @@ impl Dns {
     }
 
     fn take_fragment(&mut self, sighting: Sighting, headers: &Headers, payload: &[u8]) {
-        let Some((ports, whole)) = self.fragmented.push(sighting.packet, sighting.time, headers, payload)
+        let Some((ports, whole)) =
+            self.fragmented.push((sighting.packet, sighting.interface), sighting.time, headers, payload)
         else {
             return;
         };
@@ -84,7 +87,9 @@ impl Dns {
         let (source, destination) = ((sighting.source.0, ports.0), (sighting.destination.0, ports.1));
         let advertised = if self.causal { &mut self.advertised } else { &mut self.late };
         for message in via.messages(whole) {
-            advertised.observe(via, sighting.time, &message);
+            if !via.ignores(ports.0, &message) {
+                advertised.observe(Origin { via, interface: sighting.interface }, sighting.time, &message);
+            }
             if let Some(inventory) = &mut self.inventory {
                 inventory.observe(Sighting { source, destination, ..sighting }, &message);
             }
@@ -135,14 +140,14 @@ impl Dns {
     /// An inventory cannot be merged: it is the order of its messages that counts. Who asks for one learns in one piece.
     pub(super) fn merge(&mut self, later: Self, shift: u64) {
         debug_assert!(later.inventory.is_none(), "the inventory of a later stretch would be lost");
-        later.fragmented.replay(|packet, time, headers, payload| {
+        later.fragmented.replay(|(packet, interface), time, headers, payload| {
             let packet = PacketId { number: packet.number + shift, ..packet };
             let Some((from, to)) = headers.network.addresses() else { return };
             let (source, destination) = headers.ports.unwrap_or_default();
             let sighting = Sighting {
                 packet,
                 time,
-                interface: 0,
+                interface,
                 source: (from, source),
                 destination: (to, destination),
                 protocol: headers.protocol,

@@ -51,11 +51,19 @@ pub(super) struct Held {
     /// Who sent that message, and the packet.
     pub source: IpAddr,
     pub packet: PacketId,
-    /// Who replaced it by a record with the cache-flush bit, less than a second ago.
+    /// Who replaced it by a record with the cache-flush bit since it was told last.
     flushed_by: Option<IpAddr>,
     ends: Option<Timestamp>,
     /// The earliest time it stands for in the queue.
     queued: Option<Timestamp>,
+}
+
+impl Held {
+    /// Whether both were ever alive at one time, as far as their first sightings and last ends tell.
+    pub(super) fn met(&self, other: &Self) -> bool {
+        let begins = |a: &Self, b: &Self| a.first.zip(b.ends).is_none_or(|(first, end)| first <= end);
+        begins(self, other) && begins(other, self)
+    }
 }
 
 type Key = (Scope, NameId, RecordType, HeldData);
@@ -125,6 +133,7 @@ impl Inventory {
         let held = &mut self.cache.records[index as usize];
         let was_alive = held.alive;
         let flushed_by = held.flushed_by.take();
+        let back = held.source == context.source && !goodbye && record.flushes() && !context.legacy;
         held.last = context.time.max(held.last);
         (held.message, held.source, held.packet) = (context.number, context.source, context.packet);
         held.alive = true;
@@ -138,6 +147,11 @@ impl Inventory {
         }
         self.cache.schedule(index);
         self.lived(context, index, was_alive, goodbye, flushed_by);
+        if let Some(by) = flushed_by.filter(|_| back)
+            && self.insists(context, index, by)
+        {
+            self.found(context, FindingKind::Conflict, About::Name(owner));
+        }
         let shared = matches!(data, HeldData::Pointer(_));
         if record.flushes() && !shared && !goodbye && context.via == Via::Mdns && !context.legacy {
             self.flush(context, owner, record.kind);
@@ -215,6 +229,22 @@ impl Inventory {
                 self.cache.schedule(index);
             }
         }
+    }
+
+    /// Whether another host that replaced a record by its own data still claims that, while the first one tells it again:
+    /// two hosts think the name theirs (RFC 6762 section 9). One that moved does not come back.
+    fn insists(&self, context: &Context, index: u32, by: IpAddr) -> bool {
+        let held = &self.cache.records[index as usize];
+        by != context.source
+            && by.is_ipv6() == context.source.is_ipv6()
+            && self.names.at(held.owner).records.iter().any(|&other| {
+                let other = &self.cache.records[other as usize];
+                (other.scope, other.owner, other.kind) == (held.scope, held.owner, held.kind)
+                    && other.data != held.data
+                    && other.source == by
+                    && other.alive
+                    && other.ending == Ending::Expiry
+            })
     }
 
     /// Ends the records whose time is over at `now`.

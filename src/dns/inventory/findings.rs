@@ -46,6 +46,8 @@ pub enum FindingKind {
     Damaged,
     /// A response with questions in it, which receivers ignore.
     QuestionInResponse,
+    /// An mDNS response whose source port is not 5353, which receivers ignore.
+    SourcePort,
     /// Opcode or rcode is not zero in mDNS: receivers ignore the message.
     OpcodeOrRcode,
     /// An mDNS response from a global IPv4 address to a private or link-local one: not of this link.
@@ -56,8 +58,15 @@ pub enum FindingKind {
     FlushMisplaced,
     /// TTL above 10 s in a reply to a legacy query.
     LegacyTtl,
-    /// A service name that is no RFC 6335 name: too long, or with other characters.
+    /// A service type that breaks RFC 6335 or RFC 6763: its name too long, with other characters, empty or without a
+    /// letter, or behind it neither `_tcp` nor `_udp`.
     ServiceName,
+    /// An SRV record whose target is an address written as a name.
+    TargetAddress,
+    /// An SRV record whose target is the root: decidedly not available.
+    TargetRoot,
+    /// Two hosts tell different data of a unique record at once.
+    Conflict,
     /// The enumeration of service types lists something that is no service type.
     NotAType,
     /// An instance name with control characters, or that is no UTF-8.
@@ -80,12 +89,16 @@ impl FindingKind {
         match self {
             Self::Damaged => "damaged",
             Self::QuestionInResponse => "question-in-response",
+            Self::SourcePort => "source-port",
             Self::OpcodeOrRcode => "opcode-or-rcode",
             Self::OffLink => "off-link",
             Self::FlushOnShared => "flush-on-shared",
             Self::FlushMisplaced => "flush-misplaced",
             Self::LegacyTtl => "legacy-ttl",
             Self::ServiceName => "service-name",
+            Self::TargetAddress => "target-address",
+            Self::TargetRoot => "target-root",
+            Self::Conflict => "conflict",
             Self::NotAType => "not-a-type",
             Self::InstanceName => "instance-name",
             Self::LongTxt => "long-txt",
@@ -100,17 +113,18 @@ impl FindingKind {
     pub fn reference(self) -> &'static str {
         match self {
             Self::Damaged => "RFC 1035 4.1",
-            Self::QuestionInResponse => "RFC 6762 6",
+            Self::QuestionInResponse | Self::SourcePort => "RFC 6762 6",
             Self::OpcodeOrRcode => "RFC 6762 18.3, 18.11",
             Self::OffLink => "RFC 6762 11",
             Self::FlushOnShared | Self::FlushMisplaced => "RFC 6762 10.2",
             Self::LegacyTtl => "RFC 6762 6.7",
-            Self::ServiceName => "RFC 6335 5.1, RFC 6763 7.2",
+            Self::ServiceName => "RFC 6335 5.1, RFC 6763 7",
+            Self::TargetAddress | Self::TargetRoot => "RFC 2782",
             Self::NotAType => "RFC 6763 9",
             Self::InstanceName => "RFC 6763 4.1.1",
             Self::LongTxt => "RFC 6763 6.2",
             Self::RepeatedKey | Self::MalformedKey => "RFC 6763 6.4",
-            Self::RenameStorm => "RFC 6762 9",
+            Self::RenameStorm | Self::Conflict => "RFC 6762 9",
             Self::Unregistered => "RFC 6763 7, RFC 6335 5",
         }
     }

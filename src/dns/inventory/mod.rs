@@ -23,9 +23,9 @@ use std::net::IpAddr;
 
 pub use findings::{Finding, FindingKind, Packets, Subject};
 pub use life::EventKind;
-pub use view::{Event, Instance, Missing, Query, State, Type};
+pub use view::{Event, Instance, Missing, Query, Server, State, Type};
 
-use super::{Data, Meaning, Message, Name, Record, RecordType, Section, Via};
+use super::{Data, Meaning, Message, Name, Record, RecordType, Section, ServiceType, Via};
 use crate::packet::{PacketId, Timestamp, TransportProtocol};
 use cache::{Cache, HeldData};
 use findings::{About, Findings};
@@ -98,7 +98,8 @@ pub struct Counts {
     pub probes: u64,
     /// Responses.
     pub responses: u64,
-    /// Messages passed over: opcode not 0, and in mDNS rcode not 0 (RFC 6762 sections 18.3 and 18.11).
+    /// Messages passed over: opcode not 0, and in mDNS rcode not 0 (RFC 6762 sections 18.3 and 18.11) and responses
+    /// from another port than 5353 (section 6).
     pub ignored: u64,
     /// Known answers in queries (RFC 6762 section 7.1).
     pub known_answers: u64,
@@ -193,6 +194,10 @@ impl Inventory {
             self.counts.responses += 1;
         } else {
             self.counts.queries += 1;
+        }
+        if via.ignores(source_port, message) {
+            self.counts.ignored += 1;
+            return self.found(&context, FindingKind::SourcePort, About::Source(source));
         }
         if message.opcode() != 0 || message.rcode() != 0 {
             if message.opcode() == 0 && via != Via::Mdns {
@@ -358,10 +363,22 @@ impl Inventory {
                 self.hold(context, record, owner, data, instance);
             }
             (Role::Instance(_), None) if matches!(data, HeldData::Server { .. } | HeldData::Text(_)) => {
+                if let HeldData::Server { host, .. } = data
+                    && let Some(flaw) = flaw_of_target(&self.names.at(host).name())
+                {
+                    self.found(context, flaw, About::Name(owner));
+                }
                 self.hold(context, record, owner, data, owner);
             }
             (Role::Other, None) if matches!(data, HeldData::Address(_)) => {
                 self.hold(context, record, owner, data, owner);
+            }
+            (Role::Other, _) if matches!(data, HeldData::Pointer(_) | HeldData::Server { .. }) => {
+                if let Some(broken) = ServiceType::broken(&record.name)
+                    && let Some(name) = self.interned(context, &broken)
+                {
+                    self.found(context, FindingKind::ServiceName, About::Name(name));
+                }
             }
             _ => {}
         }
@@ -409,6 +426,18 @@ impl Inventory {
             _ => return None,
         })
     }
+}
+
+/// What is wrong with the target of an SRV record (RFC 2782): it is to be the name of a host, and the root says that there
+/// is no service. An address may be written into one label, or into one for each number.
+fn flaw_of_target(target: &Name<'_>) -> Option<FindingKind> {
+    if target.is_root() {
+        return Some(FindingKind::TargetRoot);
+    }
+    let labels: Vec<_> =
+        target.labels().filter_map(|label| std::str::from_utf8(label).ok()).take(4).collect();
+    let is_address = |text: &str| text.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    (is_address(labels.first()?) || is_address(&labels.join("."))).then_some(FindingKind::TargetAddress)
 }
 
 /// Whether a response comes from beyond the link, as far as that can be told without the link's prefixes: from a

@@ -94,7 +94,7 @@ fn an_announcement_is_joined_into_an_instance() {
     let (host, port) = instance.server.unwrap();
     assert_eq!((host.to_string().as_str(), port), ("printer.local", 631));
     assert_eq!(instance.addresses, ["192.168.1.7".parse::<IpAddr>().unwrap(), "fe80::7".parse().unwrap()]);
-    assert_eq!(instance.txt.unwrap().octets(), b"\x09txtvers=1");
+    assert_eq!(instance.txt[0].octets(), b"\x09txtvers=1");
     assert_eq!((instance.state, instance.missing), (State::Active, Missing::default()));
     assert_eq!((instance.first, instance.last), (Some(time(1.0)), Some(time(2.0))));
     assert_eq!(instance.announced_by, [IpAddr::from(OWNER)]);
@@ -542,7 +542,7 @@ mod any_octets {
                 protocol: TransportProtocol::UDP,
             };
             inventory.observe(sighting, &message);
-            advertised.observe(Via::Mdns, sighting.time, &message);
+            advertised.observe(Origin { via: Via::Mdns, interface: 0 }, sighting.time, &message);
         }
         inventory.advance(Timestamp(u64::MAX));
         line(Via::Mdns, &message, &mut text);

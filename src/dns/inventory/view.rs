@@ -1,6 +1,6 @@
 //! The inventory as reports read it.
 
-use std::net::IpAddr;
+use std::{cmp::Reverse, net::IpAddr};
 
 use super::{
     About, Finding, FindingKind, Inventory, Packets, Subject,
@@ -66,12 +66,15 @@ pub struct Instance<'a> {
     pub domain: Name<'a>,
     /// Labels of the subtypes that list it, in the order first seen.
     pub subtypes: Vec<&'a [u8]>,
-    /// Where it runs: host and port of the newest live SRV record. Port 0 is a placeholder.
+    /// Where it runs: host and port of the first of its servers. Port 0 is a placeholder.
     pub server: Option<(Name<'a>, u16)>,
-    /// Addresses of the host, those alive if there are any; IPv4 first.
+    /// All that live SRV records say, or else the last ones: those to try first come first (RFC 2782), of equal ones the
+    /// newest.
+    pub servers: Vec<Server<'a>>,
+    /// Addresses of all hosts, those alive if there are any; IPv4 first.
     pub addresses: Vec<IpAddr>,
-    /// Strings of the newest live TXT record.
-    pub txt: Option<Strings<'a>>,
+    /// Strings of the live TXT records, or else of the last ones; the newest first (RFC 6763 section 6.8).
+    pub txt: Vec<Strings<'a>>,
     /// What was never told.
     pub missing: Missing,
     /// Whether it is there.
@@ -86,6 +89,21 @@ pub struct Instance<'a> {
     pub known_by: &'a [IpAddr],
     /// What taught it, each way once.
     pub via: Vec<Via>,
+}
+
+/// What an SRV record says (RFC 2782).
+#[derive(Clone, Debug)]
+pub struct Server<'a> {
+    /// The host.
+    pub host: Name<'a>,
+    /// Its port; 0 is a placeholder.
+    pub port: u16,
+    /// Lower ones are tried first.
+    pub priority: u16,
+    /// Share among those of one priority.
+    pub weight: u16,
+    /// Addresses of the host told while the record lived, those alive if there are any; IPv4 first.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A service type that was asked for or told.
@@ -213,20 +231,20 @@ impl Inventory {
         let name = known.name();
         let Meaning::Instance { label, service, domain } = Meaning::of(&name) else { return None };
         let records = self.records(known);
-        let newest = |kind| {
-            let of_kind = records.clone().filter(move |held| held.kind == kind);
-            of_kind.max_by_key(|held| (held.alive && held.ending == Ending::Expiry, held.message))
-        };
-        let server = newest(RecordType::SRV).and_then(|held| match held.data {
-            HeldData::Server { host, port, .. } => Some((host, port)),
-            _ => None,
-        });
-        let txt = newest(RecordType::TXT).and_then(|held| match held.data {
-            HeldData::Text(text) => self.texts.strings(text),
-            _ => None,
-        });
-        let addresses = server.map(|(host, _)| self.addresses(host)).unwrap_or_default();
-        let missing = Missing { srv: server.is_none(), txt: txt.is_none(), address: addresses.is_empty() };
+        let servers = self.servers(known);
+        let server = servers.first().map(|server| (server.host, server.port));
+        let txt: Vec<_> = self
+            .set(known, RecordType::TXT)
+            .into_iter()
+            .filter_map(|held| match held.data {
+                HeldData::Text(text) => self.texts.strings(text),
+                _ => None,
+            })
+            .collect();
+        let mut addresses: Vec<_> = servers.iter().flat_map(|server| &server.addresses).copied().collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let missing = Missing { srv: server.is_none(), txt: txt.is_empty(), address: addresses.is_empty() };
         let mut subtypes: Vec<&[u8]> = Vec::new();
         let mut via = Vec::new();
         for held in records.clone() {
@@ -249,7 +267,8 @@ impl Inventory {
             service,
             domain,
             subtypes,
-            server: server.map(|(host, port)| (self.resolve(host), port)),
+            server,
+            servers,
             addresses,
             txt,
             missing,
@@ -263,8 +282,45 @@ impl Inventory {
         })
     }
 
-    fn addresses(&self, host: NameId) -> Vec<IpAddr> {
-        let held = self.records(self.names.at(host)).filter_map(|held| match held.data {
+    /// The records of a type that count: all that are alive, or else those told last. The newest come first.
+    fn set<'a>(&'a self, known: &'a Known, kind: RecordType) -> Vec<&'a Held> {
+        let of_kind = self.records(known).filter(move |held| held.kind == kind);
+        let rank = |held: &&Held| (held.alive && held.ending == Ending::Expiry, held.message);
+        let Some((alive, newest)) = of_kind.clone().map(|held| rank(&held)).max() else { return Vec::new() };
+        let mut set: Vec<_> = of_kind
+            .filter(|held| {
+                let (is_alive, message) = rank(held);
+                is_alive == alive && (alive || message == newest)
+            })
+            .collect();
+        set.sort_by_key(|held| Reverse(held.message));
+        set
+    }
+
+    fn servers<'a>(&'a self, known: &'a Known) -> Vec<Server<'a>> {
+        let mut servers: Vec<Server<'a>> = Vec::new();
+        for held in self.set(known, RecordType::SRV) {
+            let HeldData::Server { priority, weight, port, host } = held.data else { continue };
+            let host_name = self.resolve(host);
+            // The same may come over IPv4, IPv6 and several interfaces.
+            let addresses = self.addresses(host, held);
+            match servers.iter_mut().find(|server| server.port == port && server.host == host_name) {
+                Some(server) => {
+                    server.addresses.extend(addresses);
+                    server.addresses.sort_unstable();
+                    server.addresses.dedup();
+                }
+                None => servers.push(Server { host: host_name, port, priority, weight, addresses }),
+            }
+        }
+        servers.sort_by_key(|server| (server.priority, Reverse(server.weight)));
+        servers
+    }
+
+    /// Addresses of a host that were alive at some time with an SRV record.
+    fn addresses(&self, host: NameId, server: &Held) -> Vec<IpAddr> {
+        let told = self.records(self.names.at(host)).filter(|held| held.met(server));
+        let held = told.filter_map(|held| match held.data {
             HeldData::Address(address) => Some((address, held.alive && held.ending == Ending::Expiry)),
             _ => None,
         });

@@ -110,8 +110,8 @@ fn instances(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
         line.escaped(|field| instance.service.text(field));
         name(line, Some(&instance.domain));
         list(line, &instance.subtypes, |subtype, field| label_text(subtype, field));
-        name(line, instance.server.as_ref().map(|(host, _)| host));
-        line.shown(instance.server.map(|(_, port)| port.to_string()).unwrap_or_default());
+        list(line, &instance.servers, |server, field| server.host.text(field));
+        list(line, &instance.servers, |server, field| number::decimal(server.port.into(), field));
         list(line, &instance.addresses, address);
         list(line, attributes(instance), |pair, field| pair_text(&pair, field));
         line.text(registration.map(|registration| registration.name()).unwrap_or_default());

@@ -25,7 +25,7 @@ pub static DISCOVER: [Field; 15] = [
 const FILE: Field = Field::new("file", Type::Text, "its input, where several are taken apart (`--separate`)");
 
 /// The fields of an instance.
-static INSTANCE: [Field; 20] = [
+static INSTANCE: [Field; 21] = [
     FILE,
     Field::new("instance", Type::Text, "its name within its type"),
     Field::new("instance_base64", Type::Base64, "its name, where it is no UTF-8"),
@@ -34,7 +34,9 @@ static INSTANCE: [Field; 20] = [
     Field::new("subtypes", Type::Escaped, "its subtypes").list(),
     Field::new("host", Type::Escaped, "the host it is on, where an SRV record was seen"),
     Field::new("port", PORT, "the port it is at, where an SRV record was seen"),
-    Field::new("addresses", Type::Address, "addresses of the host").list(),
+    Field::new("servers", Type::Object(&SERVER), "all hosts and ports, where SRV records tell of several")
+        .list(),
+    Field::new("addresses", Type::Address, "addresses of the host, or of all hosts").list(),
     Field::new(
         "txt",
         Type::Object(&ATTRIBUTE),
@@ -59,6 +61,15 @@ static INSTANCE: [Field; 20] = [
     Field::new("via", Type::OneOf(|| vec!["mdns", "llmnr", "dns", "dns-tcp"]), "how that came")
         .list()
         .always(),
+];
+
+/// The fields of a server of an instance, an SRV record (RFC 2782).
+static SERVER: [Field; 5] = [
+    Field::new("host", Type::Escaped, "the host").always(),
+    Field::new("port", PORT, "the port").always(),
+    Field::new("priority", COUNT, "lower ones are tried first").always(),
+    Field::new("weight", COUNT, "share among those of one priority").always(),
+    Field::new("addresses", Type::Address, "addresses of the host").list(),
 ];
 
 /// The fields of an attribute of a TXT record, in the states of RFC 6763 section 6.4.

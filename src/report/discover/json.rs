@@ -8,7 +8,7 @@ use std::{
 use super::{All, View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{
-        inventory::{Event, Finding, Instance, Limits, Query, Type},
+        inventory::{Event, Finding, Instance, Limits, Query, Server, Type},
         json::{member_name, member_pair},
         name::label_text,
     },
@@ -91,12 +91,15 @@ impl<W: Write> Json<'_, W> {
             member_name("host", &host, &mut self.text);
             self.put(format_args!(r#","port":{port}"#))?;
         }
+        if instance.servers.len() > 1 {
+            self.servers(&instance.servers)?;
+        }
         if !instance.addresses.is_empty() {
             self.strings("addresses", &instance.addresses, address_text);
         }
         let registration = view.registration(&instance.service);
         let keys = registration.and_then(Registration::txt_keys);
-        if instance.txt.is_some() {
+        if !instance.txt.is_empty() {
             self.attributes(instance, keys.as_ref())?;
         }
         if let Some(registration) = registration {
@@ -122,6 +125,21 @@ impl<W: Write> Json<'_, W> {
             self.strings("known_by", instance.known_by, address_text);
         }
         self.strings("via", &instance.via, |via, text| text.extend_from_slice(via.as_str().as_bytes()));
+        Ok(())
+    }
+
+    fn servers(&mut self, servers: &[Server<'_>]) -> io::Result<()> {
+        for (index, server) in servers.iter().enumerate() {
+            self.push(if index == 0 { r#","servers":[{"# } else { ",{" });
+            member_name("host", &server.host, &mut self.text);
+            let Server { port, priority, weight, .. } = server;
+            self.put(format_args!(r#","port":{port},"priority":{priority},"weight":{weight}"#))?;
+            if !server.addresses.is_empty() {
+                self.strings("addresses", &server.addresses, address_text);
+            }
+            self.push("}");
+        }
+        self.push("]");
         Ok(())
     }
 

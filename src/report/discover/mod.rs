@@ -184,7 +184,7 @@ impl<'a> View<'a> {
         if self.options.types.is_empty() && self.options.hosts.is_empty() {
             return None;
         }
-        let hosts = self.instances().filter_map(|instance| instance.server).map(|(host, _)| host);
+        let hosts = self.instances().flat_map(|instance| instance.servers).map(|server| server.host);
         Some(self.instances().map(|instance| instance.name).chain(hosts).collect())
     }
 
@@ -208,7 +208,8 @@ impl<'a> View<'a> {
         hosts.is_empty()
             || hosts.iter().any(|wanted| match wanted.parse::<IpAddr>() {
                 Ok(address) => instance.addresses.contains(&address),
-                Err(_) => instance.server.is_some_and(|(host, _)| {
+                Err(_) => instance.servers.iter().any(|server| {
+                    let host = server.host;
                     let first = host.labels().next().unwrap_or_default();
                     first.eq_ignore_ascii_case(wanted.as_bytes())
                         || host.to_string().eq_ignore_ascii_case(wanted.trim_end_matches('.'))
@@ -236,7 +237,7 @@ fn wants_name(names: &Option<Vec<Name<'_>>>, name: &Name<'_>) -> bool {
 /// The attributes of an instance: of each key the first pair (RFC 6763 section 6.4).
 fn attributes<'a>(instance: &Instance<'a>) -> Vec<Pair<'a>> {
     let mut found: Vec<Pair<'a>> = Vec::new();
-    for pair in instance.txt.into_iter().flat_map(pairs) {
+    for pair in instance.txt.iter().copied().flat_map(pairs) {
         if !found.iter().any(|known| known.key.eq_ignore_ascii_case(pair.key)) {
             found.push(pair);
         }

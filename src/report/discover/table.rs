@@ -58,9 +58,9 @@ fn instances(all: &All<'_, '_>) -> Table {
         table.row(file(view).chain([
             Cell::escaped(|text| escape::terminal(instance.label, text)),
             Cell::escaped(|text| instance.service.text(text)),
-            Cell::maybe(instance.server.map(|(host, _)| host)),
+            Cell::lines(instance.servers.iter().map(|server| server.host)),
             // Port 0 only guards the name: there is no server (RFC 6763 section 8).
-            Cell::maybe(instance.server.map(|(_, port)| match port {
+            Cell::lines(instance.servers.iter().map(|server| match server.port {
                 0 => "– (flagship)".to_owned(),
                 port => port.to_string(),
             })),
