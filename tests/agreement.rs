@@ -77,6 +77,11 @@ fn theirs(fields: &BTreeMap<&str, &str>) -> Option<Seen> {
             "dccp" => ("dccp", "dccp"),
             // What follows ICMP is quoted, and what follows the others is a sample of other traffic.
             "icmp" | "icmpv6" | "sflow" | "openflow" | "netlink" => break,
+            // The ports are those of the innermost packet, which may have none.
+            "ip" | "ipv6" => {
+                last = None;
+                continue;
+            }
             _ => continue,
         };
         let nth = seen.entry(field).or_default();

@@ -34,7 +34,7 @@ impl Default for Decoder {
     /// Opens every tunnel it knows on its registered port.
     fn default() -> Self {
         let mut decoder = Self { by_port: Vec::new(), seen: [0; 64], opens: true };
-        // IANA's registrations; 3386 is version 0 of GTP, 4790 VXLAN-GPE.
+        // IANA's registrations; 3386 is version 0 of GTP, 4790 VXLAN-GPE. 7932 is what HP's manuals use.
         for (port, tunnel) in [
             (1701, Tunnel::L2tp),
             (2152, Tunnel::GtpU),
@@ -48,7 +48,10 @@ impl Default for Decoder {
             (5247, Tunnel::Capwap),
             (6081, Tunnel::Geneve),
             (6635, Tunnel::MplsInUdp),
+            (7932, Tunnel::HpErm),
+            (9899, Tunnel::SctpInUdp),
             (17_754, Tunnel::Zep),
+            (37_008, Tunnel::Tzsp),
         ] {
             decoder.add(port, tunnel);
         }
@@ -60,7 +63,7 @@ impl Decoder {
     /// Leaves everything closed that travels inside an IP packet, so that the outer flow is the one read.
     ///
     /// What lies between link and IP (VLAN, MPLS, PPPoE, PBB, MACsec, NSH) has no outer flow and is
-    /// read as ever, and so is the Authentication Header.
+    /// read as ever, and so are the Authentication Header and payloads that IPComp packs.
     #[must_use]
     pub fn without_decap(mut self) -> Self {
         self.opens = false;
@@ -303,7 +306,13 @@ mod tests {
             let inside = |tunnel: &&Tunnel| {
                 !matches!(
                     tunnel,
-                    Tunnel::Mpls | Tunnel::Pppoe | Tunnel::Pbb | Tunnel::Macsec | Tunnel::Nsh | Tunnel::Ah
+                    Tunnel::Mpls
+                        | Tunnel::Pppoe
+                        | Tunnel::Pbb
+                        | Tunnel::Macsec
+                        | Tunnel::Nsh
+                        | Tunnel::Ah
+                        | Tunnel::IpComp
                 )
             };
             assert_eq!(headers.tunnels.as_slice().iter().find(inside), None, "{}", sample.name);

@@ -22,6 +22,7 @@ pub(super) mod number {
     pub(crate) const DESTINATION_OPTIONS: u8 = 60;
     pub(crate) const ETHERIP: u8 = 97;
     pub(crate) const PIM: u8 = 103;
+    pub(crate) const IPCOMP: u8 = 108;
     pub(crate) const L2TP: u8 = 115;
     pub(crate) const SCTP: u8 = 132;
     pub(crate) const MOBILITY: u8 = 135;
@@ -31,6 +32,9 @@ pub(super) mod number {
     pub(crate) const SHIM6: u8 = 140;
     pub(crate) const ETHERNET: u8 = 143;
 }
+
+/// Why a port is not that of a tunnel after all.
+const TOO_LONG: &str = "the packet is longer than what carries it";
 
 impl Walk<'_, '_> {
     /// An IP packet whose version only its first four bits tell.
@@ -50,8 +54,33 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether what follows can be an IP packet by its version and lengths, as far as they were captured.
+    pub(super) fn may_be_ip(&self) -> bool {
+        let room = self.reader.len() + self.reader.missing();
+        match self.reader.rest() {
+            [0x45..=0x4f] | [0x45..=0x4f, _] | [0x45..=0x4f, _, _] | [0x60..=0x6f, ..] | [] => {
+                self.ip_len().is_none_or(|len| len <= room)
+            }
+            [first @ 0x45..=0x4f, ..] => {
+                let header_len = usize::from(first & 0xf) * 4;
+                self.ip_len().is_some_and(|len| (header_len..=room).contains(&len))
+            }
+            _ => false,
+        }
+    }
+
+    /// The length that the IP packet beginning here says it has, if so much was captured.
+    pub(super) fn ip_len(&self) -> Option<usize> {
+        match *self.reader.rest() {
+            [0x40..=0x4f, _, l0, l1, ..] => Some(u16::from_be_bytes([l0, l1]).into()),
+            [0x60..=0x6f, _, _, _, l0, l1, ..] => Some(usize::from(u16::from_be_bytes([l0, l1])) + 40),
+            _ => None,
+        }
+    }
+
     pub(super) fn ipv4(&mut self) -> Step {
         self.begin("ipv4");
+        let room = self.reader.len() + self.reader.missing();
         let &[first, _, t0, t1, i0, i1, f0, f1, _, protocol, _, _, addresses @ ..] =
             self.reader.array::<20>()?;
         let header_len = usize::from(first & 0xf) * 4;
@@ -63,6 +92,7 @@ impl Walk<'_, '_> {
             4 if total_len < header_len && !self.unbounded => {
                 Some("the total length is less than the header")
             }
+            4 if total_len > room && self.is_guess() => Some(TOO_LONG),
             4 => None,
             _ => return Err(Reason::Malformed("the version is not 4")),
         };
@@ -93,10 +123,14 @@ impl Walk<'_, '_> {
 
     pub(super) fn ipv6(&mut self) -> Step {
         self.begin("ipv6");
+        let room = self.reader.len() + self.reader.missing();
         let fixed = self.reader.array::<40>()?;
         let &[first, _, _, _, l0, l1, next, _, ref addresses @ ..] = fixed;
         if first >> 4 != 6 {
             return Err(Reason::Malformed("the version is not 6"));
+        }
+        if self.is_guess() && usize::from(u16::from_be_bytes([l0, l1])) + 40 > room {
+            return Err(Reason::Malformed(TOO_LONG));
         }
         let (source, destination) = addresses.split_at(16);
         let (Ok(source), Ok(destination)) = (source.try_into(), destination.try_into()) else {
@@ -123,6 +157,9 @@ impl Walk<'_, '_> {
         use number::*;
         self.take_payload();
         let is_v6 = matches!(self.headers.network, Network::V6(..));
+        if !matches!(protocol, HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | FRAGMENT | AH) {
+            self.confirm();
+        }
         match protocol {
             TCP => self.tcp(),
             UDP => self.udp(),
@@ -136,6 +173,7 @@ impl Walk<'_, '_> {
             }
             FRAGMENT if is_v6 => self.fragment(),
             AH => self.authentication_header(),
+            IPCOMP => self.ip_payload_compression(),
             _ if !self.decoder.opens_tunnels() => Ok(Next::Done),
             IPV4 => self.enter(Tunnel::IpInIp, Next::Ipv4),
             IPV6 => self.enter(Tunnel::IpInIp, Next::Ipv6),

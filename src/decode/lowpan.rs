@@ -458,10 +458,11 @@ mod tests {
     }
 
     #[test]
-    fn zep_leaves_a_message_without_ports_to_the_flow_around_it() {
+    fn a_message_without_ports_in_zep_names_the_frame() {
         let headers = decode(LinkType::RAW, &in_zep(&[0x7a, 0x33, 58, 128, 0, 0, 0]));
-        assert_eq!((headers.network, headers.ports), (OUTER_V4, Some((17_754, 17_754))));
-        assert_eq!((headers.tunnels.as_slice(), headers.icmp), (&[][..], None));
+        assert!(matches!(headers.network, Network::V6(..)), "{headers:?}");
+        assert_eq!((headers.ports, headers.icmp), (None, Some((128, 0))));
+        assert_eq!(headers.tunnels.as_slice(), [Tunnel::Zep]);
         // An acknowledgement, another version, something else.
         for zep in [&b"EX\x02\x02\0\0\0\x01"[..], b"EX\x03\x01\0\0", b"HTTP/1.1"] {
             let headers = decode(LinkType::RAW, &ipv4(17, &udp(17_754, 17_754, zep)));

@@ -6,9 +6,12 @@
 mod decoder;
 mod fast;
 mod ieee802154;
+mod inflate;
 mod ip;
 mod link;
 mod lowpan;
+mod mirror;
+mod packed;
 mod reader;
 #[cfg(test)]
 mod samples;
@@ -114,11 +117,19 @@ pub enum Tunnel {
     Ayiya,
     /// ZigBee Encapsulation Protocol: IEEE 802.15.4 frames.
     Zep,
+    /// IP Payload Compression by DEFLATE (RFC 3173, 2394).
+    IpComp,
+    /// SCTP in UDP (RFC 6951).
+    SctpInUdp,
+    /// TaZmen Sniffer Protocol: frames that a sniffer sends on.
+    Tzsp,
+    /// Remote mirroring of HP switches.
+    HpErm,
 }
 
 impl Tunnel {
     /// Every tunnel, in the order of their names.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Ah,
         Self::Ayiya,
         Self::Capwap,
@@ -127,7 +138,9 @@ impl Tunnel {
         Self::Geneve,
         Self::Gre,
         Self::GtpU,
+        Self::HpErm,
         Self::IpInIp,
+        Self::IpComp,
         Self::L2tp,
         Self::Lisp,
         Self::Macsec,
@@ -137,7 +150,9 @@ impl Tunnel {
         Self::Pbb,
         Self::Pim,
         Self::Pppoe,
+        Self::SctpInUdp,
         Self::Teredo,
+        Self::Tzsp,
         Self::Vxlan,
         Self::Zep,
     ];
@@ -166,6 +181,10 @@ impl Tunnel {
             Self::Teredo => "teredo",
             Self::Vxlan => "vxlan",
             Self::Zep => "zep",
+            Self::IpComp => "ipcomp",
+            Self::SctpInUdp => "sctp-in-udp",
+            Self::Tzsp => "tzsp",
+            Self::HpErm => "hp-erm",
         }
     }
 
@@ -177,8 +196,8 @@ impl Tunnel {
     /// Whether it can be found by a UDP port.
     pub const fn travels_in_udp(self) -> bool {
         use Tunnel::{
-            Ayiya, Capwap, EtherIp, Geneve, Gre, GtpU, IpInIp, L2tp, Lisp, Mpls, MplsInUdp, Nsh, Teredo,
-            Vxlan, Zep,
+            Ayiya, Capwap, EtherIp, Geneve, Gre, GtpU, HpErm, IpInIp, L2tp, Lisp, Mpls, MplsInUdp, Nsh,
+            SctpInUdp, Teredo, Tzsp, Vxlan, Zep,
         };
         matches!(
             self,
@@ -188,13 +207,16 @@ impl Tunnel {
                 | Geneve
                 | Gre
                 | GtpU
+                | HpErm
                 | IpInIp
                 | L2tp
                 | Lisp
                 | Mpls
                 | MplsInUdp
                 | Nsh
+                | SctpInUdp
                 | Teredo
+                | Tzsp
                 | Vxlan
                 | Zep
         )

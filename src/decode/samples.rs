@@ -236,6 +236,17 @@ pub(super) fn samples() -> Vec<Sample> {
     way("pptp", in_ip(47, &pptp, &packet), &[Gre], &[]);
     way("nvgre", in_ip(47, &[0x20, 0, 0x65, 0x58, 0, 0, 7, 0], &frame), &[Gre], &[]);
     way("eoip", in_ip(47, &[0x20, 1, 0x64, 0, 0, 60, 7, 0], &frame), &[Gre], &[]);
+    way("aruba", in_ip(47, &joined(&[&[0, 0, 0x82, 0x40], wlan]), &snap), &[Gre], &[]);
+    way("aruba qos", in_ip(47, &joined(&[&[0, 0, 0x83, 0x70], qos]), &snap), &[Gre], &[]);
+    let metadata = [0, 0, 0x89, 0x09, 8, 0, 1, 1, 0, 1, 0, 100];
+    way("cisco metadata in gre", in_ip(47, &metadata, &packet), &[Gre], &[]);
+    let metadata = [0x10, 0, 0x89, 0x09, 0, 0, 0, 1, 0x88, 0xbe, 1, 2, 0, 1, 0, 100, 0, 1, 0, 101];
+    let mirrored = joined(&[&[0x10, 5, 0, 0, 0, 5, 0, 0], &frame]);
+    way("erspan 2 behind cisco metadata", in_ip(47, &metadata, &mirrored), &[Gre, Erspan], &[]);
+    // Attributes of 2 octets and of none; PPP between flags, with nothing that would have to be escaped.
+    let a10 = [0x20, 0, 0x88, 0xd2, 0, 0, 0, 7, 1, 2, 0, 1, 0x82, 0, 0x7e, 0xff, 3, 0, 0x21];
+    way("a10", in_ip(47, &a10, &joined(&[&packet, &[0xaa, 0xbb, 0x7e]])), &[Gre], &[]);
+    way("ppp framing in gre", in_ip(47, &[0, 0, 0x88, 0x81, 0x7e, 0x7e, 0x21], &packet), &[Gre], &[]);
     way("wccp 1", in_ip(47, &[0, 0, 0x88, 0x3e], &packet), &[Gre], &[]);
     way("wccp 2", in_ip(47, &[0, 0, 0x88, 0x3e, 0, 0, 0, 0], &packet), &[Gre], &[]);
     way("erspan 1", in_ip(47, &[0, 0, 0x88, 0xbe], &frame), &[Gre, Erspan], &[]);
@@ -267,6 +278,13 @@ pub(super) fn samples() -> Vec<Sample> {
     way("gtp-u with extension", in_udp(2152, &gtp, &packet), &[GtpU], &[]);
     let gtp_len = (packet.len() as u16).to_be_bytes();
     way("gtp-u", in_udp(2152, &[0x30, 255, gtp_len[0], gtp_len[1], 0, 0, 0, 1], &packet), &[GtpU], &[]);
+    let gtp_len = (frame.len() as u16 + 8).to_be_bytes();
+    let gtp = [0x34, 255, gtp_len[0], gtp_len[1], 0, 0, 0, 7, 0, 0, 0, 0x85, 1, 0x10, 1, 0];
+    way("gtp-u with ethernet", in_udp(2152, &gtp, &frame), &[GtpU], &[]);
+    way("tzsp", in_udp(37_008, &[1, 0, 0, 1, 10, 1, 0xd5, 0, 1], &frame), &[Tzsp], &[]);
+    way("tzsp 802.11", in_udp(37_008, &joined(&[&[1, 1, 0, 18, 1], wlan]), &snap), &[Tzsp], &[]);
+    way("hp erm", in_udp(7932, &[0; 12], &frame), &[HpErm], &[]);
+    let gtp_len = (packet.len() as u16).to_be_bytes();
     let gtp_0 = joined(&[&[0x1e, 255], &gtp_len, &[0, 0, 0, 1, 255, 255, 255, 255], &[0; 8]]);
     way("gtp 0", in_udp(3386, &gtp_0, &packet), &[GtpU], &[]);
     let in_ipv6 = ipv6(4, &packet);

@@ -2,7 +2,7 @@
 //! messages of ICMP (RFC 792) and ICMPv6 (RFC 4443).
 
 use super::walk::{Next, Step, Walk};
-use super::{Phase, Reason};
+use super::{Phase, Reason, Tunnel};
 
 impl Walk<'_, '_> {
     /// Source and destination port: the first four octets of every transport that has them.
@@ -54,7 +54,7 @@ impl Walk<'_, '_> {
     pub(super) fn udp_payload(&mut self, (source, destination): (u16, u16)) -> Step {
         self.take_payload();
         Ok(match self.decoder.tunnel(destination).or_else(|| self.decoder.tunnel(source)) {
-            Some(tunnel) => Next::Tunnel(tunnel),
+            Some(tunnel) => self.suppose(tunnel),
             None => Next::Done,
         })
     }
@@ -75,6 +75,32 @@ impl Walk<'_, '_> {
         self.take_payload();
         self.headers.phase = sctp_phase(self.reader.rest());
         Ok(Next::Done)
+    }
+
+    /// SCTP in UDP (RFC 6951 section 4): the packet behind the UDP header, between the same addresses. Its chunks must
+    /// fill what there is, and an INIT has the verification tag 0 (RFC 9260 section 8.5.1).
+    pub(super) fn sctp_in_udp(&mut self) -> Step {
+        const INIT: u8 = 1;
+        self.begin("sctp in udp");
+        let packet = self.reader;
+        let &[s0, s1, d0, d1, t0, t1, t2, t3, _, _, _, _] = self.reader.array()?;
+        let first = *self.reader.array::<4>()?;
+        let tagged = [t0, t1, t2, t3] != [0; 4];
+        self.reader = packet;
+        let chunks = packet.rest().get(12..).unwrap_or_default();
+        if [s0, s1] == [0, 0]
+            || [d0, d1] == [0, 0]
+            || tagged == (first[0] == INIT)
+            || !are_chunks(chunks, packet.missing())
+        {
+            return Ok(Next::Done);
+        }
+        self.push_tunnel(Tunnel::SctpInUdp)?;
+        self.commit_tunnels();
+        self.confirm();
+        self.set_protocol(super::ip::number::SCTP);
+        self.headers.fragment = None;
+        Ok(Next::Protocol(super::ip::number::SCTP))
     }
 
     pub(super) fn dccp(&mut self) -> Step {
@@ -150,6 +176,24 @@ fn sctp_phase(mut chunks: &[u8]) -> Phase {
         chunks = chunks.get(len..).unwrap_or_default();
     }
     Phase::None
+}
+
+/// Whether octets are chunks of SCTP and nothing else; `missing` more were not captured. The last one may go without
+/// its padding.
+fn are_chunks(mut chunks: &[u8], missing: usize) -> bool {
+    while let [kind, _, l0, l1, ..] = *chunks {
+        let len = usize::from(u16::from_be_bytes([l0, l1]));
+        // Those of RFC 9260 and 3758 to 8540: low numbers, and some whose top bits say what to do with an unknown one.
+        let known = matches!(kind, 0..=15 | 64 | 0x80..=0x84 | 0xc0..=0xc2);
+        if !known || len < 4 {
+            return false;
+        }
+        let Some(rest) = chunks.get(len.next_multiple_of(4)..) else {
+            return len <= chunks.len() + missing;
+        };
+        chunks = rest;
+    }
+    chunks.is_empty() || missing > 0
 }
 
 /// The first message that begins in an SCTP packet, from the chunks behind the common header: octets captured of its
@@ -277,6 +321,38 @@ mod tests {
             let headers = raw(132, &packet(chunks));
             assert_eq!((headers.ports, headers.phase), (Some((32_768, 2905)), phase), "{chunks:?}");
             assert_eq!((headers.payload_offset, headers.payload_len as usize), (32, chunks.len()));
+        }
+    }
+
+    /// RFC 6951 section 4; INIT of RFC 9260 section 3.3.2.
+    #[test]
+    fn sctp_in_udp_is_the_packet_inside() {
+        let common = [0x9c, 0x40, 0x0f, 0x1c, 0, 0, 0, 0, 0, 0, 0, 0];
+        let init = [1, 0, 0, 20, 0, 0, 0, 1, 0, 1, 0, 0, 0, 10, 0, 10, 0, 0, 0, 1];
+        let packet = [&common[..], &init].concat();
+        let octets = ipv4(17, &udp(9899, 9899, &packet));
+        let headers = decode(LinkType::RAW, &octets);
+        assert_eq!((headers.protocol, headers.ports), (TransportProtocol::SCTP, Some((40_000, 3868))));
+        assert_eq!((headers.phase, headers.stopped), (Phase::Open, None));
+        assert_eq!(headers.tunnels.as_slice(), [Tunnel::SctpInUdp]);
+        assert_eq!((headers.payload_offset, headers.payload_len), (40, 20));
+        for len in 0..octets.len() {
+            let cut = decode_cut(LinkType::RAW, &octets, len);
+            assert_eq!(cut.tunnels.as_slice() == [Tunnel::SctpInUdp], len >= 44, "{len}");
+            assert_eq!(cut.stopped.is_none(), len >= 44, "{len}");
+        }
+        // A tag on an INIT; none on DATA; a chunk beyond the end; an unknown one; port 0; too short.
+        let changed = |at: usize, value: u8| {
+            let mut packet = packet.clone();
+            packet[at] = value;
+            packet
+        };
+        let others = [(7, 1), (12, 0), (15, 21), (15, 3), (12, 0x3f)].map(|(at, value)| changed(at, value));
+        let zero = [&[0, 0], &packet[2..]].concat();
+        for packet in others.iter().map(Vec::as_slice).chain([&zero[..], &packet[..12], &packet[..11], &[]]) {
+            let headers = raw(17, &udp(9899, 9899, packet));
+            assert_eq!((headers.protocol, headers.ports), (TransportProtocol::UDP, Some((9899, 9899))));
+            assert_eq!((headers.tunnels.as_slice(), headers.stopped), (&[][..], None), "{packet:?}");
         }
     }
 

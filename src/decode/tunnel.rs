@@ -30,10 +30,17 @@ impl Walk<'_, '_> {
             Tunnel::Nsh => self.network_service_header(),
             Tunnel::EtherIp => self.etherip(),
             Tunnel::Zep => self.zep(),
+            Tunnel::SctpInUdp => self.sctp_in_udp(),
+            Tunnel::Tzsp => self.tzsp(),
+            Tunnel::HpErm => self.hp_erm(),
             // These are not found by a port.
-            Tunnel::Ah | Tunnel::Erspan | Tunnel::Macsec | Tunnel::Pbb | Tunnel::Pim | Tunnel::Pppoe => {
-                Ok(Next::Done)
-            }
+            Tunnel::Ah
+            | Tunnel::Erspan
+            | Tunnel::IpComp
+            | Tunnel::Macsec
+            | Tunnel::Pbb
+            | Tunnel::Pim
+            | Tunnel::Pppoe => Ok(Next::Done),
         }
     }
 
@@ -66,8 +73,9 @@ impl Walk<'_, '_> {
         Ok(Next::EtherType(u16::from_be_bytes([p0, p1])))
     }
 
-    /// GTP-U (3GPP TS 29.281, clause 5), and version 0 of GTP (GSM 09.60, clause 6): only message type 255 carries a
-    /// packet, and one that is not IP (PPP, Ethernet) cannot be told from its octets.
+    /// GTP-U (3GPP TS 29.281, clause 5), and version 0 of GTP (GSM 09.60, clause 6): only message type 255 carries
+    /// something. Of what kind that is the session alone knows: what can be an IP packet is one, else an Ethernet frame
+    /// is told by its EtherType and what fits behind it (TS 23.501, clause 5.6.10.2).
     fn gtp_u(&mut self) -> Step {
         const VERSION_0: u8 = 0x10;
         const VERSION_1: u8 = 0x30;
@@ -78,13 +86,16 @@ impl Walk<'_, '_> {
         let &[flags, kind, l0, l1, _, _, _, _] = self.reader.array()?;
         let len = usize::from(u16::from_be_bytes([l0, l1]));
         match flags & 0xf0 {
-            VERSION_1 if kind == G_PDU => self.reader.bound(len),
-            VERSION_0 if kind == G_PDU => {
-                self.reader.skip(12)?;
-                self.reader.bound(len);
-            }
+            VERSION_1 if kind == G_PDU => {}
+            VERSION_0 if kind == G_PDU => self.reader.skip(12)?,
             _ => return Ok(Next::Done),
         }
+        let room = self.reader.len() + self.reader.missing();
+        if len > room {
+            return Ok(Next::Done);
+        }
+        let is_sure = len == room;
+        self.reader.bound(len);
         if flags & 0xf0 == VERSION_1 && flags & ANY_OPTION != 0 {
             let &[_, _, _, mut extension] = self.reader.array()?;
             while flags & EXTENSION != 0 && extension != 0 {
@@ -96,14 +107,28 @@ impl Walk<'_, '_> {
                 extension = self.reader.u8()?;
             }
         }
-        if self.reader.peek().is_some_and(|octet| !matches!(octet >> 4, 4 | 6)) {
+        // An Ethernet address may begin like IP: then the packet's length must be just what there is.
+        let is_frame = super::shim::is_ethernet(self.reader.rest());
+        let room = self.reader.len() + self.reader.missing();
+        let begins_like_ip = self.reader.peek().is_none_or(|octet| matches!(octet >> 4, 4 | 6));
+        let is_ip = if is_frame {
+            self.ip_len() == Some(room)
+        } else {
+            self.may_be_ip() || is_sure && begins_like_ip
+        };
+        if !is_ip && !is_frame && !self.reader.is_cut() {
             return Ok(Next::Done);
         }
+        if is_sure {
+            // Type, version and length are those of a G-PDU: what is inside may be damaged.
+            self.confirm();
+        }
         self.push_tunnel(Tunnel::GtpU)?;
-        Ok(Next::Ip)
+        Ok(if is_ip { Next::Ip } else { Next::Ethernet })
     }
 
-    /// Teredo (RFC 4380 section 5.1.1): perhaps an authentication and an origin indication, then IPv6.
+    /// Teredo (RFC 4380 section 5.1.1): perhaps an authentication and an origin indication, then IPv6, then perhaps
+    /// trailers of type, length and value (RFC 6081 section 4).
     fn teredo(&mut self) -> Step {
         self.begin("teredo");
         let mut head = self.teredo_head()?;
@@ -116,11 +141,31 @@ impl Walk<'_, '_> {
             self.reader.skip(8)?;
             head = self.teredo_head()?;
         }
-        if head[0] >> 4 != 6 {
+        if head[0] >> 4 != 6 || !self.has_only_trailers() {
             return Ok(Next::Done);
         }
         self.push_tunnel(Tunnel::Teredo)?;
         Ok(Next::Ipv6)
+    }
+
+    /// Whether nothing but trailers follows the IPv6 packet that begins here, as far as it was captured.
+    fn has_only_trailers(&self) -> bool {
+        let rest = self.reader.rest();
+        let Some(len) = rest.get(4..6) else { return true };
+        if let (&[0, 0], Some(&super::ip::number::NO_NEXT_HEADER)) = (len, rest.get(6)) {
+            // A bubble: some have data behind them.
+            return true;
+        }
+        let len = usize::from(u16::from_be_bytes([len[0], len[1]])) + 40;
+        if len > rest.len() {
+            return len <= rest.len() + self.reader.missing();
+        }
+        let mut trailers = rest.get(len..).unwrap_or_default();
+        while let [_, len, ref behind @ ..] = *trailers {
+            let Some(behind) = behind.get(usize::from(len)..) else { return self.reader.is_cut() };
+            trailers = behind;
+        }
+        trailers.is_empty() || self.reader.is_cut()
     }
 
     /// The two octets that tell the parts of a Teredo packet apart, left unread.
@@ -159,18 +204,40 @@ impl Walk<'_, '_> {
             }
         }
         self.push_tunnel(Tunnel::Gre)?;
+        self.gre_payload(protocol, flags & SEQUENCE != 0)
+    }
+
+    /// What GRE says it carries; `sequenced` if its header has a sequence number.
+    fn gre_payload(&mut self, protocol: u16, sequenced: bool) -> Step {
         match protocol {
             0x880b => Ok(Next::Ppp),
             // Without a sequence number it is type I, which has no header of its own.
-            0x88be if flags & SEQUENCE == 0 => self.enter_erspan(0),
+            0x88be if !sequenced => self.enter_erspan(0),
             0x88be => self.enter_erspan(8),
             0x22eb => self.erspan_3(),
             0x883e => self.wccp(),
+            // Aruba's access points: a number for each of their queues.
+            0x8200..=0x8370 if protocol & 0xf == 0 => Ok(Next::Wlan(Radio::default())),
+            0x8881 => self.framed_ppp(),
+            0x88d2 => self.a10(),
+            0x8909 => self.metadata_in_gre(sequenced),
             // MikroTik's Ethernet over IP borrows the version and key of PPTP.
             0x6400 => Ok(Next::Ethernet),
             // Keep-alives, and protocols that are not Ethernet's.
             0..1536 => Ok(Next::Done),
             _ => Ok(Next::EtherType(protocol)),
+        }
+    }
+
+    /// Cisco's metadata behind GRE: what follows it comes first, then version, length in units of 4 octets, options.
+    fn metadata_in_gre(&mut self, sequenced: bool) -> Step {
+        self.begin("cisco metadata");
+        let &[p0, p1, _, words] = self.reader.array()?;
+        self.reader.skip(usize::from(words) * 4)?;
+        match u16::from_be_bytes([p0, p1]) {
+            // Another one would make this a loop without an end.
+            0x8909 => Ok(Next::Done),
+            protocol => self.gre_payload(protocol, sequenced),
         }
     }
 
@@ -290,7 +357,7 @@ impl Walk<'_, '_> {
     fn lisp(&mut self) -> Step {
         self.begin("lisp");
         self.reader.skip(8)?;
-        if self.reader.peek().is_some_and(|octet| !matches!(octet >> 4, 4 | 6)) {
+        if !self.may_be_ip() {
             return Ok(Next::Done);
         }
         self.push_tunnel(Tunnel::Lisp)?;
@@ -336,7 +403,7 @@ impl Walk<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{OUTER_V4, decode, ethernet, inner_v4, ipv4, samples, udp};
+    use super::super::samples::{INNER_V4, OUTER_V4, decode, ethernet, inner_v4, ipv4, samples, udp};
     use super::super::{Headers, Kind, Stopped, TransportProtocol};
     use super::*;
     use crate::packet::LinkType;
@@ -397,12 +464,44 @@ mod tests {
             };
             assert_eq!((at, headers.kind), (layer, Kind::Ip(TransportProtocol(protocol))));
         }
-        let extension = in_udp(2152, &[0x34, 255, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0x85, 0]);
-        assert!(matches!(
-            extension.stopped,
-            Some(Stopped { layer: "gtp-u", reason: Reason::Malformed(_), .. })
-        ));
-        assert_eq!(extension.ports, Some((49_152, 2152)));
+        // Behind a port, which may be a client's, it is no tunnel.
+        let extension = in_udp(2152, &[0x34, 255, 0, 50, 0, 0, 0, 1, 0, 0, 0, 0x85, 0]);
+        assert_eq!((extension.ports, extension.stopped), (Some((49_152, 2152)), None));
+    }
+
+    /// RFC 6081 section 4: trailers of type, length and value follow the packet.
+    #[test]
+    fn teredo_has_trailers_and_nothing_else_behind_its_packet() {
+        use super::super::samples::ipv6;
+        let packet = ipv6(17, &udp(50_000, 53, &[]));
+        for (behind, opened) in [
+            (&[][..], true),
+            (&[1, 4, 9, 9, 9, 9, 4, 2, 0, 1], true),
+            (&[1, 4, 9, 9, 9], false),
+            (&[1], false),
+        ] {
+            let payload = [&packet, behind].concat();
+            let headers = decode(LinkType::RAW, &ipv4(17, &udp(3544, 49_152, &payload)));
+            assert_eq!(headers.tunnels.as_slice() == [Tunnel::Teredo], opened, "{behind:?}");
+            assert_eq!(headers.stopped, None);
+        }
+    }
+
+    #[test]
+    fn a_frame_in_gtp_must_be_one() {
+        let frame = ethernet(0x0800, &inner_v4());
+        let gtp = |inside: &[u8]| {
+            let head = [0x30, 255, 0, inside.len() as u8, 0, 0, 0, 1];
+            decode(LinkType::RAW, &ipv4(17, &udp(2152, 2152, &[&head, inside].concat())))
+        };
+        // A destination that begins like the version of IP.
+        let (mut like_v4, mut like_v6, mut other) = (frame.clone(), frame.clone(), frame.clone());
+        (like_v4[0], like_v6[0], other[12]) = (0x46, 0x62, 0x99);
+        for inside in [&frame, &like_v4, &like_v6] {
+            assert_eq!(gtp(inside).network, INNER_V4);
+        }
+        assert_eq!((gtp(&other).network, gtp(&other).stopped), (OUTER_V4, None));
+        assert_eq!((gtp(&frame[..30]).network, gtp(&frame[..30]).stopped), (OUTER_V4, None), "a part");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! The walk through the layers of a frame: one step a layer, until nothing further can be read.
 
 use super::{Decoder, Headers, Kind, Network, Reader, Reason, Stopped, Tunnel};
-use crate::packet::LinkType;
-use crate::packet::TransportProtocol;
+use crate::packet::{LinkType, TransportProtocol};
 
 /// What comes next, as the layer just read says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +41,14 @@ pub(super) enum Next {
 /// The next layer, or why there is none.
 pub(super) type Step = Result<Next, Reason>;
 
-/// A packet with ports that carries another one: what is said of the frame if the one inside has none.
-#[derive(Clone, Copy)]
-struct Around {
-    network: Network,
-    protocol: TransportProtocol,
-    ports: (u16, u16),
-    fragment: Option<super::Fragment>,
-    payload: (u32, u32, u32),
-    entered: usize,
+/// What a port alone says to be a tunnel, until what is inside shows that it is one: the port may be a client's.
+struct Guess {
+    /// What is said of the frame if it is none.
+    around: Headers,
+    /// Whether the capture was cut within what the port carries.
+    cut: bool,
+    /// Whether an IP packet inside was begun.
+    begun: bool,
 }
 
 /// The state of one walk.
@@ -62,8 +60,8 @@ pub(super) struct Walk<'d, 'a> {
     layer: &'static str,
     /// Tunnels on the way to the innermost IP packet.
     entered: usize,
-    /// The innermost packet with ports that another one was found in.
-    around: Option<Around>,
+    /// The tunnel that the last port met may stand for.
+    guess: Option<Guess>,
     /// Whether the IP packet being read gave no length, so that its payload is all that was captured.
     pub(super) unbounded: bool,
     /// The fragment, of a layer below IP, that the next IP packet begins in.
@@ -79,47 +77,88 @@ impl<'d, 'a> Walk<'d, 'a> {
             reader,
             layer: "link",
             entered: 0,
-            around: None,
+            guess: None,
             unbounded: false,
             carried_in: None,
         };
-        let mut next = Next::Link(link);
-        while next != Next::Done {
-            next = match walk.step(next) {
-                Ok(next) => next,
-                Err(reason) => {
-                    let offset = walk.reader.layer_offset();
-                    walk.headers.stopped = Some(Stopped { layer: walk.layer, offset, reason });
-                    Next::Done
-                }
-            };
-        }
-        walk.prefer_ports();
+        walk.go(Next::Link(link));
+        walk.settle_guess();
         // A tunnel whose inside could not be read was not entered: its own flow is the innermost.
         if walk.headers.network != Network::None {
             walk.headers.tunnels.truncate(walk.entered);
         }
     }
 
-    /// A packet without ports inside one with ports (an echo request in GTP, a Teredo bubble) is what that flow carries:
-    /// the innermost flow, by which the frame is named, is the innermost five-tuple there is. Of fragments the ports are
-    /// known elsewhere.
-    fn prefer_ports(&mut self) {
-        let headers = &mut *self.headers;
-        let Some(around) = self.around else { return };
-        if headers.ports.is_some() || headers.protocol.has_ports() && headers.fragment.is_some() {
+    /// Reads layer by layer until nothing more can be read.
+    fn go(&mut self, mut next: Next) {
+        while next != Next::Done {
+            next = match self.step(next) {
+                Ok(next) => next,
+                Err(reason) => {
+                    let offset = self.reader.layer_offset();
+                    self.headers.stopped = Some(Stopped { layer: self.layer, offset, reason });
+                    Next::Done
+                }
+            };
+        }
+    }
+
+    /// Goes on in octets that the frame holds in packed form, and that are all there are if `whole`. The packed ones
+    /// are what is left here: offsets and lengths in the headers point to them, as there is no payload in the frame.
+    pub(super) fn unpacked(&mut self, octets: &[u8], whole: bool, next: Next) -> Step {
+        let packed = self.reader.offset();
+        let len = octets.len() as u32;
+        let mut walk = Walk {
+            decoder: self.decoder,
+            headers: &mut *self.headers,
+            reader: Reader::new(octets, if whole { len } else { len + 1 }),
+            layer: self.layer,
+            entered: self.entered,
+            guess: self.guess.take(),
+            unbounded: false,
+            carried_in: None,
+        };
+        walk.go(next);
+        self.entered = walk.entered;
+        self.guess = walk.guess.take();
+        self.headers.payload_offset = packed;
+        self.headers.payload_len = 0;
+        if let Some(stopped) = &mut self.headers.stopped {
+            stopped.offset = packed;
+        }
+        Ok(Next::Done)
+    }
+
+    /// Takes what comes next for the tunnel that a port stands for, unless it turns out to be something else.
+    pub(super) fn suppose(&mut self, tunnel: Tunnel) -> Next {
+        self.guess = Some(Guess { around: self.headers.clone(), cut: self.reader.is_cut(), begun: false });
+        Next::Tunnel(tunnel)
+    }
+
+    /// Whether a port alone led here.
+    pub(super) fn is_guess(&self) -> bool {
+        self.guess.is_some()
+    }
+
+    /// What was read is what the port says.
+    pub(super) fn confirm(&mut self) {
+        self.guess = None;
+    }
+
+    /// At the end: a tunnel in which no packet could be read is none. What does not fit it is no damage then; that the
+    /// capture was cut is still told.
+    fn settle_guess(&mut self) {
+        let Some(guess) = self.guess.take() else { return };
+        let stopped = self.headers.stopped.filter(|stopped| match stopped.reason {
+            Reason::Truncated { .. } => guess.cut,
+            Reason::Malformed(_) => false,
+            Reason::TooDeep => true,
+        });
+        if guess.begun && self.headers.stopped == stopped {
             return;
         }
-        headers.network = around.network;
-        headers.protocol = around.protocol;
-        headers.kind = Kind::Ip(around.protocol);
-        headers.ports = Some(around.ports);
-        headers.fragment = around.fragment;
-        headers.phase = super::Phase::None;
-        headers.icmp = None;
-        headers.quoted = None;
-        (headers.payload_offset, headers.payload_len, headers.payload_wire_len) = around.payload;
-        self.entered = around.entered;
+        self.entered = guess.around.tunnels.as_slice().len();
+        *self.headers = Headers { stopped, ..guess.around };
     }
 
     fn step(&mut self, next: Next) -> Step {
@@ -152,23 +191,19 @@ impl<'d, 'a> Walk<'d, 'a> {
     pub(super) fn end(&mut self, kind: Kind) -> Step {
         if self.headers.network == Network::None {
             self.headers.kind = kind;
+        } else if kind == Kind::EtherType(super::shim::ARP) {
+            // Nothing else that a port carries looks like a frame with ARP in it.
+            self.confirm();
         }
         Ok(Next::Done)
     }
 
     /// Takes this packet as the innermost one so far.
     pub(super) fn begin_packet(&mut self, network: Network, protocol: u8) {
-        let headers = &mut *self.headers;
-        if let Some(ports) = headers.ports {
-            self.around = Some(Around {
-                network: headers.network,
-                protocol: headers.protocol,
-                ports,
-                fragment: headers.fragment,
-                payload: (headers.payload_offset, headers.payload_len, headers.payload_wire_len),
-                entered: self.entered,
-            });
+        if let Some(guess) = &mut self.guess {
+            guess.begun = true;
         }
+        let headers = &mut *self.headers;
         headers.network = network;
         headers.ports = None;
         headers.phase = super::Phase::None;
@@ -280,19 +315,38 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_without_ports_in_a_tunnel_leaves_the_flow_around_it_named() {
-        let echo = ipv4(1, &[8, 0, 0, 0, 0, 1, 0, 1]);
+    fn a_packet_without_ports_in_a_tunnel_names_the_frame() {
+        let mut echo = ipv4(1, &[8, 0, 0, 0, 0, 1, 0, 1]);
+        echo[12..20].copy_from_slice(&[198, 51, 100, 1, 198, 51, 100, 2]);
         let gtp = [&[0x30, 255, 0, echo.len() as u8, 0, 0, 0, 1], &echo[..]].concat();
-        let headers = decode(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(17, &udp(2152, 2152, &gtp))));
-        assert_eq!(headers.kind, Kind::Ip(TransportProtocol::UDP));
-        assert_eq!((headers.network, headers.ports, headers.icmp), (OUTER_V4, Some((2152, 2152)), None));
-        assert_eq!(headers.tunnels.as_slice(), []);
-        assert_eq!(headers.payload_len as usize, gtp.len());
+        for (protocol, payload, tunnel) in
+            [(17, udp(2152, 2152, &gtp), Tunnel::GtpU), (4, echo.clone(), Tunnel::IpInIp)]
+        {
+            let headers = decode(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(protocol, &payload)));
+            assert_eq!(headers.kind, Kind::Ip(TransportProtocol(1)));
+            assert_eq!((headers.network, headers.ports), (INNER_V4, None));
+            assert_eq!((headers.icmp, headers.stopped), (Some((8, 0)), None));
+            assert_eq!(headers.tunnels.as_slice(), [tunnel]);
+        }
+    }
 
-        // Without a flow around it, the packet itself is all there is.
-        let headers = decode(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(4, &echo)));
-        assert_eq!((headers.ports, headers.icmp), (None, Some((8, 0))));
-        assert_eq!(headers.tunnels.as_slice(), [Tunnel::IpInIp]);
+    /// A DNS answer to a client whose port is that of a tunnel: the identification is its first octets. The last octets
+    /// are such that a packet could follow.
+    #[test]
+    fn a_client_may_have_the_port_of_a_tunnel() {
+        let rest = [0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 3, b'w', b'w', b'w', 7, b'e', b'x', b'a', b'm'];
+        for port in
+            [1701, 2152, 3386, 3544, 4341, 4754, 4789, 4790, 5072, 5247, 6081, 6635, 7932, 9899, 37_008]
+        {
+            for id in 0..=u16::MAX {
+                let message = [&id.to_be_bytes(), &rest[..], &[0; 60]].concat();
+                let headers = decode(LinkType::RAW, &ipv4(17, &udp(53, port, &message)));
+                let at = format!("{port} {id:04x} {headers:?}");
+                assert_eq!((headers.network, headers.ports), (OUTER_V4, Some((53, port))), "{at}");
+                assert_eq!((headers.stopped, headers.tunnels.as_slice()), (None, &[][..]), "{at}");
+                assert_eq!((headers.vlan.as_slice(), headers.payload_offset), (&[][..], 28), "{at}");
+            }
+        }
     }
 
     #[test]

@@ -580,6 +580,24 @@ mod tests {
         assert_eq!(tcp(24_243, 24_244, Phase::None), (Rule::Unknown, Option::None, None));
     }
 
+    /// RFC 8415 section 7.2 and RFC 2131 section 4.1: the lower port may be the client's, and who is met by many, too.
+    #[test]
+    fn ports_that_a_standard_gives_to_clients_do_not_serve() {
+        let told = |client, server| {
+            let udp = TransportProtocol::UDP;
+            let mut world = World::new();
+            for last in 10..14 {
+                world = world.packet(([192, 0, 2, last], server), (CLIENT, client), udp, Phase::None, 0);
+            }
+            world.packet((SERVER, server), (CLIENT, client), udp, Phase::None, 1).answer()
+        };
+        assert_eq!(told(546, 547).1, Some(547));
+        assert_eq!(told(68, 67).1, Some(67));
+        // No pair: the one that many meet serves.
+        assert_eq!(told(546, 548).1, Some(546));
+        assert_eq!(tcp(546, 547, Phase::None), (Rule::LowerPort, Some(546), Evidence::Registered));
+    }
+
     /// Who sent the first data asked, where ports say nothing: 24243 and 24244 are nobody's.
     #[test]
     fn the_first_data_of_a_connection_is_a_question() {

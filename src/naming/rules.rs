@@ -199,6 +199,9 @@ fn served(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
 /// One endpoint is met by three or more distinct peers, the other by one. Where all those peers use one port, it is theirs
 /// that serves, if the endpoint's looks like a client's: above theirs, and ephemeral or without a name.
 fn fan_in(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    if not_the_client(case).is_some() {
+        return None;
+    }
     let met = met(case, context);
     let scattered = only(|side| {
         let Met { peers, ports_differ, .. } = met(side);
@@ -242,8 +245,21 @@ fn first_data(case: &Case<'_>, _: &Context<'_>) -> Option<Side> {
     first.filter(|_| case.protocol == TransportProtocol::TCP).map(toward)
 }
 
-/// The lower of two named ports: weak.
+/// Ports that a standard gives to clients, each with its server's. A client of DHCPv6 hears on 546, servers and relays on 547
+/// (RFC 8415 section 7.2); of DHCP on 68 and 67 (RFC 2131 section 4.1).
+const CLIENTS: [(u16, u16); 2] = [(546, 547), (68, 67)];
+
+/// The side that serves where a standard gives one port to clients and the other to their servers.
+fn not_the_client(case: &Case<'_>) -> Option<Side> {
+    let is_pair = |side| CLIENTS.contains(&(case.port(other(side)), case.port(side)));
+    only(is_pair).filter(|_| case.protocol == TransportProtocol::UDP)
+}
+
+/// The lower of two named ports: weak, unless it is one that a standard gives to clients.
 fn lower_port(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    if let Some(server) = not_the_client(case) {
+        return Some(server);
+    }
     let both = has_name(case, Side::Low, context) && has_name(case, Side::High, context);
     let (low, high) = (case.low.1, case.high.1);
     (both && low != high).then_some(if low < high { Side::Low } else { Side::High })

@@ -24,6 +24,13 @@ pub enum Note {
         /// Octets on the wire, as the capture says.
         original: u64,
     },
+    /// More was captured than was on the wire, as the capture says.
+    Beyond {
+        /// Octets captured.
+        captured: u64,
+        /// Octets on the wire, as the capture says.
+        original: u64,
+    },
     /// Decoding went no further than here.
     Stopped(Stopped),
     /// It is a fragment.
@@ -51,6 +58,8 @@ impl Record<'_> {
             note(Note::Implausible { captured, original });
         } else if captured < original {
             note(Note::Truncated { captured, original });
+        } else if captured > original {
+            note(Note::Beyond { captured, original });
         }
         if let Some(stopped) = self.headers.stopped {
             note(Note::Stopped(stopped));
@@ -91,6 +100,13 @@ impl Note {
                 text.extend_from_slice(b" of ");
                 decimal(original, text);
                 text.extend_from_slice(b" octets captured");
+            }
+            Self::Beyond { captured, original } => {
+                text.extend_from_slice(b"length contradicts itself: ");
+                decimal(captured, text);
+                text.extend_from_slice(b" octets captured of ");
+                decimal(original, text);
+                text.extend_from_slice(b" on the wire");
             }
             Self::Implausible { captured, original } => {
                 text.extend_from_slice(b"length implausible: ");
@@ -182,6 +198,8 @@ mod tests {
         let sound = Headers::default();
         assert!(notes(&sound, &[0; 60], 60, None).is_empty());
         assert_eq!(notes(&sound, &[0; 54], 1460, None), ["truncated: 54 of 1460 octets captured"]);
+        let beyond = ["length contradicts itself: 60 octets captured of 42 on the wire"];
+        assert_eq!(notes(&sound, &[0; 60], 42, None), beyond);
         // In place of "truncated": nobody knows of how many octets.
         let implausible = ["length implausible: 538976288 octets on the wire, 50 captured"];
         assert_eq!(notes(&sound, &[0; 50], 538_976_288, None), implausible);
