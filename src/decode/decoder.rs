@@ -129,6 +129,7 @@ impl Headers {
         self.ports = None;
         self.phase = Phase::None;
         self.fragment = None;
+        self.fragment_len = 0;
         self.icmp = None;
         self.quoted = None;
         self.payload_offset = 0;

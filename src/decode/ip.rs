@@ -113,11 +113,12 @@ impl Walk<'_, '_> {
             offset: u32::from(field & 0x1fff) * 8,
             more: field & 0x2000 != 0,
         };
-        if fragment.more || fragment.offset > 0 {
-            self.headers.fragment = Some(fragment);
-        }
         self.reader.skip(header_len - 20)?;
         self.take_payload();
+        if fragment.more || fragment.offset > 0 {
+            self.headers.fragment = Some(fragment);
+            self.headers.fragment_len = self.headers.payload_wire_len;
+        }
         Ok(if fragment.offset > 0 { Next::Done } else { Next::Protocol(protocol) })
     }
 
@@ -216,6 +217,9 @@ impl Walk<'_, '_> {
         self.set_protocol(next);
         let later = self.set_fragment([o0, o1], [i0, i1, i2, i3]);
         self.take_payload();
+        if self.headers.fragment.is_some() {
+            self.headers.fragment_len = self.headers.payload_wire_len;
+        }
         Ok(if later { Next::Done } else { Next::Protocol(next) })
     }
 
@@ -365,6 +369,7 @@ mod tests {
         let datagram = udp(50_000, 53, b"hello");
         let first = decode(LinkType::RAW, &changed(ipv4(17, &datagram), &[(6, 0x20)]));
         assert_eq!(first.fragment, Some(Fragment { id: 0x1234, offset: 0, more: true }));
+        assert_eq!((first.fragment_len, first.payload_wire_len), (13, 5));
         assert_eq!(first.ports, Some((50_000, 53)));
         let later = decode(LinkType::RAW, &changed(ipv4(17, &datagram), &[(6, 0x20), (7, 185)]));
         assert_eq!(later.fragment, Some(Fragment { id: 0x1234, offset: 1480, more: true }));
@@ -396,6 +401,7 @@ mod tests {
         let last = fragment([0x05, 0xa8]);
         assert_eq!(last.fragment, Some(Fragment { id: 0xdead_beef, offset: 1448, more: false }));
         assert_eq!((last.ports, last.payload_offset, last.payload_len), (None, 48, 13));
+        assert_eq!((first.fragment_len, last.fragment_len), (13, 13));
         let atomic = fragment([0, 0]);
         assert_eq!((atomic.fragment, atomic.ports), (None, Some((50_000, 53))));
     }

@@ -324,6 +324,9 @@ pub struct Headers {
     pub phase: Phase,
     /// Set on every fragment, the first one included; not on atomic fragments (RFC 6946).
     pub fragment: Option<Fragment>,
+    /// Octets of the original datagram's payload that the fragment had on the wire; 0 where it is none, or where a layer
+    /// below IP made it.
+    pub fragment_len: u32,
     /// Type and code of an ICMP or ICMPv6 message.
     pub icmp: Option<(u8, u8)>,
     /// The packet an ICMP error quotes.

@@ -3,23 +3,32 @@
 
 use super::Tunnel;
 use super::inflate::inflate;
+use super::ip::number;
 use super::walk::{Next, Step, Walk};
 
 /// Most octets that are unpacked: several headers, one in another.
 const ROOM: usize = 512;
 
 impl Walk<'_, '_> {
-    /// IPComp (RFC 3173 section 3.1): next header, flags, compression parameter index. Only that of DEFLATE is well
-    /// known and open (RFC 2394); what cannot be unpacked stays with this protocol.
+    /// IPComp (RFC 3173 section 3.1): next header, flags, compression parameter index. Of those that are well known only
+    /// that of DEFLATE is open (RFC 2394); what one that was agreed on stands for shows when it unpacks. What cannot be
+    /// unpacked stays with this protocol.
     pub(super) fn ip_payload_compression(&mut self) -> Step {
         const DEFLATE: u16 = 2;
+        const NEGOTIATED: u16 = 256;
         self.begin("ipcomp");
         let &[next, _, i0, i1] = self.reader.array()?;
-        if u16::from_be_bytes([i0, i1]) != DEFLATE {
+        let index = u16::from_be_bytes([i0, i1]);
+        if index != DEFLATE && index < NEGOTIATED {
             return Ok(Next::Done);
         }
         let mut room = [0; ROOM];
         let Some((len, whole)) = inflate(self.reader.rest(), &mut room) else { return Ok(Next::Done) };
+        // Octets of another algorithm hardly ever are a stream for so long.
+        let is_version = matches!((next, room[0] >> 4), (number::IPV4, 4) | (number::IPV6, 6));
+        if index != DEFLATE && !(whole || len == ROOM || is_version && len >= 20) {
+            return Ok(Next::Done);
+        }
         if len == 0 && self.reader.is_cut() {
             self.reader.skip(self.reader.len() + 1)?;
         }
@@ -125,6 +134,11 @@ mod tests {
         assert_eq!((headers.phase, headers.sequence, headers.stopped), (Phase::Open, 1, None));
         assert_eq!(headers.tunnels.as_slice(), [Tunnel::IpComp]);
         assert_eq!((headers.payload_offset, headers.payload_len, headers.payload_wire_len), (24, 0, 5));
+        // An index that was agreed on.
+        let mut agreed = packed(6, &tcp(50_000, 443, 0x02, b"hello"));
+        agreed[22] = 0x63;
+        assert_eq!(decode(LinkType::RAW, &agreed).ports, Some(PORTS));
+        assert_eq!(decode_cut(LinkType::RAW, &agreed, 44).ports, None);
         // Tunnel mode, and one in the other.
         let headers = decode(LinkType::RAW, &packed(4, &inner_v4()));
         assert_eq!((headers.network, headers.ports), (INNER_V4, Some(PORTS)));

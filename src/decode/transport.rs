@@ -99,7 +99,7 @@ impl Walk<'_, '_> {
         self.commit_tunnels();
         self.confirm();
         self.set_protocol(super::ip::number::SCTP);
-        self.headers.fragment = None;
+        (self.headers.fragment, self.headers.fragment_len) = (None, 0);
         Ok(Next::Protocol(super::ip::number::SCTP))
     }
 

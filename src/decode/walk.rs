@@ -208,6 +208,7 @@ impl<'d, 'a> Walk<'d, 'a> {
         headers.ports = None;
         headers.phase = super::Phase::None;
         headers.fragment = self.carried_in.take();
+        headers.fragment_len = 0;
         headers.icmp = None;
         headers.quoted = None;
         headers.payload_offset = self.reader.offset();

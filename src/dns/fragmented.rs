@@ -2,7 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::Reassembly;
+use super::{Reassembly, overlaps::Overlaps};
 use crate::packet::PacketId;
 use crate::{
     decode::{Fragment, Headers, Network},
@@ -19,6 +19,7 @@ pub(crate) type Whole<'a> = ((u16, u16), &'a [u8]);
 #[derive(Debug, Default)]
 pub(crate) struct Fragmented {
     reassembly: Reassembly,
+    under_way: Overlaps,
     /// The fragments of a later stretch.
     log: Option<Log>,
     /// Where only the past is known, nothing is looked up but the last frame.
@@ -26,7 +27,7 @@ pub(crate) struct Fragmented {
     messages: HashMap<PacketId, Kept>,
     /// Octets that `messages` takes.
     held: usize,
-    /// Fragments that overlap others, which ends their datagram.
+    /// Fragments that overlap others.
     overlaps: HashSet<PacketId>,
     dropped: u64,
 }
@@ -49,7 +50,9 @@ struct Piece {
     time: Option<Timestamp>,
     interface: u32,
     network: Network,
+    protocol: TransportProtocol,
     fragment: Fragment,
+    fragment_len: u32,
     ports: Option<(u16, u16)>,
     len: usize,
 }
@@ -77,10 +80,14 @@ impl Fragmented {
         headers: &Headers,
         payload: &[u8],
     ) -> Option<Whole<'_>> {
-        let fragment = headers.fragment.filter(|_| headers.protocol == TransportProtocol::UDP)?;
+        let fragment = headers.fragment?;
+        let is_udp = headers.protocol == TransportProtocol::UDP;
         if let Some(log) = &mut self.log {
-            let (network, ports, len) = (headers.network, headers.ports, payload.len());
-            log.add(Piece { packet, time, interface, network, fragment, ports, len }, payload);
+            let payload = if is_udp { payload } else { &[] };
+            let &Headers { network, protocol, ports, fragment_len, .. } = headers;
+            let len = payload.len();
+            let piece = Piece { packet, time, interface, network, protocol, fragment, fragment_len, ports, len };
+            log.add(piece, payload);
             return None;
         }
         if self.causal {
@@ -89,12 +96,11 @@ impl Fragmented {
             self.held = 0;
         }
         let complete = self.reassembly.push(time, headers, payload).map(|(ports, _)| ports);
-        let Some(ports) = complete else {
-            if self.reassembly.overlapped() && self.overlaps.len() < Self::MAX_OVERLAPS {
-                self.overlaps.insert(packet);
-            }
-            return None;
-        };
+        let overlaps = self.under_way.push(time, headers) || is_udp && self.reassembly.overlapped();
+        if overlaps && self.overlaps.len() < Self::MAX_OVERLAPS {
+            self.overlaps.insert(packet);
+        }
+        let ports = complete?;
         let whole = self.reassembly.whole();
         let needed = whole.len() + Self::ENTRY;
         if self.held + needed <= Self::MAX_HELD {
@@ -134,13 +140,15 @@ impl Fragmented {
     /// Calls `visit` with each fragment noted down, in order.
     pub(crate) fn replay(self, mut visit: impl FnMut((PacketId, u32), Option<Timestamp>, &Headers, &[u8])) {
         let log = self.log.unwrap_or_default();
-        let mut headers = Headers { protocol: TransportProtocol::UDP, ..Headers::default() };
+        let mut headers = Headers::default();
         let mut rest = &log.octets[..];
         for piece in log.pieces {
             let (payload, more) = rest.split_at(piece.len);
             rest = more;
             headers.network = piece.network;
+            headers.protocol = piece.protocol;
             headers.fragment = Some(piece.fragment);
+            headers.fragment_len = piece.fragment_len;
             headers.ports = piece.ports;
             visit((piece.packet, piece.interface), piece.time, &headers, payload);
         }

@@ -19,6 +19,7 @@ mod life;
 mod line;
 mod message;
 pub(crate) mod name;
+mod overlaps;
 mod reassembly;
 mod service;
 mod via;

@@ -382,6 +382,21 @@ impl Flows {
         *self.refusals.entry(ends.key).or_default() |= fact;
     }
 
+    /// A five-tuple that is not held: nothing is known of it but what ICMP errors said.
+    pub(crate) fn unmet(&self, key: Key) -> FiveTuple<'static> {
+        FiveTuple {
+            // A number that no five-tuple has.
+            id: FlowId::V4(u32::MAX),
+            key,
+            facts: Facts(self.refusals.get(&key).copied().unwrap_or_default()),
+            current: Flow { tally: Tally::default(), initiator: Direction::Up },
+            earlier: &[],
+            apart: None,
+            flows: 0,
+            shown: None,
+        }
+    }
+
     /// Gives five-tuples what ICMP errors said of them; what is about others is kept.
     fn apply_refusals(&mut self) {
         let mut refusals = std::mem::take(&mut self.refusals);

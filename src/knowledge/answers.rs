@@ -34,6 +34,8 @@ pub struct Answers {
     labels: Labels,
     kinds: HashMap<Kind, u32>,
     known: PerFlow<Option<Known>>,
+    /// Those of five-tuples that only ICMP errors spoke of; where the past alone is known, of the last such error.
+    quoted: HashMap<Key, Known>,
     /// What the answers were worked out from, where they are revised.
     bases: PerFlow<Option<Basis>>,
     generation: u64,
@@ -101,6 +103,9 @@ impl Answers {
             let numbered = |known: Known| Some(Known { label: ids[known.label as usize], ..known });
             answers.known.of(family).extend(known.into_iter().map(numbered));
         }
+        for tuple in knowledge.only_quoted() {
+            answers.answer_quoted(&tuple, &context);
+        }
         for (kind, _) in knowledge.others() {
             answers.learn_kind(kind);
         }
@@ -127,6 +132,16 @@ impl Answers {
     #[inline]
     pub fn get(&self, id: FlowId) -> Option<Known> {
         self.known.get(id).flatten()
+    }
+
+    /// The answer of a five-tuple that an ICMP error quotes, where none of it is held.
+    pub(crate) fn quoted(&self, key: &Key) -> Option<Known> {
+        self.quoted.get(key).copied()
+    }
+
+    fn answer_quoted(&mut self, tuple: &FiveTuple<'_>, context: &Context<'_>) {
+        let known = of_tuple(tuple, &mut self.labels, context, &mut Memo::default());
+        self.quoted.insert(tuple.key, known);
     }
 
     /// The label of frames in which no IP addresses were read.
@@ -173,6 +188,10 @@ impl Answers {
         }
         if place.ends.is_none() {
             self.learn_kind(headers.kind);
+        }
+        if let Some(tuple) = knowledge.unmet(headers) {
+            self.quoted.clear();
+            self.answer_quoted(&tuple, &knowledge.context(registry, 1));
         }
         for id in [place.id, knowledge.quoted(headers).id].into_iter().flatten() {
             let context = knowledge.context(registry, 1);

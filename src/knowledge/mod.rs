@@ -6,6 +6,7 @@
 mod answers;
 mod departed;
 mod dns;
+mod quoted;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -33,6 +34,7 @@ use crate::{
 };
 use departed::Graves;
 use dns::Dns;
+use quoted::Quoted;
 use totals::Totals;
 
 /// What is to be learned, and how much of it may be held.
@@ -81,6 +83,7 @@ pub struct Knowledge {
     announced: Announced,
     totals: Totals,
     departed: Graves,
+    quoted: Quoted,
 }
 
 impl Knowledge {
@@ -104,6 +107,7 @@ impl Knowledge {
             announced: if part { Announced::part() } else { Announced::new() },
             totals: Totals::default(),
             departed: Graves::default(),
+            quoted: Quoted::default(),
         }
     }
 
@@ -345,6 +349,7 @@ impl Knowledge {
         self.flows.merge(later.flows);
         self.totals.merge(later.totals);
         self.departed.merge(later.departed);
+        self.quoted.merge(later.quoted);
     }
 
     /// What the rules may know beside the flow itself: everything, or what is known at this moment.
@@ -402,10 +407,11 @@ impl<'b> Learning<'_, 'b> {
             knowledge.totals.count_other(frame, headers);
         }
         knowledge.learn_announcement(frame, headers, octets);
-        if headers.quoted.is_some()
-            && let Some(refused) = refused(headers)
-        {
-            knowledge.flows.refuse(&refused);
+        if headers.quoted.is_some() {
+            knowledge.quoted.note(headers);
+            if let Some(refused) = refused(headers) {
+                knowledge.flows.refuse(&refused);
+            }
         }
     }
 }

@@ -67,11 +67,26 @@ impl<'k> Charter<'k> {
             service,
             label,
             tuple: place.id.map(|id| (self.knowledge.flows(), id)),
-            about: headers.quoted.and_then(|_| self.service(&self.knowledge.quoted(headers))),
+            about: headers.quoted.and_then(|_| self.about(headers)),
             whole: fragment.and_then(|packet| self.knowledge.whole_message(packet)),
             overlaps: fragment.is_some_and(|packet| self.knowledge.overlaps(packet)),
             community_id: self.answers.community_id(place, headers.icmp),
         }
+    }
+
+    /// What the flow is that an ICMP error complains about.
+    #[cold]
+    fn about<'a>(&self, headers: &Headers) -> Option<Service<'a>>
+    where
+        'k: 'a,
+    {
+        let place = self.knowledge.quoted(headers);
+        if place.id.is_some() {
+            return self.service(&place);
+        }
+        let ends = place.ends?;
+        let known = self.answers.quoted(&ends.key)?;
+        Some(Service { label: self.answers.labels().label(known.label), known, direction: ends.direction })
     }
 
     #[inline]

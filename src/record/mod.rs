@@ -47,7 +47,7 @@ pub struct Record<'a> {
     pub about: Option<Service<'a>>,
     /// Ports and payload of the datagram between DNS ports that it completes as its last fragment to come.
     pub whole: Option<((u16, u16), &'a [u8])>,
-    /// Whether it is a fragment that overlaps another of a datagram that may be DNS: the datagram is not put together.
+    /// Whether it is a fragment that overlaps another of its datagram.
     pub overlaps: bool,
     /// Community ID v1 of its flow in base64, where it was asked for.
     pub community_id: Option<[u8; 28]>,

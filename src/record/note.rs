@@ -41,7 +41,7 @@ pub enum Note {
         portless: bool,
         /// Whether it holds no more than the least there can be.
         tiny: bool,
-        /// Whether it overlaps another, so that the datagram is not put together.
+        /// Whether it overlaps another of its datagram.
         overlaps: bool,
         /// Octets of payload of the datagram that it completes as the last of its fragments to come.
         completes: Option<usize>,
