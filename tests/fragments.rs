@@ -169,6 +169,25 @@ fn overlapping_and_tiny_fragments_are_noted_and_teach_nothing() {
     }
 }
 
+/// RFC 1858 and RFC 5722, whatever the datagram holds; a repetition is no overlap.
+#[test]
+fn overlaps_are_noted_of_every_protocol() {
+    let folder = Scratch::new("fragment-overlaps");
+    for (v6, protocol) in [(false, 1), (true, 58), (false, 6), (true, 6), (false, 17), (true, 17)] {
+        let mut datagram = udp(40_000, 40_001, &[7; 192]);
+        datagram[12] = 0x50;
+        let ranges = [0..64, 0..64, 128..200, 56..136, 64..128];
+        let frames: Vec<_> = ranges.map(|range| packet(v6, 7, protocol, 7, &datagram, range)).into();
+        let file = folder.file("in.pcap", &pcap(&frames));
+        for arguments in [&[][..], &["--causal"], &["--threads", "3"]] {
+            let records = records(arguments, &[&file]);
+            let notes: Vec<_> = records.iter().map(|record| record["notes"].to_string()).collect();
+            let overlaps: Vec<_> = notes.iter().map(|note| note.contains(", overlaps another")).collect();
+            assert_eq!(overlaps, [false, false, false, true, false], "{protocol} {arguments:?} {notes:?}");
+        }
+    }
+}
+
 #[test]
 fn each_file_has_its_own_frames() {
     let folder = Scratch::new("fragment-files");

@@ -117,7 +117,7 @@ mod tests {
     /// PPP in HDLC-like framing behind GRE, all control characters escaped (RFC 1662 section 7.1).
     fn framed(packet: &[u8]) -> Vec<u8> {
         let mut octets = vec![0, 0, 0x88, 0x81, 0x7e];
-        for &octet in [&[0xff, 3, 0, 0x21], packet, &[0xaa, 0xbb]].concat().iter() {
+        for &octet in &[&[0xff, 3, 0, 0x21], packet, &[0xaa, 0xbb]].concat() {
             match octet {
                 0..0x20 | 0x7d | 0x7e => octets.extend([0x7d, octet ^ 0x20]),
                 _ => octets.push(octet),

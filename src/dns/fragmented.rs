@@ -201,6 +201,26 @@ mod tests {
         assert_eq!(fragmented.dropped(), 200 - kept);
     }
 
+    /// Those of a datagram that is no UDP, of which a later stretch has the other half.
+    #[test]
+    fn overlaps_are_told_across_stretches() {
+        let piece = |offset| Headers {
+            protocol: TransportProtocol::TCP,
+            fragment_len: 24,
+            ports: None,
+            ..headers(7, offset, true)
+        };
+        let (mut first, mut later) = (Fragmented::new(false, false), Fragmented::new(true, false));
+        first.push(packet(1), None, &piece(0), b"");
+        later.push(packet(2), None, &piece(16), b"");
+        later.push(packet(3), None, &piece(24), b"");
+        later.replay(|packet, time, headers, payload| {
+            first.push(packet, time, headers, payload);
+        });
+        let told: Vec<_> = (0..4).filter(|&number| first.overlaps(packet(number))).collect();
+        assert_eq!(told, [2]);
+    }
+
     #[test]
     fn a_log_that_overflows_says_so_and_gives_its_memory_back() {
         let mut fragmented = Fragmented::new(true, false);
