@@ -9,7 +9,7 @@ use std::{hint::black_box, net::IpAddr};
 use divan::{Bencher, counter::ItemsCount};
 use portolan::{
     dns::{
-        Advertised, Data, Message, Moment, Via,
+        Advertised, Data, Message, Moment, Origin, Via,
         inventory::{Inventory, Sighting},
         json, line,
     },

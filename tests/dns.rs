@@ -7,7 +7,7 @@ use portolan::{
     capture::{self, Source as _},
     decode::{Decoder, Headers},
     dns::{
-        Advertised, Data, Meaning, Message, Moment, Reassembly, RecordType, Section, Via,
+        Advertised, Data, Meaning, Message, Moment, Origin, Reassembly, RecordType, Section, Via,
         inventory::{Inventory, Sighting},
         json, line,
     },

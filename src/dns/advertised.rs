@@ -35,6 +35,8 @@ pub struct Advertised {
     dropped: u64,
     /// Indexes in `services` by owner, where only the past is known.
     of_owner: HashMap<Box<[u8]>, Vec<u32>>,
+    /// Interface of the packet that is asked for, where only the past is known.
+    interface: u32,
     /// Whether only the past is known.
     causal: bool,
     key: Vec<u8>,
@@ -123,6 +125,11 @@ impl Advertised {
     /// Knows nothing yet, and will be asked what holds at the moment; not to be merged.
     pub fn causal() -> Self {
         Self { causal: true, ..Self::default() }
+    }
+
+    /// Says which interface showed the packet that will be asked for at the moment.
+    pub fn look_from(&mut self, interface: u32) {
+        self.interface = interface;
     }
 
     /// Whether no endpoint is known, so that [`Self::lookup`] finds nothing.
@@ -377,7 +384,7 @@ impl Advertised {
             let mut addresses = self.hosts[service.host as usize].addresses.iter();
             let host = addresses.find(|(known, _)| *known == address);
             host.is_some_and(|(_, host)| match moment {
-                Moment::At(at) => service.seen.covers(at) && host.covers(at),
+                Moment::At(at) => service.seen.covers(at, self.interface) && host.covers(at, self.interface),
                 Moment::Hindsight { began } => service.seen.meets(host, began),
             })
         };

@@ -71,7 +71,7 @@ impl Life {
         let Some(scoped) = self.scoped(origin.scope()) else { return };
         let end = later(time, GRACE);
         if scoped.spans.is_empty() {
-            scoped.part(Span { first: time, end });
+            scoped.part(Span { first: time, end: time });
         }
         if let Some(end) = end {
             scoped.cut(end);
@@ -90,9 +90,15 @@ impl Life {
         }
     }
 
-    /// Whether it is alive.
-    pub(super) fn covers(&self, at: Timestamp) -> bool {
-        self.spans().any(|span| span.first.is_none_or(|first| first <= at) && before_end(Some(at), span.end))
+    /// Whether it is alive for a packet of this interface: on that one if it was ever told there, else on any other.
+    pub(super) fn covers(&self, at: Timestamp, interface: u32) -> bool {
+        let told_here = self.scopes.iter().any(|scoped| scoped.scope == Some(interface));
+        let counts = |scope: Option<u32>| !told_here || scope.is_none_or(|scope| scope == interface);
+        self.scopes
+            .iter()
+            .filter(|scoped| counts(scoped.scope))
+            .flat_map(|scoped| &scoped.spans)
+            .any(|span| span.first.is_none_or(|first| first <= at) && before_end(Some(at), span.end))
     }
 
     /// Whether anything but goodbyes told it.
@@ -215,4 +221,77 @@ fn before_end(time: Option<Timestamp>, end: Option<Timestamp>) -> bool {
 
 fn later(time: Option<Timestamp>, nanoseconds: u64) -> Option<Timestamp> {
     time.map(|time| Timestamp(time.0.saturating_add(nanoseconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp(seconds * Timestamp::SECOND)
+    }
+
+    fn mdns(interface: u32) -> Origin {
+        Origin { via: Via::Mdns, interface }
+    }
+
+    fn seen(sightings: &[(u64, u32)]) -> Life {
+        let mut life = Life::default();
+        for &(time, ttl) in sightings {
+            if ttl == 0 {
+                life.goodbye(mdns(0), Some(at(time)));
+            } else {
+                life.see(mdns(0), Some(at(time)), ttl);
+            }
+        }
+        life
+    }
+
+    #[test]
+    fn lives_that_never_met_join_nothing() {
+        let meet = |a: &[(u64, u32)], b: &[(u64, u32)]| seen(a).meets(&seen(b), None);
+        assert!(meet(&[(0, 120)], &[(120, 120)]));
+        assert!(!meet(&[(0, 120)], &[(121, 120)]), "its time was over");
+        assert!(meet(&[(0, 120), (10, 0)], &[(11, 120)]), "a goodbye leaves a second");
+        assert!(!meet(&[(0, 120), (10, 0)], &[(12, 120)]), "a goodbye ended it");
+        assert!(!meet(&[(0, 10), (100, 10)], &[(20, 10)]), "between two lives");
+    }
+
+    #[test]
+    fn a_flush_spares_what_was_just_told_and_other_interfaces() {
+        let mut life = Life::default();
+        life.see(mdns(0), Some(at(10)), 120);
+        life.see(mdns(1), Some(at(10)), 120);
+        life.flush(mdns(0), Some(at(11)));
+        assert!(life.covers(at(100), 0));
+        life.flush(mdns(0), Some(at(12)));
+        assert!(life.covers(at(13), 0) && !life.covers(at(14), 0));
+        assert!(life.covers(at(100), 1) && !life.covers(at(100), 0));
+        life.goodbye(mdns(1), Some(at(50)));
+        assert!(!life.covers(at(52), 1) && !life.covers(at(52), 2));
+    }
+
+    proptest::proptest! {
+        /// Also beyond the bound of spans.
+        #[test]
+        fn stretches_merge_into_the_whole(
+            steps in proptest::collection::vec((0..30u64, 0..12u32, 0..3u32), 0..60), cut in 0..60usize
+        ) {
+            let cut = cut.min(steps.len());
+            let (mut whole, mut parts, mut now) = (Life::default(), [Life::default(), Life::default()], 0);
+            for (number, (gap, ttl, interface)) in steps.into_iter().enumerate() {
+                now += gap;
+                for life in [&mut whole, &mut parts[usize::from(number >= cut)]] {
+                    if ttl == 0 {
+                        life.goodbye(mdns(interface), Some(at(now)));
+                    } else {
+                        life.see(mdns(interface), Some(at(now)), ttl);
+                    }
+                }
+            }
+            let [mut merged, later] = parts;
+            merged.merge(&later);
+            proptest::prop_assert_eq!(format!("{:?}", merged), format!("{:?}", whole));
+        }
+    }
 }

@@ -167,6 +167,7 @@ impl Knowledge {
     /// of its five-tuple.
     pub fn follow(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) -> Place {
         self.totals.span.count(frame);
+        self.dns.advertised.look_from(frame.interface);
         self.dns.learn(frame, headers, file);
         let Some(ports) = self.ports(frame, headers) else { return Place::default() };
         if headers.stopped.is_some() {

@@ -431,6 +431,110 @@ fn a_host_on_two_links_that_the_capture_shows_as_one_is_no_conflict() {
 }
 
 #[test]
+fn responses_from_another_port_are_ignored_and_told() {
+    let mut lab = Lab::default();
+    lab.pass(1.0, (OWNER.into(), 40_000), (GROUP.into(), 5353), announcement());
+    assert_eq!(lab.inventory.instances().count(), 0);
+    assert_eq!(lab.findings(), [(FindingKind::SourcePort, 1)]);
+    // Anybody may ask (RFC 6762 section 6.7).
+    let asks = Builder::query().question(KIND, RecordType::PTR, 1);
+    lab.pass(2.0, (CLIENT.into(), 40_000), (GROUP.into(), 5353), asks);
+    assert_eq!(lab.findings(), [(FindingKind::SourcePort, 1)]);
+}
+
+#[test]
+fn targets_that_are_no_hosts_are_told() {
+    for (target, finding) in [
+        (&[b"192.0.2.7".as_slice()][..], Some(FindingKind::TargetAddress)),
+        (&[b"192", b"0", b"2", b"7", LOCAL], Some(FindingKind::TargetAddress)),
+        (&[b"fe80::7", LOCAL], Some(FindingKind::TargetAddress)),
+        (&[], Some(FindingKind::TargetRoot)),
+        (&[b"192-0-2-7", LOCAL], None),
+        (&[b"2001", LOCAL], None),
+    ] {
+        let mut lab = Lab::default();
+        lab.send(1.0, OWNER, Builder::response().flush(INSTANCE, RecordType::SRV, 120, &srv(1, target)));
+        let found: Vec<_> = lab.findings().into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(found, finding.into_iter().collect::<Vec<_>>(), "{target:?}");
+    }
+}
+
+#[test]
+fn types_that_are_none_are_told_by_the_part_that_is_wrong() {
+    for (owner, subject) in [
+        (&[b"x".as_slice(), b"_1234", b"_udp", LOCAL][..], Some("_1234._udp.local")),
+        (&[b"x", b"_ipp", b"_sctp", LOCAL], Some("_ipp._sctp.local")),
+        (&[b"_", b"_tcp", LOCAL], Some("_._tcp.local")),
+        (&[b"x", b"_ipp", b"_udp", LOCAL], None),
+        (&[b"_udp", LOCAL], None),
+    ] {
+        let mut lab = Lab::default();
+        lab.send(1.0, OWNER, Builder::response().answer(owner, RecordType::SRV, 120, &srv(1, HOST)));
+        let found: Vec<_> = lab
+            .inventory
+            .findings()
+            .map(|finding| match finding.subject {
+                Subject::Name(name) => name.to_string(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(found.first().map(String::as_str), subject);
+        // Records of others have such names, too (RFC 6698 section 3).
+        let mut lab = Lab::default();
+        lab.send(1.0, OWNER, Builder::response().answer(owner, RecordType::TLSA, 120, &[3, 1, 1, 0]));
+        assert_eq!(lab.findings(), []);
+    }
+}
+
+#[test]
+fn all_servers_and_texts_of_a_set_count() {
+    let two: &[&[u8]] = &[b"two", LOCAL];
+    let second = [&[0, 1, 0, 0, 0x13, 0xce], wire(two).as_slice()].concat();
+    let mut lab = Lab::default();
+    let message = Builder::response()
+        .flush(INSTANCE, RecordType::SRV, 120, &second)
+        .flush(INSTANCE, RecordType::SRV, 120, &srv(631, HOST))
+        .flush(INSTANCE, RecordType::TXT, 120, b"\x03a=1")
+        .flush(INSTANCE, RecordType::TXT, 120, b"\x03b=2");
+    lab.send(1.0, OWNER, message);
+    let instance = lab.inventory.instances().next().unwrap();
+    let servers: Vec<_> =
+        instance.servers.iter().map(|server| (server.host.to_string(), server.port)).collect();
+    // The lower priority first.
+    assert_eq!(servers, [("printer.local".into(), 631), ("two.local".into(), 5070)]);
+    assert_eq!(instance.txt.iter().map(|txt| txt.octets()).collect::<Vec<_>>(), [b"\x03a=1", b"\x03b=2"]);
+    // One with the cache-flush bit takes the place of all that is older than a second.
+    lab.send(5.0, OWNER, Builder::response().flush(INSTANCE, RecordType::SRV, 120, &srv(632, HOST)));
+    let servers: Vec<_> =
+        lab.inventory.instances().next().unwrap().servers.iter().map(|server| server.port).collect();
+    assert_eq!(servers, [632]);
+}
+
+#[test]
+fn addresses_that_never_lived_with_the_service_are_missing() {
+    let mut lab = Lab::default();
+    let service = |ttl| Builder::response().flush(INSTANCE, RecordType::SRV, ttl, &srv(631, HOST));
+    lab.send(1.0, OWNER, service(120));
+    lab.send(2.0, OWNER, service(0));
+    lab.send(10.0, OWNER, Builder::response().flush(HOST, RecordType::A, 120, &OWNER));
+    let missing = |lab: &Lab| lab.inventory.instances().next().unwrap().missing.address;
+    assert!(missing(&lab));
+    lab.send(20.0, OWNER, service(120));
+    assert!(!missing(&lab));
+}
+
+#[test]
+fn two_hosts_that_insist_are_in_conflict() {
+    let claim = |address: &[u8]| Builder::response().flush(HOST, RecordType::A, 120, address);
+    let mut lab = Lab::default();
+    lab.send(1.0, OWNER, claim(&OWNER));
+    lab.send(5.0, OTHER, claim(&OTHER));
+    assert_eq!(lab.findings(), [], "it may have moved");
+    lab.send(9.0, OWNER, claim(&OWNER));
+    assert_eq!(lab.findings(), [(FindingKind::Conflict, 1)]);
+}
+
+#[test]
 fn findings_with_their_packets() {
     let long = [b"\xff".as_slice(), &[b'x'; 255]].concat().repeat(6);
     let odd: &[&[u8]] = &[b"\xffpc\x07", b"_way-too-long-a-name", b"_udp", LOCAL];
@@ -524,7 +628,7 @@ mod any_octets {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dns::{Advertised, json, line};
+    use crate::dns::{Advertised, Origin, json, line};
 
     /// Reads, joins, learns from and writes whatever comes.
     fn survive(octets: &[u8]) {
