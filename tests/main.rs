@@ -55,7 +55,7 @@ mod cli;
 /// Captures cut anywhere.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cuts;
-/// Every format holds the fields that the tables say.
+/// What `explain` says is what `annotate` says.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod explain;
 /// Every format holds the fields that the tables say.
