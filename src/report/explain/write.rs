@@ -230,7 +230,7 @@ fn lines(
         let Some(data) = data else { continue };
         let (from, to) = ends(key, data.direction);
         let matched = evidence.matched(number, key.protocol());
-        let matched = matched.map_or_else(|| "nothing alone".to_owned(), |matched| matched);
+        let matched = matched.unwrap_or_else(|| "nothing alone".to_owned());
         line(format!(
             "first octets {} > {} (frame {}, offset {}) match {matched}:",
             at(from),
