@@ -123,6 +123,12 @@ impl FileSource {
         self.filler.walker().format()
     }
 
+    /// Whether the numbers of the format are big-endian: in a pcapng file, those of the section at hand; `false` where the
+    /// format has one byte order only.
+    pub fn is_big_endian(&self) -> bool {
+        self.filler.walker().sections().big_endian
+    }
+
     /// The compression; the outer one of two.
     pub fn compression(&self) -> Option<Compression> {
         self.compression

@@ -84,7 +84,8 @@ impl<'s, E: Encoder, S: Sink<E::Part>> Outlet<'s, E, S> {
     pub(super) fn begin(&mut self, open: &Open<'_>) -> io::Result<()> {
         self.begin_output();
         let (format, interfaces) = (open.reader.format(), open.reader.interfaces());
-        self.encoder.input(&Input { name: open.name, format, interfaces }, &mut self.part);
+        let big_endian = open.reader.is_big_endian();
+        self.encoder.input(&Input { name: open.name, format, big_endian, interfaces }, &mut self.part);
         self.sink.head(&mut self.part)
     }
 

@@ -247,6 +247,14 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether link types that have numbers in the byte order of the capturing host have them big-endian.
+    fn is_big_endian(&self) -> bool {
+        match self {
+            Self::File(file) => file.is_big_endian(),
+            Self::Live(_) => cfg!(target_endian = "big"),
+        }
+    }
+
     fn interfaces(&self) -> &[Interface] {
         match self {
             Self::File(file) => file.interfaces(),

@@ -89,6 +89,10 @@ impl Walker {
         std::slice::from_ref(&self.interface)
     }
 
+    pub(crate) fn is_big_endian(&self) -> bool {
+        self.order == Order::Big
+    }
+
     pub(crate) fn format(&self) -> FileFormat {
         self.format
     }

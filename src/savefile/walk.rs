@@ -76,11 +76,12 @@ impl Walker {
         }
     }
 
-    /// What comes before the next record, for who copies blocks.
+    /// What comes before the next record, for who copies blocks; of a pcap its byte order.
     pub(crate) fn sections(&self) -> Sections {
         match self {
             Self::Pcapng(walker) => walker.sections(),
-            Self::Pcap(_) | Self::Snoop(_) => Sections::default(),
+            Self::Pcap(walker) => Sections { big_endian: walker.is_big_endian(), begun: 0 },
+            Self::Snoop(_) => Sections::default(),
         }
     }
 

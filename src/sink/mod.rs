@@ -27,6 +27,9 @@ pub struct Input<'a> {
     pub name: &'a str,
     /// A file's format, inside any compression; a live input has none.
     pub format: Option<FileFormat>,
+    /// Whether the file's own numbers are big-endian, which is then the byte order of what the link types have in that of
+    /// the capturing host; of a live input, whether this host is.
+    pub big_endian: bool,
     /// The interfaces known before its first packet.
     pub interfaces: &'a [Interface],
 }

@@ -3,7 +3,7 @@
 //! Of a pcapng file every block and option stays as it is, octet for octet, with these exceptions: packet blocks gain an
 //! `opt_comment`; each section gains one that says who wrote these, and a Name Resolution Block with the names that DNS
 //! taught; its length becomes "unspecified". What an earlier run of portolan added is replaced. Other formats become a
-//! section with one interface of the same link type, snap length and resolution.
+//! section of the same byte order with one interface of the same link type, snap length and resolution.
 //!
 //! Simple Packet Blocks have no options, so they stay without a comment; so do blocks whose options cannot be read.
 
@@ -114,14 +114,16 @@ impl Pcapng {
     }
 
     /// Begins a section with one interface, for frames that do not come from pcapng.
-    fn section(&mut self, interface: Option<&Interface>, digits: u8, out: &mut Vec<u8>) {
+    fn section(&mut self, input: &Input<'_>, digits: u8, out: &mut Vec<u8>) {
         const UNKNOWN: &Interface =
             &Interface { link: LinkType::ETHERNET, snap_len: 0, name: None, fcs_len: None };
-        (self.order, self.sections) = (Order::Little, 1);
+        // Numbers in the byte order of the capturing host (USB, Bluetooth, loopback) are read in that of the section.
+        self.order = if input.big_endian { Order::Big } else { Order::Little };
+        self.sections = 1;
         let program = concat!("portolan ", env!("CARGO_PKG_VERSION"));
         pcapng::section_header(self.order, program, &self.signature, out);
         self.name_resolution(out);
-        pcapng::interface_description(self.order, interface.unwrap_or(UNKNOWN), digits, out);
+        pcapng::interface_description(self.order, input.interfaces.first().unwrap_or(UNKNOWN), digits, out);
     }
 
     /// Makes the comment of a packet; it is empty where there is nothing to say.
@@ -217,7 +219,7 @@ impl Encoder for Pcapng {
             }
         };
         if let Origin::Records { digits } = self.origin {
-            self.section(input.interfaces.first(), digits, out);
+            self.section(input, digits, out);
         }
     }
 

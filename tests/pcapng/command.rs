@@ -162,3 +162,25 @@ fn selection_of_what_is_read_once_keeps_the_other_blocks() {
     assert_eq!(packets(&annotated), 2);
     assert_eq!(others(&annotated), others(&octets));
 }
+
+/// What a link type has in the byte order of the capturing host, readers take to be in that of the section.
+#[test]
+fn a_section_has_the_byte_order_of_the_file_it_is_made_of() {
+    let folder = Scratch::new("section-order");
+    let target = folder.0.join("out.pcapng");
+    // Loopback, family 2 and an IPv4 header, in both orders.
+    let packet = [[0x45, 0, 0, 20], [0; 4], [64, 253, 0, 0], [192, 0, 2, 1], [192, 0, 2, 2]].concat();
+    for big in [true, false] {
+        let octets = |word: u32| if big { word.to_be_bytes() } else { word.to_le_bytes() };
+        let version = if big { [0, 2, 0, 4] } else { [2, 0, 4, 0] };
+        let header = [octets(0xa1b2_c3d4), version, [0; 4], [0; 4], octets(65_535), octets(0)].concat();
+        let record = [octets(1_700_000_000), octets(0), octets(24), octets(24), octets(2)].concat();
+        let path = folder.file("in", &[header, record, packet.clone()].concat());
+        let run = ["annotate", path.to_str().unwrap(), "-w", target.to_str().unwrap()];
+        assert_eq!(portolan(&run, None), (0, String::new()));
+        let made = blocks(&fs::read(&target).unwrap());
+        assert!(made.iter().all(|block| block.big == big), "{big}");
+        let frame = made.iter().find(|block| block.kind() == 6).unwrap();
+        assert_eq!(frame.octets[28..32], octets(2), "{big}");
+    }
+}
