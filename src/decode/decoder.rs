@@ -62,7 +62,7 @@ impl Default for Decoder {
 impl Decoder {
     /// Leaves everything closed that travels inside an IP packet, so that the outer flow is the one read.
     ///
-    /// What lies between link and IP (VLAN, MPLS, PPPoE, PBB, MACsec, NSH) has no outer flow and is
+    /// What lies between link and IP (VLAN, MPLS, PPPoE, PBB, FabricPath, TRILL, MACsec, NSH) has no outer flow and is
     /// read as ever, and so are the Authentication Header and payloads that IPComp packs.
     #[must_use]
     pub fn without_decap(mut self) -> Self {
@@ -136,6 +136,7 @@ impl Headers {
         self.payload_len = 0;
         self.payload_wire_len = 0;
         self.sequence = 0;
+        self.further = 0;
         self.stopped = None;
     }
 }
@@ -310,6 +311,8 @@ mod tests {
                     Tunnel::Mpls
                         | Tunnel::Pppoe
                         | Tunnel::Pbb
+                        | Tunnel::FabricPath
+                        | Tunnel::Trill
                         | Tunnel::Macsec
                         | Tunnel::Nsh
                         | Tunnel::Ah

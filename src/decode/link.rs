@@ -2,7 +2,7 @@
 
 use super::walk::{Next, Step, Walk};
 use super::wlan::Radio;
-use super::{Kind, Reason};
+use super::{Kind, LinkProtocol, Reason};
 use crate::packet::LinkType;
 
 impl Walk<'_, '_> {
@@ -44,7 +44,11 @@ impl Walk<'_, '_> {
             LinkType::ARCNET_LINUX => self.arcnet(4),
             LinkType::IPOIB => self.ipoib(),
             LinkType::IP_OVER_FC => self.after("ip over fibre channel", 16, Next::Llc),
-            LinkType::ATM_RFC1483 => Ok(Next::Llc),
+            LinkType::ATM_RFC1483 => self.atm_llc(),
+            LinkType::ATM_CLIP | LinkType::ATM_CLIP_LINUX => self.classical_ip(),
+            LinkType::IPNET => self.ipnet(),
+            LinkType::ERF => self.erf(),
+            LinkType::ATSC_ALP => self.alp(),
             LinkType::SUNATM => self.sunatm(),
             LinkType::APPLE_IP_OVER_IEEE1394 => self.ether_type_after("ip over ieee 1394", 16),
             LinkType::SLIP => self.after("slip", 16, Next::Ip),
@@ -130,63 +134,6 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The organisation and its protocol identifier.
-    fn snap(&mut self) -> Step {
-        self.begin("snap");
-        let &[o0, o1, o2, p0, p1] = self.reader.array()?;
-        let protocol = u16::from_be_bytes([p0, p1]);
-        match ([o0, o1, o2], protocol) {
-            // EtherTypes: RFC 1042, and the bridge tunnel of IEEE 802.1H.
-            ([0, 0, 0] | [0, 0, 0xf8], _) => Ok(Next::EtherType(protocol)),
-            // Bridged Ethernet with and without its frame check sequence (RFC 2427 section 4.2).
-            ([0, 0x80, 0xc2], 1 | 7) => Ok(Next::Ethernet),
-            _ => self.end(Kind::Llc(0xaa)),
-        }
-    }
-
-    /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC on the same interface type (RFC 1547).
-    fn ppp_link(&mut self) -> Step {
-        match self.reader.peek() {
-            Some(0x0f | 0x8f) => self.cisco_hdlc(),
-            _ => Ok(Next::Ppp),
-        }
-    }
-
-    /// PPP whose address and control fields may have been compressed away (RFC 1661 section 6.6).
-    pub(super) fn ppp(&mut self) -> Step {
-        self.begin("ppp");
-        // No protocol begins with ff (RFC 1661 section 2).
-        if self.reader.peek() == Some(0xff) {
-            self.reader.skip(2)?;
-        }
-        Ok(Next::PppProtocol)
-    }
-
-    /// The protocol field: the lowest bit of its last octet is 1, so that one octet may do (RFC 1661 section 2).
-    pub(super) fn ppp_protocol(&mut self) -> Step {
-        self.begin("ppp");
-        let first = self.reader.u8()?;
-        let protocol = match first & 1 {
-            1 => u16::from(first),
-            _ => u16::from_be_bytes([first, self.reader.u8()?]),
-        };
-        match protocol {
-            0x0021 => Ok(Next::Ipv4),
-            0x0057 => Ok(Next::Ipv6),
-            0x0281 | 0x0283 => Ok(Next::Mpls),
-            0x0031 => self.bridging_pdu(),
-            _ => self.end(Kind::NonIp),
-        }
-    }
-
-    /// A frame bridged over PPP (RFC 3518 section 4.2): flags, MAC type (1 is Ethernet), the frame.
-    fn bridging_pdu(&mut self) -> Step {
-        match *self.reader.array()? {
-            [_, 1] => Ok(Next::Ethernet),
-            _ => self.end(Kind::NonIp),
-        }
-    }
-
     /// Address, control, EtherType; the tags of IEEE 802 do not occur here.
     pub(super) fn cisco_hdlc(&mut self) -> Step {
         use super::shim::{IPV4, IPV6, MPLS, MPLS_MULTICAST};
@@ -194,6 +141,9 @@ impl Walk<'_, '_> {
         self.reader.skip(2)?;
         match self.reader.u16()? {
             ether_type @ (IPV4 | IPV6 | MPLS | MPLS_MULTICAST) => Ok(Next::EtherType(ether_type)),
+            // What are RARP and no EtherType elsewhere.
+            0x8035 => self.end(Kind::Link(LinkProtocol::Slarp)),
+            0x2000 => self.end(Kind::Link(LinkProtocol::Cdp)),
             other => self.end(Kind::EtherType(other)),
         }
     }
@@ -280,7 +230,15 @@ impl Walk<'_, '_> {
     fn sunatm(&mut self) -> Step {
         self.begin("sunatm");
         let &[kind, _, _, _] = self.reader.array()?;
-        if kind & 0xf == 2 { Ok(Next::Llc) } else { self.end(Kind::NonIp) }
+        if kind & 0xf == 2 { self.atm_llc() } else { self.end(Kind::NonIp) }
+    }
+
+    /// Classical IP over ATM as Linux hands it over: IP, with or without LLC before it (RFC 2684 section 5.1).
+    fn classical_ip(&mut self) -> Step {
+        match self.reader.peek() {
+            Some(0xaa) => Ok(Next::Llc),
+            _ => Ok(Next::Ip),
+        }
     }
 
     /// An Ethernet frame with a switch's own tag behind the addresses.
@@ -317,7 +275,7 @@ mod tests {
 
     #[test]
     fn frames_that_carry_no_ip_are_told_by_what_they_are() {
-        let snap = [0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0];
+        let snap = [0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 9];
         for (link, octets, kind) in [
             (LinkType::ETHERNET, ethernet(0x0806, &[0; 28]), Kind::EtherType(0x0806)),
             (LinkType::ETHERNET, ethernet(0x88cc, &[2, 7]), Kind::EtherType(0x88cc)),
@@ -331,7 +289,10 @@ mod tests {
             (LinkType::ETHERNET, ethernet(0x88e5, &[0x2c, 0, 0, 0, 0, 1, 9, 9]), Kind::EtherType(0x88e5)),
             (LinkType::ETHERNET, ethernet(0x8864, &[0x11, 0, 0, 1, 0, 4, 0xc0, 0x21, 9, 1]), Kind::NonIp),
             (LinkType::PPP, vec![0xff, 3, 0xc0, 0x21, 1], Kind::NonIp),
-            (LinkType::C_HDLC, vec![0x8f, 0, 0x80, 0x35, 0], Kind::EtherType(0x8035)),
+            (LinkType::C_HDLC, vec![0x8f, 0, 0x80, 0x35, 0], Kind::Link(LinkProtocol::Slarp)),
+            (LinkType::PPP_HDLC, vec![0x0f, 0, 0x20, 0, 1], Kind::Link(LinkProtocol::Cdp)),
+            (LinkType::C_HDLC, vec![0x0f, 0, 0x80, 0x36, 0], Kind::EtherType(0x8036)),
+            (LinkType::ETHERNET, ethernet(0x8035, &[0; 28]), Kind::EtherType(0x8035)),
             (LinkType::NULL, vec![7, 0, 0, 0, 1], Kind::NonIp),
             (LinkType::LINUX_SLL, vec![0, 0, 3, 0x38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], Kind::NonIp),
             (LinkType::FDDI, vec![0x4f; 20], Kind::NonIp),

@@ -3,19 +3,25 @@
 //! Decoding is a pure function of link type and octets. It never fails: what could be read is in
 //! [`Headers`], and [`Headers::stopped`] says where and why it went no further.
 
+mod alp;
 mod decoder;
+mod erf;
 mod fast;
 mod ieee802154;
 mod inflate;
 mod ip;
 mod link;
+mod link_protocol;
 mod lowpan;
 mod mirror;
 mod packed;
+mod ppp;
 mod reader;
 #[cfg(test)]
 mod samples;
 mod shim;
+mod snap;
+mod tag;
 mod transport;
 mod tunnel;
 mod walk;
@@ -25,6 +31,7 @@ mod wrapper;
 use std::net::IpAddr;
 
 pub use decoder::{Decap, DecapError, Decoder};
+pub use link_protocol::LinkProtocol;
 use reader::Reader;
 pub(crate) use transport::sctp_message;
 
@@ -125,16 +132,21 @@ pub enum Tunnel {
     Tzsp,
     /// Remote mirroring of HP switches.
     HpErm,
+    /// Cisco FabricPath.
+    FabricPath,
+    /// Transparent Interconnection of Lots of Links (RFC 6325).
+    Trill,
 }
 
 impl Tunnel {
     /// Every tunnel, in the order of their names.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Ah,
         Self::Ayiya,
         Self::Capwap,
         Self::Erspan,
         Self::EtherIp,
+        Self::FabricPath,
         Self::Geneve,
         Self::Gre,
         Self::GtpU,
@@ -152,6 +164,7 @@ impl Tunnel {
         Self::Pppoe,
         Self::SctpInUdp,
         Self::Teredo,
+        Self::Trill,
         Self::Tzsp,
         Self::Vxlan,
         Self::Zep,
@@ -165,6 +178,7 @@ impl Tunnel {
             Self::Capwap => "capwap",
             Self::Erspan => "erspan",
             Self::EtherIp => "ether-ip",
+            Self::FabricPath => "fabricpath",
             Self::Geneve => "geneve",
             Self::Gre => "gre",
             Self::GtpU => "gtp-u",
@@ -179,6 +193,7 @@ impl Tunnel {
             Self::Pim => "pim",
             Self::Pppoe => "pppoe",
             Self::Teredo => "teredo",
+            Self::Trill => "trill",
             Self::Vxlan => "vxlan",
             Self::Zep => "zep",
             Self::IpComp => "ipcomp",
@@ -231,6 +246,8 @@ pub enum Kind {
     Ip(TransportProtocol),
     /// A frame of this EtherType that is not IP (ARP is 0x0806, LLDP 0x88cc).
     EtherType(u16),
+    /// A frame of a protocol between link and network that has no number of those above.
+    Link(LinkProtocol),
     /// An IEEE 802.2 LLC frame to this destination service access point (STP is 0x42).
     Llc(u8),
     /// A frame of a link type that carries no IP, or one not decoded.
@@ -340,6 +357,8 @@ pub struct Headers {
     pub payload_wire_len: u32,
     /// Sequence number of a TCP segment whose header was read whole; else 0.
     pub sequence: u32,
+    /// Frames or packets that came behind the one read in the same aggregate (A-MSDU, ALP); they are not read.
+    pub further: u16,
     /// Why decoding stopped early, if it did.
     pub stopped: Option<Stopped>,
 }

@@ -195,6 +195,28 @@ pub(super) fn samples() -> Vec<Sample> {
     );
     link("juniper c-hdlc", LinkType::JUNIPER_CHDLC, &[0x4d, 0x47, 0x43, 0, 0x0f, 0, 8, 0], &packet);
 
+    link("atm clip", LinkType::ATM_CLIP, &[], &packet);
+    link("atm clip 18", LinkType::ATM_CLIP_LINUX, &[], &packet);
+    link("atm clip, llc", LinkType::ATM_CLIP, &[], &snap);
+    link("ipnet", LinkType::IPNET, &joined(&[&[1, 2, 0, 2], &[0; 20]]), &packet);
+    let erf = [0, 0, 0, 0, 0, 0, 0, 0, 0x82, 4, 0, 0, 0, 0, 0, 0, 0x05, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    link("erf ethernet", LinkType::ERF, &erf, &frame);
+    link("atsc alp", LinkType::ATSC_ALP, &[0, packet.len() as u8], &packet);
+    link(
+        "sll gre ppp",
+        LinkType::LINUX_SLL,
+        &[0, 0, 3, 10, 0, 4, 192, 0, 2, 1, 0, 0, 0, 0, 0x88, 0x0b, 0x21],
+        &packet,
+    );
+    let sll2 = [0x65, 0x58, 0, 0, 0, 0, 0, 3, 3, 0x37, 0, 4, 192, 0, 2, 1, 0, 0, 0, 0];
+    link("sll2 gre over ipv6, bridging", LinkType::LINUX_SLL2, &sll2, &frame);
+    let nflog = joined(&[&[7, 0, 0, 5], &[8, 0, 1, 0, 8, 0, 0, 0], &payload_item, &[9, 0]]);
+    link("nflog of a bridge", LinkType::NFLOG, &nflog, &packet);
+    let mut vj = packet.clone();
+    vj[9] = 1;
+    link("ppp uncompressed tcp", LinkType::PPP, &[0xff, 3, 0, 0x2f], &vj);
+    link("ppp multilink", LinkType::PPP, &[0xff, 3, 0, 0x3d, 0xc0, 0, 0, 1, 0, 0x21], &packet);
+
     use Tunnel::*;
     let tagged = |tpid: u16, id: u16, ether_type: u16, inside: &[u8]| {
         ethernet(tpid, &joined(&[&id.to_be_bytes(), &ether_type.to_be_bytes(), inside]))
@@ -208,6 +230,17 @@ pub(super) fn samples() -> Vec<Sample> {
     way("old qinq", tagged(0x9100, 0x0fff, 0x8100, &inner_tag), &[], &[4095, 8]);
     way("vn-tag", ethernet(0x8926, &joined(&[&[0, 0, 0, 0, 8, 0], &packet])), &[], &[]);
     way("cisco metadata", ethernet(0x8909, &joined(&[&[1, 1, 0, 1, 0, 5, 8, 0], &packet])), &[], &[]);
+    way("qinq 9200", tagged(0x9200, 7, 0x9300, &inner_tag), &[], &[7, 8]);
+    way("hsr", ethernet(0x892f, &joined(&[&[0, 54, 0, 1, 8, 0], &packet])), &[], &[]);
+    way("e-tag", ethernet(0x893f, &joined(&[&[0, 0, 0, 1, 0, 0, 8, 0], &packet])), &[], &[]);
+    way("r-tag", ethernet(0xf1c1, &joined(&[&[0, 0, 0, 1, 8, 0], &packet])), &[], &[]);
+    way("cisco time stamp", ethernet(0x8988, &joined(&[&[1, 2, 3, 4, 5, 6, 8, 0], &packet])), &[], &[]);
+    let arista = [0, 1, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 2, 0x81, 0, 0, 7, 8, 0];
+    way("arista time stamp", ethernet(0xd28b, &joined(&[&arista, &packet])), &[], &[7]);
+    way("fabricpath", ethernet(0x8903, &joined(&[&[0, 0x60], &frame])), &[FabricPath], &[]);
+    way("trill", ethernet(0x22f3, &joined(&[&[0, 0x3f, 0, 1, 0, 2], &frame])), &[Trill], &[]);
+    let centrino = joined(&[&[8, 0x41], &wlan[2..], &[1, 2, 3, 0], &snap, &[1, 2, 3, 4]]);
+    way("centrino", ethernet(0x2452, &centrino), &[], &[]);
     way("mpls", ethernet(0x8847, &joined(&[&[0, 1, 0, 64, 0, 2, 1, 64], &packet])), &[Mpls], &[]);
     way("mpls pseudowire", ethernet(0x8847, &joined(&[&[0, 2, 1, 64], &[0; 4], &frame])), &[Mpls], &[]);
     way(

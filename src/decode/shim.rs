@@ -15,27 +15,26 @@ const JUMBO_LLC: u16 = 0x8870;
 const PROVIDER_VLAN: u16 = 0x88a8;
 const MACSEC: u16 = 0x88e5;
 const PROVIDER_BACKBONE: u16 = 0x88e7;
-const CISCO_METADATA: u16 = 0x8909;
-const VN_TAG: u16 = 0x8926;
 const NSH: u16 = 0x894f;
+/// VLAN tags of before IEEE 802.1ad, which switches still offer.
 const OLD_QINQ: u16 = 0x9100;
+const OLD_QINQ_2: u16 = 0x9200;
+const OLD_QINQ_3: u16 = 0x9300;
 
 impl Walk<'_, '_> {
     pub(super) fn ether_type(&mut self, ether_type: u16) -> Step {
         match ether_type {
             IPV4 => Ok(Next::Ipv4),
             IPV6 => Ok(Next::Ipv6),
-            VLAN | PROVIDER_VLAN | OLD_QINQ => self.vlan(),
+            VLAN | PROVIDER_VLAN | OLD_QINQ | OLD_QINQ_2 | OLD_QINQ_3 => self.vlan(),
             MPLS | MPLS_MULTICAST => Ok(Next::Mpls),
             PPPOE_SESSION => self.pppoe(),
             PROVIDER_BACKBONE => self.provider_backbone(),
             MACSEC => self.macsec(),
             TRANSPARENT_BRIDGING => Ok(Next::Ethernet),
             JUMBO_LLC => Ok(Next::Llc),
-            CISCO_METADATA => self.tag("cisco metadata", 6),
-            VN_TAG => self.tag("vn-tag", 4),
             NSH => self.network_service_header(),
-            other => self.end(Kind::EtherType(other)),
+            other => self.switch_ether_type(other),
         }
     }
 
@@ -49,16 +48,10 @@ impl Walk<'_, '_> {
         self.length_or_type()
     }
 
-    /// A tag of which nothing is used: `len` octets, then an EtherType.
-    fn tag(&mut self, layer: &'static str, len: usize) -> Step {
-        self.begin(layer);
-        self.reader.skip(len)?;
-        Ok(Next::EtherType(self.reader.u16()?))
-    }
-
     /// A label stack (RFC 3032). Labels do not say what they carry, so the first octet behind the last one does,
-    /// as routers do it (RFC 4928 section 2): 4 and 6 are IP, 0 is the control word of a pseudowire
-    /// (RFC 4385), 1 its associated channel, all else an Ethernet pseudowire without a control word.
+    /// as routers do it (RFC 4928 section 2): 4 and 6 are IP, unless an Ethernet address begins so (section 3),
+    /// 0 is the control word of a pseudowire (RFC 4385), 1 its associated channel, all else an Ethernet pseudowire
+    /// without a control word.
     pub(super) fn mpls(&mut self) -> Step {
         self.begin("mpls");
         self.push_tunnel(Tunnel::Mpls)?;
@@ -69,6 +62,7 @@ impl Walk<'_, '_> {
             }
         }
         match self.reader.peek().map(|octet| octet >> 4) {
+            Some(4 | 6) if self.looks_like_pseudowire() => Ok(Next::Ethernet),
             Some(4) => Ok(Next::Ipv4),
             Some(6) => Ok(Next::Ipv6),
             Some(0) if self.looks_like_control_word() => {
@@ -152,6 +146,13 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether what begins like IP is an Ethernet frame to an address that begins with the same nibble: its type fits
+    /// what it carries, and the header of IP does not hold.
+    fn looks_like_pseudowire(&self) -> bool {
+        let rest = self.reader.rest();
+        is_ethernet(rest) && !is_ip(rest, rest.len() + self.reader.missing())
+    }
+
     /// Whether a label stack is followed by a control word rather than an Ethernet address that begins with a
     /// zero nibble: the Ethernet header behind it has a known EtherType or a length that fits.
     fn looks_like_control_word(&self) -> bool {
@@ -166,15 +167,50 @@ pub(super) fn is_ethernet(octets: &[u8]) -> bool {
     match u16::from_be_bytes([header[12], header[13]]) {
         IPV4 => rest.first().is_none_or(|octet| octet >> 4 == 4),
         IPV6 => rest.first().is_none_or(|octet| octet >> 4 == 6),
-        ARP | VLAN | PROVIDER_VLAN | OLD_QINQ | MPLS | PPPOE_SESSION | 0x8863 | 0x88cc | 0x8809 => true,
+        ARP | VLAN | PROVIDER_VLAN | OLD_QINQ | OLD_QINQ_2 | MPLS | PPPOE_SESSION | 0x8863 | 0x88cc
+        | 0x8809 => true,
         len @ 3..=1500 => usize::from(len) <= rest.len() && rest.len() < usize::from(len) + 60,
+        _ => false,
+    }
+}
+
+/// Whether the header of an IP packet of `wire_len` octets holds: lengths, and the checksum of IPv4 (RFC 791) where it is
+/// there, which offloading may leave 0.
+fn is_ip(octets: &[u8], wire_len: usize) -> bool {
+    // Padding of short frames, or a check sequence, may follow IPv4; IPv6 fills a frame.
+    const CHECK_SEQUENCE: usize = 4;
+    match *octets {
+        [first @ 0x45..=0x4f, _, l0, l1, ..] => {
+            let header_len = usize::from(first & 0xf) * 4;
+            let total_len = usize::from(u16::from_be_bytes([l0, l1]));
+            let Some(header) = octets.get(..header_len) else { return false };
+            let sum = header
+                .chunks_exact(2)
+                .fold(0_u32, |sum, pair| sum + u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+            let sum = (sum & 0xffff) + (sum >> 16);
+            let unset = header[10..12] == [0, 0];
+            (sum == 0xffff && total_len <= wire_len || unset && (total_len == wire_len || total_len == 0))
+                && (total_len >= header_len || total_len == 0)
+        }
+        [0x60..=0x6f, _, _, _, l0, l1, next, ..] => {
+            let payload_len = usize::from(u16::from_be_bytes([l0, l1]));
+            // What the next header needs at least; those of IPv4 alone are none.
+            let least = match next {
+                1 | 2 => return false,
+                6 => 20,
+                59 => 0,
+                47 | 58 => 4,
+                _ => 8,
+            };
+            (40 + payload_len..=40 + payload_len + CHECK_SEQUENCE).contains(&wire_len) && payload_len >= least
+        }
         _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{INNER_V4, PORTS, decode, ethernet, inner_v4};
+    use super::super::samples::{INNER_V4, PORTS, decode, ethernet, inner_v4, ipv6, tcp};
     use super::super::{Headers, Stopped};
     use super::*;
     use crate::packet::LinkType;
@@ -199,6 +235,47 @@ mod tests {
         }
         // An associated channel (RFC 4385 section 5) is no frame.
         assert_eq!(behind_label(&[0x10, 0, 0, 7, 0x20, 0x40]).kind, Kind::EtherType(MPLS));
+    }
+
+    #[test]
+    fn addresses_that_begin_like_ip_are_told_from_it() {
+        let to = |first: u8, last: u8, mut frame: Vec<u8>| {
+            (frame[0], frame[5]) = (first, last);
+            frame
+        };
+        let frame = || ethernet(0x0800, &inner_v4());
+        let snap = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &inner_v4()[..]].concat();
+        for inside in [
+            to(0x42, 2, frame()),
+            to(0x45, 2, frame()),
+            to(0x4e, 2, frame()),
+            to(0x62, 2, frame()),
+            to(0x66, 0x7f, frame()),
+            to(0x60, 2, ethernet(0x8100, &[&[0, 7, 8, 0], &inner_v4()[..]].concat())),
+            to(0x46, 2, ethernet(snap.len() as u16, &snap)),
+        ] {
+            let headers = behind_label(&inside);
+            let first = inside[0];
+            assert_eq!((headers.network, headers.ports), (INNER_V4, Some(PORTS)), "{first:02x}");
+            assert_eq!((headers.stopped, headers.macs.is_some()), (None, true), "{first:02x}");
+        }
+        // As a length of IPv6, the last octets of the address fit the frame.
+        for last in [1, 2, 8] {
+            let arp = to(0x66, last, ethernet(0x0806, &[0; 28]));
+            assert_eq!(behind_label(&arp).kind, Kind::EtherType(ARP), "{last}");
+        }
+        // IP whose addresses look like an EtherType and what it announces: 8.0.69.1, and 2001:db8:800:4500::.
+        for checksum in [[0, 0], [0xf1, 0x60]] {
+            let mut packet = inner_v4();
+            packet[10..12].copy_from_slice(&checksum);
+            packet[12..16].copy_from_slice(&[8, 0, 69, 1]);
+            let headers = behind_label(&packet);
+            assert_eq!((headers.ports, headers.macs), (Some(PORTS), None), "{checksum:02x?}");
+        }
+        let mut packet = ipv6(6, &tcp(PORTS.0, PORTS.1, 2, b""));
+        packet[12..16].copy_from_slice(&[8, 0, 0x45, 0]);
+        let headers = behind_label(&packet);
+        assert_eq!((headers.ports, headers.macs), (Some(PORTS), None));
     }
 
     #[test]

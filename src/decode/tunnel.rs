@@ -36,11 +36,12 @@ impl Walk<'_, '_> {
             // These are not found by a port.
             Tunnel::Ah
             | Tunnel::Erspan
-            | Tunnel::IpComp
+            | Tunnel::FabricPath
             | Tunnel::Macsec
             | Tunnel::Pbb
             | Tunnel::Pim
-            | Tunnel::Pppoe => Ok(Next::Done),
+            | Tunnel::Pppoe
+            | Tunnel::Trill => Ok(Next::Done),
         }
     }
 
@@ -241,7 +242,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn enter_erspan(&mut self, header_len: usize) -> Step {
+    pub(super) fn enter_erspan(&mut self, header_len: usize) -> Step {
         self.begin("erspan");
         self.reader.skip(header_len)?;
         self.push_tunnel(Tunnel::Erspan)?;
@@ -249,7 +250,7 @@ impl Walk<'_, '_> {
     }
 
     /// ERSPAN type III: 12 octets, the last of which says what follows and whether 8 more octets come before.
-    fn erspan_3(&mut self) -> Step {
+    pub(super) fn erspan_3(&mut self) -> Step {
         self.begin("erspan");
         let &[.., kind, options] = self.reader.array::<12>()?;
         if options & 1 != 0 {
@@ -264,7 +265,7 @@ impl Walk<'_, '_> {
     }
 
     /// Packets redirected to a web cache: IP, in the second version behind 4 octets.
-    fn wccp(&mut self) -> Step {
+    pub(super) fn wccp(&mut self) -> Step {
         self.begin("wccp");
         if self.reader.peek().is_some_and(|octet| octet >> 4 != 4) {
             self.reader.skip(4)?;

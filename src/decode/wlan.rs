@@ -13,6 +13,8 @@ pub(super) struct Radio {
     pub(super) padded: bool,
     /// The octets of frame control are swapped, as some access points do in CAPWAP.
     pub(super) swapped: bool,
+    /// Protected frames were deciphered before they were captured, though what surrounds their octets is still there.
+    pub(super) deciphered: bool,
 }
 
 impl Walk<'_, '_> {
@@ -53,7 +55,7 @@ impl Walk<'_, '_> {
             }
         }
         // Subtypes with the third bit set carry no data; protected ones none that can be read.
-        if subtype & 4 != 0 || f1 & 0x40 != 0 {
+        if subtype & 4 != 0 || f1 & 0x40 != 0 && !radio.deciphered {
             return self.end(Kind::NonIp);
         }
         if radio.padded && header_len % 4 != 0 {
@@ -62,13 +64,35 @@ impl Walk<'_, '_> {
         if self.reader.len() == 0 && !self.reader.is_cut() {
             return self.end(Kind::NonIp);
         }
+        if f1 & 0x40 != 0 && !self.pass_cipher_header()? {
+            return self.end(Kind::NonIp);
+        }
         if aggregated {
             // An aggregate: the first frame in it speaks for all (addresses, length, frame).
             self.reader.skip(12)?;
-            let len = self.reader.u16()?;
-            self.reader.bound(len.into());
+            let len = self.reader.u16()?.into();
+            self.headers.further = further_subframes(self.reader.rest(), len);
+            self.reader.bound(len);
         }
         Ok(Next::Llc)
+    }
+
+    /// Passes over what a cipher puts before LLC (IEEE 802.11, clause 12: 4 octets of WEP, 8 of TKIP and CCMP) and drops
+    /// the check that it puts behind; `false` where no LLC is found.
+    fn pass_cipher_header(&mut self) -> Result<bool, Reason> {
+        const SNAP: [u8; 3] = [0xaa, 0xaa, 3];
+        let rest = self.reader.rest();
+        let len =
+            [0, 4, 8].into_iter().find(|&len| rest.get(len..).is_some_and(|rest| rest.starts_with(&SNAP)));
+        let Some(len) = len else {
+            if self.reader.is_cut() {
+                self.reader.take(8 + SNAP.len())?;
+            }
+            return Ok(false);
+        };
+        self.reader.drop_trailer(len);
+        self.reader.skip(len)?;
+        Ok(true)
     }
 
     /// Radiotap (<https://www.radiotap.org>): version 0, length, words of present bits, fields aligned to their size.
@@ -124,6 +148,27 @@ impl Walk<'_, '_> {
     }
 }
 
+/// How many whole subframes follow the first of an A-MSDU (IEEE 802.11, clause 9.3.2.2), whose `len` octets `rest` begins
+/// with: addresses and a length, the octets, and padding to a multiple of 4 behind all but the last.
+fn further_subframes(mut rest: &[u8], mut len: usize) -> u16 {
+    const HEADER: usize = 14;
+    let mut further = 0;
+    // The caller has read the header of the first one.
+    let mut read = HEADER;
+    loop {
+        let padded = (HEADER + len).next_multiple_of(4) - read;
+        let Some(tail) = rest.get(padded..) else { return further };
+        let Some(&[.., l0, l1]) = tail.first_chunk::<HEADER>() else { return further };
+        len = u16::from_be_bytes([l0, l1]).into();
+        // Zeros are padding.
+        if len == 0 || tail.len() < HEADER + len {
+            return further;
+        }
+        further = u16::saturating_add(further, 1);
+        (rest, read) = (tail, 0);
+    }
+}
+
 /// The flags field of radiotap (bit 1), which only the time stamp field (bit 0, 8 octets aligned to 8) precedes.
 /// `fields` begins at octet 8 of the header.
 fn radiotap_flags(mut present: u32, mut fields: &[u8]) -> Radio {
@@ -141,7 +186,7 @@ fn radiotap_flags(mut present: u32, mut fields: &[u8]) -> Radio {
     let time = if first & TIME != 0 { offset.next_multiple_of(8) - offset + 8 } else { 0 };
     match fields.get(time) {
         Some(flags) if first & FLAGS != 0 => {
-            Radio { check_sequence: flags & 0x10 != 0, padded: flags & 0x20 != 0, swapped: false }
+            Radio { check_sequence: flags & 0x10 != 0, padded: flags & 0x20 != 0, ..Radio::default() }
         }
         _ => Radio::default(),
     }
@@ -195,6 +240,50 @@ mod tests {
             assert_eq!(headers.macs, Some(macs), "{bits}");
             assert_eq!(headers.to_group, bits != 1, "the first address is a group's");
         }
+    }
+
+    /// A subframe of an A-MSDU: addresses, length, LLC and IP.
+    fn subframe(packet: &[u8]) -> Vec<u8> {
+        let len = (8 + packet.len() as u16).to_be_bytes();
+        joined(&[&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1], &len, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], packet])
+    }
+
+    #[test]
+    fn frames_behind_the_first_of_an_aggregate_are_counted() {
+        let mut head = data([0x88, 1])[..26].to_vec();
+        head[24] = 0x80;
+        // 67 octets and 1 of padding.
+        let first = joined(&[&subframe(&inner_v4()), &[0]]);
+        let further = |parts: &[&[u8]]| {
+            let headers = decode(LinkType::IEEE802_11, &joined(&[&head, &joined(parts)]));
+            assert_eq!((headers.ports, headers.stopped), (Some(PORTS), None));
+            headers.further
+        };
+        assert_eq!(first.len(), 68);
+        assert_eq!(further(&[&first[..67]]), 0);
+        assert_eq!(further(&[&first, &first[..67]]), 1);
+        assert_eq!(further(&[&first, &first, &first]), 2);
+        // Cut short, padding, a check sequence: no further frames.
+        assert_eq!(further(&[&first, &first[..66]]), 0);
+        assert_eq!(further(&[&first, &[0; 40]]), 0);
+        assert_eq!(further(&[&first, &[1, 2, 3, 4]]), 0);
+    }
+
+    #[test]
+    fn deciphered_frames_are_opened_where_their_llc_shows() {
+        use super::super::samples::ethernet;
+        let frame = data([0x08, 0x41]);
+        let (head, clear) = frame.split_at(24);
+        let open = |parts: &[&[u8]]| {
+            let headers = decode(LinkType::ETHERNET, &ethernet(0x2452, &joined(&[head, &joined(parts)])));
+            assert_eq!(headers.stopped, None);
+            headers.ports
+        };
+        assert_eq!(open(&[clear]), Some(PORTS));
+        assert_eq!(open(&[&[1, 2, 3, 0], clear, &[9; 4]]), Some(PORTS));
+        assert_eq!(open(&[&[1, 2, 3, 0x20, 5, 6, 7, 8], clear, &[9; 8]]), Some(PORTS));
+        // Still enciphered.
+        assert_eq!(open(&[&[1, 2, 3, 0], &[0x5a; 60]]), None);
     }
 
     #[test]

@@ -27,15 +27,39 @@ impl Walk<'_, '_> {
         const NETLINK: u16 = 824;
         const FRAME_RELAY: u16 = 770;
         const RADIOTAP: u16 = 803;
+        const GRE: u16 = 778;
+        const GRE_IPV6: u16 = 823;
         self.headers.to_group = matches!(packet_type, 1 | 2);
         match (hardware, protocol) {
             (NETLINK, _) => self.end(Kind::NonIp),
             (FRAME_RELAY, _) => Ok(Next::Link(LinkType::FRELAY)),
             (RADIOTAP, _) => Ok(Next::Link(LinkType::IEEE802_11_RADIOTAP)),
+            // What GRE says: its header was taken off, its protocol field is this one.
+            (GRE | GRE_IPV6, _) => self.cooked_gre(protocol),
             // 4: 802.2 LLC. 1: 802.3 without LLC, which is Novell's IPX.
             (_, 4) => Ok(Next::Llc),
             (_, 1) => self.end(Kind::Llc(0xff)),
             (_, 0..1536) => self.end(Kind::NonIp),
+            _ => Ok(Next::EtherType(protocol)),
+        }
+    }
+
+    /// What GRE carried. Whether it had a sequence number, and so ERSPAN a header of 8 octets, is no longer seen.
+    fn cooked_gre(&mut self, protocol: u16) -> Step {
+        use super::shim::is_ethernet;
+        match protocol {
+            0x880b => Ok(Next::Ppp),
+            0x88be => {
+                let rest = self.reader.rest();
+                let has_header = rest.first().is_some_and(|octet| octet >> 4 == 1)
+                    && !is_ethernet(rest)
+                    && rest.get(8..).is_some_and(is_ethernet);
+                self.enter_erspan(if has_header { 8 } else { 0 })
+            }
+            0x22eb => self.erspan_3(),
+            0x883e => self.wccp(),
+            0x6400 => Ok(Next::Ethernet),
+            0..1536 => self.end(Kind::NonIp),
             _ => Ok(Next::EtherType(protocol)),
         }
     }
@@ -69,10 +93,12 @@ impl Walk<'_, '_> {
     }
 
     /// Netfilter log: family, version, resource, then type-length-value items in the writer's byte order;
-    /// item 9 is the packet.
+    /// item 9 is the packet. What a bridge or a device logs is a network-layer packet, too: item 1 begins with its
+    /// EtherType.
     pub(super) fn nflog(&mut self) -> Step {
         self.begin("nflog");
         let &[family, _, _, _] = self.reader.array()?;
+        let mut ether_type = None;
         loop {
             let &[l0, l1, t0, t1] = self.reader.array()?;
             let (le_len, le_type) = (u16::from_le_bytes([l0, l1]), u16::from_le_bytes([t0, t1]));
@@ -84,13 +110,42 @@ impl Walk<'_, '_> {
             };
             if item == 9 {
                 self.reader.bound(value);
-                return if family == 7 { Ok(Next::Ethernet) } else { self.family(family.into()) };
+                return self.logged(family, ether_type);
+            }
+            if let (1, Some(field)) = (item, self.reader.peek_array()) {
+                ether_type = Some(u16::from_be_bytes(*field));
             }
             // The last item may go without its padding.
             self.reader.skip(value.next_multiple_of(4).min(self.reader.len().max(value)))?;
             if self.reader.len() == 0 && !self.reader.is_cut() {
                 return self.end(Kind::NonIp);
             }
+        }
+    }
+
+    /// A packet that netfilter logged in this family (NFPROTO_*), and what the kernel says its EtherType is: 4 stands for
+    /// 802.2 LLC.
+    fn logged(&mut self, family: u8, ether_type: Option<u16>) -> Step {
+        match (family, ether_type) {
+            (2 | 10, _) => self.family(family.into()),
+            (3, _) => Ok(Next::EtherType(super::shim::ARP)),
+            (_, Some(4)) => Ok(Next::Llc),
+            (_, Some(ether_type @ 1536..)) => Ok(Next::EtherType(ether_type)),
+            _ => self.end(Kind::NonIp),
+        }
+    }
+
+    /// Solaris IP observability: version, family, …, lengths, interfaces and zones, 24 octets in all; then the packet.
+    pub(super) fn ipnet(&mut self) -> Step {
+        self.begin("ipnet");
+        let &[version, family, ..] = self.reader.array::<24>()?;
+        if version != 1 {
+            return Err(Reason::Malformed("the version is not 1"));
+        }
+        match family {
+            2 => Ok(Next::Ipv4),
+            26 => Ok(Next::Ipv6),
+            _ => self.end(Kind::NonIp),
         }
     }
 

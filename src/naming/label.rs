@@ -43,7 +43,7 @@ pub(crate) fn write_protocol_word(protocol: TransportProtocol, out: &mut Vec<u8>
     }
 }
 
-/// The row of a frame that is no IP packet: `arp`, `lldp`, `stp`, `0x88cc`-style EtherTypes, `non-ip`, `undecodable`.
+/// The row of a frame that is no IP packet: `arp`, `lldp`, `stp`, `cdp`, `0x88cc`-style EtherTypes, `non-ip`, `undecodable`.
 pub fn kind_word(kind: Kind) -> Cow<'static, str> {
     match kind {
         Kind::Ip(protocol) if protocol.has_ports() => format!("unknown/{}", protocol_word(protocol)).into(),
@@ -52,6 +52,7 @@ pub fn kind_word(kind: Kind) -> Cow<'static, str> {
         Kind::EtherType(0x8035) => "rarp".into(),
         Kind::EtherType(0x88cc) => "lldp".into(),
         Kind::EtherType(other) => format!("{other:#06x}").into(),
+        Kind::Link(protocol) => protocol.as_str().into(),
         Kind::Llc(0x42) => "stp".into(),
         Kind::Llc(service) => format!("llc-{service:#04x}").into(),
         Kind::NonIp => "non-ip".into(),
@@ -352,7 +353,7 @@ impl Label {
 mod tests {
     use super::*;
     use crate::{
-        decode::Network,
+        decode::{LinkProtocol, Network},
         flow::Ends,
         naming::{Rule, Side},
     };
@@ -402,6 +403,7 @@ mod tests {
             (Kind::EtherType(0x88cc), "lldp", None),
             (Kind::EtherType(0x1234), "0x1234", None),
             (Kind::Llc(0x42), "stp", None),
+            (Kind::Link(LinkProtocol::Slarp), "slarp", None),
             (Kind::Undecodable, "undecodable", None),
         ] {
             let mut labels = Labels::default();

@@ -26,6 +26,8 @@ impl LinkType {
     pub const RAW_BSD: Self = Self(12);
     /// What OpenBSD's own number for raw IP looks like in files that were not translated.
     pub const RAW_OPENBSD: Self = Self(14);
+    /// What Linux's own number for classical IP over ATM looks like in files that were not translated.
+    pub const ATM_CLIP_LINUX: Self = Self(18);
     /// PPP in HDLC-like framing, or Cisco HDLC.
     pub const PPP_HDLC: Self = Self(50);
     /// PPPoE session, from its header on.
@@ -38,6 +40,8 @@ impl LinkType {
     pub const C_HDLC: Self = Self(104);
     /// IEEE 802.11.
     pub const IEEE802_11: Self = Self(105);
+    /// Classical IP over ATM.
+    pub const ATM_CLIP: Self = Self(106);
     /// Frame Relay.
     pub const FRELAY: Self = Self(107);
     /// OpenBSD loopback, address family in network order.
@@ -78,6 +82,8 @@ impl LinkType {
     pub const JUNIPER_CHDLC: Self = Self(181);
     /// IEEE 802.15.4 frames with their check sequence.
     pub const IEEE802_15_4_WITHFCS: Self = Self(195);
+    /// Endace's Extensible Record Format.
+    pub const ERF: Self = Self(197);
     /// PPP behind a direction octet.
     pub const PPP_WITH_DIR: Self = Self(204);
     /// Cisco HDLC behind a direction octet.
@@ -86,6 +92,8 @@ impl LinkType {
     pub const FRELAY_WITH_DIR: Self = Self(206);
     /// An MPLS label stack.
     pub const MPLS: Self = Self(219);
+    /// IP of Solaris, behind a header about interfaces and zones.
+    pub const IPNET: Self = Self(226);
     /// IPv4.
     pub const IPV4: Self = Self(228);
     /// IPv6.
@@ -114,6 +122,9 @@ impl LinkType {
     pub const DSA_TAG_DSA: Self = Self(284);
     /// Ethernet with a Marvell extended switch tag.
     pub const DSA_TAG_EDSA: Self = Self(285);
+
+    /// ATSC 3.0 link-layer protocol.
+    pub const ATSC_ALP: Self = Self(289);
 
     /// The longest packet believed, in octets: what libpcap and Wireshark allow to be captured of the link type.
     pub(crate) const fn longest_packet(self) -> u32 {

@@ -33,6 +33,11 @@ pub enum Note {
     },
     /// Decoding went no further than here.
     Stopped(Stopped),
+    /// It is an aggregate, of which only the first frame was read.
+    Aggregate {
+        /// Frames behind the first.
+        further: u16,
+    },
     /// It is a fragment.
     Fragment {
         /// Which part of its datagram.
@@ -63,6 +68,9 @@ impl Record<'_> {
         }
         if let Some(stopped) = self.headers.stopped {
             note(Note::Stopped(stopped));
+        }
+        if self.headers.further > 0 {
+            note(Note::Aggregate { further: self.headers.further });
         }
         if let Some(fragment) = self.headers.fragment {
             note(Note::Fragment {
@@ -131,6 +139,11 @@ impl Note {
                     Reason::Malformed(what) => text.extend_from_slice(what.as_bytes()),
                     Reason::TooDeep => text.extend_from_slice(b"nested too deep"),
                 }
+            }
+            Self::Aggregate { further } => {
+                text.extend_from_slice(b"aggregate: ");
+                decimal(further.into(), text);
+                text.extend_from_slice(b" further frames not read");
             }
             Self::Fragment { fragment, portless, tiny, overlaps, completes } => {
                 text.extend_from_slice(b"fragment: offset ");
@@ -212,6 +225,8 @@ mod tests {
         assert_eq!(notes(&cut, &[], 0, None), ["tcp at offset 34: needs 20 octets, 4 present"]);
         let deep = stopped(Reason::TooDeep);
         assert_eq!(notes(&deep, &[], 0, None), ["tcp at offset 34: nested too deep"]);
+        let aggregate = Headers { further: 2, ..Headers::default() };
+        assert_eq!(notes(&aggregate, &[], 0, None), ["aggregate: 2 further frames not read"]);
         let fragment = |offset, more, payload_len| Headers {
             fragment: Some(Fragment { id: 7, offset, more }),
             protocol: TransportProtocol::UDP,
