@@ -61,12 +61,12 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Time of the first packet, in capture order.
+    /// The earliest time of its packets, whatever their order.
     pub fn first(&self) -> Option<u64> {
         (self.first != NO_TIME).then_some(self.first)
     }
 
-    /// Time of the last packet, in capture order.
+    /// The latest time of its packets, whatever their order.
     pub fn last(&self) -> Option<u64> {
         (self.last != NO_TIME).then_some(self.last)
     }
@@ -98,13 +98,15 @@ impl Tally {
     }
 
     fn then_times(&mut self, first: u64, last: u64) {
-        if self.first == NO_TIME {
-            self.first = first;
-        }
-        if last != NO_TIME {
-            self.last = last;
-        }
+        // No time is later than every time.
+        self.first = self.first.min(first);
+        self.last = latest(self.last, last);
     }
+}
+
+/// The later of two times, of which either may be unknown.
+pub(super) fn latest(one: u64, other: u64) -> u64 {
+    if one == NO_TIME || other == NO_TIME { one.min(other) } else { one.max(other) }
 }
 
 /// One finished or current flow of a five-tuple.
@@ -281,7 +283,11 @@ impl<A: Address> Entry<A> {
             && !self.is_over(time, false)
             && self.packets[way] != u32::MAX;
         if plain {
-            self.last = time;
+            if time >= self.last {
+                self.last = time;
+            } else {
+                self.first = self.first.min(time);
+            }
             self.octets[way] += u64::from(observation.octets);
             self.packets[way] += 1;
         }

@@ -1,7 +1,7 @@
 //! Tables of two stretches of one capture become that of both, and five-tuples leave a table.
 
 use super::{
-    entry::{Entry, Facts, Flow, NO_TIME, Tally},
+    entry::{Entry, Facts, Flow, Tally, latest},
     key::{Address, Direction, FlowKey},
     octets::{Octets, Windows},
     table::{FlowTable, GROUP},
@@ -22,11 +22,7 @@ impl<A: Address> FlowTable<A> {
         all.octets[direction as usize] += tally.all_octets();
         all.packets[direction as usize] += tally.all_packets();
         all.first = all.first.min(tally.first);
-        all.last = if all.last == NO_TIME || tally.last == NO_TIME {
-            all.last.min(tally.last)
-        } else {
-            all.last.max(tally.last)
-        };
+        all.last = latest(all.last, tally.last);
         self.store(index, &all);
     }
 
@@ -155,8 +151,8 @@ impl<A: Address> FlowTable<A> {
         }
         entry.packets = [up, down];
         entry.octets = [0, 1].map(|way: usize| entry.octets[way] + later.octets[way]);
-        entry.first = if entry.first == NO_TIME { later.first } else { entry.first };
-        entry.last = if later.last == NO_TIME { entry.last } else { later.last };
+        entry.first = entry.first.min(later.first);
+        entry.last = latest(entry.last, later.last);
         entry.facts.0 |= entry.facts.learns(later.facts) | later.facts.0 & Facts::CLOSED;
         true
     }

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 
 use super::{
     FiveTuple, FlowOptions,
-    entry::{Entry, Facts, Flow, NO_TIME, Observation, facts_of},
+    entry::{Entry, Facts, Flow, NO_TIME, Observation, facts_of, latest},
     key::{Address, Direction, FlowKey, Seed},
     octets::Octets,
     prefetch, written_zeros,
@@ -365,10 +365,8 @@ impl<A: Address> FlowTable<A> {
             entry = same;
         }
         if time != NO_TIME {
-            if entry.first == NO_TIME {
-                entry.first = time;
-            }
-            entry.last = time;
+            entry.first = entry.first.min(time);
+            entry.last = latest(entry.last, time);
         }
         let way = direction as usize;
         entry.octets[way] += u64::from(observation.octets);

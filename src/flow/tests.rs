@@ -65,7 +65,7 @@ fn naive(packets: &[Observation<'_, V4>]) -> Vec<Seen> {
             *closed = false;
         }
         seen.1.last_mut().unwrap().tally.count(packet.direction, packet.octets.into(), packet.time);
-        *last = time;
+        *last = time.max(*last);
         *closed |= packet.phase == Phase::Close;
         let back = if packet.direction == Direction::Up { Direction::Down } else { Direction::Up };
         match packet.phase {
@@ -78,17 +78,22 @@ fn naive(packets: &[Observation<'_, V4>]) -> Vec<Seen> {
     all.into_iter().map(|(seen, _, _)| seen).collect()
 }
 
-fn histories() -> impl Strategy<Value = Vec<Observation<'static, V4>>> {
+/// Packets in order of time, or where `set_back` allows it of a clock that was set back now and then.
+fn histories(set_back: bool) -> impl Strategy<Value = Vec<Observation<'static, V4>>> {
     let phase = prop_oneof![
         4 => Just(Phase::None), 2 => Just(Phase::Open), 1 => Just(Phase::Accept), 2 => Just(Phase::Close)
     ];
     let gap = prop_oneof![6 => 0..3u64, 1 => Just(3 * MINUTE), 1 => Just(61 * MINUTE), 1 => Just(u64::MAX)];
     let step = (0u8..4, 0u8..4, any::<bool>(), gap, phase);
-    proptest::collection::vec(step, 0..120).prop_map(|steps| {
+    proptest::collection::vec(step, 0..120).prop_map(move |steps| {
         let mut now = 1_000 * MINUTE;
         let packets = steps.into_iter().map(|(from, to, tcp, gap, phase)| {
             // The largest gap stands for a clock that was set back.
-            now = if gap == u64::MAX { now - 5 * MINUTE } else { now + gap };
+            now = match gap {
+                u64::MAX if set_back => now - 5 * MINUTE,
+                u64::MAX => now,
+                gap => now + gap,
+            };
             packet(from, to, tcp, now, phase)
         });
         packets.collect()
@@ -97,12 +102,12 @@ fn histories() -> impl Strategy<Value = Vec<Observation<'static, V4>>> {
 
 proptest! {
     #[test]
-    fn equals_the_naive_table(packets in histories()) {
+    fn equals_the_naive_table(packets in histories(true)) {
         prop_assert_eq!(seen(&filled(&packets, true, false)), naive(&packets));
     }
 
     #[test]
-    fn stretches_merge_into_the_whole(packets in histories(), cuts in proptest::array::uniform2(0usize..120)) {
+    fn stretches_merge_into_the_whole(packets in histories(false), cuts in proptest::array::uniform2(0usize..120)) {
         let mut cuts = cuts.map(|cut| cut.min(packets.len()));
         cuts.sort_unstable();
         for keep in [true, false] {
@@ -133,6 +138,21 @@ fn many_five_tuples_are_found_again() {
     }
     let absent = FlowKey { low_port: 1, ..packets[0].key };
     assert_eq!(table.find(&absent), None);
+}
+
+#[test]
+fn a_clock_set_back_neither_splits_a_flow_nor_turns_its_times_round() {
+    let times = [10, 8, 9, 11, 5].map(|minute| minute * MINUTE);
+    let packets = times.map(|time| packet(1, 2, false, time, Phase::None));
+    let table = filled(&packets, true, false);
+    let tuple = table.tuple(0).unwrap();
+    assert_eq!((tuple.flows, tuple.total().all_packets()), (1, 5));
+    assert_eq!((tuple.total().first(), tuple.total().last()), (Some(5 * MINUTE), Some(11 * MINUTE)));
+    // Put in order there is a gap of more than two minutes, but nobody saw it pass.
+    let mut merged = filled(&packets[..2], false, false);
+    merged.merge(&filled(&packets[2..], false, true));
+    let total = merged.tuple(0).unwrap().total();
+    assert_eq!((total.first(), total.last()), (Some(5 * MINUTE), Some(11 * MINUTE)));
 }
 
 #[test]
