@@ -114,8 +114,15 @@ fn what_is_no_capture_is_named() {
             b"\x0a\x0d\x0d\x0a",
             "packet 1, offset 0: a block header of 12 octets is cut short: the input ends after 4",
         ),
-        (b"GMBU\0\x01", "a Network Monitor 2 capture, which is not read; pcap, pcapng and snoop are"),
-        (b"\x7fELF\x02", "an ELF program or library, which is not read; pcap, pcapng and snoop are"),
+        (
+            b"GMBU\0\x01",
+            "packet 1, offset 0: the Network Monitor file header of 32 octets is cut short: 6 are there",
+        ),
+        (
+            b"\x7fELF\x02",
+            "an ELF program or library, which is not read; pcap, pcapng, snoop, Network Monitor, NetXray, btsnoop, \
+             hcidump, pppdump and ERF are",
+        ),
         ("größer\n".as_bytes(), "a text file, no capture"),
         (b"\0\0\x84\0\0\0\0\x01\0", "no capture of a known format; it begins with 00 00 84 00 00 00 00 01"),
     ] {

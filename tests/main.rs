@@ -20,6 +20,8 @@ mod capture;
 /// Captures in each compression.
 #[cfg(feature = "compression")]
 mod compression;
+/// Formats that are turned into pcapng, and rarer forms of pcap.
+mod formats;
 /// Reading capture files, compared with tshark.
 #[cfg(feature = "compression")]
 mod frames;

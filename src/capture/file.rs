@@ -90,6 +90,8 @@ pub struct FileSource {
     filler: Filler<Input>,
     file: Arc<File>,
     path: PathBuf,
+    /// The format, where it is read as pcapng.
+    translated: Option<FileFormat>,
     compression: Option<Compression>,
     size: Option<u64>,
     consumed: Arc<AtomicU64>,
@@ -109,8 +111,9 @@ impl FileSource {
                 feature: "compression",
             },
         })?;
-        let filler = Filler::new(opened.input, path, opened.walker, 0, u64::MAX, 1);
-        Ok(Self { filler, file, path: path.to_owned(), compression: opened.compression, size, consumed })
+        let input::Opened { input, walker, translated, compression } = opened;
+        let filler = Filler::new(input, path, walker, 0, u64::MAX, 1);
+        Ok(Self { filler, file, path: path.to_owned(), translated, compression, size, consumed })
     }
 
     /// The file's path; `-` for standard input.
@@ -120,7 +123,7 @@ impl FileSource {
 
     /// The capture format, inside any compression.
     pub fn format(&self) -> FileFormat {
-        self.filler.walker().format()
+        self.translated.unwrap_or_else(|| self.filler.walker().format())
     }
 
     /// Whether the numbers of the format are big-endian: in a pcapng file, those of the section at hand; `false` where the
@@ -150,10 +153,11 @@ impl FileSource {
     }
 
     /// A handle for reading stretches of the file on several threads; `None` where that is impossible: compressed
-    /// files, pipes, and formats without a search for record boundaries (snoop).
+    /// files, pipes, and formats without a search for record boundaries (snoop, and those that are turned into pcapng).
     pub fn stretches(&self) -> Option<Stretches> {
         let len = self.size?;
-        let searchable = self.compression.is_none() && self.format() != FileFormat::Snoop;
+        let searchable =
+            self.compression.is_none() && self.translated.is_none() && self.format() != FileFormat::Snoop;
         searchable.then(|| Stretches {
             file: Arc::clone(&self.file),
             path: self.path.clone(),

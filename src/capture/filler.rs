@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::Error;
-use crate::packet::Batch;
-use crate::savefile::{Piece, Stop, Walked, Walker, at_the_start};
+use crate::packet::{Batch, OddTimes};
+use crate::savefile::{Piece, Stop, Walked, Walker, at_the_start, translate::Broken};
 
 /// Octets read at a time. A batch is as large, or as its one record where that is larger.
 pub(crate) const BATCH_LEN: usize = 1 << 18;
@@ -72,6 +72,7 @@ impl<R: Read> Filler<R> {
     pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         batch.begin(self.number, self.position);
         batch.sections = self.walker.sections();
+        batch.odd_times = OddTimes::default();
         if let Some(error) = self.pending.take() {
             self.finished = true;
             return Err(error);
@@ -94,6 +95,8 @@ impl<R: Read> Filler<R> {
                 _ => break walked,
             }
         };
+        batch.odd_times = self.walker.take_odd_times();
+        batch.names = self.walker.names();
         self.finish(batch, walked)
     }
 
@@ -128,7 +131,7 @@ impl<R: Read> Filler<R> {
                 Some(Err(cause)) if cause.raw_os_error().is_some() => {
                     Some(Error::Io { file: self.file.clone(), cause })
                 }
-                Some(Err(cause)) => Some(self.damage(format!("decompression fails: {cause}"))),
+                Some(Err(cause)) => Some(self.failure(&cause)),
                 Some(Ok(())) => {
                     self.finished = true;
                     None
@@ -145,6 +148,20 @@ impl<R: Read> Filler<R> {
                 self.pending = error;
                 Ok(consumed > 0)
             }
+        }
+    }
+
+    /// What a reader that makes octets of others failed with.
+    fn failure(&self, cause: &io::Error) -> Error {
+        match cause.get_ref().and_then(|cause| cause.downcast_ref::<Broken>()) {
+            // The place in the input, not in the blocks that are made of it.
+            Some(Broken { offset, reason }) => Error::Damaged {
+                file: self.file.clone(),
+                packet: self.number,
+                offset: *offset,
+                reason: reason.clone(),
+            },
+            None => self.damage(format!("decompression fails: {cause}")),
         }
     }
 

@@ -11,9 +11,13 @@ use std::{
 
 #[cfg(feature = "compression")]
 use super::decompress::decompressor;
+use super::translated::{Anywhere, Frames, Translated};
 #[cfg(not(feature = "compression"))]
 use super::without::decompressor;
-use crate::savefile::{Compression, HEAD_LEN, Recognised, Walker, recognise};
+use crate::savefile::{
+    Compression, FileFormat, HEAD_LEN, LONG_HEAD_LEN, Recognised, Walker, pcapng, recognise,
+    translate::netmon::NetMon,
+};
 
 /// Compressions in each other that are undone.
 const NESTING_LIMIT: usize = 2;
@@ -28,15 +32,27 @@ pub(super) struct Input {
 
 enum Rest {
     Plain(Counted),
-    Compressed(Box<dyn Read + Send>),
+    /// Decompressed, or turned into another format.
+    Made(Box<dyn Read + Send>),
 }
 
 /// An input and what it is.
 pub(super) struct Opened {
     pub(super) input: Input,
     pub(super) walker: Walker,
+    /// The format, where the walker reads what is made of it.
+    pub(super) translated: Option<FileFormat>,
     /// The outermost compression.
     pub(super) compression: Option<Compression>,
+}
+
+impl Opened {
+    /// An input that is read as pcapng.
+    fn made(made: Box<dyn Read + Send>, format: FileFormat, compression: Option<Compression>) -> Self {
+        let input = Input { head: Vec::new(), head_at: 0, rest: Rest::Made(made) };
+        let walker = Walker::Pcapng(pcapng::Walker::new());
+        Self { input, walker, translated: Some(format), compression }
+    }
 }
 
 /// Why an input was not opened.
@@ -59,17 +75,35 @@ pub(super) fn unwrap(file: Counted) -> Result<Opened, Refused> {
     let mut rest = Rest::Plain(file);
     let mut outermost = None;
     for depth in 0..=NESTING_LIMIT {
-        let head = read_head(&mut rest).map_err(|cause| refused(cause, outermost))?;
-        match recognise(&head) {
+        let mut head = Vec::new();
+        read_head(&mut rest, &mut head, HEAD_LEN).map_err(|cause| refused(cause, outermost))?;
+        let mut recognised = recognise(&head);
+        if matches!(recognised, Recognised::Other(_)) && head.len() < LONG_HEAD_LEN {
+            read_head(&mut rest, &mut head, LONG_HEAD_LEN).map_err(|cause| refused(cause, outermost))?;
+            recognised = recognise(&head);
+        }
+        match recognised {
             Recognised::Capture(walker) => {
                 let input = Input { head, head_at: 0, rest };
-                return Ok(Opened { input, walker, compression: outermost });
+                return Ok(Opened { input, walker, translated: None, compression: outermost });
+            }
+            Recognised::Translated(translator) => {
+                let format = translator.format();
+                let made = Translated::new(Input { head, head_at: 0, rest }, translator);
+                return Ok(Opened::made(Box::new(made), format, outermost));
+            }
+            Recognised::NetMon(netmon) => {
+                let format = netmon.format();
+                let frames = frames(netmon, Input { head, head_at: 0, rest })
+                    .map_err(|cause| refused(cause, outermost))?
+                    .ok_or_else(|| Refused::NotACapture(Anywhere::refusal()))?;
+                return Ok(Opened::made(Box::new(frames), format, outermost));
             }
             Recognised::Compressed(_) if depth == NESTING_LIMIT => break,
             Recognised::Compressed(compression) => {
                 outermost = outermost.or(Some(compression));
                 let source = Input { head, head_at: 0, rest };
-                rest = Rest::Compressed(decompressor(compression, source)?);
+                rest = Rest::Made(decompressor(compression, source)?);
             }
             Recognised::Other(reason) => {
                 return Err(Refused::NotACapture(match outermost {
@@ -92,11 +126,12 @@ fn refused(cause: io::Error, compression: Option<Compression>) -> Refused {
     }
 }
 
-fn read_head(rest: &mut Rest) -> io::Result<Vec<u8>> {
-    let mut head = vec![0; 4096];
-    let mut filled = 0;
+/// Reads until `head` has `needed` octets or the input ends; more, where they are there.
+fn read_head(rest: &mut Rest, head: &mut Vec<u8>, needed: usize) -> io::Result<()> {
+    let mut filled = head.len();
+    head.resize(LONG_HEAD_LEN, 0);
     // No more than needed: a pipe may show its file header long before the first packet.
-    while filled < HEAD_LEN {
+    while filled < needed {
         match rest.read(&mut head[filled..]) {
             Ok(0) => break,
             Ok(count) => filled += count,
@@ -105,7 +140,20 @@ fn read_head(rest: &mut Rest) -> io::Result<Vec<u8>> {
         }
     }
     head.truncate(filled);
-    Ok(head)
+    Ok(())
+}
+
+/// The frames of a Network Monitor capture: of a file where it is one, else of what it holds, where that is not too much.
+fn frames(netmon: NetMon, input: Input) -> io::Result<Option<Frames>> {
+    if let Rest::Plain(counted) = &input.rest
+        && counted.file.metadata()?.is_file()
+    {
+        let anywhere =
+            || Anywhere::File { file: Arc::clone(&counted.file), count: Arc::clone(&counted.count) };
+        return Ok(Some(Frames::new(netmon, anywhere(), anywhere())));
+    }
+    let Some(kept) = Anywhere::keep(input)? else { return Ok(None) };
+    Ok(Some(Frames::new(netmon, kept.clone(), kept)))
 }
 
 impl Read for Input {
@@ -123,7 +171,7 @@ impl Read for Rest {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(file) => file.read(buffer),
-            Self::Compressed(reader) => reader.read(buffer),
+            Self::Made(reader) => reader.read(buffer),
         }
     }
 }

@@ -18,6 +18,7 @@ mod filter;
 mod input;
 #[cfg(feature = "libpcap")]
 mod live;
+mod translated;
 #[cfg(not(all(feature = "compression", feature = "libpcap")))]
 mod without;
 

@@ -28,7 +28,7 @@ use crate::{
         fragment::DatagramKey,
     },
     naming::Context,
-    packet::{Frame, PacketId, Timestamp, TransportProtocol},
+    packet::{Batch, Frame, PacketId, Timestamp, TransportProtocol},
     payload::Protocol,
     registry::Registry,
 };
@@ -161,6 +161,11 @@ impl Knowledge {
     /// `file` numbers the inputs of a run from 0. [`Knowledge::make_room`] is to be called once per batch.
     pub fn learning<'b>(&mut self, file: u32) -> Learning<'_, 'b> {
         Learning { knowledge: self, file, pending: Pending::default() }
+    }
+
+    /// Counts the packets of a batch whose times are odd, which only its source can tell.
+    pub(crate) fn count_odd_times(&mut self, batch: &Batch) {
+        self.totals.odd_times.add(batch.odd_times);
     }
 
     /// Learns one packet where only the past is known: it takes effect at once. Returns where it belongs, with the number
@@ -323,7 +328,15 @@ impl Knowledge {
             (self.flows.fragments.unplaced(), "fragments that found no room to wait for the others"),
             (self.flows.undecided(), "flows whose first octets had to go before they told what is spoken"),
         ];
-        let all = flows.into_iter().chain(self.dns.losses()).chain(self.announced.losses());
+        let odd = self.totals.odd_times;
+        let times = [
+            (
+                odd.fractions,
+                "packets whose fraction of a second is out of range, as where nanoseconds are called microseconds",
+            ),
+            (odd.beyond, "packets whose time is before 1970 or after 2554, and not shown"),
+        ];
+        let all = flows.into_iter().chain(times).chain(self.dns.losses()).chain(self.announced.losses());
         all.filter(|&(count, _)| count > 0)
     }
 

@@ -6,6 +6,8 @@
 mod link_type;
 mod protocol;
 
+use std::sync::Arc;
+
 pub use link_type::LinkType;
 pub use protocol::TransportProtocol;
 
@@ -139,6 +141,26 @@ pub struct Batch {
     pub(crate) first_number: u64,
     pub(crate) position: u64,
     pub(crate) sections: Sections,
+    pub(crate) odd_times: OddTimes,
+    /// Names of the interfaces met so far, where the file gives them.
+    pub(crate) names: Arc<Vec<Option<String>>>,
+}
+
+/// Packets whose time stamp is not what it should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OddTimes {
+    /// Their fraction of a second is a second or more.
+    pub(crate) fractions: u64,
+    /// They are before 1970 or after 2554, which [`Timestamp`] cannot hold.
+    pub(crate) beyond: u64,
+}
+
+impl OddTimes {
+    /// Adds those of others.
+    pub(crate) fn add(&mut self, others: Self) {
+        self.fractions += others.fractions;
+        self.beyond += others.beyond;
+    }
 }
 
 /// What must be known of the part of a pcapng file before a batch to read the blocks in it.
@@ -258,6 +280,11 @@ impl Batch {
     /// Offset of the stretch in the (decompressed) input, in octets.
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// The name of an interface, where the file gives one.
+    pub(crate) fn interface_name(&self, interface: u32) -> Option<&str> {
+        self.names.get(interface as usize)?.as_deref()
     }
 
     /// The sections before the batch.

@@ -169,7 +169,9 @@ impl<'k> Worker<'k> {
                     encoder.skip(raw, part);
                     continue;
                 }
-                encoder.packet(&charter.chart(*label, (frame, raw), headers, place, *previous), part);
+                let mut record = charter.chart(*label, (frame, raw), headers, place, *previous);
+                record.interface_name = batch.interface_name(frame.interface);
+                encoder.packet(&record, part);
                 *previous = frame.time.or(*previous);
             }
         }

@@ -83,11 +83,13 @@ impl Run<'_> {
 
 impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
     fn batch(&mut self, batch: &Batch, selection: &mut Selection<'_>) -> Result<(), Failure> {
+        self.state.knowledge.count_odd_times(batch);
         self.outlet.encoder.batch(batch, &mut self.outlet.part);
         let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers, taken| {
             let raw = batch.record(index);
             if let Some(headers) = headers {
-                self.packet((frame, raw), headers, taken);
+                let name = batch.interface_name(frame.interface);
+                self.packet((frame, raw, name), headers, taken);
             }
             if !taken {
                 self.outlet.encoder.skip(raw, &mut self.outlet.part);
@@ -109,13 +111,19 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
     }
 
     /// Learns a packet, and charts it where it is taken.
-    fn packet(&mut self, (frame, raw): (Frame<'_>, &[u8]), headers: &Headers, taken: bool) {
+    fn packet(
+        &mut self,
+        (frame, raw, name): (Frame<'_>, &[u8], Option<&str>),
+        headers: &Headers,
+        taken: bool,
+    ) {
         let (State { knowledge, answers }, registry) = (&mut *self.state, self.run.registry);
         let place = knowledge.follow(&frame, headers, self.file);
         answers.revise(headers, &place, knowledge, registry);
         if taken {
             let charter = Charter::new(knowledge, answers).of_file(self.file);
-            let record = charter.chart(self.label, (frame, raw), headers, &place, self.previous);
+            let mut record = charter.chart(self.label, (frame, raw), headers, &place, self.previous);
+            record.interface_name = name;
             self.outlet.encoder.packet(&record, &mut self.outlet.part);
             self.previous = frame.time.or(self.previous);
         }

@@ -130,6 +130,7 @@ impl Run<'_> {
         selection: &mut Selection<'_>,
         knowledge: &mut Knowledge,
     ) -> Result<(), capture::Error> {
+        knowledge.count_odd_times(batch);
         let mut learning = knowledge.learning(file);
         let learned = for_each(self.decoder, selection, batch, |_, frame, headers, _| {
             if let Some(headers) = headers {

@@ -37,7 +37,7 @@ impl<'k> Charter<'k> {
         self.knowledge.locate(places);
     }
 
-    /// The record of a frame whose headers were decoded, and whose place is [located](Knowledge::locate).
+    /// The record of a frame, without the name of its interface, whose headers were decoded, and whose place is [located](Knowledge::locate).
     #[inline]
     pub fn chart<'a>(
         &self,
@@ -60,6 +60,7 @@ impl<'k> Charter<'k> {
         Record {
             file,
             frame,
+            interface_name: None,
             raw,
             previous,
             began: self.knowledge.span().first(),

@@ -29,6 +29,8 @@ pub struct Record<'a> {
     pub file: Option<&'a str>,
     /// The frame.
     pub frame: Frame<'a>,
+    /// Name of its interface, where the file gives one.
+    pub interface_name: Option<&'a str>,
     /// The record or block it lies in, and what follows in the input up to the next one.
     pub raw: &'a [u8],
     /// Time of the packet before, in the same input.

@@ -3,7 +3,7 @@
 use super::Record;
 use crate::{
     decode::{Fragment, Reason, Stopped},
-    packet::TransportProtocol,
+    packet::{Timestamp, TransportProtocol},
     text::number::decimal,
 };
 
@@ -31,6 +31,10 @@ pub enum Note {
         /// Octets on the wire, as the capture says.
         original: u64,
     },
+    /// The fraction of a second in its time stamp is a second or more; in the file's units.
+    Fraction(u32),
+    /// Its time is before 1970 or after 2554; as the file has it, in units of its interface's clock.
+    OddTime(u64),
     /// Decoding went no further than here.
     Stopped(Stopped),
     /// It is an aggregate, of which only the first frame was read.
@@ -66,6 +70,9 @@ impl Record<'_> {
         } else if captured > original {
             note(Note::Beyond { captured, original });
         }
+        if let Some(odd) = self.odd_time() {
+            note(odd);
+        }
         if let Some(stopped) = self.headers.stopped {
             note(Note::Stopped(stopped));
         }
@@ -83,6 +90,42 @@ impl Record<'_> {
                 completes: self.whole.map(|(_, whole)| whole.len()),
             });
         }
+    }
+
+    /// What is odd about its time, as its record or block tells.
+    #[inline]
+    fn odd_time(&self) -> Option<Note> {
+        let head = self.raw.first_chunk()?;
+        match self.frame.time {
+            // The seconds of a pcap record, as nearly all are.
+            Some(time) if u32::from_le_bytes(*head) == time.seconds() as u32 => None,
+            Some(time) => self.odd_fraction(time.0),
+            None => self.beyond(),
+        }
+    }
+
+    #[inline(never)]
+    fn odd_fraction(&self, time: u64) -> Option<Note> {
+        let &[a, b, c, d, e, f, g, h] = self.raw.first_chunk()?;
+        let orders = [u32::from_le_bytes, u32::from_be_bytes];
+        let fractions = orders.into_iter().flat_map(|number| {
+            let (seconds, fraction) = (u64::from(number([a, b, c, d])), u64::from(number([e, f, g, h])));
+            let unit = [1, 1_000].into_iter().find(|unit| {
+                fraction * unit >= Timestamp::SECOND && seconds * Timestamp::SECOND + fraction * unit == time
+            });
+            unit.map(|_| Note::Fraction(fraction as u32))
+        });
+        fractions.into_iter().next()
+    }
+
+    /// The time of an Enhanced Packet Block, or of an obsolete Packet Block.
+    #[cold]
+    fn beyond(&self) -> Option<Note> {
+        let word = |at: usize| self.raw.get(at..).and_then(|rest| rest.first_chunk().copied());
+        let orders = [u32::from_le_bytes, u32::from_be_bytes];
+        let number = orders.into_iter().find(|number| matches!(word(0).map(number), Some(2 | 6)))?;
+        let (high, low) = (number(word(12)?), number(word(16)?));
+        Some(Note::OddTime(u64::from(high) << 32 | u64::from(low)))
     }
 
     /// Whether it is a fragment that other fragments follow, with no more payload than the least there can be.
@@ -122,6 +165,15 @@ impl Note {
                 text.extend_from_slice(b" octets on the wire, ");
                 decimal(captured, text);
                 text.extend_from_slice(b" captured");
+            }
+            Self::Fraction(fraction) => {
+                text.extend_from_slice(b"fraction of a second out of range: ");
+                decimal(fraction.into(), text);
+            }
+            Self::OddTime(ticks) => {
+                text.extend_from_slice(b"time before 1970 or after 2554: ");
+                decimal(ticks, text);
+                text.extend_from_slice(b" units of the interface's clock");
             }
             Self::Stopped(stopped) => {
                 text.extend_from_slice(stopped.layer.as_bytes());
@@ -181,11 +233,16 @@ mod tests {
     fn notes(headers: &Headers, captured: &[u8], original_len: u32, whole: Option<&[u8]>) -> Vec<String> {
         let link = LinkType::ETHERNET;
         let frame = Frame { number: 1, time: None, interface: 0, link, octets: captured, original_len };
+        of_record(headers, frame, &[], whole)
+    }
+
+    fn of_record(headers: &Headers, frame: Frame<'_>, raw: &[u8], whole: Option<&[u8]>) -> Vec<String> {
         let label = Label::default();
         let record = Record {
             file: None,
             frame,
-            raw: &[],
+            interface_name: None,
+            raw,
             previous: None,
             began: None,
             headers,
@@ -204,6 +261,34 @@ mod tests {
             all.push(String::from_utf8(text).unwrap());
         });
         all
+    }
+
+    #[test]
+    fn what_is_odd_about_its_time() {
+        let of = |time: Option<u64>, raw: &[u8]| {
+            let (link, time) = (LinkType::ETHERNET, time.map(Timestamp));
+            let frame = Frame { number: 1, time, interface: 0, link, octets: &[], original_len: 0 };
+            of_record(&Headers::default(), frame, raw, None)
+        };
+        // 7 s and 1,500,000 us; 7 s and 2,000,000,000 ns.
+        let micro = ["fraction of a second out of range: 1500000"];
+        let nano = ["fraction of a second out of range: 2000000000"];
+        for bytes in [u32::to_le_bytes, u32::to_be_bytes] {
+            let record = |fraction| [7, fraction, 0, 0].map(bytes).concat();
+            assert_eq!(of(Some(8_500_000_000), &record(1_500_000)), micro);
+            assert_eq!(of(Some(9_000_000_000), &record(2_000_000_000)), nano);
+            assert!(of(Some(7_999_999_000), &record(999_999)).is_empty());
+            // An Enhanced Packet Block whose time no stamp can hold, and one that has no time.
+            let block = |kind| [kind, 32, 0, 1, 2].map(bytes).concat();
+            assert_eq!(
+                of(None, &block(6)),
+                ["time before 1970 or after 2554: 4294967298 units of the interface's clock"]
+            );
+            assert!(of(None, &block(3)).is_empty());
+            assert!(of(None, &block(6)[..19]).is_empty());
+            assert!(of(Some(5), &block(6)).is_empty());
+        }
+        assert!(of(Some(5), &[]).is_empty() && of(None, &[]).is_empty());
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::savefile::{pcap, pcapng, snoop, walk::Walker};
+use crate::savefile::{
+    pcap, pcapng, snoop,
+    translate::{Translator, netmon::NetMon},
+    walk::Walker,
+};
 
 /// A capture file format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,28 @@ pub enum FileFormat {
     Pcapng,
     /// snoop (RFC 1761).
     Snoop,
+    /// Microsoft Network Monitor, versions 1 and 2.
+    NetMon,
+    /// NetXray and Sniffer for Windows.
+    NetXray,
+    /// btsnoop: a Bluetooth HCI log.
+    Btsnoop,
+    /// BlueZ's hcidump.
+    Hcidump,
+    /// What pppd's option `record` writes.
+    Pppdump,
+    /// The Extensible Record Format of Endace.
+    Erf,
+}
+
+impl FileFormat {
+    /// Whether batches hold pcapng blocks that were made of the file's records, and not the file's own octets.
+    pub fn is_translated(self) -> bool {
+        matches!(
+            self,
+            Self::NetMon | Self::NetXray | Self::Btsnoop | Self::Hcidump | Self::Pppdump | Self::Erf
+        )
+    }
 }
 
 impl fmt::Display for FileFormat {
@@ -28,6 +54,12 @@ impl fmt::Display for FileFormat {
             Self::PcapModified => "pcap (modified)",
             Self::Pcapng => "pcapng",
             Self::Snoop => "snoop",
+            Self::NetMon => "Network Monitor",
+            Self::NetXray => "NetXray",
+            Self::Btsnoop => "btsnoop",
+            Self::Hcidump => "hcidump",
+            Self::Pppdump => "pppdump",
+            Self::Erf => "ERF",
         })
     }
 }
@@ -61,13 +93,19 @@ impl fmt::Display for Compression {
 #[derive(Debug)]
 pub(crate) enum Recognised {
     Capture(Walker),
+    /// Its records become pcapng, one after the other.
+    Translated(Translator),
+    /// The same, where a table says in which order.
+    NetMon(NetMon),
     Compressed(Compression),
     /// Not read; the reason says what it is, as far as that is known.
     Other(String),
 }
 
-/// The least octets [`recognise`] needs to know every format that is read, where the input has them.
+/// The least octets [`recognise`] needs to know pcap, pcapng, snoop and compressions, where the input has them.
 pub(crate) const HEAD_LEN: usize = pcap::FILE_HEADER_LEN;
+/// What is looked at of an input that these do not tell, as far as it goes.
+pub(crate) const LONG_HEAD_LEN: usize = 4096;
 
 /// Tells what an input that begins with `head` is.
 pub(crate) fn recognise(head: &[u8]) -> Recognised {
@@ -80,11 +118,15 @@ pub(crate) fn recognise(head: &[u8]) -> Recognised {
         Ok(Walker::Pcapng(pcapng::Walker::new()))
     } else if snoop::Walker::recognises(head) {
         snoop::Walker::new(head).map(Walker::Snoop).map_err(at_the_start)
+    } else if let Some(compression) = compression(head) {
+        return Recognised::Compressed(compression);
+    } else if let Some(netmon) = NetMon::recognise(head) {
+        return netmon.map_or_else(|reason| Recognised::Other(at_the_start(reason)), Recognised::NetMon);
+    } else if let Some(translator) = Translator::recognise(head) {
+        return translator
+            .map_or_else(|reason| Recognised::Other(at_the_start(reason)), Recognised::Translated);
     } else {
-        match compression(head) {
-            Some(compression) => return Recognised::Compressed(compression),
-            None => Err(other(head)),
-        }
+        Err(other(head))
     };
     walker.map_or_else(Recognised::Other, Recognised::Capture)
 }
@@ -107,19 +149,13 @@ fn compression(head: &[u8]) -> Option<Compression> {
 
 /// Beginnings of formats that are known, but not read.
 const NOT_READ: &[(&[u8], &str)] = &[
-    (b"RTSS", "a Network Monitor 1 capture"),
-    (b"GMBU", "a Network Monitor 2 capture"),
     (b"TRSNIFF data    \x1a", "an NG Sniffer (DOS) capture"),
-    (b"XCP\0", "a NetXray or Sniffer (Windows) capture"),
-    (b"btsnoop\0", "a btsnoop (Bluetooth) capture"),
     (b"iptrace 1.0", "an AIX iptrace capture"),
     (b"iptrace 2.0", "an AIX iptrace capture"),
     (b"ObserverPktBufferVersion=", "a Network Instruments Observer capture"),
     (b"\x7fver", "a Peek tagged capture"),
     (b"\x05VNF", "a Visual Networks capture"),
     (b"\xaa\xaa\xaa\xaa", "an Accellent 5Views capture"),
-    (b"\x1c\x00\x01\xac", "an Ixia capture"),
-    (b"\xac\x01\x00\x1c", "an Ixia capture"),
     (b"\x00\x00\x02\x00\x12\x05\x00\x10", "a Tektronix K12 capture"),
     (b"+---------+-------", "a K12 text capture"),
     (b"\x54\x52\x00\x64\x00", "an HP-UX nettl trace"),
@@ -146,34 +182,21 @@ const NOT_READ: &[(&[u8], &str)] = &[
     (b"<!DOCTYPE", "an HTML or XML file"),
 ];
 
+/// The formats that are read, for people.
+const READ: &str = "pcap, pcapng, snoop, Network Monitor, NetXray, btsnoop, hcidump, pppdump and ERF";
+
 /// Why an input that is neither capture nor compressed is not read.
 fn other(head: &[u8]) -> String {
     let known = NOT_READ.iter().find(|(magic, _)| head.starts_with(magic)).map(|&(_, what)| what);
     if let Some(what) = known {
-        return format!("{what}, which is not read; pcap, pcapng and snoop are");
+        return format!("{what}, which is not read; {READ} are");
     }
     if is_text(head) {
         return "a text file, no capture".to_owned();
     }
-    if is_erf(head) {
-        return "likely an ERF (Endace) capture, which is not read; pcap, pcapng and snoop are".to_owned();
-    }
     let begin = &head[..head.len().min(8)];
     let begin = begin.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" ");
     format!("no capture of a known format; it begins with {begin}")
-}
-
-/// ERF has no magic number: a little-endian time stamp of 1990 to 2100, a known record type, and lengths that agree.
-fn is_erf(head: &[u8]) -> bool {
-    let Some(&[_, _, _, _, s, e, c, o, kind, _, r, l, _, _, w, n]) = head.first_chunk() else {
-        return false;
-    };
-    let seconds = u32::from_le_bytes([s, e, c, o]);
-    let record = u16::from_be_bytes([r, l]);
-    let wire = u16::from_be_bytes([w, n]);
-    (631_152_000..4_102_444_800).contains(&seconds)
-        && matches!(kind & 0x7f, 1..=48)
-        && (18..=wire.saturating_add(64)).contains(&record)
 }
 
 fn is_text(head: &[u8]) -> bool {

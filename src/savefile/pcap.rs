@@ -1,9 +1,10 @@
 //! The pcap file format (draft-ietf-opsawg-pcap), its nanosecond and its "modified" variant.
 
-use crate::packet::{Interface, LinkType, Located, Timestamp};
+use crate::packet::{Interface, LinkType, Located, OddTimes, Timestamp};
 use crate::savefile::{
     FileFormat,
     octets::Order,
+    pcapng,
     walk::{Piece, Stop, Walked, Walker as AnyWalker},
 };
 
@@ -14,6 +15,10 @@ const MICROSECONDS: u32 = 0xa1b2_c3d4;
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// Alexey Kuznetzov's patched libpcap: eight more octets in each record header.
 const MODIFIED: u32 = 0xa1b2_cd34;
+
+/// Ixia's `lcap`, written by software and by hardware.
+const IXIA_MICROSECONDS: u32 = 0x1c00_01ab;
+const IXIA_NANOSECONDS: u32 = 0x1c00_01ac;
 
 /// The length fields of old files come in another order than today's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +41,9 @@ pub(crate) struct Walker {
     lengths: Lengths,
     interface: Interface,
     limit: u32,
+    /// Octets of a record header behind the 16 that all variants have.
+    extra: usize,
+    odd: OddTimes,
     /// Octets of file header still to pass.
     header_left: usize,
 }
@@ -51,7 +59,7 @@ impl Walker {
     /// # Errors
     /// The reason why the file cannot be read.
     pub(crate) fn new(head: &[u8]) -> Result<Self, String> {
-        let (order, format) = order_and_format(head).ok_or("no pcap magic number")?;
+        let (order, format, header_len) = order_and_format(head).ok_or("no pcap magic number")?;
         let header: &[u8; FILE_HEADER_LEN] = head.first_chunk().ok_or_else(|| {
             format!("the pcap file header of {FILE_HEADER_LEN} octets is cut short: {} are there", head.len())
         })?;
@@ -67,22 +75,76 @@ impl Walker {
         if reserved != 0 {
             return Err(format!("reserved bits of the pcap link type are set: {link_word:#010x}"));
         }
-        let link = LinkType(link_word as u16);
+        // AIX writes interface types of SNMP (RFC 1573), and nanoseconds.
+        let aix =
+            if format == FileFormat::Pcap && (major, minor) == (2, 2) { of_aix(link_word) } else { None };
+        let link = aix.unwrap_or(LinkType(link_word as u16));
+        let format = if aix.is_some() { FileFormat::PcapNanoseconds } else { format };
         // Draft section 4: the length is counted in 16-bit words and valid only with the `f` bit.
         let fcs_len = (link_word & 0x0400_0000 != 0).then_some((link_word >> 28) as u8 * 2);
-        Ok(Self {
+        let mut walker = Self {
             order,
             format,
             unit: if format == FileFormat::PcapNanoseconds { 1 } else { 1_000 },
             lengths: match minor {
+                _ if aix.is_some() => Lengths::SmallerIsCaptured,
                 0..=2 => Lengths::OriginalFirst,
                 3 => Lengths::SmallerIsCaptured,
                 _ => Lengths::CapturedFirst,
             },
             interface: Interface { link, snap_len, name: None, fcs_len },
             limit: link.longest_packet(),
-            header_left: FILE_HEADER_LEN,
-        })
+            extra: if format == FileFormat::PcapModified { 8 } else { 0 },
+            odd: OddTimes::default(),
+            header_left: header_len,
+        };
+        if minor == 4 && format != FileFormat::PcapNanoseconds {
+            walker.guess_variant(head);
+        }
+        Ok(walker)
+    }
+
+    /// Takes the record headers for longer ones where the first records contradict the common form, and make sense in
+    /// another: Red Hat 6.1 and Nokia wrote such under the common magic number, SuSE 6.3 under that of the modified format.
+    fn guess_variant(&mut self, head: &[u8]) {
+        let records = head.get(self.header_left..).unwrap_or_default();
+        let others: &[usize] = if self.format == FileFormat::Pcap { &[8, 4] } else { &[12] };
+        if self.fits(self.extra, records) != Some(false) {
+            return;
+        }
+        if let Some(&extra) = others.iter().find(|&&extra| self.fits(extra, records) == Some(true)) {
+            self.extra = extra;
+            self.format = FileFormat::PcapModified;
+        }
+    }
+
+    /// Whether the first records make sense with so many octets behind their headers: three of them, or two that the
+    /// octets at hand end with. `None` where too little is at hand to tell.
+    fn fits(&self, extra: usize, octets: &[u8]) -> Option<bool> {
+        /// Octets in which few have two records only.
+        const MANY: usize = 2048;
+        let mut at = 0;
+        for found in 0..3 {
+            let Some(header) = octets.get(at..).and_then(|rest| rest.first_chunk()) else {
+                return (found == 2 && (at == octets.len() || octets.len() > MANY)).then_some(true);
+            };
+            let record = self.record_header(header);
+            let sound = record.captured > 0
+                && record.captured <= self.limit
+                && record.captured <= record.original
+                && record.original <= 1 << 20
+                && u64::from(record.fraction) * self.unit < Timestamp::SECOND;
+            if !sound {
+                return Some(false);
+            }
+            at += 16 + extra + record.captured as usize;
+        }
+        Some(true)
+    }
+
+    /// Packets with odd times since this was asked last.
+    pub(crate) fn take_odd_times(&mut self) -> OddTimes {
+        std::mem::take(&mut self.odd)
     }
 
     pub(crate) fn interfaces(&self) -> &[Interface] {
@@ -98,7 +160,7 @@ impl Walker {
     }
 
     fn record_header_len(&self) -> usize {
-        if self.format == FileFormat::PcapModified { 24 } else { 16 }
+        16 + self.extra
     }
 
     /// See [`AnyWalker::walk`].
@@ -114,18 +176,27 @@ impl Walker {
         }
         let header_len = self.record_header_len();
         let link = self.interface.link;
+        let per_second = (Timestamp::SECOND / self.unit) as u32;
         while at < until {
             let left = octets.len() - at;
             let Some(header) = octets[at..].first_chunk::<16>().filter(|_| left >= header_len) else {
                 return Walked::short(at, header_len, left, eof, "a record header");
             };
             let record = self.record_header(header);
-            if record.captured > self.limit {
-                let reason = format!(
-                    "record says {} captured octets, more than the limit of {}",
-                    record.captured, self.limit
-                );
-                return Walked::damaged(at, reason);
+            // Nearly all records need no more than these two comparisons.
+            let mut odd = false;
+            if record.captured.wrapping_sub(1) >= self.limit || record.fraction >= per_second {
+                match self.unusual(&octets[at..], &record) {
+                    Unusual::Record => odd = record.fraction >= per_second,
+                    Unusual::Header(length) if length > left => {
+                        return Walked::short(at, length, left, eof, "a file header");
+                    }
+                    Unusual::Header(length) => {
+                        at += length;
+                        continue;
+                    }
+                    Unusual::Damaged(reason) => return Walked::damaged(at, reason),
+                }
             }
             let needed = header_len + record.captured as usize;
             if needed > left {
@@ -140,9 +211,53 @@ impl Walker {
                 interface: 0,
                 link,
             });
+            self.odd.fractions += u64::from(odd);
             at += needed;
         }
         Walked { consumed: at, stop: Stop::Reached }
+    }
+
+    /// What begins here is a record without octets, with too many, or with a fraction of a second or more; or another
+    /// capture, whose file header looks like that.
+    #[cold]
+    fn unusual(&mut self, octets: &[u8], record: &RecordHeader) -> Unusual {
+        if let Some(next) = self.chained(octets) {
+            return next;
+        }
+        if octets.starts_with(&pcapng::SECTION_HEADER) && record.captured > self.limit {
+            return Unusual::Damaged("a pcapng capture begins here, behind one of pcap".to_owned());
+        }
+        if record.captured > self.limit {
+            return Unusual::Damaged(format!(
+                "record says {} captured octets, more than the limit of {}",
+                record.captured, self.limit
+            ));
+        }
+        Unusual::Record
+    }
+
+    /// The header of another pcap capture, as where files were put one behind the other. One that the annotated capture
+    /// can hold with the first, of the same link type and clock, is read on.
+    fn chained(&mut self, octets: &[u8]) -> Option<Unusual> {
+        order_and_format(octets)?;
+        // Its time zone and accuracy are 0, which a record would show as no octets, captured and on the wire.
+        if octets.get(8..16).is_some_and(|zeros| zeros != [0; 8]) {
+            return None;
+        }
+        if octets.len() < FILE_HEADER_LEN {
+            return Some(Unusual::Header(FILE_HEADER_LEN));
+        }
+        let next = Self::new(octets).ok()?;
+        let same = (next.interface.link, next.interface.fcs_len, next.format, next.extra)
+            == (self.interface.link, self.interface.fcs_len, self.format, self.extra);
+        if !same {
+            return Some(Unusual::Damaged(format!(
+                "another capture begins here ({}, {}), behind one of {}, {}",
+                next.format, next.interface.link, self.format, self.interface.link
+            )));
+        }
+        (self.order, self.lengths) = (next.order, next.lengths);
+        Some(Unusual::Header(next.header_left))
     }
 
     fn record_header(&self, header: &[u8; 16]) -> RecordHeader {
@@ -215,6 +330,16 @@ impl Walker {
     }
 }
 
+/// What begins where a record looks unusual.
+enum Unusual {
+    /// A record all the same.
+    Record,
+    /// A file header of so many octets.
+    Header(usize),
+    /// Neither.
+    Damaged(String),
+}
+
 struct RecordHeader {
     time: Timestamp,
     fraction: u32,
@@ -222,17 +347,32 @@ struct RecordHeader {
     original: u32,
 }
 
-fn order_and_format(head: &[u8]) -> Option<(Order, FileFormat)> {
+/// Byte order, format, and octets of the file header.
+fn order_and_format(head: &[u8]) -> Option<(Order, FileFormat, usize)> {
     let magic = *head.first_chunk()?;
     [Order::Little, Order::Big].into_iter().find_map(|order| {
         let format = match order.u32(magic) {
             MICROSECONDS => FileFormat::Pcap,
             NANOSECONDS => FileFormat::PcapNanoseconds,
             MODIFIED => FileFormat::PcapModified,
+            // The header of these ends with how many octets follow.
+            IXIA_MICROSECONDS => return Some((order, FileFormat::Pcap, FILE_HEADER_LEN + 4)),
+            IXIA_NANOSECONDS => return Some((order, FileFormat::PcapNanoseconds, FILE_HEADER_LEN + 4)),
             _ => return None,
         };
-        Some((order, format))
+        Some((order, format, FILE_HEADER_LEN))
     })
+}
+
+/// The link type of one of AIX's interface types.
+fn of_aix(link_word: u32) -> Option<LinkType> {
+    Some(LinkType(match link_word {
+        6 => 1,
+        9 => 6,
+        15 => 10,
+        24 => 0,
+        _ => return None,
+    }))
 }
 
 impl From<Walker> for AnyWalker {

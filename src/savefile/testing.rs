@@ -136,6 +136,7 @@ pub(crate) fn read(file: &[u8], step: usize) -> Whole {
             return Whole { error: Some(Error::NotACapture { file: path.to_owned(), reason }), ..whole };
         }
         Recognised::Compressed(compression) => panic!("{compression}"),
+        Recognised::Translated(_) | Recognised::NetMon(_) => panic!("a format that is translated"),
     };
     let mut filler = Filler::new(Slowly(file, step), path, walker, 0, u64::MAX, 1);
     let mut batch = Batch::new();
@@ -199,7 +200,7 @@ pub(crate) fn survives_cuts_and_flips(file: &[u8], header_len: usize) {
             let mut changed = file.to_vec();
             changed[at] ^= flip;
             let part = match recognise(&changed) {
-                Recognised::Compressed(_) => continue,
+                Recognised::Compressed(_) | Recognised::Translated(_) | Recognised::NetMon(_) => continue,
                 _ => read(&changed, usize::MAX),
             };
             assert_eq!(part.octets, changed[..part.octets.len()]);

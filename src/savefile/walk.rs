@@ -1,6 +1,8 @@
 //! From octets of a capture file to the frames in them: one walker for each format, free of I/O.
 
-use crate::packet::{Interface, Located, Sections};
+use std::sync::Arc;
+
+use crate::packet::{Interface, Located, OddTimes, Sections};
 use crate::savefile::{FileFormat, pcap, pcapng, snoop};
 
 /// How far a walk came and why it stopped there.
@@ -82,6 +84,24 @@ impl Walker {
             Self::Pcapng(walker) => walker.sections(),
             Self::Pcap(walker) => Sections { big_endian: walker.is_big_endian(), begun: 0 },
             Self::Snoop(_) => Sections::default(),
+        }
+    }
+
+    /// Names of the interfaces met so far.
+    pub(crate) fn names(&self) -> Arc<Vec<Option<String>>> {
+        match self {
+            Self::Pcapng(walker) => walker.names(),
+            // These formats have none.
+            Self::Pcap(_) | Self::Snoop(_) => Arc::default(),
+        }
+    }
+
+    /// Packets with odd times since this was asked last.
+    pub(crate) fn take_odd_times(&mut self) -> OddTimes {
+        match self {
+            Self::Pcap(walker) => walker.take_odd_times(),
+            Self::Pcapng(walker) => walker.take_odd_times(),
+            Self::Snoop(_) => OddTimes::default(),
         }
     }
 

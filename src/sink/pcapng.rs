@@ -213,10 +213,10 @@ impl Encoder for Pcapng {
     fn input(&mut self, input: &Input<'_>, out: &mut Vec<u8>) {
         self.origin = match input.format {
             Some(FileFormat::Pcapng) => Origin::Blocks,
+            // Read as pcapng.
+            Some(format) if format.is_translated() => Origin::Blocks,
             Some(FileFormat::PcapNanoseconds) | None => Origin::Records { digits: 9 },
-            Some(FileFormat::Pcap | FileFormat::PcapModified | FileFormat::Snoop) => {
-                Origin::Records { digits: 6 }
-            }
+            Some(_) => Origin::Records { digits: 6 },
         };
         if let Origin::Records { digits } = self.origin {
             self.section(input, digits, out);

@@ -263,7 +263,9 @@ fn other_formats_become_pcapng_with_equal_frames() {
         // if_tsresol, one octet.
         let option = if interface.big { [0, 9, 0, 1] } else { [9, 0, 1, 0] };
         let option = [&option[..], &[resolution, 0, 0, 0]].concat();
-        assert!(interface.octets.windows(8).any(|part| part == option), "{what}");
+        // What is turned into pcapng while it is read has a resolution of its own.
+        let kept = format.is_translated() || interface.octets.windows(8).any(|part| part == option);
+        assert!(kept, "{what}");
         assert!(annotate(&copy, ALL).unwrap().0 == annotated, "{what}");
         assert!(annotate(&path, Way { threads: 2, ..ALL }).unwrap().0 == annotated, "{what}");
     }

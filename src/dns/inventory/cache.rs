@@ -134,6 +134,7 @@ impl Inventory {
         let was_alive = held.alive;
         let flushed_by = held.flushed_by.take();
         let back = held.source == context.source && !goodbye && record.flushes() && !context.legacy;
+        held.first = [held.first, context.time].into_iter().flatten().min();
         held.last = context.time.max(held.last);
         (held.message, held.source, held.packet) = (context.number, context.source, context.packet);
         held.alive = true;

@@ -2,11 +2,16 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use super::{Division, Summary, key::Item, rows::Amount};
+use super::{
+    Division, Summary,
+    key::{Item, Key},
+    rows::Amount,
+};
 use crate::{
     flow::is_group,
     knowledge::{Damaged, Span},
-    naming::Side,
+    naming::{self, Side},
+    packet::LinkType,
     record::Record,
 };
 
@@ -25,7 +30,7 @@ impl Summary {
             side: record.service.map_or(Side::Neither, |service| service.known.side),
             group: group(record),
             flow: flows.then(|| record.flow()).flatten(),
-            frame: Some((record.headers.vlan.as_slice(), record.frame.interface)),
+            frame: Some((record.headers.vlan.as_slice(), interface(record))),
         };
         let time = record.frame.time.map(|time| time.0);
         let mut damaged = Damaged::default();
@@ -39,8 +44,25 @@ impl Summary {
     }
 }
 
+/// The interface of a packet: by the kernel's index where the frame has it, as those of the pseudo-device `any` have; by
+/// name where the file gives one; else by its number in the file.
+fn interface<'a>(record: &Record<'a>) -> Key<'a> {
+    let frame = &record.frame;
+    // draft-ietf-opsawg-pcaplinktype, LINKTYPE_LINUX_SLL2: protocol, two reserved octets, interface index.
+    let index = frame.octets.get(4..8).filter(|_| frame.link == LinkType::LINUX_SLL2);
+    match (index, record.interface_name) {
+        (Some(&[a, b, c, d]), _) => Key::Interface(u32::from_be_bytes([a, b, c, d])),
+        (_, Some(name)) if !name.is_empty() => Key::Text(name),
+        _ => Key::Interface(frame.interface),
+    }
+}
+
 /// The end of a packet's flow that is a multicast or broadcast address.
 fn group(record: &Record<'_>) -> Option<Side> {
+    // The two ways of a flow may differ: what all of its packets tell counts for each of them.
+    if let Some(tuple) = record.tuple.and_then(|(flows, id)| flows.five_tuple(id)) {
+        return naming::group(&tuple);
+    }
     let (source, destination) = record.addresses()?;
     let is_low = |address: IpAddr| address == source.min(destination);
     let group = match (is_group(source), is_group(destination) || record.headers.to_group) {

@@ -21,13 +21,13 @@ pub(super) struct Item<'a> {
     /// The flow of a packet, where distinct ones are counted: its five-tuple, and which of its flows.
     pub(super) flow: Option<(FlowKey, usize)>,
     /// What only a packet tells: its VLAN identifiers from the outermost on, and its interface.
-    pub(super) frame: Option<(&'a [u16], u32)>,
+    pub(super) frame: Option<(&'a [u16], Key<'a>)>,
 }
 
 /// The key of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key<'a> {
-    /// What a label is called, a transport.
+    /// What a label is called, a transport, the name of an interface.
     Text(&'a str),
     /// A serving port and its transport.
     Port(u16, &'a str),
@@ -45,7 +45,7 @@ pub(super) enum Key<'a> {
     Conversation(IpAddr, IpAddr),
     /// VLAN identifiers.
     Vlan(&'a [u16]),
-    /// An interface.
+    /// An interface without a name: its number.
     Interface(u32),
 }
 
@@ -110,7 +110,7 @@ impl<'a> Item<'a> {
     /// The key that only a packet tells.
     fn frame_key(&self, by: By) -> Option<Key<'a>> {
         let (ids, interface) = self.frame?;
-        Some(if by == By::Vlan { Key::Vlan(ids) } else { Key::Interface(interface) })
+        Some(if by == By::Vlan { Key::Vlan(ids) } else { interface })
     }
 
     /// The address that serves; both where they serve each other.

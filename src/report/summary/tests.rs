@@ -51,7 +51,7 @@ fn what_is_counted_has_a_row_in_every_division() {
     let (https, arp) = (https(), arp());
     let unknown = Label { transport: Some("udp".into()), key: "unknown/udp".to_owned(), ..Label::default() };
     let plain = Label { key: "ip-253".to_owned(), ..Label::default() };
-    let frame = Some((&[][..], 0));
+    let frame = Some((&[][..], Key::Interface(0)));
     let flow = |label, ends, side| Item { label, ends, side, group: None, flow: None, frame };
     let served = flow(&https, ends(LOW, HIGH), Side::High);
     let serving = flow(&https, ends(LOW, HIGH), Side::Low);
@@ -131,9 +131,9 @@ fn what_is_counted_has_a_row_in_every_division() {
         }
         // What only packets tell.
         for (ids, key) in [(&[][..], "untagged"), (&[7], "7"), (&[4094, 12, 1], "4094.12.1")] {
-            assert_eq!(keys(&Item { frame: Some((ids, 3)), ..*item }, By::Vlan), [key]);
+            assert_eq!(keys(&Item { frame: Some((ids, Key::Interface(3))), ..*item }, By::Vlan), [key]);
         }
-        assert_eq!(keys(&Item { frame: Some((&[], 3)), ..*item }, By::Interface), ["3"]);
+        assert_eq!(keys(&Item { frame: Some((&[], Key::Interface(3))), ..*item }, By::Interface), ["3"]);
         for by in [By::Vlan, By::Interface] {
             assert_eq!(keys(&Item { frame: None, ..*item }, by), <[&str; 0]>::default());
         }

@@ -3,8 +3,10 @@
 //! Every block type is passed; those that hold a packet become frames. Interfaces are counted through the
 //! whole file, so the first one of a second section does not have index 0.
 
+use std::sync::Arc;
+
 use super::block::{self, Opt, Options, code, kind, padded};
-use crate::packet::{Interface, LinkType, Located, Sections, Timestamp};
+use crate::packet::{Interface, LinkType, Located, OddTimes, Sections, Timestamp};
 use crate::savefile::{
     octets::Order,
     walk::{Piece, Stop, Walked},
@@ -26,6 +28,9 @@ pub(crate) struct Walker {
     interfaces: Vec<Interface>,
     /// One for each interface.
     meters: Vec<Meter>,
+    /// The name of each, shared with the batches.
+    names: Arc<Vec<Option<String>>>,
+    odd: OddTimes,
 }
 
 impl Walker {
@@ -36,6 +41,8 @@ impl Walker {
             first_interface: 0,
             interfaces: Vec::new(),
             meters: Vec::new(),
+            names: Arc::default(),
+            odd: OddTimes::default(),
         }
     }
 
@@ -45,6 +52,15 @@ impl Walker {
 
     pub(crate) fn sections(&self) -> Sections {
         Sections { big_endian: self.order == Order::Big, begun: self.sections }
+    }
+
+    pub(crate) fn names(&self) -> Arc<Vec<Option<String>>> {
+        Arc::clone(&self.names)
+    }
+
+    /// Packets with odd times since this was asked last.
+    pub(crate) fn take_odd_times(&mut self) -> OddTimes {
+        std::mem::take(&mut self.odd)
     }
 
     /// See [`super::walk::Walker::walk`].
@@ -72,7 +88,10 @@ impl Walker {
             let body = &block[8..padded - 4];
             // Most blocks hold a packet in one of these two forms.
             let taken = if matches!(kind, kind::ENHANCED_PACKET | kind::PACKET) {
-                self.packet(order, kind, body, at).map(|located| frames.push(located))
+                self.packet(order, kind, body, at).map(|located| {
+                    self.odd.beyond += u64::from(located.time.is_none());
+                    frames.push(located);
+                })
             } else {
                 self.other_block(order, kind, body, at, frames)
             };
@@ -225,6 +244,7 @@ impl Walker {
             return Err(reason);
         }
         self.meters.push(Meter { clock, link: interface.link, limit: interface.link.longest_packet() });
+        Arc::make_mut(&mut self.names).push(interface.name.clone());
         self.interfaces.push(interface);
         Ok(())
     }
