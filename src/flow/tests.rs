@@ -63,6 +63,7 @@ fn naive(packets: &[Observation<'_, V4>]) -> Vec<Seen> {
             seen.1.push(Flow { tally: Tally::default(), initiator: packet.direction });
             seen.2 += 1;
             *closed = false;
+            *last = time;
         }
         seen.1.last_mut().unwrap().tally.count(packet.direction, packet.octets.into(), packet.time);
         *last = time.max(*last);
