@@ -293,7 +293,7 @@ fn standard_input_and_compressions_give_the_same_summary() {
 #[test]
 fn an_interrupted_run_says_so() {
     let octets = fs::read(material::sample("snmp-get.pcap")).unwrap();
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
         let mut child = command(&["annotate", "-", "ntp-client.pcap"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -313,7 +313,7 @@ fn an_interrupted_run_says_so() {
         let _ = input.write_all(&octets[first..]);
         drop(input);
         output.read_to_string(&mut text).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!(child.wait().unwrap().code(), Some(4));
         assert!((1..=2).contains(&text.lines().count()) && !text.contains("ntp"), "{text}");
         let mut error = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();

@@ -84,6 +84,9 @@ mod live;
 /// Interfaces of different link types in one file.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod mixed;
+/// What `-w` may replace, and what becomes of it.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod outputs;
 /// What commands write is what the schemas under `docs/` say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod schema;
@@ -93,6 +96,9 @@ mod selection;
 /// The serving side of every flow of the samples.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod serving;
+/// Signals, and inputs that are silent.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;

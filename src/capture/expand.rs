@@ -8,23 +8,24 @@ use std::{
 use super::{Error, file};
 
 /// The capture files meant by some paths.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Inputs {
     /// In the order given; those of a directory sorted by name, directory by directory.
     pub files: Vec<PathBuf>,
     /// Regular files in directories that were left out because they are no captures.
     pub skipped: u64,
+    /// What is wrong with directories and files in them; the others are there all the same.
+    pub errors: Vec<Error>,
 }
 
 /// Replaces directories by the captures in them and keeps all other paths, `-` included, as they are.
 ///
-/// In a directory only regular files (and links to them) that begin as a capture, compressed or not, are taken;
-/// links to directories are not followed.
+/// In a directory only regular files (and links to them) that begin as a capture, compressed or not, are taken, and none
+/// that `leave` names; links to directories are not followed.
 ///
-/// # Errors
-/// [`Error::NotACapture`] for a directory without `recursive` and for one without any capture; [`Error::Io`]
-/// where a directory or a file in it cannot be read.
-pub fn expand(paths: &[PathBuf], recursive: bool) -> Result<Inputs, Error> {
+/// What cannot be read is told in [`Inputs::errors`]: [`Error::NotACapture`] for a directory without `recursive` and for
+/// one without any capture, [`Error::Io`] for a directory or a file in it that cannot be read.
+pub fn expand(paths: &[PathBuf], recursive: bool, leave: &dyn Fn(&Path) -> bool) -> Inputs {
     let mut inputs = Inputs::default();
     for path in paths {
         if !path.is_dir() {
@@ -32,39 +33,44 @@ pub fn expand(paths: &[PathBuf], recursive: bool) -> Result<Inputs, Error> {
             continue;
         }
         if !recursive {
-            return Err(file::directory(path));
+            inputs.errors.push(file::directory(path));
+            continue;
         }
-        let before = inputs.files.len();
-        descend(path, &mut inputs)?;
-        if inputs.files.len() == before {
+        let before = (inputs.files.len(), inputs.errors.len());
+        descend(path, leave, &mut inputs);
+        if (inputs.files.len(), inputs.errors.len()) == before {
             let reason = "there is no capture in this directory".to_owned();
-            return Err(Error::NotACapture { file: path.clone(), reason });
+            inputs.errors.push(Error::NotACapture { file: path.clone(), reason });
         }
     }
-    Ok(inputs)
+    inputs
 }
 
-fn descend(directory: &Path, inputs: &mut Inputs) -> Result<(), Error> {
+fn descend(directory: &Path, leave: &dyn Fn(&Path) -> bool, inputs: &mut Inputs) {
     let error = |file: &Path, cause| Error::Io { file: file.to_owned(), cause };
-    let entries = fs::read_dir(directory).map_err(|cause| error(directory, cause))?;
-    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(|cause| error(directory, cause))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let kind = entry.file_type().map_err(|cause| error(&path, cause))?;
-        if kind.is_dir() {
-            descend(&path, inputs)?;
-        } else if path.is_file() {
-            // Opening reads no more than the beginning.
-            match file::open(&path) {
-                // What this build cannot unpack is said when its turn comes.
-                Ok(_) | Err(Error::NotBuilt { .. }) => inputs.files.push(path),
-                Err(Error::NotACapture { .. }) => inputs.skipped += 1,
-                Err(error) => return Err(error),
+    let entries = match fs::read_dir(directory).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
+        Ok(entries) => entries,
+        Err(cause) => return inputs.errors.push(error(directory, cause)),
+    };
+    let mut entries: Vec<_> =
+        entries.into_iter().map(|entry| (entry.file_name(), entry.file_type(), entry.path())).collect();
+    entries.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    for (_, kind, path) in entries {
+        match kind {
+            Ok(kind) if kind.is_dir() => descend(&path, leave, inputs),
+            Ok(_) if path.is_file() && !leave(&path) => {
+                // Opening reads no more than the beginning.
+                match file::open(&path) {
+                    // What this build cannot unpack is said when its turn comes.
+                    Ok(_) | Err(Error::NotBuilt { .. }) => inputs.files.push(path),
+                    Err(Error::NotACapture { .. }) => inputs.skipped += 1,
+                    Err(error) => inputs.errors.push(error),
+                }
             }
+            Ok(_) => {}
+            Err(cause) => inputs.errors.push(error(&path, cause)),
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -82,20 +88,23 @@ mod tests {
             ("a", PCAP_HEADER),
             ("b/x.bin", PCAP_HEADER),
             ("b/notes.pcap", b"text"),
+            ("own.pcap", PCAP_HEADER),
             ("none", b""),
         ] {
             fs::write(root.join(name), content).unwrap();
         }
         let dash = PathBuf::from("-");
-        let inputs = expand(&[dash.clone(), root.clone()], true).unwrap();
-        let expected = Inputs {
-            files: vec![dash, root.join("a"), root.join("b/x.bin"), root.join("z.pcap")],
-            skipped: 2,
+        let leave = |path: &Path| path.ends_with("own.pcap");
+        let inputs = expand(&[dash.clone(), root.clone()], true, &leave);
+        let error = |path: &Path, recursive| {
+            let inputs = expand(&[path.to_owned()], recursive, &leave);
+            assert_eq!((inputs.files.len(), inputs.errors.len()), (0, 1));
+            inputs.errors[0].to_string()
         };
-        let flat = expand(std::slice::from_ref(&root), false).unwrap_err().to_string();
-        let nothing = expand(&[root.join("b/empty")], true).unwrap_err().to_string();
+        let (flat, nothing) = (error(&root, false), error(&root.join("b/empty"), true));
         fs::remove_dir_all(&root).unwrap();
-        assert_eq!(inputs, expected);
+        assert_eq!(inputs.files, [dash, root.join("a"), root.join("b/x.bin"), root.join("z.pcap")]);
+        assert_eq!((inputs.skipped, inputs.errors.len()), (2, 0));
         assert!(flat.contains("--recursive"), "{flat}");
         assert!(nothing.contains("no capture"), "{nothing}");
     }

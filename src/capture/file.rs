@@ -1,5 +1,7 @@
 //! Capture files and standard input as a [`Source`].
 
+#[cfg(unix)]
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::{
     fs::File,
     io,
@@ -7,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -40,17 +42,36 @@ use crate::savefile::{Compression, FileFormat, Walker};
 /// # Ok::<(), capture::Error>(())
 /// ```
 pub fn open(path: impl AsRef<Path>) -> Result<FileSource, Error> {
+    open_until(path, &Arc::default())
+}
+
+/// Opens a capture file as [`open`] does, to be read until `stop` is set: a pipe whose writer is silent, or not there
+/// yet, ends then, after what it has delivered.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_until(path: impl AsRef<Path>, stop: &Arc<AtomicBool>) -> Result<FileSource, Error> {
     let path = path.as_ref();
-    if path == Path::new("-") {
-        return stdin();
-    }
     let error = |cause| Error::Io { file: path.to_owned(), cause };
-    let file = File::open(path).map_err(error)?;
+    let is_standard_input = path == Path::new("-");
+    let file = if is_standard_input { duplicate_stdin() } else { open_at_once(path) }.map_err(error)?;
     let metadata = file.metadata().map_err(error)?;
     if metadata.is_dir() {
         return Err(directory(path));
     }
-    FileSource::new(file, path, metadata.is_file().then_some(metadata.len()))
+    let stop = (!metadata.is_file()).then(|| Arc::clone(stop));
+    let size = (metadata.is_file() && !is_standard_input).then_some(metadata.len());
+    FileSource::new(file, path, size, stop)
+}
+
+/// Opens a file without waiting for the writer of a named pipe.
+fn open_at_once(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    if path.metadata()?.file_type().is_fifo() {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        return File::options().read(true).custom_flags(flags).open(path);
+    }
+    File::open(path)
 }
 
 /// The error for a directory where a file is expected.
@@ -64,12 +85,10 @@ pub(super) fn directory(path: &Path) -> Error {
 /// # Errors
 /// As [`open`].
 pub fn stdin() -> Result<FileSource, Error> {
-    let path = Path::new("-");
-    // A descriptor of its own: `io::Stdin` would copy everything through another buffer.
-    let file = duplicate_stdin().map_err(|cause| Error::Io { file: path.to_owned(), cause })?;
-    FileSource::new(file, path, None)
+    open("-")
 }
 
+/// A descriptor of its own: `io::Stdin` would copy everything through another buffer.
 #[cfg(unix)]
 fn duplicate_stdin() -> io::Result<File> {
     use std::os::fd::AsFd as _;
@@ -95,13 +114,15 @@ pub struct FileSource {
     compression: Option<Compression>,
     size: Option<u64>,
     consumed: Arc<AtomicU64>,
+    /// Ends what may have to wait.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl FileSource {
-    fn new(file: File, path: &Path, size: Option<u64>) -> Result<Self, Error> {
+    fn new(file: File, path: &Path, size: Option<u64>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Error> {
         let file = Arc::new(file);
         let consumed = Arc::new(AtomicU64::new(0));
-        let counted = Counted::new(Arc::clone(&file), Arc::clone(&consumed));
+        let counted = Counted::new(Arc::clone(&file), Arc::clone(&consumed), stop.clone());
         let opened = input::unwrap(counted).map_err(|refused| match refused {
             Refused::Io(cause) => Error::Io { file: path.to_owned(), cause },
             Refused::NotACapture(reason) => Error::NotACapture { file: path.to_owned(), reason },
@@ -113,7 +134,7 @@ impl FileSource {
         })?;
         let input::Opened { input, walker, translated, compression } = opened;
         let filler = Filler::new(input, path, walker, 0, u64::MAX, 1);
-        Ok(Self { filler, file, path: path.to_owned(), translated, compression, size, consumed })
+        Ok(Self { filler, file, path: path.to_owned(), translated, compression, size, consumed, stop })
     }
 
     /// The file's path; `-` for standard input.
@@ -169,7 +190,11 @@ impl FileSource {
 
 impl Source for FileSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        self.filler.fill(batch)
+        match self.filler.fill(batch) {
+            // Where it was told to stop, a record that is not whole is no damage.
+            Err(_) if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) => Ok(false),
+            filled => filled,
+        }
     }
 
     fn interfaces(&self) -> &[Interface] {

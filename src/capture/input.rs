@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind, Read},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -180,20 +180,57 @@ impl Read for Rest {
 pub(super) struct Counted {
     file: Arc<File>,
     count: Arc<AtomicU64>,
+    /// Ends a read that waits; only of what may have to wait.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl Counted {
-    pub(super) fn new(file: Arc<File>, count: Arc<AtomicU64>) -> Self {
-        Self { file, count }
+    pub(super) fn new(file: Arc<File>, count: Arc<AtomicU64>, stop: Option<Arc<AtomicBool>>) -> Self {
+        Self { file, count, stop }
     }
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = (&*self.file).read(buffer)?;
-        self.count.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
+        loop {
+            if let Some(stop) = &self.stop
+                && !wait_to_read(&self.file, stop)
+            {
+                return Ok(0);
+            }
+            match (&*self.file).read(buffer) {
+                Ok(count) => {
+                    self.count.fetch_add(count as u64, Ordering::Relaxed);
+                    return Ok(count);
+                }
+                // Another reader of the same pipe was faster.
+                Err(error) if self.stop.is_some() && error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
+}
+
+/// Waits until there is something to read, or the end of the input; returns `false` where `stop` is set before.
+#[cfg(unix)]
+fn wait_to_read(file: &File, stop: &AtomicBool) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    // How soon a stop is noticed.
+    const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    while !stop.load(Ordering::Relaxed) {
+        match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&WAIT)) {
+            // The time is over, or a signal came.
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            // What else may be wrong the read tells.
+            _ => return true,
+        }
+    }
+    false
+}
+
+#[cfg(not(unix))]
+fn wait_to_read(_: &File, stop: &AtomicBool) -> bool {
+    !stop.load(Ordering::Relaxed)
 }
 
 /// A stretch of a file by positioned reads, so that several can be read at once.

@@ -7,8 +7,9 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use portolan::{
-    Encoder, Job, capture,
+    Encoder, Job,
     knowledge::Options,
+    pipeline::Inputs,
     sink::{Csv, Json, Pcapng, Text, Writer},
 };
 
@@ -67,8 +68,13 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;
-    let job = session.job()?;
+    let job = session.job_beside(args.write.as_deref())?;
     let out = Output::new(args.write.as_deref())?;
+    if format == RecordFormat::Pcapng && out.is_terminal() {
+        message::error("standard output is a terminal, which pcapng is not for: use -w FILE, or a pipe");
+        return Err(End::Said(exit::USAGE));
+    }
+    refuse_loss(&job, args, format, global, &out)?;
     let color = args.write.is_none() && global.color.is_wanted();
     match format {
         RecordFormat::Text => {
@@ -100,6 +106,21 @@ fn annotate(
     let charted = passes::chart(global, session, &mut job, way, &encoder, &mut sink, |knowledge, _, _| {
         hidden += knowledge.dropped_messages();
     });
+    let charted = match charted {
+        // What cannot be read again is kept as far as it was written.
+        Err(End::Output(error)) if !twice && out.is_file() => {
+            let is_pcapng = args.format.is_none_or(|format| format == RecordFormat::Pcapng);
+            let kept = out.rescue(if is_pcapng { whole_blocks } else { whole_lines });
+            if let Some(target) = kept {
+                message::note(format_args!(
+                    "what was written before the error is kept in {}",
+                    target.display()
+                ));
+            }
+            return Err(End::Output(error));
+        }
+        charted => charted,
+    };
     let Passes { code, outcome, learning } = charted?;
     if hindsight && hidden > 0 && !global.quiet {
         message::note(format_args!(
@@ -111,7 +132,7 @@ fn annotate(
     }
     if twice && outcome.stopped && out.is_file() {
         message::error("interrupted: the output file was not written");
-        return Err(End::Said(exit::OUTPUT));
+        return Ok(code);
     }
     if !outcome.delivered {
         out.abandon()?;
@@ -120,12 +141,75 @@ fn annotate(
     if global.verbose {
         message::note("why a packet got its name: `portolan explain FILE --packet NUMBER`");
     }
-    let mut damaged = outcome.errors.iter().filter_map(capture::Error::file);
-    match damaged.find(|input| out.replaces(input)) {
+    let Inputs::Files(inputs) = &job.inputs else { return Ok(out.finish().map(|()| code)?) };
+    let mut replaced = inputs.iter().filter(|input| out.replaces(input));
+    let is_whole = |input: &&PathBuf| {
+        let is_opened = outcome.opened.contains(&input.display().to_string());
+        is_opened && !outcome.errors.iter().any(|error| error.file().is_some_and(|file| out.replaces(file)))
+    };
+    match replaced.find(|input| !is_whole(input)) {
         Some(input) => keep(input, args),
+        None if out.has_changed() && inputs.iter().any(|input| out.replaces(input)) => {
+            message::error("the input has changed while it was read, so it stays as it is");
+            return Ok(exit::worse(code, exit::DAMAGED));
+        }
         None => out.finish()?,
     }
     Ok(code)
+}
+
+/// Refuses to put less in the place of an input than it holds, before anything is written.
+fn refuse_loss(
+    job: &Job<'_>,
+    args: &Annotate,
+    format: RecordFormat,
+    global: &Global,
+    out: &Output,
+) -> Result<(), End> {
+    let Inputs::Files(files) = &job.inputs else { return Ok(()) };
+    let reason = if args.input.selects_from_files() {
+        "-c and -f would leave out the rest of it"
+    } else if format != RecordFormat::Pcapng {
+        "only pcapng holds all of it"
+    } else {
+        ""
+    };
+    let input = files.iter().find(|file| !reason.is_empty() && out.replaces(file));
+    let registry = global.registry.iter().find(|file| out.replaces(file));
+    let Some((file, reason)) =
+        input.map(|file| (file, reason)).or(registry.map(|file| (file, "it is no capture")))
+    else {
+        return Ok(());
+    };
+    message::error(format_args!(
+        "{} is an input, and {reason}: write to another file, such as -w {}",
+        file.display(),
+        another(file, args).display()
+    ));
+    Err(End::Said(exit::USAGE))
+}
+
+/// How many of the octets are whole blocks of pcapng: those whose length stands at both ends.
+fn whole_blocks(octets: &[u8]) -> usize {
+    let mut whole = 0;
+    while let Some(head) = octets[whole..].get(4..8) {
+        let rest = &octets[whole..];
+        let fits = |len: u32| {
+            let len = len as usize;
+            (len >= 12 && len % 4 == 0 && rest.get(len - 4..len) == Some(head)).then_some(len)
+        };
+        let head = [head[0], head[1], head[2], head[3]];
+        let Some(len) = fits(u32::from_le_bytes(head)).or_else(|| fits(u32::from_be_bytes(head))) else {
+            break;
+        };
+        whole += len;
+    }
+    whole
+}
+
+/// How many of the octets are whole lines.
+fn whole_lines(octets: &[u8]) -> usize {
+    octets.iter().rposition(|&octet| octet == b'\n').map_or(0, |last| last + 1)
 }
 
 /// Whether learning took long for the few packets that were asked for.
@@ -133,8 +217,8 @@ fn is_long_for_a_look(learning: Duration, count: Option<u64>) -> bool {
     learning > Duration::from_secs(2) && count.is_some_and(|count| count < 1000)
 }
 
-/// Says why a damaged input is not replaced by what could be read of it.
-fn keep(input: &Path, args: &Annotate) {
+/// A name beside that of an input.
+fn another(input: &Path, args: &Annotate) -> PathBuf {
     let mut name = input.file_stem().unwrap_or_default().to_owned();
     name.push("-annotated.");
     name.push(match args.format.unwrap_or(RecordFormat::Pcapng) {
@@ -143,7 +227,12 @@ fn keep(input: &Path, args: &Annotate) {
         RecordFormat::Csv => "csv",
         RecordFormat::Pcapng => "pcapng",
     });
-    let (input, other) = (input.display(), input.with_file_name(name));
+    input.with_file_name(name)
+}
+
+/// Says why a damaged input is not replaced by what could be read of it.
+fn keep(input: &Path, args: &Annotate) {
+    let (other, input) = (another(input, args), input.display());
     message::error(format_args!(
         "{input} stays as it is, as what lies behind the damage would be lost; what can be read of it is written by \
          `portolan annotate {input} -w {}`",
@@ -154,6 +243,19 @@ fn keep(input: &Path, args: &Annotate) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_whole_is_told_by_both_lengths() {
+        let little = b"\x06\0\0\0\x10\0\0\0body\x10\0\0\0";
+        let big = b"\0\0\0\x06\0\0\0\x10body\0\0\0\x10";
+        let both = [&little[..], &big[..]].concat();
+        assert_eq!(whole_blocks(&both), 32);
+        for cut in 16..32 {
+            assert_eq!(whole_blocks(&both[..cut]), 16);
+        }
+        assert_eq!((whole_blocks(b""), whole_blocks(&[0; 40])), (0, 0));
+        assert_eq!((whole_lines(b"a\nb\nc"), whole_lines(b"abc")), (4, 0));
+    }
 
     #[test]
     fn a_quick_look_is_offered_where_learning_takes_long_for_few_packets() {

@@ -1,8 +1,9 @@
 //! What the commands that read captures share: their arguments, and the job these ask for.
 
 use std::{
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    cell::Cell,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,7 +16,14 @@ use portolan::{
     text::time::duration,
 };
 
-use super::{End, args::Global, message, registry, watch::Watch};
+use super::{
+    End,
+    args::Global,
+    exit, message, output, registry,
+    signals::{self, Wishes},
+    target::Identity,
+    watch::Watch,
+};
 
 /// What to read.
 #[derive(Args, Debug)]
@@ -96,7 +104,9 @@ pub(crate) struct Session<'a> {
     input: &'a Input,
     /// The registry with the user's layers.
     pub(crate) registry: Registry,
-    stop: Arc<AtomicBool>,
+    /// The exit code by what is wrong with the paths given.
+    pub(crate) code: Cell<u8>,
+    wishes: Wishes,
     quiet: bool,
     progress: bool,
 }
@@ -105,17 +115,12 @@ impl<'a> Session<'a> {
     /// Reads the registry, and begins to listen to signals.
     pub(crate) fn new(global: &Global, input: &'a Input) -> Result<Self, End> {
         let registry = registry::load(global)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            // The first signal ends the run in good order; the second one at once.
-            let code = 128 + signal;
-            let _ = signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&stop));
-            let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-        }
+        let wishes = signals::listen();
         Ok(Self {
             input,
             registry,
-            stop,
+            code: Cell::new(exit::GOOD),
+            wishes,
             quiet: global.quiet,
             progress: !global.no_progress && !global.quiet,
         })
@@ -123,6 +128,12 @@ impl<'a> Session<'a> {
 
     /// Finds the files or begins to capture, and checks the filter before anything is read.
     pub(crate) fn job(&self) -> Result<Job<'_>, End> {
+        self.job_beside(None)
+    }
+
+    /// The same for a run that writes to `target`, which is not taken from directories.
+    pub(crate) fn job_beside(&self, target: Option<&Path>) -> Result<Job<'_>, End> {
+        let target = target.and_then(Identity::at);
         let input = self.input;
         let mut decoder =
             if input.no_decap { Decoder::default().without_decap() } else { Decoder::default() };
@@ -132,7 +143,7 @@ impl<'a> Session<'a> {
         let (inputs, accept) = match &input.interface {
             // A live filter works in the kernel.
             Some(interface) => (self.live(interface)?, None),
-            None => (self.files()?, self.filter()?.map(Filter::accept)),
+            None => (self.files(target)?, self.filter()?.map(Filter::accept)),
         };
         let job = Job::new(inputs, &self.registry);
         Ok(Job {
@@ -142,6 +153,7 @@ impl<'a> Session<'a> {
             separate: self.is_separate() && job.inputs.names().len() > 1,
             threads: input.threads.map_or(job.threads, usize::from),
             min_stretch: input.min_stretch,
+            stop: Arc::clone(&self.wishes.stop),
             ..job
         })
     }
@@ -160,9 +172,19 @@ impl<'a> Session<'a> {
         (self.input.separate || self.input.recursive) && !self.input.together
     }
 
-    fn files(&self) -> Result<Inputs, End> {
+    fn files(&self, target: Option<Identity>) -> Result<Inputs, End> {
         let paths: Vec<_> = self.input.files.iter().chain(&self.input.read).cloned().collect();
-        let found = capture::expand(&paths, self.input.recursive)?;
+        let found = capture::expand(&paths, self.input.recursive, &|path| {
+            output::is_part(path) || target.is_some() && Identity::at(path) == target
+        });
+        for error in found.errors {
+            message::error(&error);
+            self.code.set(exit::worse(self.code.get(), exit::of(&error)));
+        }
+        if found.files.is_empty() {
+            return Err(End::Said(self.code.get()));
+        }
+        refuse_output(&found.files)?;
         if found.skipped > 0 && !self.quiet {
             message::note(format_args!("files left out that are no captures: {}", found.skipped));
         }
@@ -184,7 +206,7 @@ impl<'a> Session<'a> {
             buffer: input.buffer.map_or(defaults.buffer, |mebibytes| mebibytes.saturating_mul(1 << 20)),
             link: input.link_type.clone(),
             filter: input.filter.clone(),
-            stop: Arc::clone(&self.stop),
+            stop: Arc::clone(&self.wishes.stop),
             duration: input.duration,
             ..defaults
         };
@@ -204,7 +226,23 @@ impl<'a> Session<'a> {
     /// Watches a job that reads inputs for the first time.
     pub(crate) fn watch(&self, doing: &'static str) -> Watch<'_> {
         // A live input ends by itself when it is told to stop, with all that came before.
-        let stop = self.reads_files().then_some(&*self.stop);
-        Watch::new(stop, self.progress.then_some(doing), self.quiet)
+        let stop = self.reads_files().then_some(&*self.wishes.stop);
+        Watch::new(stop, &self.wishes.tell, self.progress.then_some(doing), self.quiet)
+    }
+}
+
+/// Refuses to write to a file that is read: what is read would never end, or be spoilt.
+fn refuse_output(files: &[PathBuf]) -> Result<(), End> {
+    let Some(output) = Identity::of_standard_output() else { return Ok(()) };
+    let is_output = |file: &&PathBuf| {
+        let input = if file.as_os_str() == "-" { Identity::of_standard_input() } else { Identity::at(file) };
+        input == Some(output)
+    };
+    match files.iter().find(is_output) {
+        Some(file) => {
+            message::error(format_args!("{}: the input is the output, too", file.display()));
+            Err(End::Said(exit::USAGE))
+        }
+        None => Ok(()),
     }
 }

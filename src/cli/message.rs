@@ -5,16 +5,13 @@ use std::{fmt, io::Write};
 /// Writes one line to standard error; that it cannot be written is nothing to report.
 pub(crate) fn line(kind: &str, text: impl fmt::Display) {
     let mut harmless = Vec::new();
-    for line in text.to_string().lines() {
-        let from = harmless.len();
-        harmless.extend_from_slice(if from == 0 { b"" } else { b"\n" });
-        // File names and quoted lines of damaged files may hold anything, backslashes included: these stay.
-        for (position, part) in line.split('\\').enumerate() {
-            if position > 0 {
-                harmless.push(b'\\');
-            }
-            portolan::text::escape::terminal(part.as_bytes(), &mut harmless);
+    // File names and quoted lines of damaged files may hold anything, backslashes included: these stay. A line feed is
+    // escaped like other controls, or it would begin a line that looks like one of ours.
+    for (position, part) in text.to_string().split('\\').enumerate() {
+        if position > 0 {
+            harmless.push(b'\\');
         }
+        portolan::text::escape::terminal(part.as_bytes(), &mut harmless);
     }
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(stderr, "portolan: {kind}{}", String::from_utf8_lossy(&harmless));

@@ -13,10 +13,15 @@ mod output;
 mod passes;
 mod registry;
 mod report;
+mod signals;
 mod summary;
+mod target;
 mod watch;
 
-use std::{io, mem::ManuallyDrop};
+use std::{
+    io::{self, Write as _},
+    mem::ManuallyDrop,
+};
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -27,8 +32,15 @@ pub(crate) fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { exit::USAGE } else { exit::GOOD };
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            return match printed {
+                _ if error.use_stderr() => exit::USAGE,
+                Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {
+                    message::error(format_args!("cannot write: {failed}"));
+                    exit::OUTPUT
+                }
+                _ => exit::GOOD,
+            };
         }
     };
     match run(&cli) {

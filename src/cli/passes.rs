@@ -47,7 +47,7 @@ pub(crate) fn learn(
         all.add(outcome);
         leave(job, (knowledge, answers));
     }
-    let code = watch.code(&all)?;
+    let code = exit::worse(session.code.get(), watch.code(&all)?);
     losses.tell(global);
     Ok(Passes { code, outcome: all, learning: began.elapsed() })
 }
@@ -78,6 +78,7 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
             let (knowledge, learned) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
             let answers = Answers::of(&knowledge, registry, encoder.shows_community_ids(), job.threads);
             learning += began.elapsed();
+            again.knows(&watch);
             let view = View { knowledge: &knowledge, answers: &answers, registry };
             let charted = job.chart(&view, encoder.clone(), sink, &again);
             let charted = charted.map_err(|failure| again.end(failure))?;
@@ -91,6 +92,7 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
         leave(job, (knowledge, answers));
     }
     let code = exit::worse(watch.code(&all)?, again.code(&all)?);
+    let code = exit::worse(session.code.get(), code);
     losses.tell(global);
     Ok(Passes { code, outcome: all, learning })
 }

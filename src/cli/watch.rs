@@ -10,7 +10,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use portolan::{
-    Observer, capture,
+    Observer,
+    capture::{self, Losses},
     pipeline::{Failure, Outcome},
 };
 
@@ -20,26 +21,50 @@ use super::{End, exit, message};
 pub(crate) struct Watch<'s> {
     /// Set to end the job.
     stop: Option<&'s AtomicBool>,
+    /// Set to have the counters told.
+    tell: &'s AtomicBool,
     /// What the progress bar says, if there shall be one.
     doing: Option<&'static str>,
     /// Whether to leave out remarks.
     quiet: bool,
-    /// Whether inputs are read once more: what is wrong with them was said then.
+    /// Whether inputs are read once more.
     again: bool,
     bar: Mutex<Option<ProgressBar>>,
     /// The exit code by what failed so far.
     code: AtomicU8,
+    /// What was said so far.
+    told: Mutex<Vec<String>>,
 }
 
 impl<'s> Watch<'s> {
-    pub(crate) fn new(stop: Option<&'s AtomicBool>, doing: Option<&'static str>, quiet: bool) -> Self {
+    pub(crate) fn new(
+        stop: Option<&'s AtomicBool>,
+        tell: &'s AtomicBool,
+        doing: Option<&'static str>,
+        quiet: bool,
+    ) -> Self {
         let doing = doing.filter(|_| std::io::stderr().is_terminal());
-        Self { stop, doing, quiet, again: false, bar: Mutex::default(), code: AtomicU8::new(exit::GOOD) }
+        Self {
+            stop,
+            tell,
+            doing,
+            quiet,
+            again: false,
+            bar: Mutex::default(),
+            code: AtomicU8::new(exit::GOOD),
+            told: Mutex::default(),
+        }
     }
 
-    /// The same for inputs that were read before.
+    /// The same for inputs that `first` watches as they are read before.
     pub(crate) fn again(self) -> Self {
         Self { again: true, ..self }
+    }
+
+    /// Takes over what was said while the inputs were read before, so that only what is new is said.
+    pub(crate) fn knows(&self, first: &Self) {
+        let told = first.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
     /// Says how a job went, and returns its exit code. Where no input could be opened, there is nothing to report on and
@@ -49,7 +74,10 @@ impl<'s> Watch<'s> {
         if !self.quiet && !self.again {
             self.remark(outcome);
         }
-        let code = self.code.load(Ordering::Relaxed);
+        let mut code = self.code.load(Ordering::Relaxed);
+        if outcome.stopped {
+            code = exit::worse(code, exit::DAMAGED);
+        }
         if code != exit::GOOD && outcome.opened.is_empty() { Err(End::Said(code)) } else { Ok(code) }
     }
 
@@ -61,13 +89,9 @@ impl<'s> Watch<'s> {
         if self.stop.is_none() {
             let name = outcome.opened.first().map(String::as_str).unwrap_or_default();
             match outcome.losses {
-                Some(losses) => message::line(
-                    "",
-                    format_args!(
-                        "{name}: {} packets received, {} dropped by the kernel, {} dropped by the interface",
-                        losses.received, losses.kernel_dropped, losses.interface_dropped
-                    ),
-                ),
+                Some(losses) => {
+                    message::line("", format_args!("{name}: {}", counters(outcome.packets, losses)));
+                }
                 None => message::note(format_args!("{name}: how many packets were lost is not known")),
             }
         }
@@ -98,6 +122,19 @@ impl<'s> Watch<'s> {
     }
 }
 
+/// What became of the packets of a live input.
+fn counters(packets: u64, losses: Losses) -> String {
+    let Losses { received, kernel_dropped, interface_dropped } = losses;
+    let share = match kernel_dropped {
+        0 => String::new(),
+        _ => format!(" ({:.1} %)", kernel_dropped as f64 * 100.0 / received.max(kernel_dropped) as f64),
+    };
+    format!(
+        "{packets} packets charted of {received} that passed the filter; {kernel_dropped} lost in the kernel{share}, \
+         {interface_dropped} at the interface"
+    )
+}
+
 impl Observer for Watch<'_> {
     fn opened(&self, _name: &str, size: Option<u64>) {
         self.hide();
@@ -112,11 +149,26 @@ impl Observer for Watch<'_> {
         }
     }
 
+    fn wants_counters(&self) -> bool {
+        self.tell.load(Ordering::Relaxed)
+    }
+
+    fn counters(&self, packets: u64, losses: Option<Losses>) {
+        self.tell.store(false, Ordering::Relaxed);
+        match losses {
+            Some(losses) => message::note(counters(packets, losses)),
+            None => message::note(format_args!("{packets} packets read so far")),
+        }
+    }
+
     fn failed(&self, error: &capture::Error) {
         self.hide();
-        // Charting alone filters.
-        if !self.again || matches!(error, capture::Error::Filter { .. }) {
+        let text = error.to_string();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is met in the second reading was most likely told in the first.
+        if !told.contains(&text) {
             message::error(error);
+            told.push(text);
         }
         let code = exit::worse(self.code.load(Ordering::Relaxed), exit::of(error));
         self.code.store(code, Ordering::Relaxed);

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Failure, Job, Observer, Open, Outcome, Reader, Run, batch::Selection};
 use crate::{
-    capture::{self, FileSource, Source},
+    capture::{self, FileSource, Losses, Source},
     decode::{Decoder, Headers},
     knowledge::{Knowledge, Place, View},
     packet::{Batch, Timestamp},
@@ -57,8 +57,8 @@ impl Job<'_> {
     ) -> io::Result<()> {
         let delivered = self.turns.delivered || outcome.delivered;
         let last = outcome.stopped || self.turns.at.is_none() || self.rest().is_empty();
-        let has_begun =
-            outlet.finish(knowledge, outcome.delivered || last && delivered, last && delivered)?;
+        let ends = outcome.delivered || last && delivered;
+        let has_begun = outlet.finish(knowledge, outcome.losses, ends, last && delivered)?;
         if self.turns.at.is_some() {
             (self.turns.has_begun, self.turns.delivered) = (has_begun, delivered);
         }
@@ -102,9 +102,18 @@ impl<'s, E: Encoder, S: Sink<E::Part>> Outlet<'s, E, S> {
     }
 
     /// Ends what these inputs `delivered`, and if nothing `last`s behind it, the output. Returns whether that has begun.
-    fn finish(mut self, knowledge: &Knowledge, delivered: bool, last: bool) -> io::Result<bool> {
+    fn finish(
+        mut self,
+        knowledge: &Knowledge,
+        losses: Option<Losses>,
+        delivered: bool,
+        last: bool,
+    ) -> io::Result<bool> {
         if delivered {
             self.begin_output();
+            if let Some(losses) = losses {
+                self.encoder.losses(losses, &mut self.part);
+            }
             self.encoder.end(knowledge, &mut self.part);
             self.sink.rest(&mut self.part)?;
         }

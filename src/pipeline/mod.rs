@@ -14,10 +14,16 @@ mod follow;
 mod learn;
 
 use std::{
-    error, fmt, io,
+    error, fmt,
+    fs::Metadata,
+    io,
     num::NonZero,
     ops::Range,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -52,7 +58,9 @@ impl Inputs {
     pub fn can_be_read_twice(&self) -> bool {
         match self {
             Self::Files(files) => files.iter().all(|file| {
-                file.as_os_str() != "-" && file.metadata().map_or(true, |metadata| metadata.is_file())
+                // Directories are no captures: that is told when their turn comes, too.
+                let can_be = |metadata: Metadata| metadata.is_file() || metadata.is_dir();
+                file.as_os_str() != "-" && file.metadata().map_or(true, can_be)
             }),
             Self::Live(_) => false,
         }
@@ -122,6 +130,8 @@ pub struct Job<'j> {
     pub count: Option<u64>,
     /// Whether the inputs have nothing to do with each other, so that each is learned alone: [`Job::next_turn`].
     pub separate: bool,
+    /// Set by anyone to end reads that wait for more to come, such as those of pipes; what came before is taken in.
+    pub stop: Arc<AtomicBool>,
     /// Which inputs are at hand.
     pub turns: Turns,
     /// Threads to use, at least 1. No result depends on it.
@@ -157,6 +167,14 @@ pub trait Observer: Sync {
     /// [`Failure`] that ends the job.
     fn failed(&self, _error: &capture::Error) {}
 
+    /// Whether the counters of the input at hand are asked for; after each batch.
+    fn wants_counters(&self) -> bool {
+        false
+    }
+
+    /// The counters that were asked for: packets that were met so far, and what a live input lost.
+    fn counters(&self, _packets: u64, _losses: Option<Losses>) {}
+
     /// What is known by now: told by [`Job::follow`] after each batch.
     fn learned(&self, _view: &View<'_>) {}
 
@@ -180,6 +198,8 @@ pub struct Outcome {
     pub delivered: bool,
     /// What a live input lost, where it can tell.
     pub losses: Option<Losses>,
+    /// How many packets were charted; where nothing was selected, or only learned, all that were met.
+    pub packets: u64,
     /// Whether the observer stopped the job.
     pub stopped: bool,
 }
@@ -290,6 +310,7 @@ impl<'j> Job<'j> {
             accept: None,
             count: None,
             separate: false,
+            stop: Arc::default(),
             turns: Turns::default(),
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             min_stretch: MIN_STRETCH,
@@ -351,7 +372,7 @@ impl<'j> Job<'j> {
         selects: bool,
         mut pass: impl FnMut(&Run<'_>, &mut Selection<'_>, Open<'_>) -> Result<(), Failure>,
     ) -> Result<Outcome, Failure> {
-        let Self { inputs, registry, decoder, accept, count, threads, min_stretch, turns, .. } = self;
+        let Self { inputs, registry, decoder, accept, count, stop, threads, min_stretch, turns, .. } = self;
         let run = Run { registry, decoder, observer, threads: *threads, min_stretch: *min_stretch };
         let mut selection = match selects {
             true => Selection::new(accept.as_deref_mut(), *count, turns.taken),
@@ -368,7 +389,11 @@ impl<'j> Job<'j> {
                     }
                     let name = path.display().to_string();
                     let before = selection.seen();
-                    let result = capture::open(path).map_err(Failure::Input).and_then(|mut file| {
+                    let opened = capture::open_until(path, stop);
+                    if opened.is_err() && stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let result = opened.map_err(Failure::Input).and_then(|mut file| {
                         observer.opened(&name, file.size());
                         outcome.opened.push(name.clone());
                         let label = several.then_some(&*name);
@@ -391,6 +416,11 @@ impl<'j> Job<'j> {
                 outcome.take(result, selection.seen() > 0, observer)?;
             }
         }
+        outcome.packets = if selection.is_all() {
+            selection.seen()
+        } else {
+            selection.taken() - if turns.at.is_some() { turns.taken } else { 0 }
+        };
         if turns.at.is_some() {
             turns.taken = turns.taken.max(selection.taken());
         }
@@ -407,6 +437,7 @@ impl Outcome {
         self.errors.extend(later.errors);
         self.delivered |= later.delivered;
         self.losses = self.losses.or(later.losses);
+        self.packets += later.packets;
         self.stopped |= later.stopped;
     }
 
@@ -470,6 +501,9 @@ impl Run<'_> {
             }
             work(&batch, selection)?;
             self.observer.read(source.consumed());
+            if self.observer.wants_counters() {
+                self.observer.counters(selection.seen(), source.losses());
+            }
             if self.is_stopped() || !to_end && selection.is_over() {
                 return Ok(());
             }

@@ -118,8 +118,12 @@ fn services(content: &str) -> Result<Vec<Entry>, Malformed> {
                 "expected `name port/transport` or `address port/transport name`".to_owned(),
             ));
         };
-        let (prefix, name) = match (Prefix::parse(first), words.next()) {
+        let second = words.next();
+        let (prefix, name) = match (Prefix::parse(first), second) {
             (Some(prefix), Some(name)) => (Some(prefix), name),
+            (None, _) if is_like_an_address(first) => {
+                return Err(malformed(format!("`{first}` is no address or prefix")));
+            }
             (Some(_), None) => return Err(malformed("no service name behind the port".to_owned())),
             // Further words are aliases; the name is what is shown.
             (None, _) => (None, first),
@@ -129,6 +133,17 @@ fn services(content: &str) -> Result<Vec<Entry>, Malformed> {
         entries.push(Entry { prefix, protocol, record });
     }
     Ok(entries)
+}
+
+/// Whether a word can only be meant for an address: one of digits and dots, of hexadecimal digits and colons, or with a
+/// length behind it. No service is called so (RFC 6335 section 5.1).
+fn is_like_an_address(word: &str) -> bool {
+    let address = word.split_once('/').map_or(word, |(address, _)| address);
+    let has_only = |marks: &str, is_digit: fn(&u8) -> bool| {
+        address.contains(|c| marks.contains(c))
+            && address.bytes().all(|octet| is_digit(&octet) || marks.as_bytes().contains(&octet))
+    };
+    has_only(".", u8::is_ascii_digit) || has_only(":.", u8::is_ascii_hexdigit) || word.contains('/')
 }
 
 /// What stands before the protocol that an entry is said to speak.
@@ -190,6 +205,14 @@ mod tests {
         assert_eq!(reason("payroll 8443/tcp protocol=tsl\n"), unknown);
         assert_eq!(reason("payroll 66000/tcp\n"), "1: port `66000` is no number from 0 to 65535");
         assert_eq!(reason("10.0.0.5 8443/tcp\n"), "1: no service name behind the port");
+        for odd in ["10.0.0.1/33", "10.1", "010.0.0.1", "2001:db8::/129", "10.0.0.256", "1.2.3.4.5", "::g/8"]
+        {
+            assert_eq!(
+                reason(&format!("{odd} 80/tcp payroll\n")),
+                format!("1: `{odd}` is no address or prefix")
+            );
+        }
+        assert_eq!(entries("a.b 80/tcp\n3com-tsmux 106/tcp\n").ok().map(|entries| entries.len()), Some(2));
         assert_eq!(reason("a 1/xtp"), "1: transport protocol `xtp` is none of tcp, udp, sctp and dccp");
         let csv = "Service Name,Port Number,Transport Protocol,Description,Address\na,1,tcp,,10.0.0.0/40\n";
         assert_eq!(reason(csv), "2: `10.0.0.0/40` is no address or prefix");

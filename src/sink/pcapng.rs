@@ -7,10 +7,14 @@
 //!
 //! Simple Packet Blocks have no options, so they stay without a comment; so do blocks whose options cannot be read.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::{Encoder, Input};
 use crate::{
+    capture::Losses,
     flow::Direction,
     knowledge::Knowledge,
     naming::{Evidence, Side},
@@ -263,6 +267,14 @@ impl Encoder for Pcapng {
                 self.blocks(rest, out);
             }
         }
+    }
+
+    fn losses(&mut self, losses: Losses, out: &mut Vec<u8>) {
+        let Origin::Records { digits } = self.origin else { return };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = now.as_nanos() / 10_u128.pow(u32::from(9 - digits));
+        let counts = [losses.received, losses.interface_dropped, losses.kernel_dropped];
+        pcapng::interface_statistics(self.order, u64::try_from(time).unwrap_or(u64::MAX), counts, out);
     }
 
     fn end(&mut self, knowledge: &Knowledge, out: &mut Vec<u8>) {

@@ -24,6 +24,7 @@ pub(crate) mod kind {
     pub(crate) const PACKET: u32 = 2;
     pub(crate) const SIMPLE_PACKET: u32 = 3;
     pub(crate) const NAME_RESOLUTION: u32 = 4;
+    pub(crate) const INTERFACE_STATISTICS: u32 = 5;
     pub(crate) const ENHANCED_PACKET: u32 = 6;
     /// The highest of the numbers given one after the other, with room for some to come.
     pub(crate) const LAST_ASSIGNED: u32 = 0x1f;
@@ -40,6 +41,9 @@ pub(crate) mod code {
     pub(crate) const IF_TSRESOL: u16 = 9;
     pub(crate) const IF_FCSLEN: u16 = 13;
     pub(crate) const IF_TSOFFSET: u16 = 14;
+    pub(crate) const ISB_IFRECV: u16 = 4;
+    pub(crate) const ISB_IFDROP: u16 = 5;
+    pub(crate) const ISB_OSDROP: u16 = 7;
     pub(crate) const NRB_RECORD_IPV4: u16 = 1;
     pub(crate) const NRB_RECORD_IPV6: u16 = 2;
 }

@@ -6,4 +6,6 @@ mod writer;
 
 pub(crate) use block::{Block, SECTION_HEADER, code, kind};
 pub(crate) use reader::Walker;
-pub(crate) use writer::{commented, enhanced_packet, interface_description, name_resolution, section_header};
+pub(crate) use writer::{
+    commented, enhanced_packet, interface_description, interface_statistics, name_resolution, section_header,
+};

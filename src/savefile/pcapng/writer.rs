@@ -64,6 +64,29 @@ pub(crate) fn enhanced_packet(
     close(order, begin, out);
 }
 
+/// Appends what became of the packets of the section's first interface up to a `time` in its units: how many it received,
+/// and how many of them the interface and the system lost.
+pub(crate) fn interface_statistics(
+    order: Order,
+    time: u64,
+    [received, interface, system]: [u64; 3],
+    out: &mut Vec<u8>,
+) {
+    let begin = open(order, kind::INTERFACE_STATISTICS, out);
+    for word in [0, (time >> 32) as u32, time as u32] {
+        out.extend_from_slice(&order.u32_octets(word));
+    }
+    for (code, count) in
+        [(code::ISB_IFRECV, received), (code::ISB_IFDROP, interface), (code::ISB_OSDROP, system)]
+    {
+        let (high, low) = (order.u32_octets((count >> 32) as u32), order.u32_octets(count as u32));
+        let value = if order == Order::Big { [high, low] } else { [low, high] };
+        option(order, code, value.as_flattened(), out);
+    }
+    option(order, code::END, &[], out);
+    close(order, begin, out);
+}
+
 /// Appends a Name Resolution Block with as many of the names as `limit` octets have room for, and a comment; nothing where
 /// there are no names.
 pub(crate) fn name_resolution(
@@ -286,6 +309,23 @@ mod tests {
         ]
         .concat();
         assert_eq!(out, expected);
+    }
+
+    /// Written by hand from draft-ietf-opsawg-pcapng, section 4.6.
+    #[test]
+    fn octets_of_statistics() {
+        let mut out = Vec::new();
+        interface_statistics(Order::Big, 0x0102_0304_0506_0708, [3, 1, 2], &mut out);
+        let expected = [
+            &b"\0\0\0\x05\0\0\0\x40\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08"[..],
+            b"\0\x04\0\x08\0\0\0\0\0\0\0\x03\0\x05\0\x08\0\0\0\0\0\0\0\x01",
+            b"\0\x07\0\x08\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x40",
+        ];
+        assert_eq!(out, expected.concat());
+        out.clear();
+        interface_statistics(Order::Little, 0, [0x1_0000_0002, 0, 0], &mut out);
+        // The low half of a number comes first.
+        assert_eq!(out[24..32], [2, 0, 0, 0, 1, 0, 0, 0]);
     }
 
     #[test]

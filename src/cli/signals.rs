@@ -1,0 +1,100 @@
+//! What signals ask for: to end in order, to end at once, to say how far a run is.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+/// What signals have asked for so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wishes {
+    /// To end in order.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// To tell the counters.
+    pub(crate) tell: Arc<AtomicBool>,
+}
+
+/// Begins to listen to signals.
+#[cfg(unix)]
+pub(crate) fn listen() -> Wishes {
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1},
+        flag,
+        iterator::Signals,
+    };
+    use std::thread;
+
+    /// A file that has grown too large is an error of the output, not the end of the process.
+    const SIGXFSZ: i32 = 25;
+
+    let wishes = Wishes::default();
+    if cfg!(target_os = "linux") {
+        let _ = flag::register(SIGXFSZ, Arc::default());
+    }
+    let mut endings = vec![SIGINT, SIGTERM, SIGQUIT];
+    // nohup(1) has it ignored, and means it.
+    if !is_ignored(SIGHUP) {
+        endings.push(SIGHUP);
+    }
+    let (own, all) = (wishes.clone(), endings.iter().copied().chain([SIGUSR1]));
+    let listening = Signals::new(all).and_then(|signals| {
+        let listener = thread::Builder::new().name("signals".to_owned());
+        listener.spawn(move || obey(signals, &own))
+    });
+    if listening.is_err() {
+        // Without room for a thread or descriptors the run can still be ended.
+        for signal in endings {
+            let _ = flag::register(signal, Arc::clone(&wishes.stop));
+        }
+    }
+    wishes
+}
+
+/// Waits for signals as long as the process lives.
+#[cfg(unix)]
+fn obey(mut signals: signal_hook::iterator::Signals, wishes: &Wishes) {
+    use std::{
+        process,
+        sync::atomic::Ordering,
+        time::{Duration, Instant},
+    };
+
+    /// How long further signals say the same as the first: timeout(1) sends one to the process and one to its group,
+    /// and wrappers pass on what the terminal has sent to all.
+    const SAME: Duration = Duration::from_secs(1);
+
+    let mut first: Option<Instant> = None;
+    for signal in signals.forever() {
+        match first {
+            _ if signal == signal_hook::consts::SIGUSR1 => wishes.tell.store(true, Ordering::Relaxed),
+            None => {
+                first = Some(Instant::now());
+                wishes.stop.store(true, Ordering::Relaxed);
+            }
+            Some(first) if first.elapsed() < SAME => {}
+            Some(_) => {
+                super::output::discard();
+                #[allow(clippy::exit, reason = "the work that is at hand may not come to its end")]
+                process::exit(128 + signal);
+            }
+        }
+    }
+}
+
+/// Whether whoever started this process had it ignore a signal.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// Begins to listen to signals.
+#[cfg(not(unix))]
+pub(crate) fn listen() -> Wishes {
+    let wishes = Wishes::default();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let _ =
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&wishes.stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&wishes.stop));
+    }
+    wishes
+}
