@@ -59,8 +59,8 @@ impl Live {
         if let Some(link) = &options.link {
             let chosen = match link.parse() {
                 Ok(number) => Linktype(number),
-                Err(_) => Linktype::from_name(link)
-                    .map_err(|_| failed(format!("{link} is no link type libpcap knows")))?,
+                Err(_) => by_name(link, &capture.list_datalinks().unwrap_or_default())
+                    .ok_or_else(|| failed(format!("{link} is no link type libpcap knows")))?,
             };
             if chosen != capture.get_datalink() {
                 capture.set_datalink(chosen).map_err(|error| {
@@ -295,10 +295,23 @@ fn refused(name: &str, reason: String) -> Error {
     }
     let lower = reason.to_lowercase();
     if lower.contains("permission") || lower.contains("permitted") || lower.contains("cap_net") {
-        let cure = "allow it once with `sudo setcap cap_net_raw,cap_net_admin=eip $(command -v portolan)`";
+        // The file itself: setcap follows no links, and the program need not be on the path.
+        let program = std::env::current_exe().and_then(|program| program.canonicalize());
+        let program = program.map_or("portolan".to_owned(), |program| program.display().to_string());
+        let program = program.replace('\'', r"'\''");
+        let cure = format!("allow it once with `sudo setcap cap_net_raw,cap_net_admin=eip '{program}'`");
         return Error::Permission { interface, reason: format!("{reason}; {cure}, or run it as root") };
     }
     Error::Interface { interface, reason }
+}
+
+/// The link type of that name among those `offered`, as we or libpcap call it, else any that libpcap knows.
+fn by_name(name: &str, offered: &[Linktype]) -> Option<Linktype> {
+    let is_called = |link: &&Linktype| {
+        let own = from_data_link(**link).to_string();
+        own.eq_ignore_ascii_case(name) || link.get_name().is_ok_and(|known| known.eq_ignore_ascii_case(name))
+    };
+    offered.iter().find(is_called).copied().or_else(|| Linktype::from_name(name).ok())
 }
 
 fn names(links: &[Linktype]) -> String {
@@ -320,6 +333,17 @@ mod tests {
         assert!(reason.starts_with("no such interface; there are"), "{reason}");
     }
 
+    #[test]
+    fn link_types_go_by_the_names_that_are_shown_and_by_those_of_libpcap() {
+        // DLT_LINUX_SLL is 113, DLT_LINUX_SLL2 276.
+        let offered = [Linktype(113), Linktype(276)];
+        for name in ["linux-sll2", "LINUX-SLL2", "LINUX_SLL2", "linux_sll2"] {
+            assert_eq!(by_name(name, &offered), Some(Linktype(276)), "{name}");
+        }
+        assert_eq!(by_name("EN10MB", &offered), Some(Linktype(1)));
+        assert_eq!(by_name("no-such-type", &offered), None);
+    }
+
     /// Skips where capturing is not allowed, as in most builds.
     #[test]
     fn captures_on_the_loopback_interface() {
@@ -338,7 +362,7 @@ mod tests {
         let mut live = match Live::open(&loopback.name, &options) {
             Ok(live) => live,
             Err(Error::Permission { reason, .. }) => {
-                assert!(reason.contains("sudo setcap cap_net_raw,cap_net_admin=eip $(command -v portolan)"));
+                assert!(reason.contains("sudo setcap cap_net_raw,cap_net_admin=eip '/"), "{reason}");
                 eprintln!("skipped: {reason}");
                 return;
             }

@@ -75,7 +75,7 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     refuse_loss(&job, args, format, global, &out)?;
-    let color = args.write.is_none() && global.color.is_wanted();
+    let color = args.write.is_none() && global.wants_color();
     match format {
         RecordFormat::Text => {
             annotate(global, &session, job, args, Text::new(args.time.into(), color, global.verbose), out)

@@ -61,7 +61,10 @@ pub(crate) struct Global {
     ///
     /// `auto` uses them on a terminal, unless NO_COLOR is set; CLICOLOR_FORCE turns them on everywhere.
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Diagnostics")]
-    pub(crate) color: Color,
+    color: Color,
+    /// Use no colours: as --color never.
+    #[arg(long, global = true, conflicts_with = "color", help_heading = "Diagnostics")]
+    no_color: bool,
     /// Add a registry file of your own; it wins over IANA. May be given several times, later ones win.
     ///
     /// IANA's CSV, XML or text, a file like /etc/services, or what `registry export` writes. An entry may begin with
@@ -79,6 +82,13 @@ pub(crate) struct Global {
     pub(crate) verbose: bool,
 }
 
+impl Global {
+    /// Whether standard output gets colours.
+    pub(crate) fn wants_color(&self) -> bool {
+        !self.no_color && self.color.is_wanted()
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Color {
     Auto,
@@ -87,8 +97,7 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// Whether standard output gets colours.
-    pub(crate) fn is_wanted(self) -> bool {
+    fn is_wanted(self) -> bool {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match self {
             Self::Always => true,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use portolan::{
     Job, Registry,
     capture::{self, Filter, Live, LiveOptions, Source as _},
@@ -77,8 +77,8 @@ pub(crate) struct Input {
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     buffer: Option<u32>,
     /// Numbers instead of host names; accepted for habit's sake, hosts are never resolved.
-    #[arg(short, hide_short_help = true)]
-    numeric: bool,
+    #[arg(short, hide_short_help = true, action = ArgAction::Count)]
+    numeric: u8,
     /// Name the outermost flow: open no tunnels.
     #[arg(long, help_heading = "Annotation")]
     no_decap: bool,

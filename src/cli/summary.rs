@@ -36,7 +36,7 @@ pub(crate) struct Summary {
     #[arg(long, value_name = "WHAT", default_value = "bytes", help_heading = "Output")]
     pub(crate) sort: Sort,
     /// Only the first so many rows.
-    #[arg(long, value_name = "ROWS", help_heading = "Output")]
+    #[arg(long, value_name = "ROWS", visible_alias = "limit", help_heading = "Output")]
     pub(crate) top: Option<usize>,
     /// One set of rows per interval of capture time: `10s`, `5m`.
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Output")]
@@ -84,6 +84,7 @@ impl From<By> for summary::By {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Sort {
+    #[value(alias = "octets")]
     Bytes,
     Packets,
     Flows,

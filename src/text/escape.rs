@@ -167,6 +167,16 @@ fn is_hostile(c: char) -> bool {
             | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             // Tags; the variation selectors between the two ranges are part of the characters before them.
             | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}')
+        || is_unseen(c)
+}
+
+/// Whether a character is a letter or mark that shows nothing: fillers of Hangul, vowels of Khmer that are never written,
+/// the grapheme joiner, and the empty pattern of Braille.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+    )
 }
 
 fn decimal_escape(octet: u8, out: &mut Vec<u8>) {
@@ -200,7 +210,7 @@ mod tests {
                 | GeneralCategory::LineSeparator
                 | GeneralCategory::ParagraphSeparator => true,
                 GeneralCategory::Unassigned => is_kept_for_more(c),
-                _ => false,
+                _ => is_unseen(c),
             };
             assert_eq!(is_hostile(c), hostile, "U+{:04X}", c as u32);
         }
