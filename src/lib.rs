@@ -58,6 +58,7 @@ pub mod capture;
 pub mod decode;
 pub mod dns;
 pub mod flow;
+pub mod hosts;
 pub mod knowledge;
 pub mod naming;
 pub mod packet;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "packet",
     "ranges",
     "text",
@@ -17,6 +17,7 @@ const ORDER: [&str; 19] = [
     "registry",
     "capture",
     "dns",
+    "hosts",
     "flow",
     "naming",
     "knowledge",
@@ -34,8 +35,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("base64", &["text", "flow"]),
     ("clap", &["cli"]),
     ("comfy_table", &["text"]),
-    // The registry's own form, which is read and written as IANA does; all other CSV is made by `text`.
-    ("csv", &["registry"]),
+    // What IANA and IEEE publish, which is read and written as they do; all other CSV is made by `text`.
+    ("csv", &["registry", "hosts"]),
     ("etherparse", &["decode"]),
     ("flate2", &["capture"]),
     ("indicatif", &["cli"]),

@@ -16,6 +16,7 @@ use portolan::{
     report::{
         discover::fields::DISCOVER,
         flows::fields::FLOW,
+        hosts::fields::HOSTS,
         interfaces::INTERFACE,
         registry::fields::{ANSWER, DIFF, EXPORT, INFO},
         summary::fields::SUMMARY,
@@ -65,6 +66,7 @@ fn documents() -> Vec<Document> {
         document("packet", "annotate", "A packet", Form::Lines, described(&PACKET)),
         document("flow", "flows", "A flow", Form::Lines, described(&FLOW)),
         document("summary", "summary", "A summary", Form::Object, &SUMMARY),
+        document("hosts", "hosts", "The hosts of a capture", Form::Object, &HOSTS),
         document("discover", "discover", "An inventory of DNS-SD", Form::Object, &DISCOVER),
         document(
             "registry-lookup",
@@ -494,6 +496,7 @@ fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
         let packets = run("packet", &with(&["annotate"]));
         assert_eq!(run("packet", &with(&["annotate", "--causal"])), packets);
         assert!(packets > 0 && run("flow", &with(&["flows"])) > 0, "{input:?}");
+        run("hosts", &with(&["hosts"]));
         run("discover", &with(&["discover"]));
         for by in BY {
             run("summary", &with(&["summary", "--by", by]));

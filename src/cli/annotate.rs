@@ -102,7 +102,9 @@ fn annotate(
     }
     let hindsight = twice && !args.causal;
     let mut sink = Writer::new(&mut out).at_once(args.line_buffered && !hindsight);
-    let (way, mut hidden) = ((Options::default(), args.causal, "annotating"), 0);
+    // Only the user's own names need more than what DNS teaches anyway.
+    let options = Options { hosts: !global.hosts.is_empty(), ..Options::default() };
+    let (way, mut hidden) = ((options, args.causal, "annotating"), 0);
     let charted = passes::chart(global, session, &mut job, way, &encoder, &mut sink, |knowledge, _, _| {
         hidden += knowledge.dropped_messages();
     });

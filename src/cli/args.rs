@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{report, text::time::TimeStyle};
 
 use super::{
-    annotate::Annotate, discover::Discover, explain::Explain, flows::Flows, interfaces::Interfaces,
+    annotate::Annotate, discover::Discover, explain::Explain, flows::Flows, hosts::Hosts,
+    interfaces::Interfaces,
     registry::Registry, summary::Summary,
 };
 
@@ -27,6 +28,7 @@ use super::{
   portolan annotate office.pcapng               one line per packet
   portolan summary office.pcapng                which services, how much
   portolan summary -i eth0 --duration 30s       the same, live
+  portolan hosts office.pcapng                  which hosts, and what they offer
   portolan discover office.pcapng               what hosts advertise over DNS-SD
   portolan registry lookup 443/tcp _ipp._tcp    what IANA has registered
 
@@ -71,6 +73,9 @@ pub(crate) struct Global {
     /// an address or prefix, and end in what it speaks: `10.0.0.5 8443/tcp payroll protocol=tls`.
     #[arg(long, value_name = "FILE", global = true, help_heading = "Annotation")]
     pub(crate) registry: Vec<PathBuf>,
+    /// Names of hosts of your own, in the form of /etc/hosts; they win over all others. May be given several times.
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Annotation")]
+    pub(crate) hosts: Vec<PathBuf>,
     /// Show no progress bar.
     #[arg(long, global = true, help_heading = "Diagnostics")]
     pub(crate) no_progress: bool,
@@ -136,6 +141,14 @@ and live interfaces know only the past; --causal reads files that way too.")]
   portolan flows office.pcapng
   portolan flows --format csv office.pcapng > flows.csv")]
     Flows(Flows),
+    /// List hosts: one record each, with addresses, names, and the services they offer and use.
+    #[command(after_help = "Examples:
+  portolan hosts office.pcapng
+  portolan hosts --hosts /etc/hosts --oui oui.csv office.pcapng
+  portolan hosts --format json office.pcapng | jq '.hosts[].names'
+
+Addresses are joined into one host only where a name of multicast DNS or a MAC proves it.")]
+    Hosts(Hosts),
     /// List what hosts advertise over mDNS and DNS-SD.
     #[command(after_help = "Examples:
   portolan discover office.pcapng

@@ -12,6 +12,7 @@ use portolan::{
     Job, Registry,
     capture::{self, Filter, Live, LiveOptions, Source as _},
     decode::{Decap, Decoder},
+    hosts::HostsFile,
     pipeline::{Inputs, MIN_STRETCH},
     text::time::duration,
 };
@@ -76,7 +77,7 @@ pub(crate) struct Input {
     /// Size of the kernel's capture buffer, in MiB; 32 by default.
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     buffer: Option<u32>,
-    /// Numbers instead of host names; accepted for habit's sake, hosts are never resolved.
+    /// Addresses instead of names of hosts, wherever a report shows them.
     #[arg(short, hide_short_help = true, action = ArgAction::Count)]
     numeric: u8,
     /// Name the outermost flow: open no tunnels.
@@ -93,6 +94,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Whether names of hosts are not to be shown.
+    pub(crate) fn is_numeric(&self) -> bool {
+        self.numeric
+    }
+
     /// Whether packets are chosen from files, not by how long and with which filter an interface is listened to.
     pub(crate) fn selects_from_files(&self) -> bool {
         self.interface.is_none() && (self.filter.is_some() || self.count.is_some())
@@ -104,6 +110,8 @@ pub(crate) struct Session<'a> {
     input: &'a Input,
     /// The registry with the user's layers.
     pub(crate) registry: Registry,
+    /// The user's names of hosts; none with `-n`.
+    pub(crate) hosts: HostsFile,
     /// The exit code by what is wrong with the paths given.
     pub(crate) code: Cell<u8>,
     wishes: Wishes,
@@ -115,10 +123,21 @@ impl<'a> Session<'a> {
     /// Reads the registry, and begins to listen to signals.
     pub(crate) fn new(global: &Global, input: &'a Input) -> Result<Self, End> {
         let registry = registry::load(global)?;
+        let mut hosts = HostsFile::default();
+        for file in &global.hosts {
+            let read = HostsFile::read(file).map_err(|error| {
+                message::error(error);
+                End::Said(exit::INPUT)
+            })?;
+            if input.numeric == 0 {
+                hosts.add(read);
+            }
+        }
         let wishes = signals::listen();
         Ok(Self {
             input,
             registry,
+            hosts,
             code: Cell::new(exit::GOOD),
             wishes,
             quiet: global.quiet,

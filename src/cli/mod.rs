@@ -6,6 +6,7 @@ mod discover;
 pub(crate) mod exit;
 mod explain;
 mod flows;
+mod hosts;
 mod input;
 mod interfaces;
 pub(crate) mod message;
@@ -81,6 +82,7 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Annotate(args) => annotate::run(&cli.global, args),
         Command::Summary(args) => summary::run(&cli.global, args),
         Command::Flows(args) => flows::run(&cli.global, args),
+        Command::Hosts(args) => hosts::run(&cli.global, args),
         Command::Discover(args) => discover::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),

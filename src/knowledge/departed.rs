@@ -92,7 +92,7 @@ impl Knowledge {
     /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
     #[cold]
     fn shrink(&mut self, keep: usize, registry: &Registry) {
-        let Self { options, flows, dns, announced, totals, departed, quoted: _ } = self;
+        let Self { options, flows, dns, announced, totals, departed, hosts: _, quoted: _ } = self;
         let leaving = flows.oldest(keep);
         flows.prepare(&leaving);
         let context = context(options, flows, (dns, announced), &totals.span, registry, 1);

@@ -27,8 +27,9 @@ use crate::{
         Carried, DEFAULT_LIMIT, Ends, FlowId, FlowOptions, Flows, GROUP, Observed, Pending, Tally,
         fragment::DatagramKey,
     },
+    hosts::{self, Hosts, HostsFile, may_name},
     naming::Context,
-    packet::{Batch, Frame, PacketId, Timestamp, TransportProtocol},
+    packet::{Batch, Frame, LinkType, PacketId, Timestamp, TransportProtocol},
     payload::Protocol,
     registry::Registry,
 };
@@ -46,6 +47,8 @@ pub struct Options {
     pub inventory: bool,
     /// Know only the past: what a packet belongs to is decided when it is seen.
     pub causal: bool,
+    /// Learn the names of hosts, and which of their addresses belong together.
+    pub hosts: bool,
     /// Look at no payload: names come from ports, users and DNS alone.
     pub ports_only: bool,
     /// Five-tuples of an address family held before the least recently used leave; their totals are kept.
@@ -54,7 +57,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { flows: false, inventory: false, causal: false, ports_only: false, limit: DEFAULT_LIMIT }
+        Self {
+            flows: false,
+            inventory: false,
+            causal: false,
+            hosts: false,
+            ports_only: false,
+            limit: DEFAULT_LIMIT,
+        }
     }
 }
 
@@ -81,6 +91,8 @@ pub struct Knowledge {
     flows: Flows,
     dns: Dns,
     announced: Announced,
+    /// Names of hosts, where they were asked for.
+    hosts: Option<Box<Hosts>>,
     totals: Totals,
     departed: Graves,
     quoted: Quoted,
@@ -105,6 +117,7 @@ impl Knowledge {
             flows: Flows::new(flows),
             dns: Dns::new(&options, part),
             announced: if part { Announced::part() } else { Announced::new() },
+            hosts: options.hosts.then(Box::default),
             totals: Totals::default(),
             departed: Graves::default(),
             quoted: Quoted::default(),
@@ -146,9 +159,27 @@ impl Knowledge {
         self.totals.damaged(subject)
     }
 
-    /// Addresses and the host names that DNS taught for them, escaped as on a terminal.
+    /// Addresses and their host names, escaped as on a terminal: the user's own, where names were asked for, and those
+    /// that DNS taught for other addresses.
     pub fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
-        self.dns.host_names()
+        let user = self.hosts.iter().flat_map(|hosts| hosts.user_names());
+        let told = self
+            .dns
+            .host_names()
+            .filter(|(address, _)| !self.hosts.as_ref().is_some_and(|hosts| hosts.has_user_name(*address)));
+        user.map(|(address, name)| (address, name.to_owned())).chain(told)
+    }
+
+    /// Names of hosts, if they were asked for.
+    pub fn hosts(&self) -> Option<&Hosts> {
+        self.hosts.as_deref()
+    }
+
+    /// Takes in the user's names of hosts, if names were asked for.
+    pub fn set_hosts(&mut self, file: &HostsFile) {
+        if let Some(hosts) = &mut self.hosts {
+            hosts.set_user(file);
+        }
     }
 
     /// Five-tuples that had to leave, by label.
@@ -174,6 +205,9 @@ impl Knowledge {
         self.totals.span.count(frame);
         self.dns.advertised.look_from(frame.interface);
         self.dns.learn(frame, headers, file);
+        if let Some(hosts) = &mut self.hosts {
+            learn_host(hosts, frame, headers);
+        }
         let Some(ports) = self.ports(frame, headers) else { return Place::default() };
         if headers.stopped.is_some() {
             self.totals.count_damage(headers, ports);
@@ -337,6 +371,7 @@ impl Knowledge {
             (odd.beyond, "packets whose time is before 1970 or after 2554, and not shown"),
         ];
         let all = flows.into_iter().chain(times).chain(self.dns.losses()).chain(self.announced.losses());
+        let all = all.chain(self.hosts.iter().flat_map(|hosts| hosts.losses()));
         all.filter(|&(count, _)| count > 0)
     }
 
@@ -360,6 +395,9 @@ impl Knowledge {
         self.make_room_for(&later, registry);
         self.dns.merge(later.dns, shift.number);
         self.announced.merge(later.announced);
+        if let (Some(hosts), Some(later)) = (&mut self.hosts, later.hosts) {
+            hosts.merge(*later);
+        }
         self.flows.merge(later.flows);
         self.totals.merge(later.totals);
         self.departed.merge(later.departed);
@@ -410,6 +448,9 @@ impl<'b> Learning<'_, 'b> {
         }
         knowledge.totals.span.count(frame);
         knowledge.dns.learn(frame, headers, self.file);
+        if let Some(hosts) = &mut knowledge.hosts {
+            learn_host(hosts, frame, headers);
+        }
         let Some(ports) = knowledge.ports(frame, headers) else { return };
         if headers.stopped.is_some() {
             knowledge.totals.count_damage(headers, ports);
@@ -433,6 +474,27 @@ impl<'b> Learning<'_, 'b> {
 impl Drop for Learning<'_, '_> {
     fn drop(&mut self) {
         self.knowledge.flows.flush(&mut self.pending);
+    }
+}
+
+/// Learns what a packet says of the names and the MAC of its source.
+#[inline(never)]
+fn learn_host(hosts: &mut Hosts, frame: &Frame<'_>, headers: &Headers) {
+    let Some((from, to)) = headers.network.addresses() else {
+        if headers.kind == Kind::EtherType(0x0806) && frame.link == LinkType::ETHERNET {
+            hosts.observe_arp(frame.octets);
+        }
+        return;
+    };
+    // Of what came through a tunnel, the MACs may be those of its ends.
+    if let Some((source, _)) = headers.macs.filter(|_| headers.tunnels.as_slice().is_empty()) {
+        hosts.observe_link((from, to), headers.icmp, source);
+    }
+    let Some(ports) = headers.ports.filter(|_| headers.fragment.is_none()) else { return };
+    if may_name(headers.protocol, ports) {
+        let (time, protocol, octets) = (frame.time, headers.protocol, headers.payload(frame.octets));
+        let (source, destination) = ((from, ports.0), (to, ports.1));
+        hosts.observe(&hosts::Message { time, protocol, source, destination, octets });
     }
 }
 

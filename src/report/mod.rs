@@ -3,6 +3,7 @@
 pub mod discover;
 pub mod explain;
 pub mod flows;
+pub mod hosts;
 pub mod interfaces;
 pub mod registry;
 pub mod summary;

@@ -1,0 +1,46 @@
+//! `hosts`: one record per host.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use portolan::{
+    hosts::Oui,
+    report::hosts::{HostList, HostsOptions},
+};
+
+use super::{
+    End,
+    args::{Global, ReportFormat},
+    exit,
+    input::{Input, Session},
+    message, output, report,
+};
+
+#[derive(Args, Debug)]
+pub(crate) struct Hosts {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Form of the report.
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    pub(crate) format: ReportFormat,
+    /// Tell who made network adapters by this file: IEEE's registry of MAC prefixes as CSV.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) oui: Option<PathBuf>,
+}
+
+pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
+    if args.input.selects_from_files() {
+        message::error(
+            "hosts takes neither -f nor -c: they choose packets, and what hosts are is learned from all of them",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
+    let oui = args.oui.as_deref().map(Oui::read).transpose().map_err(|error| {
+        message::error(error);
+        End::Said(exit::INPUT)
+    })?;
+    let session = Session::new(global, &args.input)?;
+    let mut job = session.job()?;
+    let options = HostsOptions { numeric: args.input.is_numeric(), oui, width: output::width() };
+    report::write(global, &session, &mut job, args.format.into(), HostList::new(options), |_, _| {})
+}

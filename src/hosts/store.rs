@@ -1,0 +1,422 @@
+//! Who was told which name when.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use hashbrown::HashMap;
+
+use super::{
+    HostsFile, Mac, Message, Source,
+    dhcp::{self, Called, Dhcp},
+    dns, is_host, link, netbios,
+};
+use crate::{
+    dns::{Message as DnsMessage, Name, Via},
+    packet::{Timestamp, TransportProtocol},
+    text::escape,
+};
+
+/// Names of hosts learned from a stretch of a capture.
+///
+/// Several names of an address are told apart by time and by who was told. What two stretches taught,
+/// [merged](Self::merge) in order, is what both together would have taught, as long as no bound is reached: further
+/// addresses are not learned, of the names of one address the oldest go first, and both are [counted](Self::losses).
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    names: Names,
+    user: BTreeMap<IpAddr, u32>,
+    told: BTreeMap<(IpAddr, Source), Series>,
+    /// Answers of unicast DNS by address and client.
+    answers: HashMap<(IpAddr, IpAddr), Series>,
+    /// What is known of clients of DHCP, by transaction.
+    leases: BTreeMap<Vec<u8>, Lease>,
+    /// Addresses that are one host's: in one multicast DNS message they had one name.
+    twins: BTreeSet<(IpAddr, IpAddr)>,
+    /// MACs that addresses have for sure.
+    macs: BTreeSet<(IpAddr, Mac)>,
+    lost: u64,
+}
+
+/// Texts, each once.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    all: Vec<Box<str>>,
+    ids: HashMap<Box<str>, u32>,
+}
+
+impl Names {
+    fn id(&mut self, text: &str) -> u32 {
+        if let Some(&id) = self.ids.get(text) {
+            return id;
+        }
+        let id = self.all.len() as u32;
+        self.all.push(text.into());
+        self.ids.insert(text.into(), id);
+        id
+    }
+}
+
+/// One name after the other, each for as long as nothing else was told.
+#[derive(Clone, Debug, Default)]
+struct Series {
+    runs: Vec<Run>,
+    overflowed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    name: u32,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Lease {
+    name: Option<u32>,
+    address: Option<(IpAddr, Option<Timestamp>)>,
+    mac: Option<Mac>,
+}
+
+/// A name that an address had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told<'h> {
+    /// The name, escaped as on a terminal.
+    pub name: &'h str,
+    /// Where it comes from.
+    pub source: Source,
+    /// When it was first told; of the user's own names nobody asks.
+    pub first: Option<Timestamp>,
+    /// When it was last told.
+    pub last: Option<Timestamp>,
+}
+
+impl Series {
+    fn push(&mut self, run: Run) {
+        if let Some(last) = self.runs.last_mut().filter(|last| last.name == run.name) {
+            last.first = last.first.zip(run.first).map(|(a, b)| a.min(b));
+            last.last = last.last.max(run.last);
+            return;
+        }
+        if self.runs.len() >= Hosts::MAX_RUNS {
+            self.runs.remove(0);
+            self.overflowed = true;
+        }
+        self.runs.push(run);
+    }
+
+    /// The name told last before a moment.
+    fn before(&self, time: Option<Timestamp>) -> Option<u32> {
+        let Some(time) = time else { return self.runs.last().map(|run| run.name) };
+        let told = self.runs.iter().rev().find(|run| run.first.is_none_or(|first| first <= time));
+        told.map(|run| run.name)
+    }
+
+    /// The name told first after it.
+    fn after(&self) -> Option<u32> {
+        self.runs.first().map(|run| run.name)
+    }
+}
+
+impl Hosts {
+    /// Most addresses whose names are kept of a source; most pairs of an address and a client; most transactions of
+    /// DHCP; most proofs that addresses are one host's.
+    pub const MAX_ADDRESSES: usize = 65_536;
+    /// Most names after each other that are kept of an address.
+    pub const MAX_RUNS: usize = 64;
+
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in what the user says: it wins over all else, and the last line about an address counts.
+    pub fn set_user(&mut self, file: &HostsFile) {
+        for (address, name) in &file.names {
+            let mut text = Vec::new();
+            escape::terminal(name.as_bytes(), &mut text);
+            let name = self.names.id(&String::from_utf8_lossy(&text));
+            self.user.insert(*address, name);
+        }
+    }
+
+    /// Learns from one packet.
+    pub fn observe(&mut self, message: &Message<'_>) {
+        let Message { protocol, source, destination, octets, .. } = *message;
+        match (protocol, source.1, destination.1) {
+            (TransportProtocol::UDP, 67 | 68, 67 | 68) => {
+                self.dhcp(dhcp::v4(octets), message.time);
+            }
+            (TransportProtocol::UDP, 546 | 547, 546 | 547) => self.dhcp(dhcp::v6(octets), message.time),
+            (TransportProtocol::UDP, 137, _) => {
+                netbios::read(octets, source.0, &mut |address, name| {
+                    let mut text = Vec::new();
+                    escape::terminal(name, &mut text);
+                    self.tell(Source::Netbios, address, None, &text, message.time);
+                });
+            }
+            (TransportProtocol::UDP | TransportProtocol::TCP, port, _) => {
+                // Only what the port of the protocol itself says: whoever asks from another one teaches nothing.
+                let Some(via) = Via::of(protocol, port, port) else { return };
+                for dns in via.messages(octets) {
+                    self.observe_dns(via, message, &dns);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Learns from a message of DNS.
+    fn observe_dns(&mut self, via: Via, message: &Message<'_>, dns: &DnsMessage<'_>) {
+        let client = (!via.is_multicast()).then_some(message.destination.0);
+        // The last address of multicast DNS, to which further ones of the same name belong.
+        let mut twin: Option<(IpAddr, Vec<u8>)> = None;
+        dns::read(via, dns, &mut |source, address, name| {
+            let text = name_text(name);
+            self.tell(source, address, client, &text, message.time);
+            if source == Source::Mdns && is_host(address) {
+                match &twin {
+                    Some((first, known)) if *known == text => {
+                        if self.twins.len() < Self::MAX_ADDRESSES && *first != address {
+                            self.twins.insert((*first.min(&address), *first.max(&address)));
+                        }
+                    }
+                    _ => twin = Some((address, text)),
+                }
+            }
+        });
+    }
+
+    fn dhcp(&mut self, message: Option<Dhcp<'_>>, time: Option<Timestamp>) {
+        let Some(Dhcp { transaction, name, address, mac }) = message else { return };
+        if self.leases.len() >= Self::MAX_ADDRESSES && !self.leases.contains_key(&transaction) {
+            self.lost += 1;
+            return;
+        }
+        let text = name.map(|name| match name {
+            Called::Text(octets) => {
+                let mut text = Vec::new();
+                escape::terminal(octets, &mut text);
+                text
+            }
+            Called::Domain(name) => name_text(&name),
+        });
+        let name = text.map(|text| self.names.id(&String::from_utf8_lossy(&text)));
+        let lease = self.leases.entry(transaction).or_default();
+        lease.add(Lease { name, address: address.filter(|&address| is_host(address)).zip(Some(time)), mac });
+    }
+
+    /// Learns that an address has a name, which `client` was told.
+    fn tell(
+        &mut self,
+        source: Source,
+        address: IpAddr,
+        client: Option<IpAddr>,
+        text: &[u8],
+        time: Option<Timestamp>,
+    ) {
+        if !is_host(address) || text == b"." || text.is_empty() {
+            return;
+        }
+        let has_room = self.told.len() < Self::MAX_ADDRESSES || self.told.contains_key(&(address, source));
+        if !has_room {
+            self.lost += 1;
+            return;
+        }
+        let name = self.names.id(&String::from_utf8_lossy(text));
+        let run = Run { name, first: time, last: time };
+        self.told.entry((address, source)).or_default().push(run);
+        if let Some(client) = client {
+            let has_room =
+                self.answers.len() < Self::MAX_ADDRESSES || self.answers.contains_key(&(address, client));
+            if has_room {
+                self.answers.entry((address, client)).or_default().push(run);
+            } else {
+                self.lost += 1;
+            }
+        }
+    }
+
+    /// Learns from a packet that its source has a MAC, where it cannot have come over a router: so it is with messages of
+    /// Neighbor Discovery, too, whose `icmp` are types 133 to 137 (RFC 4861 sections 4 and 3.1).
+    pub fn observe_link(&mut self, addresses: (IpAddr, IpAddr), icmp: Option<(u8, u8)>, mac: Mac) {
+        let discovers = addresses.0.is_ipv6() && matches!(icmp, Some((133..=137, 0))) && is_host(addresses.0);
+        if (discovers || link::stays_on_link(addresses.0, addresses.1)) && link::is_one(mac) {
+            self.note_mac(addresses.0, mac);
+        }
+    }
+
+    /// Learns from an ARP packet over Ethernet.
+    pub fn observe_arp(&mut self, frame: &[u8]) {
+        if let Some((address, mac)) = link::arp(frame) {
+            self.note_mac(address, mac);
+        }
+    }
+
+    fn note_mac(&mut self, address: IpAddr, mac: Mac) {
+        if self.macs.len() < Self::MAX_ADDRESSES {
+            self.macs.insert((address, mac));
+        } else if !self.macs.contains(&(address, mac)) {
+            self.lost += 1;
+        }
+    }
+
+    /// What the bounds kept out: how often, and what in words.
+    pub fn losses(&self) -> [(u64, &'static str); 2] {
+        let series = self.told.values().chain(self.answers.values());
+        let overflowed = series.filter(|series| series.overflowed).count() as u64;
+        [
+            (self.lost, "names of hosts too many to be learned"),
+            (overflowed, "addresses with so many names that the oldest were forgotten"),
+        ]
+    }
+
+    /// Adds what the next stretch of the capture taught.
+    pub fn merge(&mut self, later: Self) {
+        let ids: Vec<u32> = later.names.all.iter().map(|name| self.names.id(name)).collect();
+        let renamed = |run: Run| Run { name: ids[run.name as usize], ..run };
+        self.lost += later.lost;
+        for (key, series) in later.told {
+            if self.told.len() < Self::MAX_ADDRESSES || self.told.contains_key(&key) {
+                self.told.entry(key).or_default().add(series, renamed);
+            } else {
+                self.lost += 1;
+            }
+        }
+        // Each pair goes to its own, so their order tells nothing.
+        let mut answers: Vec<_> = later.answers.into_iter().collect();
+        answers.sort_by_key(|(key, _)| *key);
+        for (key, series) in answers {
+            if self.answers.len() < Self::MAX_ADDRESSES || self.answers.contains_key(&key) {
+                self.answers.entry(key).or_default().add(series, renamed);
+            } else {
+                self.lost += 1;
+            }
+        }
+        for (key, lease) in later.leases {
+            let lease = Lease { name: lease.name.map(|name| ids[name as usize]), ..lease };
+            if self.leases.len() < Self::MAX_ADDRESSES || self.leases.contains_key(&key) {
+                self.leases.entry(key).or_default().add(lease);
+            } else {
+                self.lost += 1;
+            }
+        }
+        self.twins.extend(later.twins);
+        for (address, mac) in later.macs {
+            self.note_mac(address, mac);
+        }
+    }
+
+    /// What an address is called for a client at a time, and where that name comes from.
+    ///
+    /// Of answers of unicast DNS the last to this client before the flow began counts; else the last to any client; else
+    /// the first after it. Without a time the last of all counts.
+    pub fn name_of(
+        &self,
+        address: IpAddr,
+        client: Option<IpAddr>,
+        time: Option<Timestamp>,
+    ) -> Option<(&str, Source)> {
+        let text = |name: u32, source| Some((&*self.names.all[name as usize], source));
+        if let Some(&name) = self.user.get(&address) {
+            return text(name, Source::User);
+        }
+        for source in Source::ALL {
+            let own = client.filter(|_| source == Source::Dns);
+            let own = own.and_then(|client| self.answers.get(&(address, client)));
+            let any = self.told.get(&(address, source));
+            let name = own.and_then(|series| series.before(time));
+            let name = name.or_else(|| any?.before(time)).or_else(|| any?.after());
+            if let Some(name) = name {
+                return text(name, source);
+            }
+        }
+        let lent = self.lent(address, time).or_else(|| self.lent(address, None));
+        lent.and_then(|run| text(run.name, Source::Dhcp))
+    }
+
+    /// The name of whom the address was lent to last before a moment.
+    fn lent(&self, address: IpAddr, time: Option<Timestamp>) -> Option<Run> {
+        let runs = self.lent_all(address);
+        runs.filter(|run| time.is_none_or(|time| run.last.is_none_or(|last| last <= time)))
+            .max_by_key(|run| run.last)
+    }
+
+    fn lent_all(&self, address: IpAddr) -> impl Iterator<Item = Run> {
+        self.leases.values().filter_map(move |lease| {
+            let (lent, time) = lease.address?;
+            let name = lease.name.filter(|_| lent == address)?;
+            Some(Run { name, first: time, last: time })
+        })
+    }
+
+    /// Every name that an address had, the strongest source first, then in the order told.
+    pub fn names_of(&self, address: IpAddr) -> Vec<Told<'_>> {
+        let user = self.user.get(&address).map(|&name| (Source::User, Run { name, first: None, last: None }));
+        let told = self.told.range((address, Source::User)..=(address, Source::Dhcp));
+        let told = told.flat_map(|(&(_, source), series)| series.runs.iter().map(move |&run| (source, run)));
+        let lent = self.lent_all(address).map(|run| (Source::Dhcp, run));
+        let mut all: Vec<Told<'_>> = Vec::new();
+        for (source, run) in user.into_iter().chain(told).chain(lent) {
+            let name = &*self.names.all[run.name as usize];
+            match all.iter_mut().find(|known| known.name == name && known.source == source) {
+                Some(known) => {
+                    known.first = known.first.zip(run.first).map(|(a, b)| a.min(b));
+                    known.last = known.last.max(run.last);
+                }
+                None => all.push(Told { name, source, first: run.first, last: run.last }),
+            }
+        }
+        all
+    }
+
+    /// The user's own names.
+    pub fn user_names(&self) -> impl Iterator<Item = (IpAddr, &str)> {
+        self.user.iter().map(|(&address, &name)| (address, &*self.names.all[name as usize]))
+    }
+
+    /// Whether the user names an address.
+    pub fn has_user_name(&self, address: IpAddr) -> bool {
+        self.user.contains_key(&address)
+    }
+
+    /// Pairs of addresses that multicast DNS proves to be one host's.
+    pub fn twins(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
+        self.twins.iter().copied()
+    }
+
+    /// Addresses and the MACs that they have for sure: told by ARP or DHCP, or by packets that no router forwards.
+    pub fn macs(&self) -> impl Iterator<Item = (IpAddr, Mac)> {
+        let lent = self.leases.values().filter_map(|lease| Some((lease.address?.0, lease.mac?)));
+        self.macs.iter().copied().chain(lent)
+    }
+}
+
+impl Series {
+    /// Appends those of the next stretch.
+    fn add(&mut self, later: Self, renamed: impl Fn(Run) -> Run) {
+        if later.overflowed {
+            *self = Self::default();
+        }
+        later.runs.into_iter().for_each(|run| self.push(renamed(run)));
+        self.overflowed |= later.overflowed;
+    }
+}
+
+impl Lease {
+    /// What was told later counts.
+    fn add(&mut self, later: Self) {
+        self.name = later.name.or(self.name);
+        self.address = later.address.or(self.address);
+        self.mac = later.mac.or(self.mac);
+    }
+}
+
+/// A name without its last dot, ASCII letters in lower case, escaped.
+fn name_text(name: &Name<'_>) -> Vec<u8> {
+    let mut text = Vec::new();
+    name.text(&mut text);
+    text.make_ascii_lowercase();
+    text
+}
