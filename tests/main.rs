@@ -75,6 +75,9 @@ mod golden;
 /// Hostile text, in every command and format.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod harmless;
+/// Hosts, their names, and what proves that addresses belong together.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod hosts;
 /// Real servers on their own ports and on those of others, and what the command says of them.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod laboratory;

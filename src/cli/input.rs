@@ -96,7 +96,7 @@ pub(crate) struct Input {
 impl Input {
     /// Whether names of hosts are not to be shown.
     pub(crate) fn is_numeric(&self) -> bool {
-        self.numeric
+        self.numeric > 0
     }
 
     /// Whether packets are chosen from files, not by how long and with which filter an interface is listened to.

@@ -110,7 +110,13 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     })?;
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
-    let options = summary::Options { by, sort: args.sort.into(), top: args.top, width: output::width() };
+    let options = summary::Options {
+        by,
+        sort: args.sort.into(),
+        top: args.top,
+        numeric: args.input.is_numeric(),
+        width: output::width(),
+    };
     let selects = passes::charts_selection(&job);
     if args.interval.is_none() && !by.needs_packets() && !selects {
         let totals = Totals::new(options, job.threads);
@@ -120,10 +126,11 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     }
     let mut counted = Counted::new(args.interval, by);
     let sums = Sums::new(args.interval, by);
-    let (way, mut evicted) = ((Options { flows: selects, ..Options::default() }, false, "counting"), false);
+    let (way, mut evicted) = ((Options { flows: selects, ..options.needs() }, false, "counting"), false);
     let passes =
         passes::chart(global, &session, &mut job, way, &sums, &mut counted, |knowledge, _, counted| {
             evicted |= knowledge.departed().next().is_some();
+            counted.name_hosts(knowledge);
             counted.part();
         })?;
     let (span, (whole, parts)) = (*counted.span(), counted.into_parts());

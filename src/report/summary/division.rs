@@ -59,6 +59,11 @@ impl By {
         matches!(self, Self::Service | Self::Protocol | Self::Port | Self::Evidence | Self::Transport)
     }
 
+    /// Whether rows are about one host each, which may have a name.
+    fn is_of_hosts(self) -> bool {
+        matches!(self, Self::Server | Self::Client | Self::Host)
+    }
+
     /// Its word on the command line and in the output.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -174,6 +179,11 @@ impl Division {
         self.parts().iter().all(|part| part.is_of_label())
     }
 
+    /// Whether rows are about one host each, which may have a name.
+    pub fn is_of_hosts(&self) -> bool {
+        matches!(self.parts(), [part] if part.is_of_hosts())
+    }
+
     /// Whether a row is of no more than one endpoint.
     pub(super) fn is_of_endpoint(&self) -> bool {
         self.has(By::Endpoint) || self.has(By::Server) && self.has(By::Port)
@@ -183,7 +193,7 @@ impl Division {
     pub(super) fn tells(&self, path: &str) -> bool {
         let any = |parts: &[By]| parts.iter().any(|&part| self.has(part));
         match path {
-            "name" => !self.is_of_endpoint() || any(&[By::Service]),
+            "name" => !self.is_of_hosts() && !self.is_of_endpoint() || any(&[By::Service]),
             "ports" => any(&[By::Port, By::Endpoint]),
             "clients" => any(&[By::Client, By::Conversation]),
             "servers" => any(&[By::Server, By::Endpoint, By::Conversation]),

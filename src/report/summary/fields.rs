@@ -44,7 +44,7 @@ pub static ROW: [Field; 19] = [
         Type::Object(&KEYS),
         "the parts of the key, which joins them by a space; only with several",
     ),
-    Field::new("name", Type::Text, "name of the service"),
+    Field::new("name", Type::Text, "name of the service; of the host, where rows are about hosts"),
     Field::new("transport", Type::Word, "its transport"),
     Field::new("ports", PORT, "ports that served it, in ascending order").list(),
     Field::new("description", Type::Text, "what the registry, or the user, says about it"),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     flow::is_group,
-    knowledge::{Damaged, Span},
+    knowledge::{Damaged, Knowledge, Span},
     naming::{self, Side},
     packet::LinkType,
     record::Record,
@@ -128,6 +128,12 @@ impl Intervals {
     /// What is counted from now on is of inputs that have no flow in common with those before.
     pub fn part(&mut self) {
         self.whole.part();
+    }
+
+    /// As [`Summary::name_hosts`], in all intervals.
+    pub fn name_hosts(&mut self, knowledge: &Knowledge) {
+        self.whole.name_hosts(knowledge);
+        self.parts.values_mut().for_each(|part| part.name_hosts(knowledge));
     }
 
     /// What was added up: over all, and per interval in ascending order.

@@ -23,7 +23,7 @@ pub use write::{csv, json, table, write};
 
 use crate::{
     flow::FiveTuple,
-    knowledge::{Answers, Damaged, Knowledge, Span, Subject},
+    knowledge::{self, Answers, Damaged, Knowledge, Span, Subject},
     naming::{self, label::Label},
     registry::Registry,
     report::{Format, Report},
@@ -54,8 +54,18 @@ pub struct Options {
     pub sort: Sort,
     /// Only so many rows.
     pub top: Option<usize>,
+    /// Show no names of hosts.
+    pub numeric: bool,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
+}
+
+impl Options {
+    /// What must be learned for it beside flows: names, where rows are about hosts.
+    pub fn needs(&self) -> knowledge::Options {
+        let hosts = self.by.is_of_hosts() && !self.numeric;
+        knowledge::Options { hosts, ..knowledge::Options::default() }
+    }
 }
 
 /// The report: what all flows add up to.
@@ -79,8 +89,13 @@ impl Totals {
 }
 
 impl Report for Totals {
+    fn needs(&self) -> knowledge::Options {
+        self.options.needs()
+    }
+
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
         self.summary.add(Summary::of(knowledge, answers, self.options.by, self.threads.max(1)));
+        self.summary.name_hosts(knowledge);
         self.span.add(knowledge.span());
         self.evicted |= knowledge.departed().next().is_some();
     }
@@ -229,6 +244,15 @@ impl Summary {
                 Some(&number) => self.rows[number as usize].add(row),
                 None => _ = self.push(hash, row),
             }
+        }
+    }
+
+    /// Gives rows about hosts the names that are known of them.
+    pub fn name_hosts(&mut self, knowledge: &Knowledge) {
+        let Some(hosts) = knowledge.hosts() else { return };
+        for row in self.rows.iter_mut().filter(|row| row.host.is_none()) {
+            let name = row.key.parse().ok().and_then(|address| hosts.name_of(address, None, None));
+            row.host = name.map(|(name, _)| name.to_owned());
         }
     }
 

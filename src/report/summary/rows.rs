@@ -54,6 +54,8 @@ pub struct Row {
     /// How strong that is.
     named_by: Option<Evidence>,
     pub(super) name: Option<String>,
+    /// What the host is called that it is about, escaped as on a terminal.
+    pub(super) host: Option<String>,
     pub(super) transport: Option<String>,
     pub(super) ports: BTreeSet<u16>,
     pub(super) description: Option<String>,

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use super::{Division, Interval, Intervals, Summary};
 use crate::{
-    knowledge::Span,
+    knowledge::{Knowledge, Span},
     record::Record,
     sink::{Encoder, Sink},
 };
@@ -52,6 +52,11 @@ impl Counted {
     /// As [`Intervals::part`].
     pub fn part(&mut self) {
         self.0.part();
+    }
+
+    /// As [`Intervals::name_hosts`].
+    pub fn name_hosts(&mut self, knowledge: &Knowledge) {
+        self.0.name_hosts(knowledge);
     }
 
     /// As [`Intervals::into_parts`].

@@ -31,6 +31,8 @@ struct Column {
 /// What stands in a column.
 enum Value<'r> {
     Text(Option<&'r str>),
+    /// Name of a host, escaped already.
+    Host(&'r str),
     /// How much.
     Total(u64),
     /// How many, where that is known.
@@ -49,7 +51,10 @@ const fn column(path: &'static str, title: Option<&'static str>, value: fn(&Row)
 /// All columns. In tables the parts of the key stand in place of the first one, and `%` follows `bytes`.
 static COLUMNS: [Column; 17] = [
     column("key", None, |row| Value::Text(Some(&row.key))),
-    column("name", Some("service"), |row| Value::Text(row.name.as_deref())),
+    column("name", Some("service"), |row| match &row.host {
+        Some(host) => Value::Host(host),
+        None => Value::Text(row.name.as_deref()),
+    }),
     column("transport", None, |row| Value::Text(row.transport.as_deref())),
     column("ports", Some("port"), |row| Value::Ports(&row.ports)),
     column("description", None, |row| Value::Text(row.description.as_deref())),
@@ -80,6 +85,7 @@ impl Value<'_> {
     fn field(&self) -> String {
         match self {
             Self::Text(text) => text.unwrap_or_default().to_owned(),
+            Self::Host(name) => (*name).to_owned(),
             Self::Total(count) | Self::Distinct(Some(count)) => count.to_string(),
             Self::Ports(ports) => ports_text(ports),
             Self::Time(Some(time)) => time_text(*time),
@@ -94,6 +100,7 @@ impl Value<'_> {
     fn cell(&self) -> Cell {
         match self {
             Self::Text(text) => Cell::text(text.unwrap_or_default()),
+            Self::Host(name) => Cell::escaped(|out| out.extend_from_slice(name.as_bytes())),
             Self::Total(count) => Cell::shown(count),
             Self::Distinct(count) => Cell::maybe(count.filter(|&count| count > 0)),
             Self::Ports(ports) if ports.len() > 4 => Cell::shown(format_args!("{} ports", ports.len())),
@@ -113,6 +120,7 @@ impl Value<'_> {
     fn member<M: serde::ser::SerializeMap>(&self, path: &'static str, map: &mut M) -> Result<(), M::Error> {
         match self {
             Self::Text(Some(text)) => map.serialize_entry(path, text),
+            Self::Host(name) => map.serialize_entry(path, name),
             Self::Total(count) | Self::Distinct(Some(count)) => map.serialize_entry(path, count),
             Self::Ports(ports) if !ports.is_empty() => map.serialize_entry(path, ports),
             Self::Time(Some(time)) => map.serialize_entry(path, &time_text(*time)),
@@ -223,7 +231,9 @@ fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
     for column in &shown {
         let is_amount = !["name", "ports", "evidence"].contains(&column.path);
         right.extend(is_amount.then_some(header.len()));
-        header.extend(column.title);
+        // What a row is about may be a host, and then it has the host's name.
+        let is_of_hosts = column.path == "name" && by.is_of_hosts();
+        header.extend(if is_of_hosts { Some("name") } else { column.title });
         if column.path == "bytes" {
             right.push(header.len());
             header.push("%");
