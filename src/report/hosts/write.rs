@@ -72,10 +72,10 @@ pub(super) fn table(hosts: &[Host<'_>], width: Option<u16>, out: &mut dyn Write)
                 shown.push(name);
             }
         }
-        let more = (shown.len() > 3).then(|| format!(" +{}", shown.len() - 3)).unwrap_or_default();
+        let more = if shown.len() > 3 { format!(" +{}", shown.len() - 3) } else { String::new() };
         shown.truncate(3);
         cells.push(Cell::escaped(|text| {
-            text.extend_from_slice(shown.join("\u{1f}").replace('\u{1f}', " ").as_bytes());
+            text.extend_from_slice(shown.join(" ").as_bytes());
             text.extend_from_slice(more.as_bytes());
         }));
         cells.push(Cell::lines(host.macs.iter().map(|&mac| mac_text(mac))));
