@@ -31,6 +31,8 @@ const ORDER: [&str; 20] = [
 
 /// Foreign crates that only one module may name.
 const FOREIGN: &[(&str, &[&str])] = &[
+    ("aes", &["payload"]),
+    ("aes_gcm", &["payload"]),
     ("anstyle", &["sink"]),
     ("base64", &["text", "flow"]),
     ("clap", &["cli"]),
@@ -39,6 +41,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("csv", &["registry", "hosts"]),
     ("etherparse", &["decode"]),
     ("flate2", &["capture"]),
+    ("hkdf", &["payload"]),
     ("indicatif", &["cli"]),
     ("ipnet", &["text"]),
     ("jiff", &["text"]),
@@ -51,6 +54,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),
+    ("sha2", &["payload"]),
     ("signal_hook", &["cli"]),
     ("tempfile", &["registry", "cli"]),
     ("terminal_size", &["cli"]),

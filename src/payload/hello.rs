@@ -35,6 +35,16 @@ impl<'a> Hello<'a> {
     ///
     /// Where the message goes beyond `octets`, what is there can be read, and `is_whole` is false.
     pub fn read(octets: &'a [u8]) -> Result<Self, HelloError> {
+        Self::read_as(octets, false)
+    }
+
+    /// Reads a whole ClientHello of DTLS, whose header was made that of TLS: it has a cookie (RFC 6347 section
+    /// 4.2.1, RFC 9147 section 5.3).
+    pub(super) fn read_datagram(octets: &'a [u8]) -> Result<Self, HelloError> {
+        Self::read_as(octets, true)
+    }
+
+    fn read_as(octets: &'a [u8], has_cookie: bool) -> Result<Self, HelloError> {
         let mut reader = Reader::new(octets);
         let head = (reader.u8(), reader.u24());
         let (Some(kind), Some(len)) = head else { return Err(HelloError::Incomplete) };
@@ -44,7 +54,7 @@ impl<'a> Hello<'a> {
         }
         let is_whole = len <= reader.len();
         let mut body = Reader::new(reader.rest().get(..len).unwrap_or(reader.rest()));
-        match Self::body(&mut body, kind == 1) {
+        match Self::body(&mut body, kind == 1, has_cookie) {
             Some(extensions) => Ok(Self { is_client: kind == 1, is_whole, extensions }),
             // RFC 8446 section 4.1.2: a hello may end before the extensions.
             None if is_whole && body.is_empty() => {
@@ -66,11 +76,15 @@ impl<'a> Hello<'a> {
     }
 
     /// Passes over all that stands before the extensions, and gives them.
-    fn body(reader: &mut Reader<'a>, is_client: bool) -> Option<&'a [u8]> {
+    fn body(reader: &mut Reader<'a>, is_client: bool, has_cookie: bool) -> Option<&'a [u8]> {
         // Version and random.
         reader.skip(34)?;
         let session = reader.u8()?;
         reader.skip(usize::from(session))?;
+        if has_cookie {
+            let cookie = reader.u8()?;
+            reader.skip(usize::from(cookie))?;
+        }
         if is_client {
             let ciphers = reader.u16()?;
             reader.skip(usize::from(ciphers))?;

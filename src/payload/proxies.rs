@@ -42,6 +42,14 @@ pub(super) fn socks4(sight: Sight<'_>) -> Option<Said> {
 /// The signature of version 2 of the PROXY protocol.
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
+/// Whether more octets may make a PROXY header of these.
+pub(super) fn may_begin_proxy_header(octets: &[u8]) -> bool {
+    const LINES: [&[u8]; 3] = [b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN"];
+    // Behind the signature stand four octets that tell the length.
+    let is_signed = octets.len() < SIGNATURE.len() + 4 && octets.starts_with(SIGNATURE);
+    is_signed || SIGNATURE.starts_with(octets) || LINES.iter().any(|line| line.starts_with(octets))
+}
+
 /// Length of a PROXY header at the beginning; 0 where it goes beyond the octets at hand.
 pub(super) fn proxy_header(octets: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(octets);

@@ -6,6 +6,13 @@ pub(super) use crate::packet::TransportProtocol;
 pub(super) const TCP: TransportProtocol = TransportProtocol::TCP;
 pub(super) const UDP: TransportProtocol = TransportProtocol::UDP;
 
+/// Octets from hexadecimal digits, which may have spaces between them.
+pub(super) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
 /// A window of one segment or datagram, of which `octets` were captured.
 pub(super) fn window(on: TransportProtocol, octets: &[u8], wire: usize) -> Window {
     let mut window = Window::new();

@@ -57,7 +57,8 @@ pub(super) fn is_version(word: &[u8], name: &[u8]) -> bool {
     word.strip_prefix(name).is_some_and(|digit| matches!(digit, [b'0'..=b'9']))
 }
 
-const METHODS: [&[u8]; 24] = [
+/// Methods of requests.
+pub(super) const METHODS: [&[u8]; 24] = [
     b"GET",
     b"HEAD",
     b"POST",
@@ -133,9 +134,11 @@ fn may_be_target(target: &[u8]) -> bool {
         || has_port()
 }
 
+/// What a client of HTTP/2 says first (RFC 9113 section 3.4).
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// HTTP/2 with prior knowledge or behind TLS that was taken off.
 pub(super) fn http2(sight: Sight<'_>) -> Option<Said> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let mut reader = sight.reader();
     let begin = sight.octets().get(..PREFACE.len()).unwrap_or(sight.octets());
     if begin.len() >= 14 && PREFACE.starts_with(begin) {

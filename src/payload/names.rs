@@ -1,0 +1,67 @@
+//! Names of servers in what one direction of a flow says first.
+
+use super::datagram_names::DatagramNames;
+use super::server_name::Told;
+use super::stream_names::StreamNames;
+
+/// What came of reading a piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More must come.
+    More,
+    /// Something is told, and nothing more will be.
+    Told(Told),
+    /// Nothing will be told.
+    Nothing,
+}
+
+/// Reads the first octets of one direction of a flow until they tell the server's name, or cannot any more.
+///
+/// It takes segments in any order and more than once, and datagrams in any order but for those that tell keys. It holds
+/// at most 17 KiB. What is not whole tells nothing.
+#[derive(Clone, Debug)]
+pub struct NameReader(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Stream(Box<StreamNames>),
+    Datagrams(Box<DatagramNames>),
+}
+
+impl NameReader {
+    /// A reader of a TCP stream of which nothing but this segment has come yet; `first` is the number of its first
+    /// octet, where a SYN told it. `None` where no name can be told. The segment is to be [added](Self::segment).
+    pub fn of_segment(first: Option<u32>, sequence: u32, octets: &[u8]) -> Option<Self> {
+        Some(Self(Kind::Stream(Box::new(StreamNames::begin(first, sequence, octets)?))))
+    }
+
+    /// A reader of datagrams that begin with this one; `None` where no name can be told. The datagram is to be
+    /// [added](Self::datagram).
+    pub fn of_datagram(octets: &[u8]) -> Option<Self> {
+        Some(Self(Kind::Datagrams(Box::new(DatagramNames::begin(octets)?))))
+    }
+
+    /// Adds a segment: its sequence number, and the octets captured of the `wire` octets of its payload.
+    pub fn segment(&mut self, sequence: u32, octets: &[u8], wire: u32) -> Progress {
+        match &mut self.0 {
+            Kind::Stream(stream) => stream.segment(sequence, octets, wire),
+            Kind::Datagrams(_) => Progress::Nothing,
+        }
+    }
+
+    /// Adds the octets captured of a datagram.
+    pub fn datagram(&mut self, octets: &[u8]) -> Progress {
+        match &mut self.0 {
+            Kind::Datagrams(datagrams) => datagrams.datagram(octets),
+            Kind::Stream(_) => Progress::Nothing,
+        }
+    }
+
+    /// Whether a SYN that gives the first octet this number opens another connection.
+    pub fn is_of_another(&self, first: u32) -> bool {
+        match &self.0 {
+            Kind::Stream(stream) => stream.first() != first,
+            Kind::Datagrams(_) => true,
+        }
+    }
+}
