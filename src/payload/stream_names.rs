@@ -122,10 +122,10 @@ fn form(octets: &[u8]) -> Option<Form> {
     if octets.starts_with(PREFACE) {
         return Some(Form::Http2 { next: PREFACE.len(), headers: None });
     }
-    let is_request = |method: &&[u8]| octets.strip_prefix(*method).is_some_and(|rest| rest.starts_with(b" "));
+    let is_request = |method: &[u8]| octets.strip_prefix(method).is_some_and(|rest| rest.starts_with(b" "));
     const MORE: [&[u8]; 1] = [b"RPC_OUT_DATA"];
     let methods = || METHODS.iter().chain(&MORE);
-    if first.is_ascii_uppercase() && methods().any(|method| is_request(&method)) {
+    if first.is_ascii_uppercase() && methods().any(|method| is_request(method)) {
         return Some(Form::Http { searched: 0, has_line: false });
     }
     let may_become = PREFACE.starts_with(octets) || methods().any(|method| method.starts_with(octets));
