@@ -312,7 +312,7 @@ fn captures_one_behind_the_other() {
         header[4..8].copy_from_slice(&[0, 2, 0, 4]);
         [header, words(&le32(&[7, 5, 3, 3])), b"abc".to_vec()].concat()
     };
-    let (frames, error) = frames_of(&folder, &[one(1), swapped.clone(), one(1)].concat());
+    let (frames, error) = frames_of(&folder, &[one(1), swapped, one(1)].concat());
     assert_eq!((frames.len(), &*error), (3, ""));
     // Nothing but a header, and one that is cut.
     assert_eq!(frames_of(&folder, &[one(1), pcap_header(0xa1b2_c3d4, 4, 1)].concat()).0.len(), 1);

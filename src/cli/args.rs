@@ -10,8 +10,7 @@ use portolan::{report, text::time::TimeStyle};
 
 use super::{
     annotate::Annotate, discover::Discover, explain::Explain, flows::Flows, hosts::Hosts,
-    interfaces::Interfaces,
-    registry::Registry, summary::Summary,
+    interfaces::Interfaces, registry::Registry, summary::Summary,
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.

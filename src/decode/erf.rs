@@ -101,7 +101,7 @@ impl Walk<'_, '_> {
                 Ok(Next::Ppp)
             }
             [0xfe, 0xfe, 3, ..] => Ok(Next::Llc),
-            [first, ..] if matches!(first, 0x45..=0x4f | 0x60..=0x6f) => Ok(Next::Ip),
+            [0x45..=0x4f | 0x60..=0x6f, ..] => Ok(Next::Ip),
             [0xff, 3, ..] | [0, 0x21 | 0x57, ..] | [0x21 | 0x57, ..] => Ok(Next::Ppp),
             [] => self.reader.skip(3).map(|()| Next::Done),
             _ => self.end(Kind::NonIp),

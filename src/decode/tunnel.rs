@@ -37,6 +37,7 @@ impl Walk<'_, '_> {
             Tunnel::Ah
             | Tunnel::Erspan
             | Tunnel::FabricPath
+            | Tunnel::IpComp
             | Tunnel::Macsec
             | Tunnel::Pbb
             | Tunnel::Pim

@@ -86,7 +86,8 @@ impl Fragmented {
             let payload = if is_udp { payload } else { &[] };
             let &Headers { network, protocol, ports, fragment_len, .. } = headers;
             let len = payload.len();
-            let piece = Piece { packet, time, interface, network, protocol, fragment, fragment_len, ports, len };
+            let piece =
+                Piece { packet, time, interface, network, protocol, fragment, fragment_len, ports, len };
             log.add(piece, payload);
             return None;
         }
@@ -211,9 +212,9 @@ mod tests {
             ..headers(7, offset, true)
         };
         let (mut first, mut later) = (Fragmented::new(false, false), Fragmented::new(true, false));
-        first.push(packet(1), None, &piece(0), b"");
-        later.push(packet(2), None, &piece(16), b"");
-        later.push(packet(3), None, &piece(24), b"");
+        first.push((packet(1), 0), None, &piece(0), b"");
+        later.push((packet(2), 0), None, &piece(16), b"");
+        later.push((packet(3), 0), None, &piece(24), b"");
         later.replay(|packet, time, headers, payload| {
             first.push(packet, time, headers, payload);
         });
