@@ -35,7 +35,7 @@ fn hostile_names_are_harmless_in_every_output() {
     let [http, mdns] = [(name, http), ("second.pcap", mdns)]
         .map(|(name, octets)| folder.file(name, &octets).display().to_string());
     for (command, more, formats) in [
-        ("annotate", &["-v"][..], &["text", "json", "csv"][..]),
+        ("annotate", &[][..], &["text", "json", "csv"][..]),
         ("annotate", &["--causal"], &["text", "json", "csv"]),
         ("summary", &[], &["table", "json", "csv"]),
         ("summary", &["--interval", "1s"], &["table", "json", "csv"]),
@@ -57,7 +57,7 @@ fn hostile_names_are_harmless_in_every_output() {
     }
     // A name no terminal can be harmed by, in a message too.
     let said = portolan(&["registry", "lookup", "no\u{202e}such"]);
-    assert_eq!((said.code, hostile(&said.error)), (2, vec![]), "{}", said.error);
+    assert_eq!((said.code, hostile(&said.error)), (1, vec![]), "{}", said.error);
 }
 
 #[test]

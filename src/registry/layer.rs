@@ -135,15 +135,11 @@ fn services(content: &str) -> Result<Vec<Entry>, Malformed> {
     Ok(entries)
 }
 
-/// Whether a word can only be meant for an address: one of digits and dots, of hexadecimal digits and colons, or with a
-/// length behind it. No service is called so (RFC 6335 section 5.1).
+/// Whether a word can only be meant for an address: one of digits and dots, or one with a colon or a
+/// length in it. No service is called so (RFC 6335 section 5.1).
 fn is_like_an_address(word: &str) -> bool {
-    let address = word.split_once('/').map_or(word, |(address, _)| address);
-    let has_only = |marks: &str, is_digit: fn(&u8) -> bool| {
-        address.contains(|c| marks.contains(c))
-            && address.bytes().all(|octet| is_digit(&octet) || marks.as_bytes().contains(&octet))
-    };
-    has_only(".", u8::is_ascii_digit) || has_only(":.", u8::is_ascii_hexdigit) || word.contains('/')
+    let is_dotted = word.contains('.') && word.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
+    is_dotted || word.contains(['/', ':'])
 }
 
 /// What stands before the protocol that an entry is said to speak.

@@ -103,6 +103,8 @@ fn no_capture_is_lost_by_writing() {
             let input = folder.file("refused.pcapng", octets);
             for output in [&kept, &input] {
                 let (said, error) = run(&input, output, more);
+                // What would not hold all of the input is refused before it is read.
+                let code = if *output == input && more.contains(&"csv") { 2 } else { code };
                 assert_eq!((said, error.lines().count()), (code, 1), "{error}");
                 assert_eq!(fs::read(&kept).unwrap(), b"before", "{more:?}");
                 assert_eq!(fs::read(&input).unwrap(), octets, "{more:?}");
