@@ -3,6 +3,7 @@
 use std::{
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::Error;
@@ -96,7 +97,12 @@ impl<R: Read> Filler<R> {
             }
         };
         batch.odd_times = self.walker.take_odd_times();
-        batch.names = self.walker.names();
+        match self.walker.names() {
+            Some(names) => batch.names = names,
+            // An empty list would be made anew for each batch.
+            None if batch.names.is_empty() => {}
+            None => batch.names = Arc::default(),
+        }
         self.finish(batch, walked)
     }
 

@@ -87,12 +87,12 @@ impl Walker {
         }
     }
 
-    /// Names of the interfaces met so far.
-    pub(crate) fn names(&self) -> Arc<Vec<Option<String>>> {
+    /// Names of the interfaces met so far, where the format has any.
+    pub(crate) fn names(&self) -> Option<Arc<Vec<Option<String>>>> {
         match self {
-            Self::Pcapng(walker) => walker.names(),
+            Self::Pcapng(walker) => Some(walker.names()),
             // These formats have none.
-            Self::Pcap(_) | Self::Snoop(_) => Arc::default(),
+            Self::Pcap(_) | Self::Snoop(_) => None,
         }
     }
 
