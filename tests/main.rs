@@ -90,6 +90,9 @@ mod mixed;
 /// What `-w` may replace, and what becomes of it.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod outputs;
+/// What is read, as `docs/reads.md` lists it.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod reads;
 /// What commands write is what the schemas under `docs/` say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod schema;

@@ -1,4 +1,5 @@
 //! `docs/schema/` and `docs/fields.md` are what the tables of fields say, and what the commands write is what they say.
+//! `docs/reads.md` is made with them.
 //!
 //! `UPDATE_DOCS=1 cargo test schema` writes them anew.
 
@@ -29,6 +30,7 @@ use crate::{
     capture::Scratch,
     cli::{command, good, portolan},
     fields::shown_capture,
+    reads::list_of_what_is_read,
     summary::samples,
 };
 
@@ -336,9 +338,10 @@ fn name_of(kind: Type) -> String {
     }
 }
 
-/// The files below `docs/` that are made from the tables.
+/// The files below `docs/` that are made from the tables and lists of the source.
 fn files() -> Vec<(String, String)> {
-    let mut files = vec![("fields.md".to_owned(), list_of_fields())];
+    let mut files =
+        vec![("fields.md".to_owned(), list_of_fields()), ("reads.md".to_owned(), list_of_what_is_read())];
     for document in documents() {
         let text = serde_json::to_string_pretty(&schema(&document)).unwrap();
         files.push((format!("schema/{}.json", document.name), text + "\n"));

@@ -37,6 +37,21 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
+    /// Every one.
+    pub const ALL: [Self; 11] = [
+        Self::Pcap,
+        Self::PcapNanoseconds,
+        Self::PcapModified,
+        Self::Pcapng,
+        Self::Snoop,
+        Self::NetMon,
+        Self::NetXray,
+        Self::Btsnoop,
+        Self::Hcidump,
+        Self::Pppdump,
+        Self::Erf,
+    ];
+
     /// Whether batches hold pcapng blocks that were made of the file's records, and not the file's own octets.
     pub fn is_translated(self) -> bool {
         matches!(
@@ -76,6 +91,11 @@ pub enum Compression {
     Xz,
     /// Zstandard (RFC 8878), also of several frames.
     Zstd,
+}
+
+impl Compression {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Gzip, Self::Lz4, Self::Xz, Self::Zstd];
 }
 
 impl fmt::Display for Compression {
