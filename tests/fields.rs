@@ -25,7 +25,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     capture::Scratch,
-    cli::good,
+    cli::{good, portolan},
     fragments::{announcement, name, packet, segment, udp},
     material,
     summary::samples,
@@ -384,6 +384,70 @@ pub(crate) fn shown_capture() -> Vec<u8> {
     pcap(1, &frames)
 }
 
+/// A pcapng file (draft-ietf-opsawg-pcapng section 4) of an interface with this name, whose clock begins an hour before 1970
+/// (`if_tsoffset`): a packet 5 µs later, one a second after 1970, and one without a time in a Simple Packet Block.
+pub(crate) fn early_clock(name: &[u8]) -> Vec<u8> {
+    fn block(kind: u32, body: &[u8], file: &mut Vec<u8>) {
+        let padding = body.len().next_multiple_of(4) - body.len();
+        let length = (12 + body.len() + padding) as u32;
+        file.extend([kind, length].map(u32::to_le_bytes).as_flattened());
+        file.extend_from_slice(body);
+        file.extend_from_slice(&[0; 3][..padding]);
+        file.extend(length.to_le_bytes());
+    }
+    let frame = whole(false, 2, 17, &udp(40_000, 161, b"x"));
+    let length = frame.len() as u32;
+    let mut file = Vec::new();
+    let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    block(0x0a0d_0d0a, &section, &mut file);
+    // Ethernet, any length; if_name, padded; if_tsoffset; the end of the options.
+    let mut interface = vec![1, 0, 0, 0, 0, 0, 0, 0, 2, 0, name.len() as u8, 0];
+    interface.extend_from_slice(name);
+    interface.resize(interface.len().next_multiple_of(4), 0);
+    interface.extend([14, 0, 8, 0]);
+    interface.extend((-3_600_i64).to_le_bytes());
+    interface.extend([0; 4]);
+    block(1, &interface, &mut file);
+    for ticks in [5, 3_601_000_000] {
+        let head = [0, 0, ticks, length, length].map(u32::to_le_bytes);
+        block(6, &[head.as_flattened(), &frame].concat(), &mut file);
+    }
+    block(3, &[&length.to_le_bytes()[..], &frame].concat(), &mut file);
+    file
+}
+
+/// A time that no stamp can hold is shown as the file has it, and an interface by its name, made harmless.
+#[test]
+fn clocks_and_names_of_interfaces_are_shown_as_they_are() {
+    let folder = Scratch::new("fields-clock");
+    let records = |file: &[u8], more: &[&str]| -> Vec<Json> {
+        let file = folder.file("clock.pcapng", file).display().to_string();
+        // Where a time cannot be shown, standard error has a note.
+        let said = portolan(&[&["annotate", "--format", "json"], more, &[&file]].concat());
+        assert_eq!(said.code, 0, "{}", said.error);
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    for more in [&[][..], &["--causal"]] {
+        let shown = records(&early_clock(b"br \"0\"\x1b\\"), more);
+        let of =
+            |path: &str| -> Vec<_> { shown.iter().map(|record| record.pointer(path).cloned()).collect() };
+        assert_eq!(of("/@timestamp"), [None, Some(json!("1970-01-01T00:00:01.000000000Z")), None]);
+        assert_eq!(of("/frame/time_raw"), [Some(json!(5)), None, None]);
+        assert_eq!(of("/interface/name"), vec![Some(json!("br \"0\"\x1b\\")); 3]);
+        let note = "time before 1970 or after 2554: 5 units of the interface's clock";
+        assert_eq!(of("/notes"), [Some(json!([note])), None, None]);
+    }
+    // A name of no characters is none, and pcap has neither names nor such times.
+    let shown = [records(&early_clock(b""), &[]), records(&shown_capture(), &[])].concat();
+    assert!(shown.len() > 3 && shown.iter().all(|record| record.get("interface").is_none()));
+    assert!(shown[1..].iter().all(|record| record["frame"].get("time_raw").is_none()));
+    let file = folder.file("clock.pcapng", &early_clock(b"=br\x1b")).display().to_string();
+    let csv = portolan(&["annotate", "--format", "csv", &file]).out;
+    let rows: Vec<_> = csv.lines().collect();
+    assert!(rows[0].ends_with(",interface_name,frame_time_raw"));
+    assert!(rows[1].ends_with(",'=br\\027,5") && rows[2].ends_with(",'=br\\027,"), "{csv}");
+}
+
 /// What is rarely spoken in flows that an ICMP error complains about; no packet here shows it.
 const RARE: [&str; 4] = ["about.svc.asked", "about.svc.layers", "about.svc.mismatch", "about.svc.registered"];
 
@@ -402,7 +466,8 @@ fn packets_are_what_the_table_says() {
     let frames = folder.file("=a, \"b\".pcap", &shown_capture());
     let linked = folder.file("linked.pcap", &pcap(65_000, &[b"whatever".to_vec()]));
     let office = material::sample("office.pcapng");
-    seen.extend(check(&[frames, linked, office], &registry));
+    let clock = folder.file("clock.pcapng", &early_clock(b"=br \"0\", \x1b[31m"));
+    seen.extend(check(&[frames, linked, office, clock], &registry));
     for field in PACKET.iter().filter(|field| !RARE.contains(&field.path)) {
         assert!(seen.contains(field.path), "nothing shows {}", field.path);
     }
@@ -458,7 +523,7 @@ fn columns_keep_their_order() {
         about_destination_port,about_svc_name,about_svc_port,about_svc_transport,about_svc_side,about_svc_evidence,\
         about_svc_rule,about_svc_description,about_svc_instance,about_svc_candidates,about_svc_revised,about_svc_advertised_by,\
         about_svc_state,about_svc_protocol,about_svc_asked,about_svc_layers,about_svc_mismatch,about_svc_registered,\
-        dnssd_more";
+        dnssd_more,interface_name,frame_time_raw";
     let flow = "event_start,event_end,event_duration,network_type,network_transport,network_iana_number,\
         network_community_id,source_ip,source_port,source_packets,source_bytes,destination_ip,destination_port,\
         destination_packets,destination_bytes,svc_name,svc_port,svc_transport,svc_side,svc_evidence,svc_rule,\

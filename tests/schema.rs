@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use crate::{
     capture::Scratch,
     cli::{command, good, portolan},
-    fields::shown_capture,
+    fields::{early_clock, shown_capture},
     reads::list_of_what_is_read,
     summary::samples,
 };
@@ -506,6 +506,10 @@ fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
             run("summary", &with(&["summary", "--interval", "1s", "--by", by]));
         }
     }
+    // Standard error has a note of the time that cannot be shown.
+    let early = ["annotate", "--format", "json", &file("clock.pcapng", &early_clock(b"br0"))];
+    checks.get_mut("packet").unwrap().check(&portolan(&early).out, &early);
+    let mut run = |name: &str, arguments: &[&str]| self::run(checks, name, arguments);
     let apart = ["discover", "--separate", "office.pcapng", "mdns-goodbye.pcap"];
     run("discover", &[&apart, &json[..]].concat());
     let layer = file("layer", b"192.0.2.20 80/tcp payroll\n");

@@ -25,6 +25,8 @@ const WAIT: Duration = Duration::from_millis(100);
 pub struct Live {
     capture: Capture<Active>,
     interface: Interface,
+    /// Its name, as batches have it.
+    names: Arc<Vec<Option<String>>>,
     /// Nanoseconds in a unit of libpcap's sub-second field.
     unit: u64,
     number: u64,
@@ -84,6 +86,7 @@ impl Live {
         };
         Ok(Self {
             capture,
+            names: Arc::new(vec![interface.name.clone()]),
             interface,
             unit: if nanoseconds { 1 } else { 1_000 },
             number: 1,
@@ -159,6 +162,7 @@ impl Source for Live {
             self.end = Some(now());
         }
         batch.begin(self.number, 0);
+        batch.names = Arc::clone(&self.names);
         self.take(batch)?;
         if batch.is_empty() {
             // The kernel hands packets over within a WAIT; at the end none of them shall be left behind.
@@ -379,6 +383,7 @@ mod tests {
         let (mut batch, mut seen, begin) = (Batch::new(), Vec::new(), Instant::now());
         while seen.len() < 3 && begin.elapsed() < Duration::from_secs(5) {
             assert!(live.fill(&mut batch).unwrap());
+            assert_eq!(batch.interface_name(0), Some(loopback.name.as_str()));
             seen.extend(batch.frames().map(|frame| {
                 // The kernel's ring may keep a few less, for alignment.
                 assert!((50..=60).contains(&frame.octets.len()), "{}", frame.octets.len());

@@ -142,7 +142,7 @@ pub struct Batch {
     pub(crate) position: u64,
     pub(crate) sections: Sections,
     pub(crate) odd_times: OddTimes,
-    /// Names of the interfaces met so far, where the file gives them.
+    /// Names of the interfaces met so far, where the capture gives them.
     pub(crate) names: Arc<Vec<Option<String>>>,
 }
 
@@ -282,7 +282,7 @@ impl Batch {
         self.position
     }
 
-    /// The name of an interface, where the file gives one.
+    /// The name of an interface, where the capture gives one.
     pub(crate) fn interface_name(&self, interface: u32) -> Option<&str> {
         self.names.get(interface as usize)?.as_deref()
     }

@@ -89,13 +89,13 @@ pub(crate) const PROTOCOL_IN_ECS: &str =
     "`udp-lite` for IANA's UDPLite; `ip-253` and so on for numbers without a keyword";
 
 /// The fields of a packet.
-pub static PACKET: [Field<OfPacket>; 64] = packet_fields();
+pub static PACKET: [Field<OfPacket>; 66] = packet_fields();
 
 /// The fields of a packet for the writer of columns.
-pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 64] = packet_fields();
+pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 66] = packet_fields();
 
 /// The table. It is as long as there are fields.
-const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 64] {
+const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 66] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
             one(record.frame.time.map(Value::Time), put);
@@ -328,6 +328,26 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 64] {
             all(put, |put| record.notes(|note| put(Value::Note(note))));
         })
         .list(),
+        // Columns that came later stand in this order, so these are last here, though JSON has them with the frame.
+        packet(
+            "interface.name",
+            Type::Text,
+            "name of the interface it was seen on, where the capture tells it",
+            |record, put| {
+                one(record.named_interface().map(|name| Value::Text(name.as_bytes())), put);
+            },
+        )
+        .late(),
+        packet(
+            "frame.time_raw",
+            COUNT,
+            "its time as its block has it, where that is before 1970 or after 2554 and `@timestamp` cannot hold it: in units \
+             of its interface's clock, from where that begins",
+            |record, put| {
+                one(record.time_raw().map(Value::Number), put);
+            },
+        )
+        .late(),
     ]
 }
 

@@ -29,7 +29,7 @@ pub struct Record<'a> {
     pub file: Option<&'a str>,
     /// The frame.
     pub frame: Frame<'a>,
-    /// Name of its interface, where the file gives one.
+    /// Name of its interface, where the capture gives one.
     pub interface_name: Option<&'a str>,
     /// The record or block it lies in, and what follows in the input up to the next one.
     pub raw: &'a [u8],
@@ -75,6 +75,14 @@ impl Service<'_> {
             (Side::High, Direction::Up) | (Side::Low, Direction::Down) => "destination",
             (Side::Low, Direction::Up) | (Side::High, Direction::Down) => "source",
         }
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Name of its interface, where the capture gives it one that is not empty.
+    #[inline]
+    pub fn named_interface(&self) -> Option<&'a str> {
+        self.interface_name.filter(|name| !name.is_empty())
     }
 }
 

@@ -100,7 +100,7 @@ impl Record<'_> {
             // The seconds of a pcap record, as nearly all are.
             Some(time) if u32::from_le_bytes(*head) == time.seconds() as u32 => None,
             Some(time) => self.odd_fraction(time.0),
-            None => self.beyond(),
+            None => self.time_raw().map(Note::OddTime),
         }
     }
 
@@ -118,14 +118,21 @@ impl Record<'_> {
         fractions.into_iter().next()
     }
 
-    /// The time of an Enhanced Packet Block, or of an obsolete Packet Block.
+    /// Its time where that is before 1970 or after 2554: as an Enhanced Packet Block, or an obsolete Packet Block, has it, in
+    /// units of its interface's clock.
+    #[inline]
+    pub fn time_raw(&self) -> Option<u64> {
+        if self.frame.time.is_some() { None } else { self.ticks() }
+    }
+
+    /// The time of a packet block; other blocks have none.
     #[cold]
-    fn beyond(&self) -> Option<Note> {
+    fn ticks(&self) -> Option<u64> {
         let word = |at: usize| self.raw.get(at..).and_then(|rest| rest.first_chunk().copied());
         let orders = [u32::from_le_bytes, u32::from_be_bytes];
         let number = orders.into_iter().find(|number| matches!(word(0).map(number), Some(2 | 6)))?;
         let (high, low) = (number(word(12)?), number(word(16)?));
-        Some(Note::OddTime(u64::from(high) << 32 | u64::from(low)))
+        Some(u64::from(high) << 32 | u64::from(low))
     }
 
     /// Whether it is a fragment that other fragments follow, with no more payload than the least there can be.

@@ -65,7 +65,16 @@ impl Encoder for Json {
         number::decimal(frame.octets.len() as u64, out);
         out.extend_from_slice(b",\"original\":");
         number::decimal(frame.original_len.into(), out);
+        if let Some(ticks) = record.time_raw() {
+            out.extend_from_slice(b",\"time_raw\":");
+            number::decimal(ticks, out);
+        }
         out.push(b'}');
+        if let Some(name) = record.named_interface() {
+            out.extend_from_slice(b",\"interface\":{");
+            member("name", name, out);
+            out.push(b'}');
+        }
         network(record, out);
         endpoints(record, out);
         match &record.service {

@@ -45,14 +45,14 @@ impl Summary {
 }
 
 /// The interface of a packet: by the kernel's index where the frame has it, as those of the pseudo-device `any` have; by
-/// name where the file gives one; else by its number in the file.
+/// name where the capture gives one; else by its number in the file.
 fn interface<'a>(record: &Record<'a>) -> Key<'a> {
     let frame = &record.frame;
     // draft-ietf-opsawg-pcaplinktype, LINKTYPE_LINUX_SLL2: protocol, two reserved octets, interface index.
     let index = frame.octets.get(4..8).filter(|_| frame.link == LinkType::LINUX_SLL2);
-    match (index, record.interface_name) {
+    match (index, record.named_interface()) {
         (Some(&[a, b, c, d]), _) => Key::Interface(u32::from_be_bytes([a, b, c, d])),
-        (_, Some(name)) if !name.is_empty() => Key::Text(name),
+        (_, Some(name)) => Key::Text(name),
         _ => Key::Interface(frame.interface),
     }
 }
