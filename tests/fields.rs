@@ -342,6 +342,7 @@ fn shown_messages() -> Vec<Vec<u8>> {
                 resource(&host, 13, INTERNET, b"\x01\xff\x01\xfe"),
                 resource(&host, 13, INTERNET, b"\x03ARM\x02OS"),
                 resource(&odd, 33, INTERNET, &srv(631)),
+                resource(&odd, 33, INTERNET, &srv(633)),
                 resource(&odd, 16, INTERNET, b"\x04\xffk=1\x04d=\xff\xfe\x03a=b"),
                 resource(&name(&["_ipp", "_tcp", "local"]), 12, INTERNET, &odd),
             ],
