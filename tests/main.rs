@@ -96,6 +96,9 @@ mod reads;
 /// What commands write is what the schemas under `docs/` say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod schema;
+/// DNS over TCP in several segments.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod segments;
 /// Selected packets, and files that are learned apart.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod selection;

@@ -126,7 +126,7 @@ fn annotate(
     let Passes { code, outcome, learning } = charted?;
     if hindsight && hidden > 0 && !global.quiet {
         message::note(format_args!(
-            "DNS messages in fragments that are not shown, too many to keep: {hidden}"
+            "DNS messages in fragments or several segments that are not shown, too many to keep: {hidden}"
         ));
     }
     if is_long_for_a_look(learning, job.count) && !global.quiet {

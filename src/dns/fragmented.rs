@@ -1,41 +1,54 @@
-//! What came of DNS messages in fragments: each by the frame that completes it, however a capture is cut into stretches.
+//! What came of DNS messages in fragments of IP or in several segments of TCP: each by the frame that completes it,
+//! however a capture is cut into stretches.
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Reassembly, overlaps::Overlaps};
+use super::{
+    Reassembly,
+    overlaps::Overlaps,
+    streams::{Segment, Streams},
+};
 use crate::packet::PacketId;
 use crate::{
     decode::{Fragment, Headers, Network},
     packet::{Timestamp, TransportProtocol},
 };
 
-/// Ports and payload of a reassembled UDP datagram.
+/// Ports and payload of a reassembled UDP datagram; or those of a TCP segment, with the messages that it completes, each
+/// behind its length.
 pub(crate) type Whole<'a> = ((u16, u16), &'a [u8]);
 
 /// Puts messages together and remembers them.
 ///
-/// Fragments of a datagram may lie in several stretches, and which datagrams there is room for depends on all that came
-/// before. A later stretch therefore only notes down its fragments; they are put together when it is merged.
+/// Pieces of a message may lie in several stretches, and which messages there is room for depends on all that came
+/// before. A later stretch therefore only notes down its pieces; they are put together when it is merged.
 #[derive(Debug, Default)]
 pub(crate) struct Fragmented {
     reassembly: Reassembly,
+    streams: Streams,
     under_way: Overlaps,
-    /// The fragments of a later stretch.
+    /// The pieces of a later stretch.
     log: Option<Log>,
     /// Where only the past is known, nothing is looked up but the last frame.
     causal: bool,
-    messages: HashMap<PacketId, Kept>,
-    /// Octets that `messages` takes.
-    held: usize,
+    messages: Messages,
     /// Fragments that overlap others.
     overlaps: HashSet<PacketId>,
+}
+
+/// Messages by the frames that complete them.
+#[derive(Debug, Default)]
+struct Messages {
+    kept: HashMap<PacketId, Kept>,
+    /// Octets that they take.
+    held: usize,
     dropped: u64,
 }
 
 /// Ports and payload, as they are kept.
 type Kept = ((u16, u16), Box<[u8]>);
 
-/// Fragments noted down.
+/// Pieces noted down.
 #[derive(Debug, Default)]
 struct Log {
     pieces: Vec<Piece>,
@@ -51,10 +64,16 @@ struct Piece {
     interface: u32,
     network: Network,
     protocol: TransportProtocol,
-    fragment: Fragment,
-    fragment_len: u32,
+    part: Part,
     ports: Option<(u16, u16)>,
     len: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// With the octets that it had on the wire.
+    Fragment(Fragment, u32),
+    Segment(Segment),
 }
 
 impl Fragmented {
@@ -84,18 +103,11 @@ impl Fragmented {
         let is_udp = headers.protocol == TransportProtocol::UDP;
         if let Some(log) = &mut self.log {
             let payload = if is_udp { payload } else { &[] };
-            let &Headers { network, protocol, ports, fragment_len, .. } = headers;
-            let len = payload.len();
-            let piece =
-                Piece { packet, time, interface, network, protocol, fragment, fragment_len, ports, len };
-            log.add(piece, payload);
+            let part = Part::Fragment(fragment, headers.fragment_len);
+            log.add((packet, interface), time, headers, part, payload);
             return None;
         }
-        if self.causal {
-            self.messages.clear();
-            self.overlaps.clear();
-            self.held = 0;
-        }
+        self.forget();
         let complete = self.reassembly.push(time, headers, payload).map(|(ports, _)| ports);
         let overlaps = self.under_way.push(time, headers) || is_udp && self.reassembly.overlapped();
         if overlaps && self.overlaps.len() < Self::MAX_OVERLAPS {
@@ -103,19 +115,41 @@ impl Fragmented {
         }
         let ports = complete?;
         let whole = self.reassembly.whole();
-        let needed = whole.len() + Self::ENTRY;
-        if self.held + needed <= Self::MAX_HELD {
-            self.held += needed;
-            self.messages.insert(packet, (ports, whole.into()));
-        } else {
-            self.dropped += 1;
-        }
+        self.messages.keep(packet, ports, whole);
         Some((ports, whole))
+    }
+
+    /// Takes what a TCP segment holds beside whole messages; when that completes messages, returns them.
+    pub(crate) fn push_segment(
+        &mut self,
+        (packet, interface): (PacketId, u32),
+        time: Option<Timestamp>,
+        headers: &Headers,
+        (segment, octets): (Segment, &[u8]),
+    ) -> Option<Whole<'_>> {
+        if let Some(log) = &mut self.log {
+            log.add((packet, interface), time, headers, Part::Segment(segment), octets);
+            return None;
+        }
+        self.forget();
+        let ports = headers.ports.filter(|_| self.streams.push(time, headers, segment, octets))?;
+        let whole = self.streams.whole();
+        self.messages.keep(packet, ports, whole);
+        Some((ports, whole))
+    }
+
+    /// Forgets what came of the frames before, where nobody asks for it again.
+    fn forget(&mut self) {
+        if self.causal {
+            self.messages.kept.clear();
+            self.messages.held = 0;
+            self.overlaps.clear();
+        }
     }
 
     /// The message that this frame completes.
     pub(crate) fn message(&self, packet: PacketId) -> Option<Whole<'_>> {
-        self.messages.get(&packet).map(|(ports, whole)| (*ports, &**whole))
+        self.messages.kept.get(&packet).map(|(ports, whole)| (*ports, &**whole))
     }
 
     /// Whether this frame holds a fragment that overlaps another.
@@ -125,7 +159,7 @@ impl Fragmented {
 
     /// Messages that charting will not show because there is no room for them.
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+        self.messages.dropped
     }
 
     /// Datagrams that may hold DNS and were given up for want of room.
@@ -133,13 +167,21 @@ impl Fragmented {
         self.reassembly.dropped()
     }
 
-    /// Whether the stretch has more fragments than could be noted down.
+    /// How often octets of DNS over TCP that waited for others were given up for want of room.
+    pub(crate) fn streams_given_up(&self) -> u64 {
+        self.streams.dropped()
+    }
+
+    /// Whether the stretch has more pieces than could be noted down.
     pub(crate) fn is_full(&self) -> bool {
         self.log.as_ref().is_some_and(|log| log.full)
     }
 
-    /// Calls `visit` with each fragment noted down, in order.
-    pub(crate) fn replay(self, mut visit: impl FnMut((PacketId, u32), Option<Timestamp>, &Headers, &[u8])) {
+    /// Calls `visit` with each piece noted down, in order: fragments, and what segments hold beside whole messages.
+    pub(crate) fn replay(
+        self,
+        mut visit: impl FnMut((PacketId, u32), Option<Timestamp>, &Headers, Option<Segment>, &[u8]),
+    ) {
         let log = self.log.unwrap_or_default();
         let mut headers = Headers::default();
         let mut rest = &log.octets[..];
@@ -148,22 +190,46 @@ impl Fragmented {
             rest = more;
             headers.network = piece.network;
             headers.protocol = piece.protocol;
-            headers.fragment = Some(piece.fragment);
-            headers.fragment_len = piece.fragment_len;
             headers.ports = piece.ports;
-            visit((piece.packet, piece.interface), piece.time, &headers, payload);
+            let segment;
+            (headers.fragment, headers.fragment_len, segment) = match piece.part {
+                Part::Fragment(fragment, len) => (Some(fragment), len, None),
+                Part::Segment(segment) => (None, 0, Some(segment)),
+            };
+            visit((piece.packet, piece.interface), piece.time, &headers, segment, payload);
+        }
+    }
+}
+
+impl Messages {
+    /// Keeps a message, while there is room, for charting.
+    fn keep(&mut self, packet: PacketId, ports: (u16, u16), whole: &[u8]) {
+        let needed = whole.len() + Fragmented::ENTRY;
+        if self.held + needed <= Fragmented::MAX_HELD {
+            self.held += needed;
+            self.kept.insert(packet, (ports, whole.into()));
+        } else {
+            self.dropped += 1;
         }
     }
 }
 
 impl Log {
-    fn add(&mut self, piece: Piece, payload: &[u8]) {
+    fn add(
+        &mut self,
+        (packet, interface): (PacketId, u32),
+        time: Option<Timestamp>,
+        headers: &Headers,
+        part: Part,
+        payload: &[u8],
+    ) {
         let needed = self.octets.len() + payload.len() + (self.pieces.len() + 1) * Fragmented::ENTRY;
         if self.full || needed > Fragmented::MAX_LOG {
             *self = Self { full: true, ..Self::default() };
             return;
         }
-        self.pieces.push(piece);
+        let (&Headers { network, protocol, ports, .. }, len) = (headers, payload.len());
+        self.pieces.push(Piece { packet, time, interface, network, protocol, part, ports, len });
         self.octets.extend_from_slice(payload);
     }
 }
@@ -215,7 +281,7 @@ mod tests {
         first.push((packet(1), 0), None, &piece(0), b"");
         later.push((packet(2), 0), None, &piece(16), b"");
         later.push((packet(3), 0), None, &piece(24), b"");
-        later.replay(|packet, time, headers, payload| {
+        later.replay(|packet, time, headers, _, payload| {
             first.push(packet, time, headers, payload);
         });
         let told: Vec<_> = (0..4).filter(|&number| first.overlaps(packet(number))).collect();
@@ -230,6 +296,6 @@ mod tests {
             assert_eq!(fragmented.is_full(), number >= 139, "{number}");
         }
         assert_eq!(fragmented.log.as_ref().unwrap().octets.capacity(), 0);
-        fragmented.replay(|_, _, _, _| panic!("there is nothing left"));
+        fragmented.replay(|_, _, _, _, _| panic!("there is nothing left"));
     }
 }

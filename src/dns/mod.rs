@@ -22,6 +22,7 @@ pub(crate) mod name;
 mod overlaps;
 mod reassembly;
 mod service;
+mod streams;
 mod via;
 
 #[cfg(test)]
@@ -37,4 +38,5 @@ pub use message::{Damage, DamageReason, Message, Question, Questions, Record, Re
 pub use name::{Labels, Name};
 pub use reassembly::Reassembly;
 pub use service::{Meaning, Pair, ServiceType, pairs};
+pub(crate) use streams::Segment;
 pub use via::{Messages, Via};

@@ -65,8 +65,8 @@ impl Via {
     /// The messages in a transport payload: one in UDP; in TCP each that lies whole in this segment, behind
     /// its two octets of length (RFC 1035 section 4.2.2).
     ///
-    /// TCP is not reassembled. A segment that begins in the middle of a message yields none, since a
-    /// length is only believed when the message fits and is sound.
+    /// Messages in several segments are put together elsewhere. A segment that begins in the middle of one yields none,
+    /// since a length is only believed when the message fits and is sound.
     ///
     /// ```
     /// use portolan::{dns::Via, packet::TransportProtocol};

@@ -1,4 +1,4 @@
-//! What DNS messages taught, whole or in fragments.
+//! What DNS messages taught, whole, in fragments or in several segments.
 
 use std::net::IpAddr;
 
@@ -6,21 +6,21 @@ use super::Options;
 use crate::{
     decode::Headers,
     dns::{
-        Advertised, Fragmented, Origin, Via, Whole,
+        Advertised, Fragmented, Origin, Segment, Via, Whole,
         inventory::{Inventory, Sighting},
     },
     packet::{Frame, PacketId, Timestamp},
 };
 
-/// Endpoints, the inventory, and messages in fragments.
+/// Endpoints, the inventory, and messages in pieces.
 #[derive(Debug)]
 pub(super) struct Dns {
     causal: bool,
     pub(super) advertised: Advertised,
     pub(super) inventory: Option<Inventory>,
     fragmented: Fragmented,
-    /// What messages in fragments taught. It counts after all else, as fragments do not know in which stretch their
-    /// message will be complete.
+    /// What messages in pieces taught. It counts after all else, as pieces do not know in which stretch their message
+    /// will be complete.
     late: Advertised,
 }
 
@@ -58,7 +58,10 @@ impl Dns {
         file: u32,
     ) {
         let Some(sighting) = sighting(frame, headers, ports, file) else { return };
-        for message in via.messages(headers.payload(frame.octets)) {
+        let payload = headers.payload(frame.octets);
+        let mut whole = 0;
+        for message in via.messages(payload) {
+            whole += 2 + message.octets().len();
             if !via.ignores(ports.0, &message) {
                 self.advertised.observe(Origin { via, interface: frame.interface }, frame.time, &message);
             }
@@ -66,23 +69,54 @@ impl Dns {
                 inventory.observe(sighting, &message);
             }
         }
+        if via == Via::Tcp
+            && let Some((segment, rest)) = Segment::of(headers, payload, whole)
+        {
+            self.take_piece(sighting, headers, Some(segment), rest);
+        }
     }
 
-    /// Learns only what a fragment adds to a message.
+    /// Learns only what a frame adds to a message that is not whole in it.
     #[cold]
-    pub(super) fn learn_fragment(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+    pub(super) fn learn_piece(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+        if headers.fragment.is_some() {
+            return self.learn_fragment(frame, headers, file);
+        }
+        let Some(ports) = headers.ports else { return };
+        if Via::of(headers.protocol, ports.0, ports.1) != Some(Via::Tcp) {
+            return;
+        }
+        let payload = headers.payload(frame.octets);
+        let whole = Via::Tcp.messages(payload).map(|message| 2 + message.octets().len()).sum();
+        if let Some((segment, rest)) = Segment::of(headers, payload, whole)
+            && let Some(sighting) = sighting(frame, headers, ports, file)
+        {
+            self.take_piece(sighting, headers, Some(segment), rest);
+        }
+    }
+
+    #[cold]
+    fn learn_fragment(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
         let Some(sighting) = sighting(frame, headers, headers.ports.unwrap_or_default(), file) else {
             return;
         };
-        self.take_fragment(sighting, headers, headers.payload(frame.octets));
+        self.take_piece(sighting, headers, None, headers.payload(frame.octets));
     }
 
-    fn take_fragment(&mut self, sighting: Sighting, headers: &Headers, payload: &[u8]) {
-        let Some((ports, whole)) =
-            self.fragmented.push((sighting.packet, sighting.interface), sighting.time, headers, payload)
-        else {
-            return;
+    /// Takes a fragment, or what a segment holds beside whole messages.
+    fn take_piece(
+        &mut self,
+        sighting: Sighting,
+        headers: &Headers,
+        segment: Option<Segment>,
+        payload: &[u8],
+    ) {
+        let (from, time) = ((sighting.packet, sighting.interface), sighting.time);
+        let complete = match segment {
+            None => self.fragmented.push(from, time, headers, payload),
+            Some(segment) => self.fragmented.push_segment(from, time, headers, (segment, payload)),
         };
+        let Some((ports, whole)) = complete else { return };
         let Some(via) = Via::of(headers.protocol, ports.0, ports.1) else { return };
         let (source, destination) = ((sighting.source.0, ports.0), (sighting.destination.0, ports.1));
         let advertised = if self.causal { &mut self.advertised } else { &mut self.late };
@@ -96,7 +130,7 @@ impl Dns {
         }
     }
 
-    /// The message that this frame completes.
+    /// The messages that this frame completes.
     pub(super) fn whole(&self, packet: PacketId) -> Option<Whole<'_>> {
         self.fragmented.message(packet)
     }
@@ -106,23 +140,27 @@ impl Dns {
         self.fragmented.overlaps(packet)
     }
 
-    /// Messages in fragments that charting will not show because there is no room for them.
+    /// Messages in pieces that charting will not show because there is no room for them.
     pub(super) fn dropped_messages(&self) -> u64 {
         self.fragmented.dropped()
     }
 
-    /// Whether there were more fragments than a later stretch can note down.
-    pub(super) fn lacks_fragments(&self) -> bool {
+    /// Whether there were more pieces of messages than a later stretch can note down.
+    pub(super) fn lacks_pieces(&self) -> bool {
         self.fragmented.is_full()
     }
 
     /// What the bounds kept out: how often, and what in words.
-    pub(super) fn losses(&self) -> [(u64, &'static str); 9] {
+    pub(super) fn losses(&self) -> [(u64, &'static str); 10] {
         let limits = self.inventory.as_ref().map(Inventory::limits).unwrap_or_default();
         [
             (
                 self.fragmented.given_up(),
                 "datagrams that may hold DNS, too many at a time to be put together",
+            ),
+            (
+                self.fragmented.streams_given_up(),
+                "streams of DNS over TCP, too many or with too many holes to be put together",
             ),
             (self.advertised.dropped(), "SRV and address records too many to be learned"),
             (limits.names, "no room in the inventory for names"),
@@ -140,7 +178,7 @@ impl Dns {
     /// An inventory cannot be merged: it is the order of its messages that counts. Who asks for one learns in one piece.
     pub(super) fn merge(&mut self, later: Self, shift: u64) {
         debug_assert!(later.inventory.is_none(), "the inventory of a later stretch would be lost");
-        later.fragmented.replay(|(packet, interface), time, headers, payload| {
+        later.fragmented.replay(|(packet, interface), time, headers, segment, payload| {
             let packet = PacketId { number: packet.number + shift, ..packet };
             let Some((from, to)) = headers.network.addresses() else { return };
             let (source, destination) = headers.ports.unwrap_or_default();
@@ -152,7 +190,7 @@ impl Dns {
                 destination: (to, destination),
                 protocol: headers.protocol,
             };
-            self.take_fragment(sighting, headers, payload);
+            self.take_piece(sighting, headers, segment, payload);
         });
         self.advertised.merge(later.advertised);
         self.late.merge(later.late);
@@ -183,4 +221,138 @@ fn sighting(frame: &Frame<'_>, headers: &Headers, ports: (u16, u16), file: u32) 
         destination: (to, ports.1),
         protocol: headers.protocol,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::Index};
+
+    use super::*;
+    use crate::{
+        decode::{Network, Phase},
+        dns::{
+            RecordType,
+            testing::{Builder, srv},
+        },
+        packet::{LinkType, TransportProtocol},
+    };
+
+    /// A response that tells of a host with this number, behind its length.
+    fn framed(number: u8) -> Vec<u8> {
+        let host: &[&[u8]] = &[b"host", &[b'a' + number]];
+        let service: &[&[u8]] = &[b"_ldap", b"_tcp", b"example"];
+        let message = Builder::response()
+            .answer(service, RecordType::SRV, 60, &srv(389, host))
+            .answer(host, RecordType::A, 60, &[192, 0, 2, number])
+            .octets();
+        [&(message.len() as u16).to_be_bytes(), &message[..]].concat()
+    }
+
+    /// A segment of what a server sends to a client.
+    #[derive(Clone, Debug)]
+    struct Piece {
+        client: u16,
+        sequence: u32,
+        phase: Phase,
+        octets: Vec<u8>,
+    }
+
+    /// Two streams cut into segments, some of them twice, in an order that is not that of the sequence numbers, with SYNs
+    /// in between.
+    fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+        let cuts = proptest::collection::vec(any::<Index>(), 1..12);
+        let syns = proptest::collection::vec(1..3u16, 0..2);
+        let all = (proptest::array::uniform2(cuts), syns, any::<bool>()).prop_map(|(cuts, syns, twice)| {
+            let mut pieces = Vec::new();
+            for (cuts, client) in cuts.iter().zip(1u8..) {
+                let stream: Vec<u8> = (0..3).flat_map(|number| framed(client * 3 + number)).collect();
+                let mut ends = vec![0, stream.len()];
+                ends.extend(cuts.iter().map(|cut| cut.index(stream.len())));
+                ends.sort_unstable();
+                pieces.extend(ends.windows(2).map(|pair| Piece {
+                    client: client.into(),
+                    sequence: 1000 + pair[0] as u32,
+                    phase: Phase::None,
+                    octets: stream[pair[0]..pair[1]].to_vec(),
+                }));
+            }
+            if twice {
+                pieces.extend_from_within(..pieces.len() / 2);
+            }
+            let syn = |client| Piece { client, sequence: 999, phase: Phase::Accept, octets: Vec::new() };
+            pieces.extend(syns.into_iter().map(syn));
+            pieces
+        });
+        prop_oneof![all.clone(), all.prop_shuffle()]
+    }
+
+    fn learn(dns: &mut Dns, pieces: &[Piece], first: usize) {
+        for (piece, number) in pieces.iter().zip(first..) {
+            let len = piece.octets.len() as u32;
+            let frame = Frame {
+                number: number as u64,
+                time: Some(Timestamp(number as u64 * 1_000)),
+                interface: 0,
+                link: LinkType::ETHERNET,
+                octets: &piece.octets,
+                original_len: len,
+            };
+            let headers = Headers {
+                network: Network::V4([192, 0, 2, 53], [192, 0, 2, 1]),
+                protocol: TransportProtocol::TCP,
+                ports: Some((53, piece.client)),
+                phase: piece.phase,
+                sequence: piece.sequence,
+                payload_len: len,
+                payload_wire_len: len,
+                ..Headers::default()
+            };
+            dns.learn(&frame, &headers, 0);
+        }
+    }
+
+    /// What each frame completes, and the names of hosts.
+    fn outcome(mut dns: Dns, frames: usize) -> (Vec<Option<Vec<u8>>>, Vec<(IpAddr, String)>) {
+        dns.settle(None);
+        let whole = |number| dns.whole(PacketId { file: 0, number }).map(|(_, whole)| whole.to_vec());
+        let mut names: Vec<_> = dns.host_names().collect();
+        names.sort();
+        ((0..frames as u64).map(whole).collect(), names)
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_merge_into_the_whole_wherever_messages_are_cut(pieces in pieces(), cut: Index) {
+            let (count, options) = (pieces.len(), Options::default());
+            let mut one = Dns::new(&options, false);
+            learn(&mut one, &pieces, 0);
+            let cut = cut.index(count + 1);
+            let (mut first, mut later) = (Dns::new(&options, false), Dns::new(&options, true));
+            learn(&mut first, &pieces[..cut], 0);
+            learn(&mut later, &pieces[cut..], cut);
+            first.merge(later, 0);
+            prop_assert_eq!(outcome(first, count), outcome(one, count));
+        }
+    }
+
+    #[test]
+    fn all_hosts_are_learned_in_every_way_to_know() {
+        let stream: Vec<u8> = (0..3).flat_map(framed).collect();
+        let cut = |at: usize, to: usize| Piece {
+            client: 1,
+            sequence: at as u32,
+            phase: Phase::None,
+            octets: stream[at..to].to_vec(),
+        };
+        // The first message and a part of the second; then the rest.
+        let message = framed(0).len();
+        let pieces = [cut(0, message + 1), cut(message + 1, stream.len())];
+        for causal in [false, true] {
+            let mut dns = Dns::new(&Options { causal, ..Options::default() }, false);
+            learn(&mut dns, &pieces, 0);
+            let (whole, names) = outcome(dns, 2);
+            assert_eq!(whole, [None, Some(stream[message..].to_vec())]);
+            assert_eq!(names.len(), 3, "{names:?}");
+        }
+    }
 }

@@ -335,12 +335,13 @@ impl Knowledge {
         }
     }
 
-    /// Learns only what a fragment adds to a DNS message: for stretches that [lack](Self::lacks_fragments) them.
-    pub(crate) fn learn_dns_fragment(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
-        self.dns.learn_fragment(frame, headers, file);
+    /// Learns only what a frame adds to a DNS message that is not whole in it: for stretches that
+    /// [lack](Self::lacks_pieces) that.
+    pub(crate) fn learn_dns_piece(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+        self.dns.learn_piece(frame, headers, file);
     }
 
-    /// The DNS message that this frame completes.
+    /// The DNS messages that this frame completes.
     pub(crate) fn whole_message(&self, packet: PacketId) -> Option<Whole<'_>> {
         self.dns.whole(packet)
     }
@@ -350,7 +351,7 @@ impl Knowledge {
         self.dns.overlaps(packet)
     }
 
-    /// DNS messages in fragments that charting will not show because there is no room for them.
+    /// DNS messages in fragments or several segments that charting will not show because there is no room for them.
     pub fn dropped_messages(&self) -> u64 {
         self.dns.dropped_messages()
     }
@@ -375,10 +376,10 @@ impl Knowledge {
         all.filter(|&(count, _)| count > 0)
     }
 
-    /// Whether this is of a later stretch with more fragments than could be noted down: whoever merges it must have the
-    /// stretch's fragments learned before.
-    pub(crate) fn lacks_fragments(&self) -> bool {
-        self.dns.lacks_fragments()
+    /// Whether this is of a later stretch with more pieces of DNS messages than could be noted down: whoever merges it
+    /// must have them learned before.
+    pub(crate) fn lacks_pieces(&self) -> bool {
+        self.dns.lacks_pieces()
     }
 
     /// Gives later fragments to the flows of their first ones: the end of a run with hindsight.

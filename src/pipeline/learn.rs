@@ -226,25 +226,25 @@ impl Split<'_> {
             drop(guess);
             (self.read(expected.clone(), end, Knowledge::part(self.options)), 0)
         };
-        if later.knowledge.lacks_fragments() {
-            self.learn_fragments(&expected, end, knowledge);
+        if later.knowledge.lacks_pieces() {
+            self.learn_pieces(&expected, end, knowledge);
         }
         knowledge.merge(later.knowledge, Shift { number: shift }, self.run.registry);
         later.result.map_err(|error| error.after(shift))?;
         Ok(Position { packets: later.end.packets + shift, ..later.end })
     }
 
-    /// Reads a stretch again for the fragments in it, where there were too many to be noted down.
+    /// Reads a stretch again for the pieces of DNS messages in it, where there were too many to be noted down.
     #[cold]
-    fn learn_fragments(&self, from: &Position, end: u64, knowledge: &mut Knowledge) {
+    fn learn_pieces(&self, from: &Position, end: u64, knowledge: &mut Knowledge) {
         let mut stretch = self.stretches.stretch(from.state.clone(), from.offset..end, from.packets + 1);
         let mut batch = Batch::new();
         // Damage ends this turn where it ended the first one, which reports it.
         while let Ok(true) = stretch.fill(&mut batch) {
             let learned =
                 for_each(self.run.decoder, &mut Selection::all(), &batch, |_, frame, headers, _| {
-                    if let Some(headers) = headers.filter(|headers| headers.fragment.is_some()) {
-                        knowledge.learn_dns_fragment(&frame, headers, self.file);
+                    if let Some(headers) = headers {
+                        knowledge.learn_dns_piece(&frame, headers, self.file);
                     }
                     Ok::<(), capture::Error>(())
                 });

@@ -2,8 +2,9 @@
 
 use crate::{
     decode::Headers,
+    dns::Via,
     knowledge::{Answers, Knowledge, Place},
-    packet::{Frame, PacketId, Timestamp},
+    packet::{Frame, PacketId, Timestamp, TransportProtocol},
     record::{Record, Service},
 };
 
@@ -69,7 +70,7 @@ impl<'k> Charter<'k> {
             label,
             tuple: place.id.map(|id| (self.knowledge.flows(), id)),
             about: headers.quoted.and_then(|_| self.about(headers)),
-            whole: fragment.and_then(|packet| self.knowledge.whole_message(packet)),
+            whole: may_complete(headers).then(|| self.knowledge.whole_message(packet)).flatten(),
             overlaps: fragment.is_some_and(|packet| self.knowledge.overlaps(packet)),
             community_id: self.answers.community_id(place, headers.icmp),
         }
@@ -102,4 +103,12 @@ impl<'k> Charter<'k> {
             direction: place.ends?.direction,
         })
     }
+}
+
+/// Whether a frame may complete DNS messages that began in others: with a fragment, or a segment of DNS over TCP.
+#[inline]
+fn may_complete(headers: &Headers) -> bool {
+    let is_stream = |(source, destination)| Via::of(headers.protocol, source, destination) == Some(Via::Tcp);
+    headers.fragment.is_some()
+        || headers.protocol == TransportProtocol::TCP && headers.ports.is_some_and(is_stream)
 }

@@ -47,7 +47,8 @@ pub struct Record<'a> {
     pub(crate) tuple: Option<(&'a Flows, FlowId)>,
     /// The flow that an ICMP error complains about.
     pub about: Option<Service<'a>>,
-    /// Ports and payload of the datagram between DNS ports that it completes as its last fragment to come.
+    /// Ports and payload of the datagram between DNS ports that it completes as its last fragment to come; or ports and
+    /// messages, each behind its length, that it completes as a segment of DNS over TCP.
     pub whole: Option<((u16, u16), &'a [u8])>,
     /// Whether it is a fragment that overlaps another of its datagram.
     pub overlaps: bool,
@@ -100,15 +101,14 @@ impl Record<'_> {
         Some((tuple.key, tuple.flow_at(self.frame.time.map(|time| time.0))))
     }
 
-    /// The DNS messages in its payload, and how they came. Those of a fragmented datagram are of the fragment that
-    /// completes it.
+    /// The DNS messages in its payload, and how they came; then those that it completes, as a fragment or a segment.
     pub fn dns(&self) -> impl Iterator<Item = (Via, Message<'_>)> {
-        let (ports, payload) = match self.headers.fragment {
-            None => (self.headers.ports, self.headers.payload(self.frame.octets)),
-            Some(_) => self.whole.map_or((None, &[][..]), |(ports, whole)| (Some(ports), whole)),
-        };
-        let via = ports.and_then(|(source, destination)| Via::of(self.headers.protocol, source, destination));
-        via.map(|via| via.messages(payload).map(move |message| (via, message))).into_iter().flatten()
+        let own = self.headers.ports.filter(|_| self.headers.fragment.is_none());
+        let own = own.map(|ports| (ports, self.headers.payload(self.frame.octets)));
+        own.into_iter().chain(self.whole).flat_map(|(ports, payload)| {
+            let via = Via::of(self.headers.protocol, ports.0, ports.1);
+            via.map(|via| via.messages(payload).map(move |message| (via, message))).into_iter().flatten()
+        })
     }
 }
 
