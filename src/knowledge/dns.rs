@@ -312,7 +312,9 @@ mod tests {
     }
 
     /// What each frame completes, and the names of hosts.
-    fn outcome(mut dns: Dns, frames: usize) -> (Vec<Option<Vec<u8>>>, Vec<(IpAddr, String)>) {
+    type Outcome = (Vec<Option<Vec<u8>>>, Vec<(IpAddr, String)>);
+
+    fn outcome(mut dns: Dns, frames: usize) -> Outcome {
         dns.settle(None);
         let whole = |number| dns.whole(PacketId { file: 0, number }).map(|(_, whole)| whole.to_vec());
         let mut names: Vec<_> = dns.host_names().collect();

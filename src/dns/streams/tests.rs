@@ -188,10 +188,9 @@ proptest! {
         let mut streams = Streams::default();
         let mut there = vec![false; stream.len()];
         let mut told = Vec::new();
-        let count = if in_order { segments.len() } else { 60 };
-        for place in 0..count {
-            let segment = if in_order { place } else { order[place] % segments.len() };
-            let segment = segments[segment].clone();
+        let order = if in_order { (0..segments.len()).collect() } else { order };
+        for place in order {
+            let segment = segments[place % segments.len()].clone();
             there[segment.clone()].fill(true);
             let ids = push(&mut streams, &stream, segment);
             let mut at = 0;
