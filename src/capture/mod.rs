@@ -154,13 +154,13 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io { file, cause } => write!(f, "{}: {cause}", file.display()),
-            Self::NotACapture { file, reason } => write!(f, "{}: {reason}", file.display()),
+            Self::Io { file, cause } => write!(f, "{}: {cause}", spoken(file)),
+            Self::NotACapture { file, reason } => write!(f, "{}: {reason}", spoken(file)),
             Self::NotBuilt { what, feature } => {
                 write!(f, "{what}: this build was made without the feature `{feature}`")
             }
             Self::Damaged { file, packet, offset, reason } => {
-                write!(f, "{}: packet {packet}, offset {offset}: {reason}", file.display())
+                write!(f, "{}: packet {packet}, offset {offset}: {reason}", spoken(file))
             }
             Self::Filter { filter, reason } => write!(f, "bad capture filter `{filter}`: {reason}"),
             Self::Permission { interface, reason } | Self::Interface { interface, reason } => {
@@ -168,6 +168,11 @@ impl fmt::Display for Error {
             }
         }
     }
+}
+
+/// What a file is called in a sentence.
+fn spoken(file: &Path) -> std::path::Display<'_> {
+    if file == Path::new("-") { Path::new("standard input").display() } else { file.display() }
 }
 
 impl error::Error for Error {
