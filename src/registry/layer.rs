@@ -101,38 +101,50 @@ fn table_entry(row: csv::Row) -> Result<Entry, Malformed> {
     Ok(Entry { prefix, protocol: None, record: row.record })
 }
 
-/// Reads lines of services(5), `payroll 8443/tcp pay # comment`, and the same with an address before it,
-/// `10.0.0.5 8443/tcp payroll`. Either may end in `protocol=tls`.
+/// What is expected of a line.
+const FORM: &str = "expected `NAME PORT/TRANSPORT` or `[ADDRESS] PORT/TRANSPORT NAME`";
+
+/// Reads lines of services(5), `payroll 8443/tcp pay # comment`, with name and port in either order, and the same with
+/// an address before them, `10.0.0.5 8443/tcp payroll`. Each may end in `protocol=tls`.
 fn services(content: &str) -> Result<Vec<Entry>, Malformed> {
     let mut entries = Vec::new();
     for (number, line) in (1..).zip(content.trim_start_matches('\u{feff}').lines()) {
         let (fields, comment) =
             line.split_once('#').map_or((line, ""), |(fields, comment)| (fields, comment));
-        let (told, mut words): (Vec<_>, Vec<_>) =
+        let (told, mut words): (Vec<&str>, Vec<&str>) =
             fields.split_whitespace().partition(|word| word.starts_with(PROTOCOL));
-        let mut words = words.drain(..);
-        let Some(first) = words.next() else { continue };
+        let Some(&first) = words.first() else { continue };
         let malformed = |reason| Malformed { line: number, reason };
-        let Some(port) = words.next() else {
-            return Err(malformed(
-                "expected `name port/transport` or `address port/transport name`".to_owned(),
-            ));
-        };
-        let second = words.next();
-        let (prefix, name) = match (Prefix::parse(first), second) {
-            (Some(prefix), Some(name)) => (Some(prefix), name),
-            (None, _) if is_like_an_address(first) => {
-                return Err(malformed(format!("`{first}` is no address or prefix")));
+        let prefix = if is_port(first) { None } else { Prefix::parse(first) };
+        if prefix.is_some() {
+            words.remove(0);
+        } else if !is_port(first) && is_like_an_address(first) {
+            return Err(malformed(format!("`{first}` is no address or prefix: {FORM}")));
+        }
+        // Further words are aliases; the name is what is shown.
+        let (name, port) = match *words.as_slice() {
+            [port, name, ..] if is_port(port) => (name, port),
+            [name, port, ..] => (name, port),
+            [port] if is_port(port) => {
+                return Err(malformed(format!("no service name beside the port: {FORM}")));
             }
-            (Some(_), None) => return Err(malformed("no service name behind the port".to_owned())),
-            // Further words are aliases; the name is what is shown.
-            (None, _) => (None, first),
+            _ => return Err(malformed(FORM.to_owned())),
         };
         let Some(record) = service(name, port, comment).map_err(malformed)? else { continue };
         let protocol = told.last().map(|word| protocol(word)).transpose().map_err(malformed)?;
         entries.push(Entry { prefix, protocol, record });
     }
     Ok(entries)
+}
+
+/// Whether a word can only be meant for a port: digits, or a range of them, before a transport. A length of a prefix
+/// is behind an address, which has dots or colons.
+fn is_port(word: &str) -> bool {
+    word.split_once('/').is_some_and(|(ports, transport)| {
+        ports.starts_with(|c: char| c.is_ascii_digit())
+            && ports.bytes().all(|octet| octet.is_ascii_digit() || octet == b'-')
+            && transport.starts_with(|c: char| c.is_ascii_alphabetic())
+    })
 }
 
 /// Whether a word can only be meant for an address: one of digits and dots, or one with a colon or a
@@ -153,13 +165,13 @@ fn protocol(word: &str) -> Result<Protocol, String> {
 /// One line's record; `None` for AppleTalk's `ddp`, which services(5) knows and the registry does not.
 fn service(name: &str, port: &str, comment: &str) -> Result<Option<Record>, String> {
     let Some((ports, transport)) = port.split_once('/') else {
-        return Err(format!("`{port}` is no `port/transport`"));
+        return Err(format!("`{port}` is no port with its transport: {FORM}"));
     };
     if name.len() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(format!("the service name is longer than {MAX_NAME} octets or has control characters"));
     }
     if transport.is_empty() || ports.is_empty() {
-        return Err(format!("`{port}` is no `port/transport`"));
+        return Err(format!("`{port}` is no port with its transport: {FORM}"));
     }
     let mut record = Record::default();
     record.set_ports(ports)?;
@@ -193,25 +205,58 @@ mod tests {
     fn a_malformed_line_is_told() {
         assert_eq!(
             reason("\n# c\npayroll\n"),
-            "3: expected `name port/transport` or `address port/transport name`"
+            "3: expected `NAME PORT/TRANSPORT` or `[ADDRESS] PORT/TRANSPORT NAME`"
         );
-        assert_eq!(reason("payroll 8443\n"), "1: `8443` is no `port/transport`");
-        assert_eq!(reason("payroll /tcp\n"), "1: `/tcp` is no `port/transport`");
+        let form = "expected `NAME PORT/TRANSPORT` or `[ADDRESS] PORT/TRANSPORT NAME`";
+        for (line, port) in [
+            ("payroll 8443", "8443"),
+            ("payroll /tcp", "/tcp"),
+            ("payroll 8443/", "8443/"),
+            ("10.0.0.5 payroll 8443", "8443"),
+        ] {
+            assert_eq!(reason(line), format!("1: `{port}` is no port with its transport: {form}"), "{line}");
+        }
+        assert_eq!(reason("8443/tcp"), format!("1: no service name beside the port: {form}"));
         let unknown = "1: `tsl` is no protocol that octets are recognised as";
         assert_eq!(reason("payroll 8443/tcp protocol=tsl\n"), unknown);
         assert_eq!(reason("payroll 66000/tcp\n"), "1: port `66000` is no number from 0 to 65535");
-        assert_eq!(reason("10.0.0.5 8443/tcp\n"), "1: no service name behind the port");
+        assert_eq!(reason("10.0.0.5 8443/tcp\n"), format!("1: no service name beside the port: {form}"));
         for odd in ["10.0.0.1/33", "10.1", "010.0.0.1", "2001:db8::/129", "10.0.0.256", "1.2.3.4.5", "::g/8"]
         {
             assert_eq!(
                 reason(&format!("{odd} 80/tcp payroll\n")),
-                format!("1: `{odd}` is no address or prefix")
+                format!("1: `{odd}` is no address or prefix: {form}")
             );
         }
         assert_eq!(entries("a.b 80/tcp\n3com-tsmux 106/tcp\n").ok().map(|entries| entries.len()), Some(2));
         assert_eq!(reason("a 1/xtp"), "1: transport protocol `xtp` is none of tcp, udp, sctp and dccp");
         let csv = "Service Name,Port Number,Transport Protocol,Description,Address\na,1,tcp,,10.0.0.0/40\n";
         assert_eq!(reason(csv), "2: `10.0.0.0/40` is no address or prefix");
+    }
+
+    #[test]
+    fn name_and_port_come_in_either_order() {
+        for line in [
+            "our-ssh 2222/tcp",
+            "2222/tcp our-ssh",
+            "2222/TCP our-ssh alias # comment",
+            "our-ssh 2222/tcp alias",
+            "10.9.0.20 2222/tcp our-ssh",
+            "10.9.0.20 our-ssh 2222/tcp",
+            "10.9.0.20/32 our-ssh 2222/tcp protocol=ssh",
+        ] {
+            let read = entries(line).ok().expect(line);
+            let [entry] = read.as_slice() else { panic!("{line}") };
+            let record = &entry.record;
+            assert_eq!((record.text(Field::Name), record.ports), ("our-ssh", Some((2222, 2222))), "{line}");
+            let prefix = line.starts_with("10.").then(|| Prefix::parse("10.9.0.20").expect("an address"));
+            assert_eq!(entry.prefix.map(Prefix::bits), prefix.map(Prefix::bits), "{line}");
+        }
+        let range = entries("5000-5002/udp iperf").ok().expect("a range");
+        assert_eq!(range[0].record.ports, Some((5000, 5002)));
+        // A name may consist of hexadecimal digits, and a range may run backwards.
+        assert_eq!(entries("33333/udp beef").ok().expect("a name")[0].record.text(Field::Name), "beef");
+        assert_eq!(reason("9-5/tcp x"), "1: port range 9-5 runs backwards");
     }
 
     #[test]
