@@ -67,6 +67,13 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         );
         return Err(End::Said(exit::USAGE));
     }
+    if let (None, Some(other)) = (args.format, args.write.as_deref().and_then(other_format)) {
+        message::error(format_args!(
+            "-w without --format writes a capture, annotated pcapng, whatever the file is called: {other}, \
+             or write to a .pcapng file"
+        ));
+        return Err(End::Said(exit::USAGE));
+    }
     let session = Session::new(global, &args.input)?;
     let job = session.job_beside(args.write.as_deref())?;
     let out = Output::new(args.write.as_deref())?;
@@ -189,6 +196,17 @@ fn refuse_loss(
         another(file, args).display()
     ));
     Err(End::Said(exit::USAGE))
+}
+
+/// What to write for a file whose name says that it is to hold no capture.
+fn other_format(path: &Path) -> Option<&'static str> {
+    let end = path.extension()?.to_str()?.to_ascii_lowercase();
+    match end.as_str() {
+        "csv" | "tsv" => Some("add --format csv"),
+        "json" | "jsonl" | "ndjson" => Some("add --format json"),
+        "txt" | "text" | "log" => Some("add --format text"),
+        _ => None,
+    }
 }
 
 /// How many of the octets are whole blocks of pcapng: those whose length stands at both ends.
