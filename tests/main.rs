@@ -81,6 +81,9 @@ mod hosts;
 /// Real servers on their own ports and on those of others, and what the command says of them.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod laboratory;
+/// Registry files of the user's that are odd, and what is said of them.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod layers;
 /// The command on a live interface, with real servers in network namespaces.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod live;
@@ -111,3 +114,6 @@ mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;
+/// Command lines that cannot be followed, those of other tools among them, and inputs that are not named.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod usage;

@@ -24,6 +24,7 @@ use super::{
     arg_required_else_help = true,
     max_term_width = 100,
     after_help = "Examples:
+  portolan office.pcapng                        as portolan summary office.pcapng
   portolan annotate office.pcapng               one line per packet
   portolan summary office.pcapng                which services, how much
   portolan summary -i eth0 --duration 30s       the same, live
@@ -122,7 +123,7 @@ pub(crate) enum Command {
   portolan annotate office.pcapng
   portolan annotate --format json office.pcapng | jq 'select(.svc).svc'
   portolan annotate -i eth0 -f 'port 53' -c 100
-  tcpdump -i eth0 -w - | portolan annotate -
+  tcpdump -i eth0 -w - | portolan annotate
 
 Files are read twice, so that the first packet can be named by what a later one proves. Standard input \
 and live interfaces know only the past; --causal reads files that way too.")]

@@ -23,6 +23,7 @@ use super::{
     exit, message, output, registry,
     signals::{self, Wishes},
     target::Identity,
+    usage,
     watch::Watch,
 };
 
@@ -31,7 +32,9 @@ use super::{
 #[command(next_help_heading = "Input")]
 pub(crate) struct Input {
     /// Capture files; `-` is standard input. Format and compression (gzip, zstd, lz4, xz) are told by content.
-    #[arg(value_name = "FILE", required_unless_present_any = ["read", "interface"], conflicts_with = "interface")]
+    ///
+    /// May be left out where standard input is a pipe or a file.
+    #[arg(value_name = "FILE", conflicts_with = "interface")]
     files: Vec<PathBuf>,
     /// Read this file, as other tools spell it.
     #[arg(short, value_name = "FILE", conflicts_with = "interface")]
@@ -192,7 +195,17 @@ impl<'a> Session<'a> {
     }
 
     fn files(&self, target: Option<Identity>) -> Result<Inputs, End> {
-        let paths: Vec<_> = self.input.files.iter().chain(&self.input.read).cloned().collect();
+        let mut paths: Vec<_> = self.input.files.iter().chain(&self.input.read).cloned().collect();
+        if paths.is_empty() {
+            if !is_piped_in() {
+                message::error("give a capture file, `-` for standard input, or `-i INTERFACE`");
+                return Err(End::Said(exit::USAGE));
+            }
+            paths.push(PathBuf::from("-"));
+        }
+        if self.input.is_numeric() {
+            paths.iter().filter(|path| !path.exists()).for_each(|path| usage::tell_number(path));
+        }
         let found = capture::expand(&paths, self.input.recursive, &|path| {
             output::is_part(path) || target.is_some() && Identity::at(path) == target
         });
@@ -250,6 +263,23 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Whether something comes on standard input by itself: from a pipe, a socket or a file, not from a terminal or
+/// `/dev/null`, which is what commands get that run unattended.
+fn is_piped_in() -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::{fd::AsFd as _, unix::fs::FileTypeExt as _};
+        let open = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+        let kind = open.and_then(|file| file.metadata()).map(|metadata| metadata.file_type());
+        kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_file())
+    }
+    #[cfg(not(unix))]
+    {
+        use std::io::IsTerminal as _;
+        !std::io::stdin().is_terminal()
+    }
+}
+
 /// Refuses to write to a file that is read: what is read would never end, or be spoilt.
 fn refuse_output(files: &[PathBuf]) -> Result<(), End> {
     let Some(output) = Identity::of_standard_output() else { return Ok(()) };
@@ -259,7 +289,8 @@ fn refuse_output(files: &[PathBuf]) -> Result<(), End> {
     };
     match files.iter().find(is_output) {
         Some(file) => {
-            message::error(format_args!("{}: the input is the output, too", file.display()));
+            let name = if file.as_os_str() == "-" { Path::new("standard input") } else { file };
+            message::error(format_args!("{}: the input is the output, too", name.display()));
             Err(End::Said(exit::USAGE))
         }
         None => Ok(()),

@@ -17,21 +17,30 @@ mod report;
 mod signals;
 mod summary;
 mod target;
+mod usage;
 mod watch;
 
 use std::{
+    env,
     io::{self, Write as _},
     mem::ManuallyDrop,
 };
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::error::ErrorKind;
 use portolan::capture;
 
 /// Parses the arguments, runs, and says how it went.
 pub(crate) fn main() -> u8 {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<_> = env::args_os().collect();
+    let cli = match usage::parse(&arguments) {
         Ok(cli) => cli,
+        Err(error)
+            if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
+            usage::tell(&error, &arguments);
+            return exit::USAGE;
+        }
         Err(error) => {
             let printed = error.print().and_then(|()| io::stdout().flush());
             return match printed {
