@@ -60,6 +60,8 @@ struct Document {
     /// Answers of the open elements, outermost first.
     path: Vec<String>,
     record: Raw,
+    /// Children that were seen: of the registry, and of the open record. What says one thing is there once.
+    seen: [Vec<String>; 2],
     /// Text of the open child of a record.
     text: String,
     /// Text of the open reference.
@@ -76,6 +78,10 @@ struct Raw {
     contact: String,
     references: String,
 }
+
+/// What a record says once, if at all.
+const SINGLE: [&str; 8] =
+    ["name", "number", "protocol", "description", "assignee", "note", "unauthorized", "sc"];
 
 /// IANA's elements nest five deep.
 const MAX_DEPTH: usize = 16;
@@ -127,6 +133,13 @@ impl Document {
         if self.path.len() >= MAX_DEPTH {
             return Err(format!("more than {MAX_DEPTH} nested elements"));
         }
+        for attribute in element.attributes() {
+            attribute.map_err(|error| format!("damaged XML: {error}"))?;
+        }
+        if self.path.is_empty() && self.is_registry {
+            return Err("a second root".to_owned());
+        }
+        self.once(name)?;
         match (self.path.len(), name) {
             (0, "registry") => self.is_registry = attribute(element, "id")? == "service-names-port-numbers",
             (0, other) => return Err(format!("the root is `{other}`, not `registry`")),
@@ -153,6 +166,28 @@ impl Document {
             self.text.clear();
         }
         self.path.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Refuses an element that contradicts one before it.
+    fn once(&mut self, name: &str) -> Result<(), String> {
+        let (place, single) = match self.path.len() {
+            1 if name == "record" => {
+                self.seen[1].clear();
+                return Ok(());
+            }
+            1 => (0, &["updated"][..]),
+            2 if self.path[1] == "record" => (1, &SINGLE[..]),
+            _ => return Ok(()),
+        };
+        let seen = &mut self.seen[place];
+        if !single.contains(&name) {
+            return Ok(());
+        }
+        if seen.iter().any(|known| known == name) {
+            return Err(format!("a second element `{name}`"));
+        }
+        seen.push(name.to_owned());
         Ok(())
     }
 
