@@ -77,6 +77,9 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
     let job = session.job_beside(args.write.as_deref())?;
     let out = Output::new(args.write.as_deref())?;
+    if format == RecordFormat::Text {
+        args.time.tell_unknown_zone(global);
+    }
     if format == RecordFormat::Pcapng && out.is_terminal() {
         message::error("standard output is a terminal, which pcapng is not for: use -w FILE, or a pipe");
         return Err(End::Said(exit::USAGE));

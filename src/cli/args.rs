@@ -6,11 +6,14 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use portolan::{report, text::time::TimeStyle};
+use portolan::{
+    report,
+    text::time::{self, TimeStyle},
+};
 
 use super::{
     annotate::Annotate, discover::Discover, explain::Explain, flows::Flows, hosts::Hosts,
-    interfaces::Interfaces, registry::Registry, summary::Summary,
+    interfaces::Interfaces, message, registry::Registry, summary::Summary,
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.
@@ -191,6 +194,15 @@ pub(crate) enum Time {
     Relative,
     /// Seconds since the packet before.
     Delta,
+}
+
+impl Time {
+    /// Says that local times are not those of the place.
+    pub(crate) fn tell_unknown_zone(self, global: &Global) {
+        if let (Self::Local, false, Some(reason)) = (self, global.quiet, time::unknown_zone()) {
+            message::note(reason);
+        }
+    }
 }
 
 impl From<Time> for TimeStyle {

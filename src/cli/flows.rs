@@ -53,6 +53,9 @@ impl From<FlowFormat> for Format {
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
     let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
+    if matches!(args.format, FlowFormat::Text) {
+        args.time.tell_unknown_zone(global);
+    }
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});
     }

@@ -45,6 +45,15 @@ pub struct TimeWriter {
     text: Vec<u8>,
 }
 
+/// Why local times are those of UTC, where the time zone is not known.
+pub fn unknown_zone() -> Option<String> {
+    TimeZone::try_system().err()?;
+    Some(match std::env::var_os("TZ") {
+        Some(zone) => format!("TZ is `{}`, which is no time zone: times are UTC", zone.to_string_lossy()),
+        None => "the system's time zone is not known: times are UTC".to_owned(),
+    })
+}
+
 impl TimeWriter {
     /// A clock of that style. `Local` asks the system for its time zone.
     pub fn new(style: TimeStyle) -> Self {
