@@ -1,6 +1,9 @@
 //! The `registry` command, and the registry of a run.
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use clap::Subcommand;
 use portolan::{
@@ -136,7 +139,13 @@ pub(crate) fn run(global: &Global, command: &Registry) -> Result<u8, End> {
                 message::error("neither XDG_DATA_HOME nor HOME says where to keep the registry");
                 return Err(End::Said(exit::OUTPUT));
             };
-            let imported = Records::import(file, &target).map_err(said)?;
+            let imported = Records::import(file, &target).map_err(|error| match error {
+                // What is imported could be read, but not kept.
+                registry::Error::Io { file: failed, cause } if failed == target && *file != target => {
+                    End::Output(io::Error::new(cause.kind(), format!("{}: {cause}", failed.display())))
+                }
+                error => said(error),
+            })?;
             let (rows, updated, target) = (imported.len(), imported.updated(), target.display());
             writeln!(out, "{rows} records of {updated} are kept in {target} and used from now on")?;
         }
