@@ -131,8 +131,12 @@ fn row(columns: &[Column], cells: &csv::StringRecord, line: u64) -> Result<Row, 
             Column::Updated => cell.trim().clone_into(&mut row.updated),
         }
     }
-    row.record.check()?;
-    Ok(row)
+    match row.record.check() {
+        Err(reason) if row.record.longest() > Record::MAX_TEXT => {
+            Err(format!("{reason}: is a quote left open?"))
+        }
+        checked => checked.map(|()| row),
+    }
 }
 
 /// A field as our export writes it: with an apostrophe before what a spreadsheet would take for a formula.

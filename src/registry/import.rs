@@ -1,6 +1,11 @@
 //! Reading registry files: which format it is, told by content, and the rows in it.
 
-use std::{error, fmt, fs, io, path::Path, path::PathBuf};
+use std::{
+    error, fmt,
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
 use super::record::{Field, Malformed, Record};
 use super::{csv, text, xml};
@@ -89,11 +94,12 @@ pub(crate) fn read(file: &Path) -> Result<Imported, Error> {
 pub(crate) fn read_text(file: &Path) -> Result<String, Error> {
     let io = |cause| Error::Io { file: file.to_owned(), cause };
     let unsuited = |reason| Error::Unsuited { file: file.to_owned(), reason };
-    let len = fs::metadata(file).map_err(io)?.len();
-    if len > MAX_FILE {
-        return Err(unsuited(format!("{len} octets are more than {MAX_FILE}")));
+    let mut octets = Vec::new();
+    // Pipes and devices do not tell their size.
+    File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut octets)).map_err(io)?;
+    if octets.len() as u64 > MAX_FILE {
+        return Err(unsuited(format!("more than {MAX_FILE} octets")));
     }
-    let octets = fs::read(file).map_err(io)?;
     String::from_utf8(octets).map_err(|error| {
         let sound = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + sound.iter().filter(|octet| **octet == b'\n').count() as u64;

@@ -77,8 +77,8 @@ impl Record {
         let text = text.trim();
         self.ports = match text.split_once('-') {
             _ if text.is_empty() => None,
-            Some((first, last)) => Some((port(first)?, port(last)?)),
-            None => Some((port(text)?, port(text)?)),
+            Some((first, last)) if !first.is_empty() && !last.is_empty() => Some((port(first)?, port(last)?)),
+            _ => Some((port(text)?, port(text)?)),
         };
         match self.ports {
             Some((first, last)) if first > last => Err(format!("port range {first}-{last} runs backwards")),
@@ -111,13 +111,17 @@ impl Record {
         if name.is_empty() && self.ports.is_none() {
             return Err("the row has neither a service name nor a port".to_owned());
         }
-        match self.texts.iter().map(String::len).max() {
-            Some(len) if len > Self::MAX_TEXT => Err(format!(
-                "a text of {len} octets is longer than {}: is a quote left open?",
-                Self::MAX_TEXT
-            )),
+        match self.longest() {
+            len if len > Self::MAX_TEXT => {
+                Err(format!("a text of {len} octets is longer than {}", Self::MAX_TEXT))
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Octets of the longest text.
+    pub(crate) fn longest(&self) -> usize {
+        self.texts.iter().map(String::len).max().unwrap_or(0)
     }
 
     /// The longest text of a row, in octets. IANA's own longest has about 1,700.
@@ -171,6 +175,9 @@ mod tests {
         assert_eq!(read(" 6000-6063 "), Ok(Some((6000, 6063))));
         assert_eq!(read("0"), Ok(Some((0, 0))));
         assert_eq!(read(""), Ok(None));
+        for odd in ["-1", "5-", "-"] {
+            assert_eq!(read(odd), Err(format!("port `{odd}` is no number from 0 to 65535")));
+        }
         assert_eq!(read("2-1").unwrap_err(), "port range 2-1 runs backwards");
         for wrong in ["65536", "+80", "80-", "-80", "1-2-3", "8O", "99999999999999999999"] {
             assert!(read(wrong).is_err(), "{wrong}");

@@ -27,6 +27,11 @@ impl Registry {
         let Some(file) = stored_file().filter(|file| file.exists()) else {
             return (Self::built_in(), None);
         };
+        if !file.is_file() {
+            // One that nobody writes to would be waited for.
+            let reason = "no regular file".to_owned();
+            return (Self::built_in(), Some(Error::Unsuited { file, reason }));
+        }
         match Self::read(&file) {
             Ok(registry) => (registry, None),
             Err(error) => (Self::built_in(), Some(error)),
