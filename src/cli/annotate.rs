@@ -219,7 +219,7 @@ fn whole_blocks(octets: &[u8]) -> usize {
         let rest = &octets[whole..];
         let fits = |len: u32| {
             let len = len as usize;
-            (len >= 12 && len % 4 == 0 && rest.get(len - 4..len) == Some(head)).then_some(len)
+            (len >= 12 && len.is_multiple_of(4) && rest.get(len - 4..len) == Some(head)).then_some(len)
         };
         let head = [head[0], head[1], head[2], head[3]];
         let Some(len) = fits(u32::from_le_bytes(head)).or_else(|| fits(u32::from_be_bytes(head))) else {

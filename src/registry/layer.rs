@@ -245,17 +245,17 @@ mod tests {
             "10.9.0.20 our-ssh 2222/tcp",
             "10.9.0.20/32 our-ssh 2222/tcp protocol=ssh",
         ] {
-            let read = entries(line).ok().expect(line);
+            let read = entries(line).expect(line);
             let [entry] = read.as_slice() else { panic!("{line}") };
             let record = &entry.record;
             assert_eq!((record.text(Field::Name), record.ports), ("our-ssh", Some((2222, 2222))), "{line}");
             let prefix = line.starts_with("10.").then(|| Prefix::parse("10.9.0.20").expect("an address"));
             assert_eq!(entry.prefix.map(Prefix::bits), prefix.map(Prefix::bits), "{line}");
         }
-        let range = entries("5000-5002/udp iperf").ok().expect("a range");
+        let range = entries("5000-5002/udp iperf").expect("a range");
         assert_eq!(range[0].record.ports, Some((5000, 5002)));
         // A name may consist of hexadecimal digits, and a range may run backwards.
-        assert_eq!(entries("33333/udp beef").ok().expect("a name")[0].record.text(Field::Name), "beef");
+        assert_eq!(entries("33333/udp beef").expect("a name")[0].record.text(Field::Name), "beef");
         assert_eq!(reason("9-5/tcp x"), "1: port range 9-5 runs backwards");
     }
 
