@@ -331,7 +331,7 @@ fn captures_one_behind_the_other() {
 }
 
 /// The rows of interfaces go by their names, where the file gives them.
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 #[test]
 fn interfaces_are_shown_by_name() {
     let folder = Scratch::new("names");
