@@ -6,9 +6,8 @@ use portolan::report::discover::{DiscoverOptions, Discovery};
 use super::{
     End,
     args::{Global, ReportFormat},
-    exit,
     input::{Input, Session},
-    message, output, report,
+    output, report,
 };
 
 #[derive(Args, Debug)]
@@ -33,12 +32,7 @@ pub(crate) struct Discover {
 }
 
 pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
-    if args.input.selects_from_files() {
-        message::error(
-            "discover takes neither -f nor -c: they choose packets, and what hosts advertise is learned from all of them",
-        );
-        return Err(End::Said(exit::USAGE));
-    }
+    args.input.refuse_selection("discover", "what hosts advertise")?;
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
     let options = DiscoverOptions {

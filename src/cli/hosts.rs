@@ -29,12 +29,7 @@ pub(crate) struct Hosts {
 }
 
 pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
-    if args.input.selects_from_files() {
-        message::error(
-            "hosts takes neither -f nor -c: they choose packets, and what hosts are is learned from all of them",
-        );
-        return Err(End::Said(exit::USAGE));
-    }
+    args.input.refuse_selection("hosts", "what hosts are")?;
     let oui = args.oui.as_deref().map(Oui::read).transpose().map_err(|error| {
         message::error(error);
         End::Said(exit::INPUT)

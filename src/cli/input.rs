@@ -97,6 +97,17 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Ends a report with a usage error where packets of files are selected: `what` it tells is learned from all of them.
+    pub(crate) fn refuse_selection(&self, report: &str, what: &str) -> Result<(), End> {
+        if !self.selects_from_files() {
+            return Ok(());
+        }
+        message::error(format_args!(
+            "{report} takes neither -f nor -c: they choose packets, and {what} is learned from all of them"
+        ));
+        Err(End::Said(exit::USAGE))
+    }
+
     /// Whether names of hosts are not to be shown.
     pub(crate) fn is_numeric(&self) -> bool {
         self.numeric > 0

@@ -178,9 +178,8 @@ impl<'k> Worker<'k> {
                     encoder.skip(raw, part);
                     continue;
                 }
-                let mut record = charter.chart(*label, (frame, raw), headers, place, *previous);
-                record.interface_name = batch.interface_name(frame.interface);
-                encoder.packet(&record, part);
+                let names = (*label, batch.interface_name(frame.interface));
+                encoder.packet(&charter.chart(names, (frame, raw), headers, place, *previous), part);
                 *previous = frame.time.or(*previous);
             }
         }

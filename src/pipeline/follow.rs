@@ -122,8 +122,8 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
         answers.revise(headers, &place, knowledge, registry);
         if taken {
             let charter = Charter::new(knowledge, answers).of_file(self.file);
-            let mut record = charter.chart(self.label, (frame, raw), headers, &place, self.previous);
-            record.interface_name = name;
+            let names = (self.label, name);
+            let record = charter.chart(names, (frame, raw), headers, &place, self.previous);
             self.outlet.encoder.packet(&record, &mut self.outlet.part);
             self.previous = frame.time.or(self.previous);
         }

@@ -38,11 +38,12 @@ impl<'k> Charter<'k> {
         self.knowledge.locate(places);
     }
 
-    /// The record of a frame, without the name of its interface, whose headers were decoded, and whose place is [located](Knowledge::locate).
+    /// The record of a frame whose headers were decoded, and whose place is [located](Knowledge::locate); with the names of its
+    /// input and of its interface, where they are told.
     #[inline]
     pub fn chart<'a>(
         &self,
-        file: Option<&'a str>,
+        (file, interface_name): (Option<&'a str>, Option<&'a str>),
         (frame, raw): (Frame<'a>, &'a [u8]),
         headers: &'a Headers,
         place: &Place,
@@ -61,7 +62,7 @@ impl<'k> Charter<'k> {
         Record {
             file,
             frame,
-            interface_name: None,
+            interface_name,
             raw,
             previous,
             began: self.knowledge.span().first(),

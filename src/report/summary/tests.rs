@@ -376,7 +376,7 @@ fn packets_are_summed_up_per_interval() {
     each(6, |frame, headers| {
         let mut places = [charter.place(headers, frame.time)];
         charter.locate(&mut places);
-        let record = charter.chart(None, (*frame, &[]), headers, &places[0], None);
+        let record = charter.chart((None, None), (*frame, &[]), headers, &places[0], None);
         let sums = if frame.number < 4 { &mut sums } else { &mut later };
         sums.iter_mut().for_each(|sums| sums.count(&record));
     });
