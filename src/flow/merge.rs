@@ -3,7 +3,8 @@
 use super::{
     entry::{Entry, Facts, Flow, Tally, latest},
     key::{Address, Direction, FlowKey},
-    octets::{Octets, Windows},
+    names::Before,
+    octets::Windows,
     table::{FlowTable, GROUP},
 };
 use crate::payload::Window;
@@ -43,7 +44,7 @@ impl<A: Address> FlowTable<A> {
                     self.append(index, new, head, ended, entry);
                 }
                 if entry.facts.has(Facts::SHOWS) {
-                    self.join_octets(index, number, entry.facts, &later.octets);
+                    self.join_octets(index, number, entry.facts, later);
                 }
                 number += 1;
             }
@@ -55,17 +56,22 @@ impl<A: Address> FlowTable<A> {
             group = next;
         }
         self.octets.undecided += later.octets.undecided;
+        if let (Some(names), Some(later)) = (&mut self.names, &later.names) {
+            names.lost += later.lost;
+        }
     }
 
     /// Adds what a five-tuple showed in a later stretch, where it has the number `number`.
     #[cold]
-    fn join_octets(&mut self, index: u32, number: u32, later: Facts, octets: &Octets) {
+    fn join_octets(&mut self, index: u32, number: u32, later: Facts, theirs: &Self) {
+        let octets = &theirs.octets;
         let Some(entry) = self.entry_mut(index + 1) else { return };
         let shows = entry.facts.has(Facts::SHOWS);
         entry.facts.0 |= Facts::SHOWS;
         if self.octets.is_full() {
             self.forget_octets();
         }
+        let before = self.before(index);
         let says_more = |own: &Windows| own.iter().any(Window::has_octets);
         let complete = match (self.octets.windows(index), octets.windows(number)) {
             // What was decided stays so.
@@ -81,12 +87,36 @@ impl<A: Address> FlowTable<A> {
                 later.0 & Facts::BOTH_SHOWN
             }
         };
+        let open = self.join_names(index, before, (later, number), theirs);
         if let Some(entry) = self.entry_mut(index + 1) {
-            entry.facts.0 |= complete;
+            entry.facts.0 = (entry.facts.0 | complete) & !open;
         }
         if self.octets.windows(index).is_some() {
             self.settle_octets(index);
         }
+    }
+
+    /// Adds what a five-tuple told in a later stretch, or may tell. Returns [`Facts::SHOWN`] of the directions that may still.
+    fn join_names(
+        &mut self,
+        index: u32,
+        before: [Before; 2],
+        (later, number): (Facts, u32),
+        theirs: &Self,
+    ) -> u32 {
+        let protocol = self.entry(index + 1).map(|entry| entry.key.protocol);
+        let (Some(names), Some(theirs), Some(protocol)) = (&mut self.names, &theirs.names, protocol) else {
+            return 0;
+        };
+        let mut open = 0;
+        for (direction, before) in [Direction::Up, Direction::Down].into_iter().zip(before) {
+            let way = (index, direction);
+            if later.data(direction) || theirs.told((number, direction)).is_some() {
+                names.join(way, protocol, before, (theirs, number));
+            }
+            open |= if names.is_open(way) { Facts::SHOWN << direction as u32 } else { 0 };
+        }
+        open
     }
 
     /// Numbers, in ascending order, of the least recently seen five-tuples but for `keep` others.
@@ -118,6 +148,9 @@ impl<A: Address> FlowTable<A> {
             }
             if entry.facts.has(Facts::SHOWS) {
                 rest.octets.take(kept, &self.octets, index);
+                if let (Some(names), Some(own)) = (&mut rest.names, &self.names) {
+                    names.take(kept, own, index);
+                }
             }
             if let Some(flows) = self.earlier.get(&index) {
                 rest.earlier.insert(kept, flows.clone());
@@ -129,6 +162,9 @@ impl<A: Address> FlowTable<A> {
             }
         }
         rest.octets.undecided = self.octets.undecided;
+        if let (Some(names), Some(own)) = (&mut rest.names, &self.names) {
+            names.lost = own.lost;
+        }
         *self = rest;
     }
 

@@ -6,6 +6,7 @@
 //! - `key`: the five-tuple in canonical order, and which way a packet went through it.
 //! - `entry`, `table`, `merge`: the table of one family.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
+//! - `octets`, `names`: what it showed first, and which server that names.
 //! - `peers`: what other flows say of each endpoint.
 //! - `askers`: sockets that asked a group, whose answers come from servers.
 //! - [`community_id`](fn@community_id): one name for a flow that many tools agree on.
@@ -16,6 +17,7 @@ mod entry;
 pub mod fragment;
 mod key;
 mod merge;
+mod names;
 mod octets;
 mod peers;
 mod table;
@@ -39,6 +41,7 @@ use hashbrown::HashMap;
 use crate::{
     decode::{Network, Phase},
     packet::{Timestamp, TransportProtocol},
+    payload::Told,
     ranges,
 };
 use entry::Observation;
@@ -196,6 +199,8 @@ pub struct FlowOptions {
     pub at_once: bool,
     /// Look at no payload.
     pub ports_only: bool,
+    /// Read the names of servers in what is sent first.
+    pub names: bool,
 }
 
 /// Five-tuples that are to leave, by their numbers in ascending order.
@@ -417,6 +422,20 @@ impl Flows {
     /// Five-tuples whose first octets had to go before they were all there.
     pub(crate) fn undecided(&self) -> u64 {
         self.v4.octets.undecided + self.v6.octets.undecided
+    }
+
+    /// Names of servers that found no room, or could not be read to their end.
+    pub(crate) fn lost_names(&self) -> u64 {
+        let of = |names: &Option<Box<names::Names>>| names.as_ref().map_or(0, |names| names.lost);
+        of(&self.v4.names) + of(&self.v6.names)
+    }
+
+    /// What the packets of one direction told of the server that they are for, where that is [read](FlowOptions::names).
+    pub fn told(&self, id: FlowId, direction: Direction) -> Option<&Told> {
+        match id {
+            FlowId::V4(index) => self.v4.told(index, direction),
+            FlowId::V6(index) => self.v6.told(index, direction),
+        }
     }
 
     /// The number of a five-tuple that is held.

@@ -158,6 +158,10 @@ impl Octets {
         };
         let Some(windows) = windows else { return false };
         let window = &mut windows[direction as usize];
+        if window.is_full() {
+            // Its direction is still read for a name.
+            return true;
+        }
         let before = window.size();
         if protocol == TransportProtocol::TCP {
             let is_syn = matches!(phase, Phase::Open | Phase::Accept);

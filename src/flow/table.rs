@@ -16,10 +16,15 @@ use super::{
     FiveTuple, FlowOptions,
     entry::{Entry, Facts, Flow, NO_TIME, Observation, facts_of, latest},
     key::{Address, Direction, FlowKey, Seed},
+    names::{Before, Names},
     octets::Octets,
     prefetch, written_zeros,
 };
-use crate::decode::Phase;
+use crate::{
+    decode::Phase,
+    packet::TransportProtocol,
+    payload::{Told, Window},
+};
 
 /// Five-tuples looked up together, so that their cache misses overlap.
 pub(crate) const GROUP: usize = 32;
@@ -83,6 +88,8 @@ pub(super) struct FlowTable<A> {
     /// Set in a table of a later stretch: counters before the first SYN, until it is known whether it began a flow.
     pub(super) tentative: Option<HashMap<u32, Flow>>,
     pub(super) octets: Octets,
+    /// Names of servers, where they are wanted.
+    pub(super) names: Option<Box<Names>>,
     /// Verdicts are wanted after every packet.
     at_once: bool,
 }
@@ -101,6 +108,7 @@ impl<A: Address> FlowTable<A> {
             keep_earlier: options.each,
             tentative: options.part.then(HashMap::new),
             octets: Octets::default(),
+            names: options.names.then(|| Box::new(Names::new(options.part))),
             at_once: options.at_once,
         }
     }
@@ -108,8 +116,8 @@ impl<A: Address> FlowTable<A> {
     /// An empty table of the same kind.
     pub(super) fn fresh(&self) -> Self {
         let Self { keep_earlier: each, at_once, .. } = *self;
-        let part = self.tentative.is_some();
-        Self::new(self.seed, FlowOptions { each, part, at_once, ..FlowOptions::default() })
+        let (part, names) = (self.tentative.is_some(), self.names.is_some());
+        Self::new(self.seed, FlowOptions { each, part, at_once, names, ..FlowOptions::default() })
     }
 
     /// Five-tuples in the table.
@@ -385,12 +393,13 @@ impl<A: Address> FlowTable<A> {
             self.add_earlier(index, spilled);
         }
         if lacks & Facts::BOTH_SHOWN != 0 {
-            self.show(index, observation);
+            self.show(index, observation, lacks);
         }
     }
 
-    /// Takes in what a packet carries, as long as that may tell what its five-tuple speaks.
-    fn show(&mut self, index: u32, observation: &Observation<'_, A>) {
+    /// Takes in what a packet carries, as long as that may tell what its five-tuple speaks; `lacked` are the facts that were
+    /// not known before it.
+    fn show(&mut self, index: u32, observation: &Observation<'_, A>, lacked: u32) {
         let Some(entry) = self.entry_mut(index + 1) else { return };
         entry.facts.0 |= Facts::SHOWS;
         let (facts, key) = (entry.facts, entry.key);
@@ -398,8 +407,14 @@ impl<A: Address> FlowTable<A> {
             self.forget_octets();
         }
         let (direction, phase) = (observation.direction, observation.phase);
+        let open = match &self.names {
+            Some(_) => self.feed_names(index, key.protocol, observation, lacked),
+            None => false,
+        };
         let full = self.octets.feed(index, key.protocol, (direction, phase), &observation.carried);
-        if full && let Some(entry) = self.entry_mut(index + 1) {
+        if full
+            && !open
+            && let Some(entry) = self.entry_mut(index + 1) {
             entry.facts.0 |= Facts::SHOWN << direction as u32;
             self.settle_octets(index);
         }
@@ -407,6 +422,37 @@ impl<A: Address> FlowTable<A> {
         if self.at_once {
             self.octets.decide(index, &key, facts.first());
         }
+    }
+
+    /// Reads what a packet carries for the name of a server. Returns whether its direction may still tell one.
+    fn feed_names(
+        &mut self,
+        index: u32,
+        protocol: TransportProtocol,
+        observation: &Observation<'_, A>,
+        lacked: u32,
+    ) -> bool {
+        let (direction, phase) = (observation.direction, observation.phase);
+        if self.names.as_ref().is_some_and(|names| names.is_full()) {
+            self.forget_names();
+        }
+        let windows = self.octets.windows(index);
+        let first = windows.and_then(|windows| windows[direction as usize].first());
+        let is_first = lacked & (Facts::DATA << direction as u32) != 0;
+        let way = (index, direction);
+        let carried = &observation.carried;
+        self.names.as_mut().is_some_and(|names| names.feed(way, (protocol, phase), (is_first, first), carried))
+    }
+
+    /// What directions showed before a later stretch, as far as it matters for names.
+    pub(super) fn before(&self, index: u32) -> [Before; 2] {
+        let of = |window: &Window| Before { has_octets: window.has_octets(), first: window.first() };
+        self.octets.windows(index).map_or([Before::default(); 2], |windows| windows.each_ref().map(of))
+    }
+
+    /// What the packets of one direction told of the server that they are for.
+    pub(super) fn told(&self, index: u32, direction: Direction) -> Option<&Told> {
+        self.names.as_ref()?.told((index, direction))
     }
 
     /// Weighs what a five-tuple showed and lets the octets go, where both directions are complete.
@@ -428,6 +474,9 @@ impl<A: Address> FlowTable<A> {
         let (facts, key) = (entry.facts, entry.key);
         self.octets.decide(index, &key, facts.first());
         self.octets.close(index);
+        if let Some(names) = &mut self.names {
+            names.close_both(index);
+        }
     }
 
     /// Weighs what all five-tuples showed.
@@ -439,14 +488,34 @@ impl<A: Address> FlowTable<A> {
     /// Makes room for the octets of other five-tuples: those of the least recently seen quarter go.
     #[cold]
     pub(super) fn forget_octets(&mut self) {
-        let age = |index: u32| self.entry(index + 1).map_or(0, |entry| entry.last);
-        let mut open: Vec<(u64, u32)> = self.octets.open().map(|index| (age(index), index)).collect();
-        let count = open.len() / 4;
-        open.select_nth_unstable(count);
-        for &(_, index) in &open[..count] {
+        for index in self.oldest_quarter(self.octets.open()) {
             self.decide(index);
             self.octets.undecided += 1;
         }
+    }
+
+    /// Makes room for other five-tuples that may tell a name: the least recently seen quarter is read no further.
+    #[cold]
+    fn forget_names(&mut self) {
+        let Some(names) = &self.names else { return };
+        let oldest = self.oldest_quarter(names.open());
+        if let Some(names) = &mut self.names {
+            for index in oldest {
+                names.close_both(index);
+                names.lost += 1;
+            }
+        }
+    }
+
+    /// The least recently seen quarter of five-tuples, and at least one.
+    fn oldest_quarter(&self, open: impl Iterator<Item = u32>) -> Vec<u32> {
+        let age = |index: u32| self.entry(index + 1).map_or(0, |entry| entry.last);
+        let mut open: Vec<(u64, u32)> = open.map(|index| (age(index), index)).collect();
+        let count = (open.len() / 4).max(1).min(open.len());
+        if count < open.len() {
+            open.select_nth_unstable(count);
+        }
+        open[..count].iter().map(|&(_, index)| index).collect()
     }
 
     /// Ends the current flow where this packet begins another, or keeps it apart where that cannot be known yet.

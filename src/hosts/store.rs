@@ -37,6 +37,8 @@ pub struct Hosts {
     /// MACs that addresses have for sure.
     macs: BTreeSet<(IpAddr, Mac)>,
     lost: u64,
+    /// Grows whenever a name may be another one.
+    changes: u64,
 }
 
 /// Texts, each once.
@@ -203,6 +205,7 @@ impl Hosts {
             Called::Domain(name) => name_text(&name),
         });
         let name = text.map(|text| self.names.id(&String::from_utf8_lossy(&text)));
+        self.changes += 1;
         let lease = self.leases.entry(transaction).or_default();
         lease.add(Lease { name, address: address.filter(|&address| is_host(address)).zip(Some(time)), mac });
     }
@@ -224,6 +227,7 @@ impl Hosts {
             self.lost += 1;
             return;
         }
+        self.changes += 1;
         let name = self.names.id(&String::from_utf8_lossy(text));
         let run = Run { name, first: time, last: time };
         self.told.entry((address, source)).or_default().push(run);
@@ -260,6 +264,11 @@ impl Hosts {
         } else if !self.macs.contains(&(address, mac)) {
             self.lost += 1;
         }
+    }
+
+    /// Grows whenever something is learned by which an address may be called otherwise.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// What the bounds kept out: how often, and what in words.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use super::{Knowledge, Place};
+use super::{Knowledge, Place, domains::{Domains, Named}};
 use crate::{
     decode::{Headers, Kind},
     flow::{Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Met, Shown, community_id},
@@ -42,11 +42,13 @@ pub struct Answers {
     none: Label,
     /// A capture has far more packets than flows.
     community_ids: Option<PerFlow<[u8; 28]>>,
+    /// What ends are called, where that was asked for.
+    domains: Option<Box<Domains>>,
 }
 
 /// Something about each five-tuple, by its number.
 #[derive(Debug)]
-struct PerFlow<T> {
+pub(super) struct PerFlow<T> {
     v4: Vec<T>,
     v6: Vec<T>,
 }
@@ -59,7 +61,7 @@ impl<T> Default for PerFlow<T> {
 
 impl<T: Copy> PerFlow<T> {
     #[inline]
-    fn get(&self, id: FlowId) -> Option<T> {
+    pub(super) fn get(&self, id: FlowId) -> Option<T> {
         match id {
             FlowId::V4(index) => self.v4.get(index as usize).copied(),
             FlowId::V6(index) => self.v6.get(index as usize).copied(),
@@ -74,7 +76,7 @@ impl<T: Copy> PerFlow<T> {
     }
 
     /// The place of a number, which is made where there is none.
-    fn at(&mut self, id: FlowId, fill: T) -> &mut T {
+    pub(super) fn at(&mut self, id: FlowId, fill: T) -> &mut T {
         let (all, index) = match id {
             FlowId::V4(index) => (&mut self.v4, index as usize),
             FlowId::V6(index) => (&mut self.v6, index as usize),
@@ -111,6 +113,11 @@ impl Answers {
         }
         for gone in knowledge.departed() {
             answers.learn_kind(Kind::Ip(gone.protocol));
+        }
+        if knowledge.options().domains {
+            let mut domains = Box::<Domains>::default();
+            domains.learn(knowledge, |id| answers.get(id).map_or(Side::Neither, |known| known.side));
+            answers.domains = Some(domains);
         }
         if let Some(ids) = &mut answers.community_ids {
             let parts = flows.map_ranges(threads, |family, range| {
@@ -171,6 +178,12 @@ impl Answers {
         }
     }
 
+    /// What the ends of a five-tuple are called, where [names were asked for](super::Options::domains).
+    #[inline]
+    pub fn named(&self, id: FlowId) -> Option<Named<'_>> {
+        self.domains.as_ref()?.get(id)
+    }
+
     /// Works out the answers that a packet needs anew, by what is known now, and marks those that changed.
     pub fn revise(
         &mut self,
@@ -185,6 +198,7 @@ impl Answers {
             self.generation = flows.generation();
             (self.known, self.bases) = (PerFlow::default(), PerFlow::default());
             self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
+            self.domains.iter_mut().for_each(|domains| domains.renumber());
         }
         if place.ends.is_none() {
             self.learn_kind(headers.kind);
@@ -198,13 +212,18 @@ impl Answers {
             let Some(tuple) = context.flows.five_tuple(id) else { continue };
             let basis = Basis::of(&tuple, &context);
             let known = self.bases.at(id, None);
+            let mut proven = None;
             if basis.is_none() || *known != basis {
                 *known = basis;
                 self.answer(&tuple, &context);
-                if let Some(server) = naming::proven(&tuple, &context) {
-                    let key = tuple.key;
-                    knowledge.flows.mark(&key, server);
-                }
+                proven = naming::proven(&tuple, &context).map(|server| (tuple.key, server));
+            }
+            if knowledge.options.domains {
+                let side = self.get(id).map_or(Side::Neither, |known| known.side);
+                self.domains.get_or_insert_default().revise(&tuple, side, knowledge);
+            }
+            if let Some((key, server)) = proven {
+                knowledge.flows.mark(&key, server);
             }
         }
     }

@@ -6,6 +6,7 @@
 mod answers;
 mod departed;
 mod dns;
+mod domains;
 mod quoted;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 
 pub use answers::{Answers, Known};
 pub use departed::Departed;
+pub use domains::Named;
 pub use totals::{Damaged, Span, Subject};
 pub use view::View;
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub causal: bool,
     /// Learn the names of hosts, and which of their addresses belong together.
     pub hosts: bool,
+    /// Learn what the ends of flows are called: what clients ask their servers for, and names of hosts.
+    pub domains: bool,
     /// Look at no payload: names come from ports, users and DNS alone.
     pub ports_only: bool,
     /// Five-tuples of an address family held before the least recently used leave; their totals are kept.
@@ -62,6 +66,7 @@ impl Default for Options {
             inventory: false,
             causal: false,
             hosts: false,
+            domains: false,
             ports_only: false,
             limit: DEFAULT_LIMIT,
         }
@@ -110,14 +115,14 @@ impl Knowledge {
     }
 
     fn new(options: Options, part: bool) -> Self {
-        let Options { flows: each, causal: at_once, ports_only, .. } = options;
-        let flows = FlowOptions { each, part, at_once, ports_only };
+        let Options { flows: each, causal: at_once, ports_only, domains: names, .. } = options;
+        let flows = FlowOptions { each, part, at_once, ports_only, names };
         Self {
             options,
             flows: Flows::new(flows),
             dns: Dns::new(&options, part),
             announced: if part { Announced::part() } else { Announced::new() },
-            hosts: options.hosts.then(Box::default),
+            hosts: (options.hosts || options.domains).then(Box::default),
             totals: Totals::default(),
             departed: Graves::default(),
             quoted: Quoted::default(),
@@ -361,6 +366,7 @@ impl Knowledge {
         let flows = [
             (self.departed.flows(), "flows that left the full flow table early"),
             (self.flows.fragments.unplaced(), "fragments that found no room to wait for the others"),
+            (self.flows.lost_names(), "names of servers that found no room, or whose hellos had to go before they were whole"),
             (self.flows.undecided(), "flows whose first octets had to go before they told what is spoken"),
         ];
         let odd = self.totals.odd_times;

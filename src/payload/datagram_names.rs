@@ -48,6 +48,13 @@ impl DatagramNames {
         Some(Self { form, gathered: Gathered::default(), left: Self::MOST })
     }
 
+    /// Whether a datagram may follow on what begins a reader, and something else on it: QUIC's packets with long headers, and
+    /// fragments of DTLS's ClientHello.
+    pub(super) fn may_go_on(octets: &[u8]) -> bool {
+        octets.first().is_some_and(|first| first & 0x80 != 0)
+            || Fragments(octets).next().is_some_and(|fragment| fragment.kind == 1)
+    }
+
     /// Adds a datagram.
     pub(super) fn datagram(&mut self, octets: &[u8]) -> Progress {
         let Some(left) = self.left.checked_sub(1) else { return Progress::Nothing };

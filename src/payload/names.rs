@@ -57,6 +57,11 @@ impl NameReader {
         }
     }
 
+    /// Whether a datagram may be one of those that tell a name together; what another one follows on tells none.
+    pub fn datagram_may_go_on(octets: &[u8]) -> bool {
+        DatagramNames::may_go_on(octets)
+    }
+
     /// Whether a SYN that gives the first octet this number opens another connection.
     pub fn is_of_another(&self, first: u32) -> bool {
         match &self.0 {

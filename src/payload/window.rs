@@ -114,6 +114,14 @@ impl Window {
         self.0 == Shown::Nothing
     }
 
+    /// The sequence number of the first octet to come, where only a SYN was shown.
+    pub fn first(&self) -> Option<u32> {
+        match self.0 {
+            Shown::Begun(first) => Some(first),
+            _ => None,
+        }
+    }
+
     /// Whether octets were shown: of a stream, more than its beginning.
     pub fn has_octets(&self) -> bool {
         match &self.0 {

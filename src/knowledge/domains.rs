@@ -1,0 +1,165 @@
+//! What the ends of every five-tuple are called, worked out from [`Knowledge`].
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+use super::{Knowledge, answers::PerFlow};
+use crate::{
+    flow::{Direction, FiveTuple, FlowId},
+    hosts::{Hosts, Source},
+    naming::Side,
+    packet::Timestamp,
+    payload::{Told, ToldBy},
+};
+
+/// What the ends of a flow are called, and how that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// Name of the low end of its five-tuple, escaped as on a terminal.
+    pub low: Option<&'a str>,
+    /// Name of the high end.
+    pub high: Option<&'a str>,
+    /// What told the name of the end that serves: `svc.domain_source`.
+    pub source: Option<&'static str>,
+    /// The name that a ClientHello of TLS, DTLS or QUIC asks for (RFC 6066 section 3).
+    pub server_name: Option<&'a str>,
+    /// Whether that hello holds an encrypted one (RFC 9849), so that this name is the outer one.
+    pub has_encrypted_hello: bool,
+}
+
+impl<'a> Named<'a> {
+    /// The names of source and destination of a packet that went this way.
+    pub fn ends(&self, direction: Direction) -> (Option<&'a str>, Option<&'a str>) {
+        match direction {
+            Direction::Up => (self.low, self.high),
+            Direction::Down => (self.high, self.low),
+        }
+    }
+
+    /// The name of the end that serves.
+    pub fn server(&self, side: Side) -> Option<&'a str> {
+        match side {
+            Side::Low => self.low,
+            Side::High => self.high,
+            Side::Both | Side::Neither => None,
+        }
+    }
+}
+
+/// The same by numbers; 0 stands for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Numbers {
+    /// Of the low and the high end, and of what the hello asks for.
+    names: [u32; 3],
+    source: Option<&'static str>,
+    has_encrypted_hello: bool,
+    /// Whether they were worked out, and of how much.
+    basis: Option<Basis>,
+}
+
+/// What names were worked out from, where only the past is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Basis {
+    side: Side,
+    told: [bool; 2],
+    /// What was known of hosts.
+    changes: u64,
+}
+
+/// What the ends of five-tuples are called.
+#[derive(Debug, Default)]
+pub(super) struct Domains {
+    numbers: PerFlow<Numbers>,
+    names: Vec<Box<str>>,
+    ids: HashMap<Box<str>, u32>,
+}
+
+impl Domains {
+    /// Names of the five-tuple of that number.
+    #[inline]
+    pub(super) fn get(&self, id: FlowId) -> Option<Named<'_>> {
+        let Numbers { names, source, has_encrypted_hello, .. } = self.numbers.get(id)?;
+        let [low, high, server_name] =
+            names.map(|number| self.names.get((number as usize).wrapping_sub(1)).map(|name| &**name));
+        Some(Named { low, high, source, server_name, has_encrypted_hello })
+    }
+
+    /// Forgets whose numbers the names have.
+    pub(super) fn renumber(&mut self) {
+        self.numbers = PerFlow::default();
+    }
+
+    /// Works out the names of all five-tuples, which serve as `side` says.
+    pub(super) fn learn(&mut self, knowledge: &Knowledge, side: impl Fn(FlowId) -> Side) {
+        for tuple in knowledge.flows().five_tuples() {
+            self.name(&tuple, side(tuple.id), knowledge);
+        }
+    }
+
+    /// Works out the names of a five-tuple anew, where more is known than before.
+    pub(super) fn revise(&mut self, tuple: &FiveTuple<'_>, side: Side, knowledge: &Knowledge) {
+        let flows = knowledge.flows();
+        let told = [Direction::Up, Direction::Down].map(|way| flows.told(tuple.id, way).is_some());
+        let changes = knowledge.hosts().map_or(0, Hosts::changes);
+        let basis = Some(Basis { side, told, changes });
+        if self.numbers.at(tuple.id, Numbers::default()).basis != basis {
+            self.name(tuple, side, knowledge);
+            self.numbers.at(tuple.id, Numbers::default()).basis = basis;
+        }
+    }
+
+    fn name(&mut self, tuple: &FiveTuple<'_>, side: Side, knowledge: &Knowledge) {
+        let (flows, hosts) = (knowledge.flows(), knowledge.hosts());
+        let addresses = [tuple.key.low().0, tuple.key.high().0];
+        let time = tuple.first().map(Timestamp);
+        // Who is asked for by a name is the one that the words go to.
+        let [to_high, to_low] = [Direction::Up, Direction::Down].map(|way| flows.told(tuple.id, way));
+        let serves = |end| side == end || side == Side::Both;
+        let low = end(addresses, to_low.filter(|_| serves(Side::Low)), time, hosts);
+        let [low_address, high_address] = addresses;
+        let high = end([high_address, low_address], to_high.filter(|_| serves(Side::High)), time, hosts);
+        let source = match side {
+            Side::Low => low,
+            Side::High => high,
+            Side::Both | Side::Neither => None,
+        };
+        let hello = [to_high, to_low].into_iter().flatten().find(|told| told.by != ToldBy::Http);
+        let server_name = hello.and_then(|told| told.name.as_ref()).map(|name| name.as_str());
+        let names = [low.map(|(name, _)| name), high.map(|(name, _)| name), server_name];
+        let names = names.map(|name| name.map_or(0, |name| self.number(name)));
+        *self.numbers.at(tuple.id, Numbers::default()) = Numbers {
+            names,
+            source: source.map(|(_, source)| source),
+            has_encrypted_hello: hello.is_some_and(|told| told.has_encrypted_hello),
+            basis: None,
+        };
+    }
+
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.ids.get(name) {
+            return number;
+        }
+        self.names.push(name.into());
+        let number = self.names.len() as u32;
+        self.ids.insert(name.into(), number);
+        number
+    }
+}
+
+/// What an end is called, and by whom: by the user, by what the other end asked it for, else by what was told of its address.
+fn end<'a>(
+    [address, peer]: [IpAddr; 2],
+    told: Option<&'a Told>,
+    time: Option<Timestamp>,
+    hosts: Option<&'a Hosts>,
+) -> Option<(&'a str, &'static str)> {
+    let known = || hosts?.name_of(address, Some(peer), time);
+    let told = told.and_then(|told| Some((told.name.as_ref()?, told.by)));
+    match told.filter(|(name, _)| !name.is_address()) {
+        Some((name, by)) if !hosts.is_some_and(|hosts| hosts.has_user_name(address)) => {
+            Some((name.as_str(), by.as_str()))
+        }
+        _ => known().map(|(name, source)| (name, Source::as_str(source))),
+    }
+}
