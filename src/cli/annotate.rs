@@ -112,8 +112,10 @@ fn annotate(
     }
     let hindsight = twice && !args.causal;
     let mut sink = Writer::new(&mut out).at_once(args.line_buffered && !hindsight);
-    // Only the user's own names need more than what DNS teaches anyway.
-    let options = Options { hosts: !global.hosts.is_empty(), ..Options::default() };
+    // Names of hosts are shown to people unless they want numbers; programs get all fields.
+    let is_text = matches!(args.format, None | Some(RecordFormat::Text)) && args.write.is_none();
+    let domains = !(is_text && args.input.is_numeric());
+    let options = Options { hosts: !global.hosts.is_empty(), domains, ..Options::default() };
     let (way, mut hidden) = ((options, args.causal, "annotating"), 0);
     let charted = passes::chart(global, session, &mut job, way, &encoder, &mut sink, |knowledge, _, _| {
         hidden += knowledge.dropped_messages();

@@ -55,6 +55,8 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
     if matches!(args.format, FlowFormat::Text) {
         args.time.tell_unknown_zone(global);
+        // Programs get all fields.
+        list = if args.input.is_numeric() { list.numeric() } else { list };
     }
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});

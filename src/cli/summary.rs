@@ -32,6 +32,10 @@ pub(crate) struct Summary {
         help_heading = "Output"
     )]
     pub(crate) by: Vec<By>,
+    /// Shorten domains to so many labels, the public suffix counted as one: 2 makes `example.co.uk` of
+    /// `www.example.co.uk`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), help_heading = "Output")]
+    pub(crate) domain_depth: Option<u8>,
     /// What rows are ordered by.
     #[arg(long, value_name = "WHAT", default_value = "bytes", help_heading = "Output")]
     pub(crate) sort: Sort,
@@ -56,6 +60,8 @@ pub(crate) enum By {
     Server,
     Client,
     Host,
+    /// Name of the host that serves; its address where it has none.
+    Domain,
     Conversation,
     Evidence,
     Vlan,
@@ -74,6 +80,7 @@ impl From<By> for summary::By {
             By::Server => Self::Server,
             By::Client => Self::Client,
             By::Host => Self::Host,
+            By::Domain => Self::Domain,
             By::Conversation => Self::Conversation,
             By::Vlan => Self::Vlan,
             By::Interface => Self::Interface,
@@ -108,6 +115,11 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         message::error(senseless);
         End::Said(exit::USAGE)
     })?;
+    if args.domain_depth.is_some() && !by.parts().contains(&summary::By::Domain) {
+        message::error("--domain-depth shortens domains: it goes with --by domain");
+        return Err(End::Said(exit::USAGE));
+    }
+    let by = by.with_depth(args.domain_depth);
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
     let options = summary::Options {

@@ -168,8 +168,8 @@ impl Names {
                 if !notes.is_complete {
                     self.noted += carried.octets.len();
                     notes.add(&carried);
-                    notes.is_complete |= protocol == TransportProtocol::UDP
-                        && !NameReader::datagram_may_go_on(carried.octets);
+                    notes.is_complete |=
+                        protocol == TransportProtocol::UDP && !NameReader::datagram_may_go_on(carried.octets);
                 }
                 return !notes.is_complete;
             }

@@ -414,7 +414,8 @@ impl<A: Address> FlowTable<A> {
         let full = self.octets.feed(index, key.protocol, (direction, phase), &observation.carried);
         if full
             && !open
-            && let Some(entry) = self.entry_mut(index + 1) {
+            && let Some(entry) = self.entry_mut(index + 1)
+        {
             entry.facts.0 |= Facts::SHOWN << direction as u32;
             self.settle_octets(index);
         }
@@ -441,7 +442,9 @@ impl<A: Address> FlowTable<A> {
         let is_first = lacked & (Facts::DATA << direction as u32) != 0;
         let way = (index, direction);
         let carried = &observation.carried;
-        self.names.as_mut().is_some_and(|names| names.feed(way, (protocol, phase), (is_first, first), carried))
+        self.names
+            .as_mut()
+            .is_some_and(|names| names.feed(way, (protocol, phase), (is_first, first), carried))
     }
 
     /// What directions showed before a later stretch, as far as it matters for names.

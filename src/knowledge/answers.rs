@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use super::{Knowledge, Place, domains::{Domains, Named}};
+use super::{
+    Knowledge, Place,
+    domains::{Domains, Named},
+};
 use crate::{
     decode::{Headers, Kind},
     flow::{Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Met, Shown, community_id},

@@ -366,7 +366,10 @@ impl Knowledge {
         let flows = [
             (self.departed.flows(), "flows that left the full flow table early"),
             (self.flows.fragments.unplaced(), "fragments that found no room to wait for the others"),
-            (self.flows.lost_names(), "names of servers that found no room, or whose hellos had to go before they were whole"),
+            (
+                self.flows.lost_names(),
+                "names of servers that found no room, or whose hellos had to go before they were whole",
+            ),
             (self.flows.undecided(), "flows whose first octets had to go before they told what is spoken"),
         ];
         let odd = self.totals.odd_times;

@@ -69,6 +69,7 @@ impl<'k> Charter<'k> {
             headers,
             service,
             label,
+            named: place.id.and_then(|id| self.answers.named(id)),
             tuple: place.id.map(|id| (self.knowledge.flows(), id)),
             about: headers.quoted.and_then(|_| self.about(headers)),
             whole: may_complete(headers).then(|| self.knowledge.whole_message(packet)).flatten(),

@@ -12,8 +12,10 @@ use super::{
 use crate::{
     decode::{Network, Tunnel},
     dns::fields::MESSAGE,
+    hosts::Source,
     naming::label::protocol_keyword,
     packet::TransportProtocol,
+    payload::ToldBy,
     text::field::{COUNT, Field, PORT, Type},
 };
 
@@ -88,14 +90,27 @@ const INTERFACE: Type = Type::Number(u32::MAX as u64);
 pub(crate) const PROTOCOL_IN_ECS: &str =
     "`udp-lite` for IANA's UDPLite; `ip-253` and so on for numbers without a keyword";
 
+pub(crate) const SOURCE_DOMAIN: &str =
+    "name of the sender's host: what it is asked for where it serves, else what was told of its address";
+pub(crate) const DESTINATION_DOMAIN: &str =
+    "name of the receiver's host: what it is asked for where it serves, else what was told of its address";
+pub(crate) const SERVER_NAME: &str = "name that the ClientHello of TLS, DTLS or QUIC asks for (RFC 6066 section 3), in all packets of the flow";
+pub(crate) const ENCRYPTED_HELLO: &str = "true where that hello holds an encrypted one (RFC 9849): the name is the outer one, if it is not sent without meaning";
+pub(crate) const DOMAIN_SOURCE: &str = "what told the name of the end that serves";
+
+/// The words of what names hosts: what a flow's client asks for, and what tells names of addresses.
+pub(crate) fn domain_sources() -> Vec<&'static str> {
+    ToldBy::ALL.map(ToldBy::as_str).into_iter().chain(Source::ALL.map(Source::as_str)).collect()
+}
+
 /// The fields of a packet.
-pub static PACKET: [Field<OfPacket>; 66] = packet_fields();
+pub static PACKET: [Field<OfPacket>; 71] = packet_fields();
 
 /// The fields of a packet for the writer of columns.
-pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 66] = packet_fields();
+pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 71] = packet_fields();
 
 /// The table. It is as long as there are fields.
-const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 66] {
+const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
             one(record.frame.time.map(Value::Time), put);
@@ -208,6 +223,11 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 66] {
             one(record.headers.ports.map(|ports| Value::Number(ports.0.into())), put);
         })
         .ecs(),
+        packet("source.domain", Type::Escaped, SOURCE_DOMAIN, |record, put| {
+            one(record.domains().0.map(|name| Value::Escaped(name.as_bytes())), put);
+        })
+        .late()
+        .ecs(),
         packet(
             "destination.mac",
             Type::Mac,
@@ -225,6 +245,22 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 66] {
             one(record.headers.ports.map(|ports| Value::Number(ports.1.into())), put);
         })
         .ecs(),
+        packet("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |record, put| {
+            one(record.domains().1.map(|name| Value::Escaped(name.as_bytes())), put);
+        })
+        .late()
+        .ecs(),
+        packet("tls.client.server_name", Type::Escaped, SERVER_NAME, |record, put| {
+            let name = record.named.and_then(|named| named.server_name);
+            one(name.map(|name| Value::Escaped(name.as_bytes())), put);
+        })
+        .late()
+        .ecs(),
+        packet("tls.client.encrypted_hello", Type::Flag, ENCRYPTED_HELLO, |record, put| {
+            let hides = record.named.is_some_and(|named| named.has_encrypted_hello);
+            one(hides.then_some(Value::Flag(true)), put);
+        })
+        .late(),
         answers(
             "row",
             Type::Text,
@@ -252,6 +288,10 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 66] {
         answer("svc.layers", LAYERS, |record, put| LAYERS.of(record.service, put)).late(),
         answer("svc.mismatch", MISMATCH, |record, put| MISMATCH.of(record.service, put)).late(),
         answer("svc.registered", REGISTERED, |record, put| REGISTERED.of(record.service, put)).late(),
+        packet("svc.domain_source", Type::OneOf(domain_sources), DOMAIN_SOURCE, |record, put| {
+            one(record.server_domain().map(|(_, source)| Value::Word(source.as_bytes())), put);
+        })
+        .late(),
         quoted(
             "about.transport",
             Type::Word,

@@ -17,7 +17,7 @@ use crate::{
     decode::Headers,
     dns::{Message, Via},
     flow::{Direction, FlowId, Flows, Key},
-    knowledge::Known,
+    knowledge::{Known, Named},
     naming::{Side, label::Label},
     packet::{Frame, Timestamp},
 };
@@ -43,6 +43,8 @@ pub struct Record<'a> {
     pub service: Option<Service<'a>>,
     /// The row it is counted under.
     pub label: &'a Label,
+    /// What the ends of its flow are called, where that was asked for.
+    pub named: Option<Named<'a>>,
     /// The number of its five-tuple, and the table that holds it.
     pub(crate) tuple: Option<(&'a Flows, FlowId)>,
     /// The flow that an ICMP error complains about.
@@ -84,6 +86,18 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn named_interface(&self) -> Option<&'a str> {
         self.interface_name.filter(|name| !name.is_empty())
+    }
+
+    /// What its source and its destination are called.
+    #[inline]
+    pub fn domains(&self) -> (Option<&'a str>, Option<&'a str>) {
+        self.named.zip(self.service).map_or((None, None), |(named, service)| named.ends(service.direction))
+    }
+
+    /// What the end that serves is called, and what told that.
+    pub fn server_domain(&self) -> Option<(&'a str, &'static str)> {
+        let named = self.named?;
+        named.server(self.service?.known.side).zip(named.source)
     }
 }
 

@@ -256,6 +256,7 @@ mod tests {
             service: None,
             tuple: None,
             label: &label,
+            named: None,
             about: None,
             whole: whole.map(|octets| ((5353, 5353), octets)),
             overlaps: false,

@@ -8,6 +8,7 @@ use super::{Encoder, pieces::Pieces};
 use crate::{
     decode::Network,
     dns,
+    knowledge::Named,
     naming::{State, label::write_protocol_word},
     record::{Record, Service},
     text::{
@@ -81,6 +82,7 @@ impl Encoder for Json {
             Some(service) => self.answers.copy(service, out, |out| answer(record, out)),
             None => answer(record, out),
         }
+        domain_source(record, out);
         about(record, out);
         let mut messages = record.dns();
         if let Some((via, message)) = messages.next() {
@@ -180,19 +182,27 @@ fn network(record: &Record<'_>, out: &mut Vec<u8>) {
 fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
     let headers = record.headers;
     let (macs, ips, ports) = (headers.macs, headers.network.addresses(), headers.ports);
+    let domains = record.domains();
     let sides = [
-        (&b",\"source\":{"[..], macs.map(|macs| macs.0), ips.map(|ips| ips.0), ports.map(|ports| ports.0)),
+        (
+            &b",\"source\":{"[..],
+            macs.map(|macs| macs.0),
+            ips.map(|ips| ips.0),
+            ports.map(|ports| ports.0),
+            domains.0,
+        ),
         (
             &b",\"destination\":{"[..],
             macs.map(|macs| macs.1),
             ips.map(|ips| ips.1),
             ports.map(|ports| ports.1),
+            domains.1,
         ),
     ];
     if macs.is_none() && ips.is_none() {
         return;
     }
-    for (key, mac, ip, port) in sides {
+    for (key, mac, ip, port, domain) in sides {
         out.extend_from_slice(key);
         if let Some(mac) = mac {
             out.extend_from_slice(b"\"mac\":\"");
@@ -209,7 +219,40 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
             number::decimal(port.into(), out);
             out.push(b',');
         }
+        if let Some(domain) = domain {
+            member("domain", domain, out);
+            out.push(b',');
+        }
         out.pop();
+        out.push(b'}');
+    }
+    if let Some(named) = record.named {
+        hello(&named, out);
+    }
+}
+
+/// Appends `,"tls":{…}` where a hello tells anything.
+fn hello(named: &Named<'_>, out: &mut Vec<u8>) {
+    if named.server_name.is_none() && !named.has_encrypted_hello {
+        return;
+    }
+    out.extend_from_slice(b",\"tls\":{\"client\":{");
+    if let Some(name) = named.server_name {
+        member("server_name", name, out);
+    }
+    if named.has_encrypted_hello {
+        out.extend_from_slice(if named.server_name.is_some() { b"," } else { b"" });
+        out.extend_from_slice(b"\"encrypted_hello\":true");
+    }
+    out.extend_from_slice(b"}}");
+}
+
+/// Appends what told the server's name to the answer that ends here.
+fn domain_source(record: &Record<'_>, out: &mut Vec<u8>) {
+    if let Some((_, source)) = record.server_domain() {
+        out.pop();
+        out.push(b',');
+        member("domain_source", source, out);
         out.push(b'}');
     }
 }

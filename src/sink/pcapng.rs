@@ -158,6 +158,10 @@ impl Pcapng {
             out.extend_from_slice(b"; mismatch=");
             out.extend_from_slice(mismatch.as_str().as_bytes());
         }
+        if let Some((domain, _)) = record.server_domain() {
+            out.extend_from_slice(b"; domain=");
+            out.extend_from_slice(domain.as_bytes());
+        }
         if service.known.revised {
             out.extend_from_slice(b"; revised");
         }

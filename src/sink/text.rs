@@ -122,6 +122,10 @@ impl Encoder for Text {
         {
             out.extend_from_slice(b"  ");
             self.service(service, out);
+            if let Some((domain, _)) = record.server_domain() {
+                out.extend_from_slice(b" at ");
+                out.extend_from_slice(domain.as_bytes());
+            }
         }
         if let Some(about) = &record.about {
             out.extend_from_slice(b"  about ");

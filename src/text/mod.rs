@@ -2,12 +2,14 @@
 //!
 //! - [`escape`]: what comes from strangers, for a terminal, JSON or CSV.
 //! - [`number`], [`time`]: numbers, addresses and times, appended to a reused buffer; lengths of time read.
+//! - [`domain`]: names of hosts, shortened to what belongs together.
 //! - [`field`]: what a field of an output is.
 //! - [`Prefix`]: addresses and prefixes read.
 //! - [`table`], [`json`], `csv`: the three forms of reports. Nothing else draws tables or writes JSON with serde, and
 //!   only the columns of packets and flows (`record::Value`) are CSV written elsewhere.
 
 pub(crate) mod csv;
+pub mod domain;
 pub mod escape;
 pub mod field;
 #[doc(hidden)]

@@ -5,7 +5,10 @@ use crate::{
     packet::Timestamp,
     record::{
         Each, Value,
-        fields::{PROTOCOL_IN_ECS, protocol},
+        fields::{
+            DESTINATION_DOMAIN, DOMAIN_SOURCE, ENCRYPTED_HELLO, PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN,
+            domain_sources, protocol,
+        },
         svc::{
             ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME,
             OfService, PORT_THAT_SERVES, PROTOCOL, REGISTERED, RULE, SIDE, STATE, TRANSPORT,
@@ -36,7 +39,7 @@ const fn answer(path: &'static str, of: Field<OfService>, get: Get) -> Field<OfF
 }
 
 /// The fields of a flow.
-pub static FLOW: [Field<OfFlow>; 35] = [
+pub static FLOW: [Field<OfFlow>; 40] = [
     flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
     flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
     flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
@@ -89,6 +92,7 @@ pub static FLOW: [Field<OfFlow>; 35] = [
         .always()
         .ecs(),
     flow("source.port", PORT, "from which port", |flow, put| port(flow.source(), put)).ecs(),
+    flow("source.domain", Type::Escaped, SOURCE_DOMAIN, |flow, put| name(flow.domains().0, put)).late().ecs(),
     flow("source.packets", COUNT, "packets from there", |flow, put| packets(flow.source(), put))
         .always()
         .ecs(),
@@ -100,6 +104,9 @@ pub static FLOW: [Field<OfFlow>; 35] = [
         .always()
         .ecs(),
     flow("destination.port", PORT, "to which port", |flow, put| port(flow.destination(), put)).ecs(),
+    flow("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |flow, put| name(flow.domains().1, put))
+        .late()
+        .ecs(),
     flow("destination.packets", COUNT, "packets from there", |flow, put| packets(flow.destination(), put))
         .always()
         .ecs(),
@@ -109,6 +116,17 @@ pub static FLOW: [Field<OfFlow>; 35] = [
     .unit("octets")
     .always()
     .ecs(),
+    flow("tls.client.server_name", Type::Escaped, SERVER_NAME, |flow, put| {
+        name(flow.named.and_then(|named| named.server_name), put);
+    })
+    .late()
+    .ecs(),
+    flow("tls.client.encrypted_hello", Type::Flag, ENCRYPTED_HELLO, |flow, put| {
+        if flow.named.is_some_and(|named| named.has_encrypted_hello) {
+            put(Value::Flag(true));
+        }
+    })
+    .late(),
     answer("svc.name", NAME, |flow, put| NAME.of(flow.service, put)),
     answer("svc.port", PORT_THAT_SERVES, |flow, put| PORT_THAT_SERVES.of(flow.service, put)),
     answer("svc.transport", TRANSPORT, |flow, put| TRANSPORT.of(flow.service, put)),
@@ -125,7 +143,19 @@ pub static FLOW: [Field<OfFlow>; 35] = [
     answer("svc.layers", LAYERS, |flow, put| LAYERS.of(flow.service, put)).late(),
     answer("svc.mismatch", MISMATCH, |flow, put| MISMATCH.of(flow.service, put)).late(),
     answer("svc.registered", REGISTERED, |flow, put| REGISTERED.of(flow.service, put)).late(),
+    flow("svc.domain_source", Type::OneOf(domain_sources), DOMAIN_SOURCE, |flow, put| {
+        if let Some((_, source)) = flow.server_domain() {
+            put(Value::Word(source.as_bytes()));
+        }
+    })
+    .late(),
 ];
+
+fn name(name: Option<&str>, put: &mut Each<'_>) {
+    if let Some(name) = name {
+        put(Value::Escaped(name.as_bytes()));
+    }
+}
 
 fn time(time: Option<u64>, put: &mut Each<'_>) {
     if let Some(time) = time {

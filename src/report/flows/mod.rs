@@ -9,11 +9,12 @@ use std::{
 };
 
 use fields::FLOW;
+use hashbrown::HashMap;
 pub use pick::{Pick, Picked};
 
 use crate::{
-    flow::{Direction, FiveTuple, Flow, community_id},
-    knowledge::{Answers, Knowledge, Known, Options},
+    flow::{Direction, FiveTuple, Flow, FlowId, community_id},
+    knowledge::{Answers, Knowledge, Known, Named, Options},
     naming::label::{Label, protocol_word},
     packet::{Timestamp, TransportProtocol},
     record::{Put as _, Service, ValueWriter},
@@ -40,11 +41,37 @@ pub enum Form {
 #[derive(Debug, Default)]
 pub struct FlowList {
     times: TimeStyle,
+    /// Show no names of hosts.
+    numeric: bool,
     flows: Vec<Listed>,
     labels: Vec<Label>,
+    /// What ends are called, each once.
+    named: Vec<Called>,
+    numbers: HashMap<Called, u32>,
     /// When the earliest packet came.
     began: Option<Timestamp>,
     picked: Option<Picked>,
+}
+
+/// What the ends of a flow are called, for longer than it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Called {
+    /// Of the low and the high end, and of what a hello asks for.
+    names: [Option<Box<str>>; 3],
+    source: Option<&'static str>,
+    has_encrypted_hello: bool,
+}
+
+impl Called {
+    fn of(named: &Named<'_>) -> Self {
+        let Named { low, high, source, server_name, has_encrypted_hello } = *named;
+        Self { names: [low, high, server_name].map(|name| name.map(Into::into)), source, has_encrypted_hello }
+    }
+
+    fn named(&self) -> Named<'_> {
+        let [low, high, server_name] = self.names.each_ref().map(|name| name.as_deref());
+        Named { low, high, source: self.source, server_name, has_encrypted_hello: self.has_encrypted_hello }
+    }
 }
 
 /// A flow in the list: what a row shows, with its label by number.
@@ -55,6 +82,8 @@ struct Listed {
     protocol: TransportProtocol,
     ends: [End; 2],
     service: Option<(Known, Direction)>,
+    /// What its ends are called: by the number of its five-tuple, or in the list.
+    named: Namer,
 }
 
 impl FlowList {
@@ -63,23 +92,58 @@ impl FlowList {
         Self { times, ..Self::default() }
     }
 
+    /// The same without names of hosts.
+    pub fn numeric(self) -> Self {
+        Self { numeric: true, ..self }
+    }
+
     /// Of what is taken in next, lists only these flows; each of them with its whole counters.
     pub fn pick(&mut self, picked: Picked) {
         self.picked = Some(picked);
     }
 }
 
+/// Where to find what the ends of a flow are called.
+#[derive(Clone, Copy, Debug)]
+enum Namer {
+    Tuple(FlowId),
+    Listed(u32),
+    Nobody,
+}
+
+impl FlowList {
+    /// Keeps what ends are called.
+    fn call(&mut self, named: Option<Named<'_>>) -> Namer {
+        let Some(called) =
+            named.map(|named| Called::of(&named)).filter(|called| *called != Called::default())
+        else {
+            return Namer::Nobody;
+        };
+        let next = self.named.len() as u32;
+        let number = *self.numbers.entry(called.clone()).or_insert(next);
+        if number == next {
+            self.named.push(called);
+        }
+        Namer::Listed(number)
+    }
+}
+
 impl Report for FlowList {
     fn needs(&self) -> Options {
-        Options { flows: true, ..Options::default() }
+        Options { flows: true, domains: !self.numeric, ..Options::default() }
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
         let known = self.labels.len() as u32;
         self.labels.extend_from_slice(answers.labels().all());
         let mut flows = listed(knowledge, answers, self.picked.take().as_ref());
-        for (service, _) in flows.iter_mut().filter_map(|flow| flow.service.as_mut()) {
-            service.label += known;
+        for flow in &mut flows {
+            if let Some((service, _)) = &mut flow.service {
+                service.label += known;
+            }
+            if let Namer::Tuple(id) = flow.named {
+                flow.named = self.call(answers.named(id));
+            }
         }
         match self.flows.is_empty() {
             true => self.flows = flows,
@@ -94,7 +158,11 @@ impl Report for FlowList {
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
         };
-        write_rows(&sorted(&self.flows, &self.labels), self.began, form, out)
+        let named = |namer| match namer {
+            Namer::Listed(number) => self.named.get(number as usize).map(Called::named),
+            _ => None,
+        };
+        write_rows(&sorted(&self.flows, &self.labels, named), self.began, form, out)
     }
 }
 
@@ -106,6 +174,7 @@ pub struct FlowRow<'n> {
     protocol: TransportProtocol,
     ends: [End; 2],
     service: Option<Service<'n>>,
+    named: Option<Named<'n>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -156,12 +225,21 @@ fn write_rows(
 
 /// Every flow, in the order they began.
 pub fn rows<'n>(knowledge: &Knowledge, names: &'n Answers) -> Vec<FlowRow<'n>> {
-    sorted(&listed(knowledge, names, None), names.labels().all())
+    let named = |namer| match namer {
+        Namer::Tuple(id) => names.named(id),
+        _ => None,
+    };
+    sorted(&listed(knowledge, names, None), names.labels().all(), named)
 }
 
 /// Rows of flows, in the order they began.
-fn sorted<'n>(flows: &[Listed], labels: &'n [Label]) -> Vec<FlowRow<'n>> {
-    let row = |&Listed { first, last, protocol, ends, service }: &Listed| FlowRow {
+fn sorted<'n>(
+    flows: &[Listed],
+    labels: &'n [Label],
+    called: impl Fn(Namer) -> Option<Named<'n>>,
+) -> Vec<FlowRow<'n>> {
+    let row = |&Listed { first, last, protocol, ends, service, named }: &Listed| FlowRow {
+        named: called(named),
         first,
         last,
         protocol,
@@ -223,6 +301,7 @@ fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>,
             protocol: tuple.key.protocol(),
             ends,
             service: known.map(|known| (known, *initiator)),
+            named: Namer::Tuple(tuple.id),
         });
     }
 }
@@ -243,6 +322,17 @@ impl FlowRow<'_> {
 
     fn destination(&self) -> &End {
         &self.ends[1]
+    }
+
+    /// What its source and its destination are called.
+    fn domains(&self) -> (Option<&str>, Option<&str>) {
+        self.named.zip(self.service).map_or((None, None), |(named, service)| named.ends(service.direction))
+    }
+
+    /// What the end that serves is called, and what told that.
+    fn server_domain(&self) -> Option<(&str, &'static str)> {
+        let named = self.named?;
+        named.server(self.service?.known.side).zip(named.source)
     }
 
     fn community_id(&self) -> Option<[u8; 30]> {
@@ -293,6 +383,9 @@ fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) ->
             out.extend_from_slice(format!(" \"{instance}\"").as_bytes());
         }
         service.label.write_speech(&mut out);
+        if let Some((domain, _)) = flow.server_domain() {
+            out.extend_from_slice(format!(" at {domain}").as_bytes());
+        }
     }
     out.push(b'\n');
     out

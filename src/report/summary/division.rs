@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::domain;
+
 /// What a row of the summary is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum By {
@@ -20,6 +22,8 @@ pub enum By {
     Client,
     /// One row per address; a packet counts for both of its hosts.
     Host,
+    /// One row per name of the host that serves; its address where it has none.
+    Domain,
     /// One row per pair of addresses.
     Conversation,
     /// One row per way in which names are known.
@@ -34,7 +38,7 @@ pub enum By {
 
 impl By {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Service,
         Self::Protocol,
         Self::Port,
@@ -42,6 +46,7 @@ impl By {
         Self::Server,
         Self::Client,
         Self::Host,
+        Self::Domain,
         Self::Conversation,
         Self::Evidence,
         Self::Transport,
@@ -74,6 +79,7 @@ impl By {
             Self::Server => "server",
             Self::Client => "client",
             Self::Host => "host",
+            Self::Domain => "domain",
             Self::Conversation => "conversation",
             Self::Evidence => "evidence",
             Self::Transport => "transport",
@@ -92,6 +98,7 @@ impl By {
             Self::Server => "keys_server",
             Self::Client => "keys_client",
             Self::Host => "keys_host",
+            Self::Domain => "keys_domain",
             Self::Conversation => "keys_conversation",
             Self::Evidence => "keys_evidence",
             Self::Transport => "keys_transport",
@@ -112,7 +119,7 @@ impl By {
         if endpoint {
             return Some("an endpoint is an address, a port and a transport already");
         }
-        let ends = [Self::Server, Self::Client, Self::Conversation, Self::Endpoint];
+        let ends = [Self::Server, Self::Client, Self::Conversation, Self::Endpoint, Self::Domain];
         if ends.into_iter().any(|end| is(Self::Host, end)) {
             return Some("by host a packet counts for both of its ends");
         }
@@ -125,6 +132,8 @@ impl By {
 pub struct Division {
     parts: [By; By::ALL.len()],
     count: u8,
+    /// To how many labels domains are shortened.
+    depth: Option<u8>,
 }
 
 impl Default for Division {
@@ -135,7 +144,7 @@ impl Default for Division {
 
 impl From<By> for Division {
     fn from(by: By) -> Self {
-        Self { parts: [by; By::ALL.len()], count: 1 }
+        Self { parts: [by; By::ALL.len()], count: 1, depth: None }
     }
 }
 
@@ -157,6 +166,16 @@ impl Division {
         let mut division = Self { count: parts.len() as u8, ..Self::from(first) };
         division.parts[..parts.len()].copy_from_slice(parts);
         Ok(division)
+    }
+
+    /// Shortens domains to so many labels, the public suffix counted as one.
+    pub fn with_depth(self, depth: Option<u8>) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// A domain, as its rows have it.
+    pub(super) fn shorten<'a>(&self, domain: &'a str) -> &'a str {
+        self.depth.map_or(domain, |depth| domain::shorten(domain, depth))
     }
 
     /// What its rows are about, in the order of the key's parts.

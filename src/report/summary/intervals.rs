@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use super::{
-    Division, Summary,
+    Division, Summary, domains,
     key::{Item, Key},
     rows::Amount,
 };
@@ -30,6 +30,7 @@ impl Summary {
             side: record.service.map_or(Side::Neither, |service| service.known.side),
             group: group(record),
             flow: flows.then(|| record.flow()).flatten(),
+            domains: domains(record.named, by),
             frame: Some((record.headers.vlan.as_slice(), interface(record))),
         };
         let time = record.frame.time.map(|time| time.0);

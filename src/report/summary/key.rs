@@ -20,6 +20,8 @@ pub(super) struct Item<'a> {
     pub(super) group: Option<Side>,
     /// The flow of a packet, where distinct ones are counted: its five-tuple, and which of its flows.
     pub(super) flow: Option<(FlowKey, usize)>,
+    /// What its low and its high end are called, as far as rows are about that.
+    pub(super) domains: [Option<&'a str>; 2],
     /// What only a packet tells: its VLAN identifiers from the outermost on, and its interface.
     pub(super) frame: Option<(&'a [u16], Key<'a>)>,
 }
@@ -33,6 +35,8 @@ pub(super) enum Key<'a> {
     Port(u16, &'a str),
     /// No side is known to serve; the transport.
     Unknown(&'a str),
+    /// A name of a host, in lower case.
+    Domain(&'a str),
     /// One address.
     Host(IpAddr),
     /// Two addresses that serve each other.
@@ -52,7 +56,15 @@ pub(super) enum Key<'a> {
 impl<'a> Item<'a> {
     /// Something of which the label is all that is known.
     pub(super) fn of_label(label: &'a Label) -> Self {
-        Self { label, ends: None, side: Side::Neither, group: None, flow: None, frame: None }
+        Self {
+            label,
+            ends: None,
+            side: Side::Neither,
+            group: None,
+            flow: None,
+            domains: [None; 2],
+            frame: None,
+        }
     }
 
     /// The key that the label tells.
@@ -93,6 +105,14 @@ impl<'a> Item<'a> {
             By::Server | By::Client => match self.serving(low, high) {
                 None => Key::Unknown(self.label.transport.as_deref().unwrap_or("ip")),
                 Some((server, None)) => Key::Host(if by == By::Server { server } else { self.peer(server) }),
+                Some((one, Some(other))) => Key::Both(one, other),
+            },
+            By::Domain => match self.serving(low, high) {
+                None => Key::Unknown(self.label.transport.as_deref().unwrap_or("ip")),
+                Some((server, None)) => match self.domains[usize::from(server != low)] {
+                    Some(domain) => Key::Domain(domain),
+                    None => Key::Host(server),
+                },
                 Some((one, Some(other))) => Key::Both(one, other),
             },
             By::Endpoint => match (self.serving(low, high), self.label.port, self.label.transport.as_deref())
@@ -155,6 +175,7 @@ impl Key<'_> {
                 out.extend_from_slice(b"unknown/");
                 out.extend_from_slice(transport.as_bytes());
             }
+            Self::Domain(name) => out.extend(name.bytes().map(|octet| octet.to_ascii_lowercase())),
             Self::Host(address) => number::address(address, out),
             Self::Both(low, high) => pair(low, b" and ", high, out),
             Self::Conversation(low, high) => pair(low, b" <> ", high, out),

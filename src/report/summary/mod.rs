@@ -1,4 +1,4 @@
-//! Totals per service, protocol, port, endpoint, server, client, host, conversation, transport, VLAN or interface, and per
+//! Totals per service, protocol, port, endpoint, server, client, host, domain, conversation, transport, VLAN or interface, and per
 //! combination of them.
 
 mod division;
@@ -23,7 +23,7 @@ pub use write::{csv, json, table, write};
 
 use crate::{
     flow::FiveTuple,
-    knowledge::{self, Answers, Damaged, Knowledge, Span, Subject},
+    knowledge::{self, Answers, Damaged, Knowledge, Named, Span, Subject},
     naming::{self, label::Label},
     registry::Registry,
     report::{Format, Report},
@@ -64,7 +64,8 @@ impl Options {
     /// What must be learned for it beside flows: names, where rows are about hosts.
     pub fn needs(&self) -> knowledge::Options {
         let hosts = self.by.is_of_hosts() && !self.numeric;
-        knowledge::Options { hosts, ..knowledge::Options::default() }
+        let domains = self.by.has(By::Domain);
+        knowledge::Options { hosts, domains, ..knowledge::Options::default() }
     }
 }
 
@@ -168,7 +169,9 @@ impl Summary {
             let Some(known) = names.get(tuple.id) else { continue };
             let label = names.labels().label(known.label);
             let ends = Some((tuple.key.low().0, tuple.key.high().0));
-            let item = Item { ends, side: known.side, group: naming::group(&tuple), ..Item::of_label(label) };
+            let domains = domains(names.named(tuple.id), by);
+            let group = naming::group(&tuple);
+            let item = Item { ends, side: known.side, group, domains, ..Item::of_label(label) };
             let damaged = knowledge.damaged(&Subject::Flow(tuple.key));
             let amount = Amount { flows: Some(tuple.flows), ..Amount::of(&tuple.total(), damaged) };
             summary.mismatched += if label.mismatch.is_some() { tuple.flows } else { 0 };
@@ -288,6 +291,13 @@ impl Summary {
         rows.truncate(options.top.unwrap_or(usize::MAX));
         rows
     }
+}
+
+/// What the ends of a flow are called, as rows have it.
+fn domains<'a>(named: Option<Named<'a>>, by: Division) -> [Option<&'a str>; 2] {
+    let named = named.filter(|_| by.has(By::Domain));
+    let shorten = |domain| by.shorten(domain);
+    named.map_or([None; 2], |named| [named.low.map(shorten), named.high.map(shorten)])
 }
 
 /// What a report says of the run beside its rows.

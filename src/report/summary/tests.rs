@@ -52,7 +52,8 @@ fn what_is_counted_has_a_row_in_every_division() {
     let unknown = Label { transport: Some("udp".into()), key: "unknown/udp".to_owned(), ..Label::default() };
     let plain = Label { key: "ip-253".to_owned(), ..Label::default() };
     let frame = Some((&[][..], Key::Interface(0)));
-    let flow = |label, ends, side| Item { label, ends, side, group: None, flow: None, frame };
+    let flow =
+        |label, ends, side| Item { label, ends, side, group: None, flow: None, domains: [None; 2], frame };
     let served = flow(&https, ends(LOW, HIGH), Side::High);
     let serving = flow(&https, ends(LOW, HIGH), Side::Low);
     let peers = flow(&https, ends("2001:db8::1", "2001:db8::2"), Side::Both);
