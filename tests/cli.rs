@@ -49,7 +49,7 @@ pub(crate) fn bad(arguments: &[&str], code: i32, message: &str) -> String {
     said.out
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

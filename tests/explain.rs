@@ -68,7 +68,13 @@ fn an_explained_packet_has_the_answer_of_its_record() {
             let mut json = Vec::new();
             explain::write(Some(&packet), (key, &evidence), &view, Format::Json, &mut json).unwrap();
             let told: Value = serde_json::from_slice(&json).unwrap();
-            assert_eq!(told.get("answer"), record.get("svc"), "{line}");
+            let mut answer = record.get("svc").cloned();
+            // A host's name is none of a service.
+            answer
+                .iter_mut()
+                .filter_map(Value::as_object_mut)
+                .for_each(|svc| _ = svc.remove("domain_source"));
+            assert_eq!(told.get("answer"), answer.as_ref(), "{line}");
             assert_eq!(told["about"].get("svc"), record["about"].get("svc"), "{line}");
             let rules = told["rules"].as_array().unwrap();
             let chosen: Vec<_> = rules.iter().filter(|rule| rule["chosen"] == true).collect();

@@ -211,10 +211,11 @@ impl Encoder for Check {
 fn check(files: &[PathBuf], registry: &Registry) -> BTreeSet<&'static str> {
     let check = Check::new();
     let job = || Job { threads: 1, ..Job::new(Inputs::Files(files.to_vec()), registry) };
-    let (knowledge, _) = job().learn(knowledge::Options::default(), &()).unwrap();
+    let (knowledge, _) =
+        job().learn(knowledge::Options { domains: true, ..knowledge::Options::default() }, &()).unwrap();
     let answers = Answers::of(&knowledge, registry, true, 1);
     let view = View { knowledge: &knowledge, answers: &answers, registry };
-    let options = knowledge::Options { causal: true, ..knowledge::Options::default() };
+    let options = knowledge::Options { causal: true, domains: true, ..knowledge::Options::default() };
     for causal in [false, true] {
         let mut out = Vec::new();
         let sink = &mut sink::Writer::new(&mut out);
@@ -304,7 +305,34 @@ fn shown() -> Vec<Vec<u8>> {
         whole(false, 0, 17, &udp(5353, 5353, &announcement(1, 50_631))),
         segment(false, 50_631),
         unreachable(&segment(false, 50_631)),
+        whole(false, 2, 6, &[tcp(40_002, 443), hello()].concat()),
     ]
+}
+
+/// The header of a TCP segment.
+fn tcp(source: u16, destination: u16) -> Vec<u8> {
+    let ports = [source.to_be_bytes(), destination.to_be_bytes()].concat();
+    [&ports[..], &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0]].concat()
+}
+
+/// A record of TLS with a ClientHello (RFC 8446 section 4.1.2) that asks for `www.example.org` (RFC 6066 section 3) and holds
+/// an encrypted one (RFC 9849 section 5).
+fn hello() -> Vec<u8> {
+    let name = b"www.example.org";
+    let sized = |octets: &[u8]| [&(octets.len() as u16).to_be_bytes(), octets].concat();
+    let server_name = [&[0, 0][..], &sized(&sized(&[&[0][..], &sized(name)].concat()))].concat();
+    let encrypted = [&[0xfe, 0x0d][..], &sized(&[0; 40])].concat();
+    let body = [
+        &[3, 3][..],
+        &[7; 32],
+        &[0],
+        &sized(&[0x13, 1]),
+        &[1, 0],
+        &sized(&[server_name, encrypted].concat()),
+    ]
+    .concat();
+    let message = [&[1, 0][..], &sized(&body)].concat();
+    [&[22, 3, 1][..], &sized(&message)].concat()
 }
 
 /// A DNS message with these flags: the questions and records of each section.
@@ -445,8 +473,8 @@ fn clocks_and_names_of_interfaces_are_shown_as_they_are() {
     let file = folder.file("clock.pcapng", &early_clock(b"=br\x1b")).display().to_string();
     let csv = portolan(&["annotate", "--format", "csv", &file]).out;
     let rows: Vec<_> = csv.lines().collect();
-    assert!(rows[0].ends_with(",interface_name,frame_time_raw"));
-    assert!(rows[1].ends_with(",'=br\\027,5") && rows[2].ends_with(",'=br\\027,"), "{csv}");
+    assert!(rows[0].contains(",interface_name,frame_time_raw,source_domain,"));
+    assert!(rows[1].contains(",'=br\\027,5,") && rows[2].contains(",'=br\\027,,"), "{csv}");
 }
 
 /// What is rarely spoken in flows that an ICMP error complains about; no packet here shows it.
@@ -477,10 +505,11 @@ fn packets_are_what_the_table_says() {
 /// Flows likewise.
 #[test]
 fn flows_are_what_the_table_says() {
-    let registry = Registry::built_in();
+    let (registry, folder) = (Registry::built_in(), Scratch::new("fields-flows"));
     let mut seen = BTreeSet::new();
-    for sample in samples() {
-        let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
+    let shown = folder.file("shown.pcap", &shown_capture());
+    for sample in samples().into_iter().chain([shown]) {
+        let options = knowledge::Options { flows: true, domains: true, ..knowledge::Options::default() };
         let (knowledge, error) = crate::summary::learn(&sample, crate::summary::PLAIN, options, &registry);
         assert_eq!(error, None);
         let answers = Answers::of(&knowledge, &registry, false, 1);
@@ -524,12 +553,14 @@ fn columns_keep_their_order() {
         about_destination_port,about_svc_name,about_svc_port,about_svc_transport,about_svc_side,about_svc_evidence,\
         about_svc_rule,about_svc_description,about_svc_instance,about_svc_candidates,about_svc_revised,about_svc_advertised_by,\
         about_svc_state,about_svc_protocol,about_svc_asked,about_svc_layers,about_svc_mismatch,about_svc_registered,\
-        dnssd_more,interface_name,frame_time_raw";
+        dnssd_more,interface_name,frame_time_raw,source_domain,destination_domain,tls_client_server_name,\
+        tls_client_encrypted_hello,svc_domain_source";
     let flow = "event_start,event_end,event_duration,network_type,network_transport,network_iana_number,\
         network_community_id,source_ip,source_port,source_packets,source_bytes,destination_ip,destination_port,\
         destination_packets,destination_bytes,svc_name,svc_port,svc_transport,svc_side,svc_evidence,svc_rule,\
         svc_description,svc_instance,svc_candidates,@timestamp,network_protocol,network_packets,network_bytes,\
-        svc_advertised_by,svc_state,svc_protocol,svc_asked,svc_layers,svc_mismatch,svc_registered";
+        svc_advertised_by,svc_state,svc_protocol,svc_asked,svc_layers,svc_mismatch,svc_registered,source_domain,\
+        destination_domain,tls_client_server_name,tls_client_encrypted_hello,svc_domain_source";
     for (command, header) in [("annotate", packet), ("flows", flow)] {
         let csv = good(&[command, "--format", "csv", "office.pcapng"]);
         assert_eq!(csv.split('\n').next().unwrap(), header);
@@ -541,7 +572,8 @@ fn columns_keep_their_order() {
     // What is worked out once per answer depends on nothing else.
     let per_answer = PACKET.iter().filter(|field| field.get.per == Per::Answer).count();
     // Those of `svc`, `row` and `network.protocol`.
-    assert_eq!(per_answer, 2 + PACKET.iter().filter(|field| field.path.starts_with("svc.")).count());
+    let of_answer = |field: &&Field<_>| field.path.starts_with("svc.") && field.path != "svc.domain_source";
+    assert_eq!(per_answer, 2 + PACKET.iter().filter(of_answer).count());
 }
 
 /// What the Elastic Common Schema says of its own paths.

@@ -57,6 +57,9 @@ mod cli;
 /// Captures cut anywhere.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cuts;
+/// What servers are called, by what clients ask them for and by what was told of their addresses.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod domains;
 /// What `explain` says is what `annotate` says.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod explain;

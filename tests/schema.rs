@@ -264,7 +264,8 @@ Common Schema 8: *same*, and what is different, if anything is; fields without a
         let mut met = Vec::new();
         rows(document.fields, "", has_ecs, &mut met, &mut text);
         if document.form == Form::Lines {
-            let late: Vec<_> = document.fields.iter().filter(|field| field.is_late).collect();
+            let late: Vec<_> =
+                portolan::text::field::columns(document.fields).filter(|field| field.wave > 0).collect();
             let names: Vec<_> = late.iter().map(|field| format!("`{}`", field.path)).collect();
             writeln!(
                 text,
@@ -441,7 +442,8 @@ fn unmet(fields: &'static [Field], before: &str, met: &BTreeSet<Place>, all: &mu
 }
 
 /// The words of `--by`.
-const BY: [&str; 13] = [
+const BY: [&str; 14] = [
+    "domain",
     "service",
     "port",
     "endpoint",
@@ -452,7 +454,7 @@ const BY: [&str; 13] = [
     "transport",
     "vlan",
     "interface",
-    "service,server,client,protocol,port,evidence,vlan,interface",
+    "service,server,client,domain,protocol,port,evidence,vlan,interface",
     "conversation,endpoint",
     "host,protocol,transport",
 ];

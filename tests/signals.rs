@@ -91,10 +91,12 @@ fn what_came_before_the_signal_is_kept() {
     let folder = Scratch::new("signals-kept");
     let target = folder.0.join("x.pcapng");
     let mut child = started(&["annotate", "-", "-w", &target.display().to_string()]);
+    // Waiting for the child would close its input.
+    let input = child.stdin.take();
     thread::sleep(Duration::from_secs(1));
     kill(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(4));
-    drop(child.stdin.take());
+    drop(input);
     let names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["x.pcapng"], "{}", error(&mut child));
     let read = crate::cli::good(&["annotate", &target.display().to_string()]);

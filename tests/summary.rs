@@ -73,9 +73,9 @@ pub(crate) struct Reports {
 }
 
 pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
-    let options = knowledge::Options { flows: true, ..knowledge::Options::default() };
+    let options = knowledge::Options { flows: true, domains: true, ..knowledge::Options::default() };
     // Flows are learned apart, as the commands do it.
-    let (knowledge, error) = learn(path, way, knowledge::Options::default(), registry);
+    let (knowledge, error) = learn(path, way, knowledge::Options { flows: false, ..options }, registry);
     let names = Answers::of(&knowledge, registry, false, 1);
     let summary = as_json(&Summary::of(&knowledge, &names, By::Service, 1), &knowledge, registry);
     let mut text = Vec::new();
@@ -252,7 +252,12 @@ fn check_threads(path: &Path, registry: &Registry, failures: &mut Vec<String>) {
 }
 
 /// Knowledge of a capture learned in stretches of so many packets, merged in order.
-fn learn_in_stretches(path: &Path, len: u64, options: knowledge::Options, registry: &Registry) -> Knowledge {
+pub(crate) fn learn_in_stretches(
+    path: &Path,
+    len: u64,
+    options: knowledge::Options,
+    registry: &Registry,
+) -> Knowledge {
     let mut whole = Knowledge::whole(options);
     let mut stretch = Knowledge::part(options);
     let (decoder, mut headers, mut batch) = (Decoder::default(), Headers::default(), Batch::new());
@@ -405,7 +410,7 @@ fn knowledge_of_stretches_merges_into_that_of_the_whole() {
     let paths = samples().into_iter().chain(shared_captures().into_iter().map(|(path, _)| path));
     for path in paths {
         for flows in [false, true] {
-            let options = knowledge::Options { flows, ..knowledge::Options::default() };
+            let options = knowledge::Options { flows, domains: flows, ..knowledge::Options::default() };
             let told = |knowledge: &Knowledge| {
                 let names = Answers::of(knowledge, &registry, false, 1);
                 let mut out = Vec::new();

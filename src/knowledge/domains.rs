@@ -156,7 +156,7 @@ fn end<'a>(
 ) -> Option<(&'a str, &'static str)> {
     let known = || hosts?.name_of(address, Some(peer), time);
     let told = told.and_then(|told| Some((told.name.as_ref()?, told.by)));
-    match told.filter(|(name, _)| !name.is_address()) {
+    match told.filter(|(name, _)| name.is_domain()) {
         Some((name, by)) if !hosts.is_some_and(|hosts| hosts.has_user_name(address)) => {
             Some((name.as_str(), by.as_str()))
         }

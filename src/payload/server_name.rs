@@ -39,7 +39,7 @@ impl ToldBy {
 }
 
 /// The name of a host: letters, digits, hyphens and underscores in labels, as it was written but for a dot
-/// at its end; or an IPv4 address in its place.
+/// at its end; or an IPv4 address in its place, or what else a hello asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerName(Box<str>);
 
@@ -64,6 +64,16 @@ impl ServerName {
         (!ends_in_number || name.is_address()).then_some(name)
     }
 
+    /// Reads what a hello asks for: where that is no name of a host, as it is, if it is printable and holds no space.
+    pub(super) fn of_hello(octets: &[u8]) -> Option<Self> {
+        Self::read(octets).or_else(|| {
+            let is_shown = (1..=Self::LIMIT).contains(&octets.len())
+                && octets.iter().all(|octet| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\'));
+            let text = std::str::from_utf8(octets).ok().filter(|_| is_shown)?;
+            Some(Self(text.into()))
+        })
+    }
+
     /// Reads the host of `host`, `host:port` or `[address]:port` (RFC 3986 section 3.2): addresses, and what is
     /// none of these, have no name.
     pub(super) fn of_authority(octets: &[u8]) -> Option<Self> {
@@ -76,6 +86,11 @@ impl ServerName {
     /// The name as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it names a host: neither an address stands in its place, nor what cannot be a name.
+    pub fn is_domain(&self) -> bool {
+        !self.is_address() && Self::read(self.as_str().as_bytes()).is_some()
     }
 
     /// Whether an address stands in place of a name: it is no domain.

@@ -1,4 +1,5 @@
-//! The name that the first octets of a TCP stream tell: a ClientHello in its records, or a request of HTTP.
+//! The name that the first octets of a TCP stream tell: a ClientHello in its records, or a request of HTTP; be it behind the
+//! words of another protocol that turns to them, or of a proxy.
 
 use super::gathered::Gathered;
 use super::head::{Head, HeadError};
@@ -7,6 +8,7 @@ use super::names::Progress;
 use super::reader::{Reader, position};
 use super::server_name::{ServerName, Told, ToldBy};
 use super::tls::Record;
+use super::turns::{Turning, turning};
 use super::web::{METHODS, PREFACE};
 use super::{hpack, proxies};
 
@@ -16,7 +18,7 @@ pub(super) struct StreamNames {
     /// Sequence number of the first octet.
     base: u32,
     gathered: Gathered,
-    /// Where it begins: behind the header of a proxy.
+    /// Where it begins: behind what turns to it.
     begin: usize,
     form: Form,
 }
@@ -41,7 +43,13 @@ impl StreamNames {
     /// A reader of a stream whose first segment to come has these octets; `first` is the number of the first octet,
     /// where a SYN told it. `None` where they can tell no name.
     pub(super) fn begin(first: Option<u32>, sequence: u32, octets: &[u8]) -> Option<Self> {
-        let base = first.unwrap_or(sequence);
+        let base = match first {
+            // As one octet more than a keep-alive's: who wrote this gave the SYN no number of its own.
+            Some(first) if sequence == first.wrapping_sub(1) && octets.len() > 1 && may_begin(octets) => {
+                sequence
+            }
+            _ => first.unwrap_or(sequence),
+        };
         // What comes first need not be what was sent first.
         let is_ahead = (1..Gathered::LIMIT as u32).contains(&sequence.wrapping_sub(base));
         let may_tell = is_ahead || sequence == base && may_begin(octets);
@@ -92,7 +100,14 @@ impl StreamNames {
                         self.form = form;
                         self.look()
                     }
-                    None => Progress::Nothing,
+                    None => match turning(whole) {
+                        Turning::Behind(len) => {
+                            self.begin += len;
+                            self.look()
+                        }
+                        Turning::Ahead => Progress::More,
+                        Turning::Never => Progress::Nothing,
+                    },
                 }
             }
             Form::Tls { next, have } => hello(whole, next, have),
@@ -107,6 +122,7 @@ fn may_begin(octets: &[u8]) -> bool {
     proxies::may_begin_proxy_header(octets)
         || proxies::proxy_header(octets).is_some()
         || form(octets).is_some()
+        || !matches!(turning(octets), Turning::Never)
 }
 
 /// What may begin so; [`Form::Unknown`] where more octets must tell.
@@ -134,7 +150,7 @@ fn form(octets: &[u8]) -> Option<Form> {
 
 /// What a hello tells; `None` of it where it tells no name and hides none.
 pub(super) fn told_by(hello: &Hello<'_>, by: ToldBy) -> Progress {
-    let name = hello.server_name().and_then(ServerName::read);
+    let name = hello.server_name().and_then(ServerName::of_hello);
     let told = Told { name, has_encrypted_hello: hello.has_encrypted_hello(), by };
     if told.name.is_some() || told.has_encrypted_hello { Progress::Told(told) } else { Progress::Nothing }
 }

@@ -569,6 +569,29 @@ enum Half {
     Behind(usize),
 }
 
+/// Where one direction turns to another protocol, as far as it shows that alone.
+pub(super) enum Turning {
+    /// It does not, surely.
+    Never,
+    /// It may, behind what is at hand.
+    Ahead,
+    /// Behind so many octets, which are some.
+    Behind(usize),
+}
+
+/// Where the octets of a direction turn: words that ask for TLS, or for a way through a proxy.
+pub(super) fn turning(octets: &[u8]) -> Turning {
+    /// More than a login and a request of SOCKS take.
+    const SOCKS: usize = 1_024;
+    match half(octets, 0) {
+        Half::Behind(len) if len > 0 => Turning::Behind(len),
+        Half::Ahead if octets.len() < BOUND => Turning::Ahead,
+        // The greeting comes alone.
+        Half::None if matches!(octets, [5, 1..=8, ..] | [4, 1, ..]) && octets.len() < SOCKS => Turning::Ahead,
+        _ => Turning::Never,
+    }
+}
+
 /// The half of a turn in this direction, be it a client's or a server's, agreed or not.
 fn half(octets: &[u8], known: usize) -> Half {
     let behind = |len: Option<usize>| len.map_or(Half::Ahead, Half::Behind);

@@ -151,6 +151,25 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
         .unit("octets")
         .always(),
         packet(
+            "frame.time_raw",
+            COUNT,
+            "its time as its block has it, where that is before 1970 or after 2554 and `@timestamp` cannot hold it: in units \
+             of its interface's clock, from where that begins",
+            |record, put| {
+                one(record.time_raw().map(Value::Number), put);
+            },
+        )
+        .of_wave(3),
+        packet(
+            "interface.name",
+            Type::Text,
+            "name of the interface it was seen on, where the capture tells it",
+            |record, put| {
+                one(record.named_interface().map(|name| Value::Text(name.as_bytes())), put);
+            },
+        )
+        .of_wave(2),
+        packet(
             "network.type",
             Type::OneOf(|| vec!["ipv4", "ipv6"]),
             "family of the addresses",
@@ -226,7 +245,7 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
         packet("source.domain", Type::Escaped, SOURCE_DOMAIN, |record, put| {
             one(record.domains().0.map(|name| Value::Escaped(name.as_bytes())), put);
         })
-        .late()
+        .of_wave(4)
         .ecs(),
         packet(
             "destination.mac",
@@ -248,19 +267,19 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
         packet("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |record, put| {
             one(record.domains().1.map(|name| Value::Escaped(name.as_bytes())), put);
         })
-        .late()
+        .of_wave(4)
         .ecs(),
         packet("tls.client.server_name", Type::Escaped, SERVER_NAME, |record, put| {
             let name = record.named.and_then(|named| named.server_name);
             one(name.map(|name| Value::Escaped(name.as_bytes())), put);
         })
-        .late()
+        .of_wave(4)
         .ecs(),
         packet("tls.client.encrypted_hello", Type::Flag, ENCRYPTED_HELLO, |record, put| {
             let hides = record.named.is_some_and(|named| named.has_encrypted_hello);
             one(hides.then_some(Value::Flag(true)), put);
         })
-        .late(),
+        .of_wave(4),
         answers(
             "row",
             Type::Text,
@@ -291,7 +310,7 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
         packet("svc.domain_source", Type::OneOf(domain_sources), DOMAIN_SOURCE, |record, put| {
             one(record.server_domain().map(|(_, source)| Value::Word(source.as_bytes())), put);
         })
-        .late(),
+        .of_wave(4),
         quoted(
             "about.transport",
             Type::Word,
@@ -368,26 +387,6 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
             all(put, |put| record.notes(|note| put(Value::Note(note))));
         })
         .list(),
-        // Columns that came later stand in this order, so these are last here, though JSON has them with the frame.
-        packet(
-            "interface.name",
-            Type::Text,
-            "name of the interface it was seen on, where the capture tells it",
-            |record, put| {
-                one(record.named_interface().map(|name| Value::Text(name.as_bytes())), put);
-            },
-        )
-        .late(),
-        packet(
-            "frame.time_raw",
-            COUNT,
-            "its time as its block has it, where that is before 1970 or after 2554 and `@timestamp` cannot hold it: in units \
-             of its interface's clock, from where that begins",
-            |record, put| {
-                one(record.time_raw().map(Value::Number), put);
-            },
-        )
-        .late(),
     ]
 }
 

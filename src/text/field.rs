@@ -22,8 +22,8 @@ pub struct Field<G: Copy = ()> {
     pub doc: &'static str,
     /// What the Elastic Common Schema says of a field with this path.
     pub ecs: Ecs,
-    /// Whether its column stands behind all others, since it came after them.
-    pub is_late: bool,
+    /// How late its column came: it stands behind those of all waves before, so that these keep their places.
+    pub wave: u8,
     /// How it is read.
     pub get: G,
 }
@@ -101,7 +101,7 @@ impl<G: Copy> Field<G> {
             unit: "",
             doc,
             ecs: Ecs::Own,
-            is_late: false,
+            wave: 0,
             get,
         }
     }
@@ -109,8 +109,8 @@ impl<G: Copy> Field<G> {
     /// The same at another place, and read in another way.
     #[must_use]
     pub const fn at<H: Copy>(self, path: &'static str, get: H) -> Field<H> {
-        let Self { kind, is_list, presence, unit, doc, ecs, is_late, get: _, path: _ } = self;
-        Field { path, kind, is_list, presence, unit, doc, ecs, is_late, get }
+        let Self { kind, is_list, presence, unit, doc, ecs, wave, get: _, path: _ } = self;
+        Field { path, kind, is_list, presence, unit, doc, ecs, wave, get }
     }
 
     /// The same, in every record.
@@ -152,7 +152,13 @@ impl<G: Copy> Field<G> {
     /// The same with its column behind those that were there before.
     #[must_use]
     pub const fn late(self) -> Self {
-        Self { is_late: true, ..self }
+        self.of_wave(1)
+    }
+
+    /// Whose column came that late: behind those of all waves before.
+    #[must_use]
+    pub const fn of_wave(self, wave: u8) -> Self {
+        Self { wave, ..self }
     }
 
     /// Name of its column.
@@ -163,8 +169,8 @@ impl<G: Copy> Field<G> {
 
 /// The fields in the order of their columns.
 pub fn columns<G: Copy>(fields: &'static [Field<G>]) -> impl Iterator<Item = &'static Field<G>> {
-    let late = |is_late: bool| fields.iter().filter(move |field| field.is_late == is_late);
-    late(false).chain(late(true))
+    let last = fields.iter().map(|field| field.wave).max().unwrap_or_default();
+    (0..=last).flat_map(|wave| fields.iter().filter(move |field| field.wave == wave))
 }
 
 /// Appends the line of CSV that names the columns.

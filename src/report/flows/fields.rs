@@ -92,7 +92,9 @@ pub static FLOW: [Field<OfFlow>; 40] = [
         .always()
         .ecs(),
     flow("source.port", PORT, "from which port", |flow, put| port(flow.source(), put)).ecs(),
-    flow("source.domain", Type::Escaped, SOURCE_DOMAIN, |flow, put| name(flow.domains().0, put)).late().ecs(),
+    flow("source.domain", Type::Escaped, SOURCE_DOMAIN, |flow, put| name(flow.domains().0, put))
+        .of_wave(2)
+        .ecs(),
     flow("source.packets", COUNT, "packets from there", |flow, put| packets(flow.source(), put))
         .always()
         .ecs(),
@@ -105,7 +107,7 @@ pub static FLOW: [Field<OfFlow>; 40] = [
         .ecs(),
     flow("destination.port", PORT, "to which port", |flow, put| port(flow.destination(), put)).ecs(),
     flow("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |flow, put| name(flow.domains().1, put))
-        .late()
+        .of_wave(2)
         .ecs(),
     flow("destination.packets", COUNT, "packets from there", |flow, put| packets(flow.destination(), put))
         .always()
@@ -119,14 +121,14 @@ pub static FLOW: [Field<OfFlow>; 40] = [
     flow("tls.client.server_name", Type::Escaped, SERVER_NAME, |flow, put| {
         name(flow.named.and_then(|named| named.server_name), put);
     })
-    .late()
+    .of_wave(2)
     .ecs(),
     flow("tls.client.encrypted_hello", Type::Flag, ENCRYPTED_HELLO, |flow, put| {
         if flow.named.is_some_and(|named| named.has_encrypted_hello) {
             put(Value::Flag(true));
         }
     })
-    .late(),
+    .of_wave(2),
     answer("svc.name", NAME, |flow, put| NAME.of(flow.service, put)),
     answer("svc.port", PORT_THAT_SERVES, |flow, put| PORT_THAT_SERVES.of(flow.service, put)),
     answer("svc.transport", TRANSPORT, |flow, put| TRANSPORT.of(flow.service, put)),
@@ -148,7 +150,7 @@ pub static FLOW: [Field<OfFlow>; 40] = [
             put(Value::Word(source.as_bytes()));
         }
     })
-    .late(),
+    .of_wave(2),
 ];
 
 fn name(name: Option<&str>, put: &mut Each<'_>) {
