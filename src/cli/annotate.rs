@@ -115,7 +115,7 @@ fn annotate(
     // Names of hosts are shown to people unless they want numbers; programs get all fields.
     let is_text = matches!(args.format, None | Some(RecordFormat::Text)) && args.write.is_none();
     let domains = !(is_text && args.input.is_numeric());
-    let options = Options { hosts: !global.hosts.is_empty(), domains, ..Options::default() };
+    let options = Options { domains, ..Options::default() };
     let (way, mut hidden) = ((options, args.causal, "annotating"), 0);
     let charted = passes::chart(global, session, &mut job, way, &encoder, &mut sink, |knowledge, _, _| {
         hidden += knowledge.dropped_messages();

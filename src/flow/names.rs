@@ -159,21 +159,43 @@ impl Names {
             begins |= carried.wire > 0 && self.told(way).is_none();
             first = Some(carried.sequence);
         }
-        if carried.wire == 0 {
-            return self.is_open(way);
+        let ends = matches!(phase, Phase::Close | Phase::Abort);
+        let may_tell = carried.wire > 0 && self.add(way, protocol, (begins, first), &carried);
+        if ends {
+            self.end(way);
         }
+        may_tell && !ends || carried.wire == 0 && self.is_open(way)
+    }
+
+    /// Nothing follows in a direction.
+    fn end(&mut self, way: Way) {
+        match self.open.get_mut(&way) {
+            Some(Open::Reader(_)) => self.close(way),
+            Some(Open::Notes(notes)) => notes.is_complete = true,
+            None => {}
+        }
+    }
+
+    /// Adds octets. Returns whether the direction may still tell a name.
+    fn add(
+        &mut self,
+        way: Way,
+        protocol: TransportProtocol,
+        (begins, first): (bool, Option<u32>),
+        carried: &Carried<'_>,
+    ) -> bool {
         let progress = match self.open.get_mut(&way) {
-            Some(Open::Reader(reader)) => read(reader, protocol, &carried),
+            Some(Open::Reader(reader)) => read(reader, protocol, carried),
             Some(Open::Notes(notes)) => {
                 if !notes.is_complete {
                     self.noted += carried.octets.len();
-                    notes.add(&carried);
+                    notes.add(carried);
                     notes.is_complete |=
                         protocol == TransportProtocol::UDP && !NameReader::datagram_may_go_on(carried.octets);
                 }
                 return !notes.is_complete;
             }
-            None if begins => return self.begin(way, protocol, first, &carried),
+            None if begins => return self.begin(way, protocol, first, carried),
             None => return false,
         };
         self.settle(way, progress)
@@ -195,7 +217,6 @@ impl Names {
         first: Option<u32>,
         carried: &Carried<'_>,
     ) -> bool {
-        let is_stream = protocol == TransportProtocol::TCP;
         if self.is_part && first.is_none() {
             let may_go_on = match protocol {
                 TransportProtocol::TCP => true,
@@ -210,10 +231,21 @@ impl Names {
             }
             return may_go_on;
         }
-        let Some(mut reader) = begin(protocol, first.filter(|_| is_stream), carried) else { return false };
-        let progress = read(&mut reader, protocol, carried);
-        self.open.insert(way, Open::Reader(reader));
-        self.settle(way, progress)
+        let (progress, reader) = match protocol {
+            TransportProtocol::TCP => {
+                NameReader::read_segment(first, carried.sequence, (carried.octets, carried.wire))
+            }
+            _ => match begin(protocol, None, carried) {
+                Some(mut reader) => (read(&mut reader, protocol, carried), Some(reader)),
+                None => (Progress::Nothing, None),
+            },
+        };
+        match (progress, reader) {
+            (Progress::More, Some(reader)) => _ = self.open.insert(way, Open::Reader(reader)),
+            (Progress::Told(told), _) => self.note(way, &told),
+            _ => {}
+        }
+        self.is_open(way)
     }
 
     fn settle(&mut self, way: Way, progress: Progress) -> bool {

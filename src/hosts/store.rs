@@ -331,12 +331,12 @@ impl Hosts {
         if let Some(&name) = self.user.get(&address) {
             return text(name, Source::User);
         }
-        for source in Source::ALL {
+        // In the order of the sources.
+        for (&(_, source), any) in self.told.range((address, Source::User)..=(address, Source::Dhcp)) {
             let own = client.filter(|_| source == Source::Dns);
             let own = own.and_then(|client| self.answers.get(&(address, client)));
-            let any = self.told.get(&(address, source));
             let name = own.and_then(|series| series.before(time));
-            let name = name.or_else(|| any?.before(time)).or_else(|| any?.after());
+            let name = name.or_else(|| any.before(time)).or_else(|| any.after());
             if let Some(name) = name {
                 return text(name, source);
             }

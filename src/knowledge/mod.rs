@@ -211,7 +211,7 @@ impl Knowledge {
         self.dns.advertised.look_from(frame.interface);
         self.dns.learn(frame, headers, file);
         if let Some(hosts) = &mut self.hosts {
-            learn_host(hosts, frame, headers);
+            learn_host(hosts, self.options.hosts, frame, headers);
         }
         let Some(ports) = self.ports(frame, headers) else { return Place::default() };
         if headers.stopped.is_some() {
@@ -459,7 +459,7 @@ impl<'b> Learning<'_, 'b> {
         knowledge.totals.span.count(frame);
         knowledge.dns.learn(frame, headers, self.file);
         if let Some(hosts) = &mut knowledge.hosts {
-            learn_host(hosts, frame, headers);
+            learn_host(hosts, knowledge.options.hosts, frame, headers);
         }
         let Some(ports) = knowledge.ports(frame, headers) else { return };
         if headers.stopped.is_some() {
@@ -487,10 +487,21 @@ impl Drop for Learning<'_, '_> {
     }
 }
 
-/// Learns what a packet says of the names and the MAC of its source.
+/// Learns what a packet says of the names of hosts; and of the MAC of its source, where that is wanted.
+#[inline]
+fn learn_host(hosts: &mut Hosts, macs: bool, frame: &Frame<'_>, headers: &Headers) {
+    if macs {
+        learn_mac(hosts, frame, headers);
+    }
+    let Some(ports) = headers.ports.filter(|_| headers.fragment.is_none()) else { return };
+    if may_name(headers.protocol, ports) {
+        learn_name(hosts, frame, headers, ports);
+    }
+}
+
 #[inline(never)]
-fn learn_host(hosts: &mut Hosts, frame: &Frame<'_>, headers: &Headers) {
-    let Some((from, to)) = headers.network.addresses() else {
+fn learn_mac(hosts: &mut Hosts, frame: &Frame<'_>, headers: &Headers) {
+    let Some(addresses) = headers.network.addresses() else {
         if headers.kind == Kind::EtherType(0x0806) && frame.link == LinkType::ETHERNET {
             hosts.observe_arp(frame.octets);
         }
@@ -498,10 +509,13 @@ fn learn_host(hosts: &mut Hosts, frame: &Frame<'_>, headers: &Headers) {
     };
     // Of what came through a tunnel, the MACs may be those of its ends.
     if let Some((source, _)) = headers.macs.filter(|_| headers.tunnels.as_slice().is_empty()) {
-        hosts.observe_link((from, to), headers.icmp, source);
+        hosts.observe_link(addresses, headers.icmp, source);
     }
-    let Some(ports) = headers.ports.filter(|_| headers.fragment.is_none()) else { return };
-    if may_name(headers.protocol, ports) {
+}
+
+#[inline(never)]
+fn learn_name(hosts: &mut Hosts, frame: &Frame<'_>, headers: &Headers, ports: (u16, u16)) {
+    if let Some((from, to)) = headers.network.addresses() {
         let (time, protocol, octets) = (frame.time, headers.protocol, headers.payload(frame.octets));
         let (source, destination) = ((from, ports.0), (to, ports.1));
         hosts.observe(&hosts::Message { time, protocol, source, destination, octets });

@@ -35,6 +35,25 @@ impl NameReader {
         Some(Self(Kind::Stream(Box::new(StreamNames::begin(first, sequence, octets)?))))
     }
 
+    /// Reads the first segment alone, as [`Self::of_segment`] and [`Self::segment`] would: most tell all there is to tell, and
+    /// nothing is allocated for them. [`Progress::More`] comes with the reader that goes on.
+    pub fn read_segment(
+        first: Option<u32>,
+        sequence: u32,
+        (octets, wire): (&[u8], u32),
+    ) -> (Progress, Option<Self>) {
+        let Some(stream) = StreamNames::begin(first, sequence, octets) else {
+            return (Progress::Nothing, None);
+        };
+        let is_whole = octets.len() == wire as usize;
+        let progress = if is_whole { stream.at_once(sequence, octets) } else { Progress::More };
+        if progress != Progress::More {
+            return (progress, None);
+        }
+        let mut reader = Self(Kind::Stream(Box::new(stream)));
+        (reader.segment(sequence, octets, wire), Some(reader))
+    }
+
     /// A reader of datagrams that begin with this one; `None` where no name can be told. The datagram is to be
     /// [added](Self::datagram).
     pub fn of_datagram(octets: &[u8]) -> Option<Self> {

@@ -75,16 +75,26 @@ impl StreamNames {
             return Progress::Nothing;
         }
         self.gathered.put(at as usize, octets);
-        match self.look() {
+        let gathered = std::mem::take(&mut self.gathered);
+        let progress = self.look(gathered.whole());
+        self.gathered = gathered;
+        match progress {
             // What was not captured does not come any more.
             Progress::More if is_cut || self.gathered.is_full() => Progress::Nothing,
             progress => progress,
         }
     }
 
-    /// Looks at what there is.
-    fn look(&mut self) -> Progress {
-        let whole = self.gathered.whole().get(self.begin..).unwrap_or_default();
+    /// Reads what begins the stream where it lies: what more than that is wanted, or everything that is not all there, is to be
+    /// [added](Self::segment).
+    pub(super) fn at_once(&self, sequence: u32, octets: &[u8]) -> Progress {
+        let mut reader = Self { gathered: Gathered::default(), ..*self };
+        if sequence == self.base { reader.look(octets) } else { Progress::More }
+    }
+
+    /// Looks at what there is without a hole.
+    fn look(&mut self, stream: &[u8]) -> Progress {
+        let whole = stream.get(self.begin..).unwrap_or_default();
         match &mut self.form {
             Form::Unknown if self.begin == 0 && proxies::may_begin_proxy_header(whole) => Progress::More,
             Form::Unknown => {
@@ -92,18 +102,18 @@ impl StreamNames {
                     && let Some(len) = proxies::proxy_header(whole)
                 {
                     self.begin = len;
-                    return if len == 0 { Progress::More } else { self.look() };
+                    return if len == 0 { Progress::More } else { self.look(stream) };
                 }
                 match form(whole) {
                     Some(Form::Unknown) => Progress::More,
                     Some(form) => {
                         self.form = form;
-                        self.look()
+                        self.look(stream)
                     }
                     None => match turning(whole) {
                         Turning::Behind(len) => {
                             self.begin += len;
-                            self.look()
+                            self.look(stream)
                         }
                         Turning::Ahead => Progress::More,
                         Turning::Never => Progress::Nothing,
@@ -184,6 +194,12 @@ fn hello(whole: &[u8], next: &mut usize, have: &mut usize) -> Progress {
     }
     if at_hand < needed {
         return Progress::More;
+    }
+    let first = Record::read(&mut Reader::new(whole)).map_or(0, |record| record.len);
+    if first >= needed
+        && let Some(message) = whole.get(5..5 + needed)
+    {
+        return Hello::read(message).map_or(Progress::Nothing, |hello| told_by(&hello, ToldBy::Tls));
     }
     let mut message = Vec::with_capacity(needed);
     match join_records(whole, &mut message).and_then(|()| Hello::read(&message)) {

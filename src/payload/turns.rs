@@ -583,6 +583,13 @@ pub(super) enum Turning {
 pub(super) fn turning(octets: &[u8]) -> Turning {
     /// More than a login and a request of SOCKS take.
     const SOCKS: usize = 1_024;
+    // Servers turn where their clients ask for it: what these say is enough.
+    let first = Sight::of_rest(octets.get(..Sight::BOUND).unwrap_or(octets));
+    let is_reply =
+        matches!(octets, [b'*' | b'+', b' ' | b'O', ..]) || mail::Reply::read(first.reader()).is_some();
+    if is_reply || octets.starts_with(b"HTTP/") {
+        return Turning::Never;
+    }
     match half(octets, 0) {
         Half::Behind(len) if len > 0 => Turning::Behind(len),
         Half::Ahead if octets.len() < BOUND => Turning::Ahead,
