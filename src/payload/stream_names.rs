@@ -32,6 +32,8 @@ enum Form {
     Tls { next: usize, have: usize },
     /// A head of HTTP/1: octets that were searched for its end, and whether its first line was seen.
     Http { searched: usize, has_line: bool },
+    /// Words that may turn to another protocol: octets that were looked at.
+    Ahead { looked: usize },
     /// Frames of HTTP/2: where the next one begins, and where that of the first headers does.
     Http2 { next: usize, headers: Option<usize> },
 }
@@ -110,19 +112,39 @@ impl StreamNames {
                         self.form = form;
                         self.look(stream)
                     }
-                    None => match turning(whole) {
-                        Turning::Behind(len) => {
-                            self.begin += len;
-                            self.look(stream)
-                        }
-                        Turning::Ahead => Progress::More,
-                        Turning::Never => Progress::Nothing,
-                    },
+                    None => self.turn(stream),
                 }
             }
+            // No word of a text holds what a record begins with.
+            Form::Ahead { looked }
+                if whole.first().is_some_and(u8::is_ascii_graphic)
+                    && !whole.get(*looked..).is_some_and(|new| new.contains(&Record::HANDSHAKE)) =>
+            {
+                *looked = whole.len();
+                if whole.len() < Head::LIMIT { Progress::More } else { Progress::Nothing }
+            }
+            Form::Ahead { .. } => self.turn(stream),
             Form::Tls { next, have } => hello(whole, next, have),
             Form::Http { searched, has_line } => request(whole, searched, has_line),
             Form::Http2 { next, headers } => headers_of(whole, next, headers),
+        }
+    }
+}
+
+impl StreamNames {
+    /// Passes over words that turn to another protocol, if these do.
+    fn turn(&mut self, stream: &[u8]) -> Progress {
+        let whole = stream.get(self.begin..).unwrap_or_default();
+        match turning(whole) {
+            Turning::Behind(len) => {
+                (self.begin, self.form) = (self.begin + len, Form::Unknown);
+                self.look(stream)
+            }
+            Turning::Ahead => {
+                self.form = Form::Ahead { looked: whole.len() };
+                Progress::More
+            }
+            Turning::Never => Progress::Nothing,
         }
     }
 }

@@ -583,11 +583,7 @@ pub(super) enum Turning {
 pub(super) fn turning(octets: &[u8]) -> Turning {
     /// More than a login and a request of SOCKS take.
     const SOCKS: usize = 1_024;
-    // Servers turn where their clients ask for it: what these say is enough.
-    let first = Sight::of_rest(octets.get(..Sight::BOUND).unwrap_or(octets));
-    let is_reply =
-        matches!(octets, [b'*' | b'+', b' ' | b'O', ..]) || mail::Reply::read(first.reader()).is_some();
-    if is_reply || octets.starts_with(b"HTTP/") {
+    if !may_ask(octets) {
         return Turning::Never;
     }
     match half(octets, 0) {
@@ -597,6 +593,34 @@ pub(super) fn turning(octets: &[u8]) -> Turning {
         Half::None if matches!(octets, [5, 1..=8, ..] | [4, 1, ..]) && octets.len() < SOCKS => Turning::Ahead,
         _ => Turning::Never,
     }
+}
+
+/// Whether a client that asks to turn may begin so: servers turn where they are asked, so what those say is enough.
+fn may_ask(octets: &[u8]) -> bool {
+    /// Words of SMTP and LMTP, POP3, FTP, NNTP, ManageSieve and IRC before `STARTTLS` and its like.
+    const WORDS: [&[u8; 4]; 18] = [
+        b"EHLO", b"LHLO", b"HELO", b"STAR", b"CAPA", b"STLS", b"USER", b"AUTH", b"FEAT", b"HOST", b"MODE",
+        b"CAP ", b"NICK", b"PASS", b"NOOP", b"<?xm", b"<str", b"AMQP",
+    ];
+    match octets {
+        // LDAP, PostgreSQL, RDP, SOCKS, TDS, and the request of MySQL, behind its length of 32 octets.
+        [0x30, ..] | [0, 0, 0, 8, ..] | [3, 0, ..] | [4 | 5 | 0x12, ..] | [32, 0, 0, 1, ..] => true,
+        [first, ..] if first.is_ascii_graphic() => {
+            let begin = octets.first_chunk::<4>().map(|word| word.map(|octet| octet.to_ascii_uppercase()));
+            let is_word = |begin: &[u8; 4]| WORDS.iter().any(|word| word.eq_ignore_ascii_case(begin));
+            begin.is_some_and(|begin| is_word(&begin)) || is_tagged(octets)
+        }
+        _ => false,
+    }
+}
+
+/// Whether this is a command of IMAP (RFC 9051 section 2.2.1) that may come before `STARTTLS`, or that.
+fn is_tagged(octets: &[u8]) -> bool {
+    const COMMANDS: [&[u8]; 4] = [b"CAPABILITY", b"STARTTLS", b"ID ", b"NOOP"];
+    let tag = octets.iter().take(16).position(|&octet| octet == b' ');
+    let command = tag.and_then(|tag| octets.get(tag + 1..)).unwrap_or_default();
+    let is = |word: &&[u8]| command.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    COMMANDS.iter().any(|word| is(&word))
 }
 
 /// The half of a turn in this direction, be it a client's or a server's, agreed or not.
