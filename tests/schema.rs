@@ -16,6 +16,7 @@ use portolan::{
     record::fields::PACKET,
     report::{
         discover::fields::DISCOVER,
+        explain::fields::EXPLAIN,
         flows::fields::FLOW,
         hosts::fields::HOSTS,
         interfaces::INTERFACE,
@@ -70,6 +71,7 @@ fn documents() -> Vec<Document> {
         document("summary", "summary", "A summary", Form::Object, &SUMMARY),
         document("hosts", "hosts", "The hosts of a capture", Form::Object, &HOSTS),
         document("discover", "discover", "An inventory of DNS-SD", Form::Object, &DISCOVER),
+        document("explain", "explain", "Why a packet or a flow got its name", Form::Object, &EXPLAIN),
         document(
             "registry-lookup",
             "registry lookup` and `registry search",
@@ -502,6 +504,12 @@ fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
         assert_eq!(run("packet", &with(&["annotate", "--causal"])), packets);
         assert!(packets > 0 && run("flow", &with(&["flows"])) > 0, "{input:?}");
         run("hosts", &with(&["hosts"]));
+        // The first packet and the last one.
+        let last = packets.to_string();
+        for number in ["1", &last] {
+            let which = if let [_] = input[..] { number.to_owned() } else { format!("{}:1", input[0]) };
+            run("explain", &[&["explain", "--packet", &which], &json[..], &input].concat());
+        }
         run("discover", &with(&["discover"]));
         for by in BY {
             run("summary", &with(&["summary", "--by", by]));

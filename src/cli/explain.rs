@@ -1,12 +1,16 @@
 //! `explain`: why a packet, a flow or an endpoint got its name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    io::Write as _,
+    net::{IpAddr, SocketAddr},
+};
 
 use clap::{Args, ValueEnum};
 use portolan::{
     Answers, Job, View,
     knowledge::Options,
     packet::TransportProtocol,
+    pipeline::Outcome,
     report::{
         Format,
         explain::{self, Evidence, Subject, Watcher},
@@ -20,6 +24,7 @@ use super::{
     input::{Input, Session},
     message,
     output::Output,
+    watch::Watch,
 };
 
 #[derive(Args, Debug)]
@@ -27,9 +32,9 @@ use super::{
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) input: Input,
-    /// The packet with this number.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) packet: Option<u64>,
+    /// The packet with this number; of several files, `FILE:N`.
+    #[arg(long, value_name = "[FILE:]N", value_parser = packet)]
+    pub(crate) packet: Option<Subject>,
     /// The flow between two endpoints: `192.0.2.7:50512-192.0.2.10:443/tcp`; IPv6 addresses in brackets.
     #[arg(long, value_name = "A:P-B:P/TRANSPORT", value_parser = flow)]
     pub(crate) flow: Option<Subject>,
@@ -72,6 +77,15 @@ fn address(text: &str) -> Result<(IpAddr, u16), String> {
     Ok((parsed.ip(), parsed.port()))
 }
 
+fn packet(text: &str) -> Result<Subject, String> {
+    let (file, number) = match text.rsplit_once(':') {
+        Some((file, number)) => (Some(file.to_owned()), number),
+        None => (None, text),
+    };
+    let number = number.parse().ok().filter(|&number| number > 0);
+    Ok(Subject::Packet(file, number.ok_or("packets are numbered from 1, in each file")?))
+}
+
 fn flow(text: &str) -> Result<Subject, String> {
     let (ends, protocol) = parts(text)?;
     let (one, other) = ends.split_once('-').ok_or("a flow is two endpoints with - between them")?;
@@ -97,51 +111,90 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     if args.input.selects_from_files() {
         return Err(refuse("explain takes neither -f nor -c: all packets count for a name"));
     }
-    let packet = args.packet.map(Subject::Packet);
     let community_id = args.community_id.clone().map(Subject::CommunityId);
-    let subject = packet.or_else(|| args.flow.clone()).or_else(|| args.endpoint.clone()).or(community_id);
-    let Some(subject) = subject else { return Err(refuse("nothing to explain is given")) };
+    let given = [args.packet.clone(), args.flow.clone(), args.endpoint.clone(), community_id];
+    let Some(subject) = given.into_iter().flatten().next() else {
+        return Err(refuse("nothing to explain is given"));
+    };
     let session = Session::new(global, &args.input)?;
     if !session.reads_files() {
-        return Err(refuse("explain reads a file, as it must be read more than once"));
+        return Err(refuse("explain reads files, as they must be read more than once"));
     }
     let mut job = session.job()?;
-    if !job.inputs.can_be_read_twice() || job.inputs.names().len() > 1 {
-        return Err(refuse("explain reads one file, and reads it more than once"));
+    if !job.inputs.can_be_read_twice() {
+        return Err(refuse("explain reads its input more than once: give files, not a pipe"));
     }
-    let watch = session.watch("learning");
-    let learned = job.learn(Options::default(), &watch);
-    let (knowledge, outcome) = learned.map_err(|failure| watch.end(failure))?;
-    let code = watch.code(&outcome)?;
-    let answers = Answers::of(&knowledge, &session.registry, true, job.threads);
-    let view = View { knowledge: &knowledge, answers: &answers, registry: &session.registry };
-    let found = |job: &mut Job<'_>, watcher: Watcher| -> Result<Evidence, End> {
-        let (mut evidence, again) = (Evidence::default(), session.watch("explaining").again());
-        job.chart(&view, watcher, &mut evidence, &again).map_err(|failure| again.end(failure))?;
+    let subject = of_file(subject, &job.inputs.names())?;
+    let (watch, again) = (session.watch("learning"), session.watch("explaining").again());
+    let (mut all, mut text) = (Outcome::default(), None);
+    while text.is_none() && !all.stopped && job.next_turn() {
+        let learned = job.learn(Options::default(), &watch);
+        let (knowledge, outcome) = learned.map_err(|failure| watch.end(failure))?;
+        all.add(outcome);
+        again.knows(&watch);
+        let answers = Answers::of(&knowledge, &session.registry, true, job.threads);
+        let view = View { knowledge: &knowledge, answers: &answers, registry: &session.registry };
+        text = explained(&mut job, &view, &subject, args.format, &again)?;
+    }
+    let code = exit::worse(session.code.get(), watch.code(&all)?);
+    let Some(text) = text else {
+        message::error("what is to be explained is not in the capture");
+        return Err(End::Said(if code == exit::GOOD { exit::DIFFERENT } else { code }));
+    };
+    let mut out = Output::new(None)?;
+    out.write_all(&text)?;
+    out.finish()?;
+    Ok(code)
+}
+
+/// The subject in the file that is meant, where frames are counted in each of several.
+fn of_file(subject: Subject, names: &[String]) -> Result<Subject, End> {
+    match (subject, names) {
+        (Subject::Packet(None, _), [_, _, ..]) => Err(refuse(
+            "packets are numbered in each file: say which file is meant, as in --packet FILE:NUMBER",
+        )),
+        (Subject::Packet(Some(file), _), _) if !names.contains(&file) => {
+            Err(refuse(&format!("{file} is none of the inputs")))
+        }
+        // Records name their file only where there are several.
+        (Subject::Packet(_, number), [_]) => Ok(Subject::Packet(None, number)),
+        (subject, _) => Ok(subject),
+    }
+}
+
+/// The explanation, if what is to be explained is in the inputs at hand.
+fn explained(
+    job: &mut Job<'_>,
+    view: &View<'_>,
+    subject: &Subject,
+    format: ExplainFormat,
+    watch: &Watch<'_>,
+) -> Result<Option<Vec<u8>>, End> {
+    let mut found = |watcher: Watcher| -> Result<Evidence, End> {
+        let mut evidence = Evidence::of(&watcher);
+        job.chart(view, watcher, &mut evidence, watch).map_err(|failure| watch.end(failure))?;
         Ok(evidence)
     };
     let packet = match subject {
-        Subject::Packet(number) => Some(found(&mut session.job()?, Watcher::of_packet(number))?),
+        Subject::Packet(file, number) => Some(found(Watcher::of_packet(file.clone(), *number))?),
         _ => None,
     };
     let key = match &packet {
         Some(packet) => packet.first().and_then(|seen| seen.key),
-        None => subject.key(&view),
+        None => subject.key(view),
     };
     if packet.as_ref().map_or(key.is_none(), |packet| packet.first().is_none()) {
-        message::error("what is to be explained is not in the capture");
-        return Err(End::Said(if code == exit::GOOD { exit::DIFFERENT } else { code }));
+        return Ok(None);
     }
     let evidence = match key {
-        Some(key) => found(&mut session.job()?, Watcher::of_flow(key, &view))?,
+        Some(key) => found(Watcher::of_flow(key, view))?,
         None => Evidence::default(),
     };
-    let format = match args.format {
+    let format = match format {
         ExplainFormat::Text => Format::Table,
         ExplainFormat::Json => Format::Json,
     };
-    let mut out = Output::new(None)?;
-    explain::write(packet.as_ref(), (key, &evidence), &view, format, &mut out)?;
-    out.finish()?;
-    Ok(code)
+    let mut text = Vec::new();
+    explain::write(packet.as_ref(), (key, &evidence), view, format, &mut text)?;
+    Ok(Some(text))
 }

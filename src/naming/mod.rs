@@ -227,6 +227,17 @@ impl Name<'_> {
             Self::Registered(_) => Evidence::Registered,
         }
     }
+
+    /// The name itself.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::User(entry) => entry.registration.name(),
+            Self::Advertised(record) => record.name,
+            Self::Announced(message) => message.name,
+            Self::Payload { service, .. } => service,
+            Self::Confirmed(row) | Self::Registered(row) => row.name(),
+        }
+    }
 }
 
 /// The answer to "which service is this flow".
@@ -291,15 +302,19 @@ pub fn hearing<'t>(
     RULES.into_iter().map(move |(rule, ask)| (rule, ask(&case, context)))
 }
 
-/// What each source of names calls a side: a user layer, an SRV record, another protocol's message, the registry.
+/// What each source of names calls a side: a user layer, an SRV record, the first octets, another protocol's message, the
+/// registry.
 pub(crate) fn names<'k>(
     tuple: &FiveTuple<'_>,
     side: Side,
     context: &Context<'k>,
 ) -> impl Iterator<Item = Name<'k>> {
     let case = Case::of(tuple);
-    let all = [user_name, advertised_name, announced_name, registered_name];
-    all.map(|told| told(&case, side, context)).into_iter().flatten()
+    let port = (side != Side::Neither).then(|| case.port(side));
+    let heard = case.shown.and_then(|shown| Memo::default().name(case.protocol, port, shown, context));
+    let [user, record, message, row] =
+        [user_name, advertised_name, announced_name, registered_name].map(|told| told(&case, side, context));
+    [user, record, heard.map(|called| called.name), message, row].into_iter().flatten()
 }
 
 /// Address and port of the side that serves; the lower endpoint where both do.

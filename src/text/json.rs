@@ -6,7 +6,10 @@ use std::io::{self, Write};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
+use serde_json::{
+    ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer},
+    value::RawValue,
+};
 
 use super::escape;
 
@@ -42,6 +45,17 @@ fn write<T: Serialize + ?Sized>(value: &T, form: impl Formatter, out: &mut dyn W
     let form = Harmless { form, buffer: Vec::new() };
     value.serialize(&mut Serializer::with_formatter(&mut *out, form))?;
     out.write_all(b"\n")
+}
+
+/// JSON that is part of a value as it stands: written by hand, and harmless already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Raw<'a>(pub(crate) &'a str);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
 }
 
 /// A form of serde_json's, with the characters escaped that would reorder or hide text.

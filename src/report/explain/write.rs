@@ -2,17 +2,27 @@
 
 use std::io::{self, Write};
 
-use super::{Evidence, Spoke, at, rules};
+use serde::Serialize;
+
+use super::{
+    Considered, Evidence, Seen, Shown, Spoke, Spot, at, changes, names, rules,
+    watch::{ends, in_words},
+};
 use crate::{
     flow::{Direction, Key},
     knowledge::View,
     naming::{Side, label::protocol_word},
     report::Format,
-    text::escape,
+    text::{
+        escape,
+        json::{self, Raw},
+    },
 };
 
-/// Octets of a direction that are shown.
+/// Octets of a packet that are shown, unless more decided.
 const SHOWN: usize = 64;
+/// Most octets of a packet that are shown.
+const MOST: usize = 256;
 
 /// The way of the packet that is explained: what `source` and `destination` mean.
 fn side_word(side: Side, way: Direction) -> &'static str {
@@ -24,52 +34,66 @@ fn side_word(side: Side, way: Direction) -> &'static str {
     }
 }
 
-fn quoted(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    escape::json(text.as_bytes(), out);
-    out.push(b'"');
-}
-
-fn plain(text: &str, out: &mut Vec<u8>) {
-    escape::terminal(text.as_bytes(), out);
-}
-
 /// The object behind `,"svc":`; absent where there is none.
 fn object(svc: &[u8]) -> Option<&str> {
     std::str::from_utf8(svc.strip_prefix(b",\"svc\":")?).ok()
 }
 
+impl Shown {
+    /// The octets that are worth a look.
+    fn octets(&self) -> &[u8] {
+        let most = self.decisive.unwrap_or_default().clamp(SHOWN, MOST);
+        self.seen.octets.get(..most).unwrap_or(&self.seen.octets)
+    }
+}
+
 fn hex(octets: &[u8]) -> String {
-    octets.iter().take(SHOWN).map(|octet| format!("{octet:02x}")).collect()
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn printable(octets: &[u8]) -> String {
     let shown = |&octet: &u8| if matches!(octet, b' '..=b'~') { char::from(octet) } else { '.' };
-    octets.iter().take(SHOWN).map(shown).collect()
+    octets.iter().map(shown).collect()
 }
 
-/// One registry row of an end: port, name, description.
-fn registry(key: &Key, view: &View<'_>) -> Vec<(u16, String, String)> {
+/// What the registry has of a port of an end.
+#[derive(Serialize)]
+struct Row {
+    port: u16,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    description: String,
+}
+
+fn registry(key: &Key, view: &View<'_>) -> Vec<Row> {
     let (low, high) = key.ports().unwrap_or_default();
-    let ports = if low == high { vec![low] } else { vec![low, high] };
-    let of = |port| view.registry.by_port(key.protocol(), port).map(move |row| (port, row));
-    let rows = ports.into_iter().flat_map(of);
-    rows.map(|(port, row)| (port, row.name().to_owned(), row.description().to_owned())).collect()
-}
-
-/// What would make the answer another one, or a surer one.
-fn changes(all: &[Spoke]) -> &'static str {
-    match all.first().map(|spoke| spoke.rule.as_str()) {
-        Some("user") => "only another registry file of the user outweighs this one",
-        Some("advertised") => "only a registry file of the user outweighs an SRV record",
-        Some("handshake" | "payload") => "a registry file of the user, or an SRV record for one of its ends",
-        Some("unknown") => {
-            "a handshake, recognised first octets, an SRV record, or a registry file of the user for one of its ends"
-        }
-        _ => {
-            "any stronger rule: a registry file of the user, an SRV record, the handshake, or recognised first octets"
+    let mut all = Vec::new();
+    for port in if low == high { vec![low] } else { vec![low, high] } {
+        let status = view.registry.status(key.protocol(), port).as_str();
+        let rows = view.registry.by_port(key.protocol(), port).map(|row| {
+            let (name, description) = (Some(row.name().to_owned()), row.description().to_owned());
+            Row { port, status, name, description }
+        });
+        let before = all.len();
+        all.extend(rows);
+        if all.len() == before {
+            all.push(Row { port, status, name: None, description: String::new() });
         }
     }
+    all
+}
+
+/// What is explained: a packet, or the first one of a flow, and all that was found out.
+struct Explained<'e> {
+    seen: Option<&'e Seen>,
+    key: Option<&'e Key>,
+    evidence: &'e Evidence,
+    rules: Vec<Spoke>,
+    names: Vec<Considered>,
+    changes: Option<[String; 2]>,
+    view: &'e View<'e>,
 }
 
 /// Writes why a packet (`packet`, or absent) or a flow (`key`) got its name.
@@ -83,170 +107,258 @@ pub fn write(
     format: Format,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let seen = packet.and_then(Evidence::first).or_else(|| evidence.first());
-    let mut text = Vec::new();
-    let all = key.map(|key| rules(&key, evidence, view)).unwrap_or_default();
+    let key = key.as_ref();
+    let explained = Explained {
+        seen: packet.and_then(Evidence::first).or_else(|| evidence.first()),
+        key,
+        evidence,
+        rules: key.map(|key| rules(key, evidence, view)).unwrap_or_default(),
+        names: key.map(|key| names(key, view)).unwrap_or_default(),
+        changes: key.and_then(|key| changes(key, view)),
+        view,
+    };
     match format {
-        Format::Json => json(seen, key.as_ref(), evidence, &all, view, &mut text),
-        _ => lines(seen, key.as_ref(), evidence, &all, view, &mut text),
-    }
-    out.write_all(&text)
-}
-
-fn json(
-    seen: Option<&super::Seen>,
-    key: Option<&Key>,
-    evidence: &Evidence,
-    all: &[Spoke],
-    view: &View<'_>,
-    out: &mut Vec<u8>,
-) {
-    out.extend_from_slice(b"{\"schema\":\"portolan/explain/1\",\"registry_updated\":");
-    quoted(view.registry.updated(), out);
-    let way = seen.map_or(Direction::Up, |seen| seen.direction);
-    if let Some(seen) = seen {
-        out.extend_from_slice(format!(",\"frame\":{},\"row\":", seen.number).as_bytes());
-        quoted(&seen.row, out);
-        if let Some(answer) = object(&seen.svc) {
-            out.extend_from_slice(b",\"answer\":");
-            out.extend_from_slice(answer.as_bytes());
+        Format::Json => explained.json(out),
+        _ => {
+            let mut text = Vec::new();
+            explained.lines(&mut text);
+            out.write_all(&text)
         }
-        if let Some((about, svc)) = &seen.about {
-            out.extend_from_slice(b",\"about\":{\"flow\":");
-            quoted(about, out);
-            out.extend_from_slice(svc);
-            out.push(b'}');
-        }
-    }
-    out.extend_from_slice(b",\"rules\":[");
-    for (place, spoke) in all.iter().enumerate() {
-        out.extend_from_slice(if place == 0 { b"{\"rule\":\"" } else { b",{\"rule\":\"" });
-        let (rule, side, chosen) = (spoke.rule.as_str(), side_word(spoke.side, way), spoke.chosen);
-        out.extend_from_slice(
-            format!("{rule}\",\"side\":\"{side}\",\"chosen\":{chosen},\"because\":").as_bytes(),
-        );
-        quoted(&spoke.because, out);
-        if let Some(frame) = spoke.frame {
-            out.extend_from_slice(format!(",\"frame\":{frame}").as_bytes());
-        }
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"],\"octets\":[");
-    let mut between: &[u8] = b"";
-    for (number, data) in evidence.data.iter().enumerate() {
-        let (Some(data), Some(key)) = (data, key) else { continue };
-        out.extend_from_slice(between);
-        between = b",";
-        let (from, to) = ends(key, data.direction);
-        out.extend_from_slice(b"{\"direction\":");
-        quoted(&format!("{} > {}", at(from), at(to)), out);
-        out.extend_from_slice(
-            format!(",\"frame\":{},\"offset\":{},\"hex\":\"", data.number, data.offset).as_bytes(),
-        );
-        out.extend_from_slice(hex(&data.octets).as_bytes());
-        out.extend_from_slice(b"\",\"text\":");
-        quoted(&printable(&data.octets), out);
-        if let Some(matched) = evidence.matched(number, key.protocol()) {
-            out.extend_from_slice(b",\"matched\":");
-            quoted(&matched, out);
-        }
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"],\"registry\":[");
-    let rows = key.map(|key| registry(key, view)).unwrap_or_default();
-    for (place, (port, name, description)) in rows.iter().enumerate() {
-        out.extend_from_slice(if place == 0 { b"{\"name\":" } else { b",{\"name\":" });
-        quoted(name, out);
-        out.extend_from_slice(format!(",\"port\":{port},\"description\":").as_bytes());
-        quoted(description, out);
-        out.push(b'}');
-    }
-    out.push(b']');
-    if let Some(frame) = evidence.quoted {
-        out.extend_from_slice(format!(",\"icmp_error\":{frame}").as_bytes());
-    }
-    if key.is_some() {
-        out.extend_from_slice(b",\"would_change\":");
-        quoted(changes(all), out);
-    }
-    out.extend_from_slice(b"}\n");
-}
-
-/// Source and destination of a packet that goes this way.
-fn ends(key: &Key, way: Direction) -> ((std::net::IpAddr, u16), (std::net::IpAddr, u16)) {
-    match way {
-        Direction::Up => (key.low(), key.high()),
-        Direction::Down => (key.high(), key.low()),
     }
 }
 
-fn lines(
-    seen: Option<&super::Seen>,
-    key: Option<&Key>,
-    evidence: &Evidence,
-    all: &[Spoke],
-    view: &View<'_>,
-    out: &mut Vec<u8>,
-) {
-    let mut line = |text: String| {
-        plain(&text, out);
-        out.push(b'\n');
+#[derive(Serialize)]
+struct JsonExplained<'a> {
+    schema: &'static str,
+    registry_updated: &'a str,
+    #[serde(flatten)]
+    spot: Option<JsonSpot<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Raw<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<JsonAbout<'a>>,
+    rules: Vec<JsonRule<'a>>,
+    names: Vec<JsonName<'a>>,
+    octets: Vec<JsonOctets<'a>>,
+    registry: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp_error: Option<JsonSpot<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_change: Option<JsonChanges<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonSpot<'a> {
+    frame: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonAbout<'a> {
+    flow: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    svc: Option<Raw<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonRule<'a> {
+    rule: &'static str,
+    side: &'static str,
+    chosen: bool,
+    because: &'a str,
+    #[serde(flatten)]
+    spot: Option<JsonSpot<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonName<'a> {
+    name: &'a str,
+    evidence: &'static str,
+    chosen: bool,
+    because: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonOctets<'a> {
+    direction: String,
+    #[serde(flatten)]
+    spot: JsonSpot<'a>,
+    offset: u32,
+    hex: String,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decisive: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spoken: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonChanges<'a> {
+    side: &'a str,
+    name: &'a str,
+}
+
+fn json_spot(spot: &Spot) -> JsonSpot<'_> {
+    JsonSpot { frame: spot.number, file: spot.file.as_deref() }
+}
+
+/// `frame 3`, `frame 3 of day1.pcap`.
+fn frame(spot: &Spot) -> String {
+    match &spot.file {
+        Some(file) => format!("frame {} of {file}", spot.number),
+        None => format!("frame {}", spot.number),
+    }
+}
+
+impl Explained<'_> {
+    fn way(&self) -> Direction {
+        self.seen.map_or(Direction::Up, |seen| seen.direction)
+    }
+
+    /// Packets whose octets are shown, and between which ends each went.
+    fn shown<'s>(&'s self, key: &'s Key) -> impl Iterator<Item = (&'s Shown, String)> {
+        self.evidence.shown.iter().map(|shown| {
+            let (from, to) = ends(key, shown.seen.direction);
+            (shown, format!("{} > {}", at(from), at(to)))
+        })
+    }
+
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let rules = self.rules.iter().map(|spoke| JsonRule {
+            rule: spoke.rule.as_str(),
+            side: side_word(spoke.side, self.way()),
+            chosen: spoke.chosen,
+            because: &spoke.because,
+            spot: spoke.frame.as_ref().map(json_spot),
+        });
+        let names = self.names.iter().map(|considered| {
+            let Considered { name, evidence, chosen, because } = considered;
+            JsonName { name, evidence: evidence.as_str(), chosen: *chosen, because }
+        });
+        let octets = self.key.into_iter().flat_map(|key| self.shown(key));
+        let octets = octets.map(|(shown, direction)| JsonOctets {
+            direction,
+            spot: json_spot(&shown.seen.spot),
+            offset: shown.seen.offset,
+            hex: hex(shown.octets()),
+            text: printable(shown.octets()),
+            matched: shown.matched.as_deref(),
+            decisive: shown.decisive,
+            spoken: shown.spoken.as_deref(),
+        });
+        let about = self.seen.and_then(|seen| seen.about.as_ref());
+        let explained = JsonExplained {
+            schema: "portolan/explain/1",
+            registry_updated: self.view.registry.updated(),
+            spot: self.seen.map(|seen| json_spot(&seen.spot)),
+            row: self.seen.map(|seen| &*seen.row),
+            answer: self.seen.and_then(|seen| object(&seen.svc)).map(Raw),
+            about: about.map(|about| JsonAbout { flow: &about.flow, svc: object(&about.svc).map(Raw) }),
+            rules: rules.collect(),
+            names: names.collect(),
+            octets: octets.collect(),
+            registry: self.key.map(|key| registry(key, self.view)).unwrap_or_default(),
+            icmp_error: self.evidence.quoted().map(json_spot),
+            would_change: self.changes.as_ref().map(|[side, name]| JsonChanges { side, name }),
+        };
+        json::pretty(&explained, out)
+    }
+
+    fn lines(&self, out: &mut Vec<u8>) {
+        let mut line = |text: String| {
+            escape::terminal(text.as_bytes(), out);
+            out.push(b'\n');
+        };
+        let Some(seen) = self.seen else { return };
+        let Some(key) = self.key else {
+            line(format!("{}: {}", frame(&seen.spot), seen.row));
+            line("it has no ports, so there is no service to name".to_owned());
+            if let Some(about) = &seen.about {
+                line(format!("it is an error about {}", about.flow));
+                about.answer.iter().for_each(|answer| line(format!("whose answer is: {answer}")));
+                let subject = about.subject.iter();
+                subject.for_each(|subject| line(format!("why: portolan explain FILE --flow {subject}")));
+            }
+            return;
+        };
+        let (from, to) = ends(key, seen.direction);
+        let transport = protocol_word(key.protocol());
+        line(format!("{}: {} > {} {transport}", frame(&seen.spot), at(from), at(to)));
+        let known = self.view.knowledge.flows().find(key).and_then(|id| self.view.answers.get(id));
+        if let Some((known, rule)) = known.and_then(|known| Some((known, known.rule?))) {
+            let label = self.view.answers.labels().label(known.label);
+            line(in_words(label, rule.as_str(), side_word(known.side, seen.direction)));
+        }
+        self.reasons(&mut line);
+        for (shown, ends) in self.shown(key) {
+            octets(shown, &ends, &mut line);
+        }
+        if let Some(spot) = self.evidence.quoted() {
+            line(format!("an ICMP error complains about it ({})", frame(spot)));
+        }
+        for Row { port, status, name, description } in registry(key, self.view) {
+            match name {
+                Some(name) => line(format!("registry: {port}/{transport} {name}: {description}")),
+                None => line(format!("registry: {port}/{transport} has no name ({status})")),
+            }
+        }
+        if let Some([side, name]) = &self.changes {
+            line(format!("what would change who serves: {side}"));
+            line(format!("what would change its name: {name}"));
+        }
+    }
+
+    /// The rules that spoke, and the names that it could have.
+    fn reasons(&self, line: &mut dyn FnMut(String)) {
+        let decided = self.rules.first().map(|spoke| spoke.side);
+        line("rules that spoke, in the order they are asked; > decided, ! says otherwise:".to_owned());
+        for spoke in &self.rules {
+            let is_against = decided.is_some_and(|side| side != spoke.side);
+            let mark = if spoke.chosen {
+                '>'
+            } else if is_against {
+                '!'
+            } else {
+                ' '
+            };
+            let side = side_word(spoke.side, self.way());
+            let place = spoke.frame.as_ref().map_or_else(String::new, |spot| format!(" ({})", frame(spot)));
+            line(format!("{mark} {:<15} {side:<11} {}{place}", spoke.rule.as_str(), spoke.because));
+        }
+        if self.names.is_empty() {
+            line("names it could have: none".to_owned());
+            return;
+        }
+        line("names it could have; > was taken:".to_owned());
+        for considered in &self.names {
+            let Considered { name, evidence, chosen, because } = considered;
+            let mark = if *chosen { '>' } else { ' ' };
+            line(format!("{mark} {name:<15} {:<11} {because}", evidence.as_str()));
+        }
+    }
+}
+
+/// The octets of a packet, and what they say.
+fn octets(shown: &Shown, ends: &str, line: &mut dyn FnMut(String)) {
+    let offset = shown.seen.offset;
+    let says = match (&shown.matched, shown.decisive) {
+        (None, _) => "match nothing alone".to_owned(),
+        (Some(matched), None) => format!("match {matched}, as those before did"),
+        (Some(matched), Some(decisive)) => {
+            let last = offset as usize + decisive - 1;
+            format!("match {matched}; enough for that: octets {offset} to {last}")
+        }
     };
-    let Some(seen) = seen else { return };
-    let Some(key) = key else {
-        line(format!("frame {}: {}", seen.number, seen.row));
-        line("it has no ports, so there is no service to name".to_owned());
-        if let Some((about, svc)) = &seen.about {
-            line(format!("it is an error about {about}"));
-            object(svc).into_iter().for_each(|answer| line(format!("whose answer is {answer}")));
-        }
-        return;
-    };
-    let (from, to) = ends(key, seen.direction);
-    line(format!("frame {}: {} > {} {}", seen.number, at(from), at(to), protocol_word(key.protocol())));
-    let known = view.knowledge.flows().find(key).and_then(|id| view.answers.get(id));
-    if let Some(known) = known {
-        let label = view.answers.labels().label(known.label);
-        let port = label.port.map_or_else(|| "unknown".to_owned(), |port| port.to_string());
-        let transport = label.transport.as_deref().unwrap_or_default();
-        let name =
-            label.name.as_deref().map_or_else(|| "has no name".to_owned(), |name| format!("is {name}"));
-        let evidence = label.evidence.map_or("none", |evidence| evidence.as_str());
-        let state = label.state.map_or("", |state| state.as_str());
-        let side = side_word(known.side, seen.direction);
-        line(format!("{port}/{transport} {name}; serves: {side}; evidence: {evidence}; state: {state}"));
-        if let Some(mismatch) = label.mismatch {
-            line(format!("the octets contradict the {} name", mismatch.as_str()));
-        }
+    line(format!("{ends} ({}, offset {offset}) {says}", frame(&shown.seen.spot)));
+    if let Some(spoken) = &shown.spoken {
+        line(format!("from here on both directions say {spoken}"));
     }
-    line("rules that spoke, in the order they are asked; the first decides:".to_owned());
-    for spoke in all {
-        let mark = if spoke.chosen { '>' } else { ' ' };
-        let side = side_word(spoke.side, seen.direction);
-        let frame = spoke.frame.map_or_else(String::new, |frame| format!(" (frame {frame})"));
-        line(format!("{mark} {:<15} {side:<11} {}{frame}", spoke.rule.as_str(), spoke.because));
+    for row in shown.octets().chunks(16) {
+        line(format!("  {:<32}  {}", hex(row), printable(row)));
     }
-    for (number, data) in evidence.data.iter().enumerate() {
-        let Some(data) = data else { continue };
-        let (from, to) = ends(key, data.direction);
-        let matched = evidence.matched(number, key.protocol());
-        let matched = matched.unwrap_or_else(|| "nothing alone".to_owned());
-        line(format!(
-            "first octets {} > {} (frame {}, offset {}) match {matched}:",
-            at(from),
-            at(to),
-            data.number,
-            data.offset
-        ));
-        for row in data.octets[..data.octets.len().min(SHOWN)].chunks(16) {
-            line(format!("  {:<32}  {}", hex(row), printable(row)));
-        }
-    }
-    if let Some(frame) = evidence.quoted {
-        line(format!("an ICMP error complains about it (frame {frame})"));
-    }
-    for (port, name, description) in registry(key, view) {
-        line(format!("registry: {port}/{} {name}: {description}", protocol_word(key.protocol())));
-    }
-    line(format!("what would change the answer: {}", changes(all)));
 }
