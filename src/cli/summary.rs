@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use portolan::{
     knowledge::Options,
-    report::summary::{self, Counted, Division, Scope, Sums, Totals},
+    report::summary::{self, By, Counted, Division, Scope, Sums, Totals},
     text::time::duration,
 };
 
@@ -29,6 +32,7 @@ pub(crate) struct Summary {
         value_name = "WHAT",
         default_value = "service",
         value_delimiter = ',',
+        value_parser = divisions(),
         help_heading = "Output"
     )]
     pub(crate) by: Vec<By>,
@@ -50,43 +54,22 @@ pub(crate) struct Summary {
     pub(crate) format: ReportFormat,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum By {
-    Service,
-    Protocol,
-    Port,
-    /// Address, port and transport.
-    Endpoint,
-    Server,
-    Client,
-    Host,
-    /// Name of the host that serves; its address where it has none.
-    Domain,
-    Conversation,
-    Evidence,
-    Vlan,
-    Interface,
-    Transport,
+/// A word of `--by`, as the report lists them.
+fn division(word: &str) -> By {
+    By::ALL.into_iter().find(|by| by.as_str() == word).unwrap_or_default()
 }
 
-impl From<By> for summary::By {
-    fn from(by: By) -> Self {
+/// The words of `--by`.
+fn divisions() -> impl TypedValueParser<Value = By> {
+    let words = By::ALL.map(|by| {
+        let word = PossibleValue::new(by.as_str());
         match by {
-            By::Service => Self::Service,
-            By::Protocol => Self::Protocol,
-            By::Evidence => Self::Evidence,
-            By::Port => Self::Port,
-            By::Endpoint => Self::Endpoint,
-            By::Server => Self::Server,
-            By::Client => Self::Client,
-            By::Host => Self::Host,
-            By::Domain => Self::Domain,
-            By::Conversation => Self::Conversation,
-            By::Vlan => Self::Vlan,
-            By::Interface => Self::Interface,
-            By::Transport => Self::Transport,
+            By::Endpoint => word.help("Address, port and transport"),
+            By::Domain => word.help("Name of the host that serves; its address where it has none"),
+            _ => word,
         }
-    }
+    });
+    PossibleValuesParser::new(words).map(|word| division(&word))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -110,12 +93,11 @@ impl From<Sort> for summary::Sort {
 }
 
 pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
-    let by: Vec<_> = args.by.iter().map(|&by| by.into()).collect();
-    let by = Division::new(&by).map_err(|senseless| {
+    let by = Division::new(&args.by).map_err(|senseless| {
         message::error(senseless);
         End::Said(exit::USAGE)
     })?;
-    if args.domain_depth.is_some() && !by.parts().contains(&summary::By::Domain) {
+    if args.domain_depth.is_some() && !by.parts().contains(&By::Domain) {
         message::error("--domain-depth shortens domains: it goes with --by domain");
         return Err(End::Said(exit::USAGE));
     }
