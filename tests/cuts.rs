@@ -323,7 +323,7 @@ fn every_cut_is_read_to_where_it_was_made() {
 }
 
 /// What the command is asked to do with a cut, in turns.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
     &["annotate"],
     &["summary", "--format", "json"],
     &["annotate", "--format", "json"],
@@ -334,6 +334,7 @@ const COMMANDS: [&[&str]; 10] = [
     &["discover", "--format", "json", "--events", "--queries"],
     &["annotate", "--format", "pcapng", "--no-decap"],
     &["annotate", "--causal"],
+    &["hosts", "--format", "json"],
 ];
 
 /// What is counted of all runs.

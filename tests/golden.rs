@@ -20,11 +20,31 @@ const COMMANDS: &[(&[&str], usize)] = &[
     (&["annotate", "--format", "csv"], 3),
 ];
 
+/// Those of samples that have several hosts, or names won in several ways.
+const OF_SOME: &[(&[&str], usize)] = &[
+    (&["hosts"], usize::MAX),
+    (&["hosts", "--format", "json"], usize::MAX),
+    (&["hosts", "--format", "csv"], usize::MAX),
+    (&["explain", "--packet", "3"], usize::MAX),
+    (&["explain", "--packet", "3", "--format", "json"], usize::MAX),
+];
+
+/// These samples.
+const SOME: [&str; 6] = [
+    "asked-foreign.pcap",
+    "dhcp-lease.pcap",
+    "dns-srv-mqtt.pcap",
+    "icmp-errors.pcap",
+    "office.pcapng",
+    "tftp-read.pcap",
+];
+
 /// What the commands print about a sample.
 fn transcript(name: &str) -> String {
     let mut all = String::new();
     let has_dns = ["dns-", "mdns-", "office"].iter().any(|start| name.starts_with(start));
-    for (command, kept) in COMMANDS {
+    let more = if SOME.contains(&name) { OF_SOME } else { &[] };
+    for (command, kept) in COMMANDS.iter().chain(more) {
         // Machine formats of a capture's twin over IPv6 show nothing new, nor does an empty inventory.
         if name.contains("-v6.") && command.len() > 1 || command[0] == "discover" && !has_dns {
             continue;

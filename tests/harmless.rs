@@ -41,6 +41,8 @@ fn hostile_names_are_harmless_in_every_output() {
         ("summary", &["--interval", "1s"], &["table", "json", "csv"]),
         ("flows", &[], &["text", "json", "csv"]),
         ("discover", &["--events"], &["table", "json", "csv"]),
+        ("hosts", &[], &["table", "json", "csv"]),
+        ("explain", &["--flow", "192.0.2.10:45464-192.0.2.20:80/tcp"], &["text", "json"]),
     ] {
         for format in formats {
             let run = [&[command, "--format", format, "--registry", &layer, &http, &mdns], more].concat();
@@ -71,6 +73,7 @@ fn every_line_of_csv_ends_in_a_line_feed() {
         &["discover", "office.pcapng"],
         &["discover", "--events", "office.pcapng"],
         &["discover", "--queries", "office.pcapng"],
+        &["hosts", "office.pcapng"],
         &["registry", "lookup", "80"],
         &["registry", "search", "printer"],
         &["registry", "info"],

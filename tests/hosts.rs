@@ -1,6 +1,10 @@
 //! `hosts`: names, joined addresses, and the user's own names.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::Command,
+};
 
 use portolan::{Job, Registry, knowledge::Options, pipeline::Inputs};
 use serde_json::Value;
@@ -71,14 +75,152 @@ fn stretches_know_the_names_of_the_whole() {
     assert_eq!(one, many);
 }
 
+/// The lab's hosts hold what nobody else could: the DHCP server was heard though it was asked by broadcast, and `snmpd` calls
+/// itself `server` (samples/record.sh).
+#[test]
+fn who_was_heard_serves_and_names_itself() {
+    let lease = hosts(&["dhcp-lease.pcap"]);
+    let server = lease.iter().find(|host| addresses(host) == ["192.0.2.1"]).unwrap();
+    assert_eq!((&server["offers"][0]["port"], &server["offers"][0]["clients"]), (&67.into(), &1.into()));
+    let snmp = hosts(&["snmp-get.pcap"]);
+    let server = snmp.iter().find(|host| addresses(host) == ["192.0.2.20"]).unwrap();
+    assert_eq!(
+        (&server["names"][0]["name"], &server["names"][0]["source"]),
+        (&"server".into(), &"snmp".into())
+    );
+}
+
+/// A service that octets confirm in one flow and not in another is one service; a name that multicast DNS gives two
+/// addresses, on a link, makes them one host's (RFC 6762 section 9); what came through a fragment names, too.
+#[test]
+fn no_host_and_no_service_stands_twice() {
+    let Some(folder) = shared("captures") else { return };
+    for name in ["anyconnect-vpn.pcap", "iphone.pcap"] {
+        let file = folder.join("ntop+nDPI/tests/cfgs/default/pcap").join(name).display().to_string();
+        let hosts = hosts(&[&file]);
+        let mut met = BTreeSet::new();
+        for host in &hosts {
+            assert!(addresses(host).iter().all(|address| met.insert((*address).to_owned())), "{host}");
+            for list in ["offers", "uses"] {
+                let services = host[list].as_array().map(Vec::as_slice).unwrap_or_default();
+                let all: BTreeSet<_> =
+                    services.iter().map(|one| format!("{} {}", one["port"], one["key"])).collect();
+                assert_eq!(all.len(), services.len(), "{host}");
+            }
+        }
+        let groups = ["10.0.0.255", "192.168.2.255", "224.0.0.251", "239.255.255.250"];
+        assert!(groups.iter().all(|group| !met.contains(*group)), "{met:?}");
+        if name == "iphone.pcap" {
+            let mac = hosts.iter().find(|host| addresses(host).contains(&"192.168.2.1")).unwrap();
+            let all = ["169.254.225.216", "192.168.2.1", "fe80::c42c:3ff:fe60:6a64"];
+            assert_eq!((addresses(mac), mac["macs"].as_array().unwrap().len()), (all.to_vec(), 2));
+        }
+    }
+}
+
+/// The user's names reach the Name Resolution Block in every way to know; the names there are those of `hosts`.
+#[test]
+fn names_are_written_into_the_capture() {
+    let folder = Scratch::new("hosts-block");
+    let file = folder.file("hosts", b"192.0.2.30 paper\n").display().to_string();
+    let target = folder.0.join("out.pcapng").display().to_string();
+    for more in [&[][..], &["--causal"]] {
+        let run = [&["annotate", "-w", &target, "--hosts", &file], more, &["office.pcapng"]].concat();
+        good(&run);
+        let written = std::fs::read(&target).unwrap();
+        // Type 1 with its length, the address, the name, a zero (draft-ietf-opsawg-pcapng section 4.5).
+        let has = |record: &[u8]| written.windows(record.len()).any(|octets| octets == record);
+        assert!(has(b"\x01\0\x0a\0\xc0\0\x02\x1epaper\0"), "{more:?}");
+        assert!(has(b"\x01\0\x1a\0\xc0\0\x02\x14server.office.example"), "{more:?}");
+        assert!(!has(b"\xc0\0\x02\x1eprinter.local"), "{more:?}");
+    }
+}
+
+/// Pairs of an address and the name that was asked for it, as DNS fields of tshark tell: aliases are followed back.
+fn joined_by_tshark(file: &Path) -> BTreeSet<(String, String)> {
+    let fields = ["dns.resp.type", "dns.resp.name", "dns.a", "dns.aaaa", "dns.cname"];
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-n", "-Tfields", "-Eoccurrence=a", "-Eaggregator=,"]);
+    let filter = "udp.srcport == 53 && dns.flags.response == 1 && dns.flags.rcode == 0 && !icmp";
+    tshark.args(["-Y", filter, "-r"]).arg(file);
+    tshark.args(fields.map(|field| ["-e", field]).concat());
+    let out = tshark.output().unwrap();
+    let mut pairs = BTreeSet::new();
+    for line in String::from_utf8_lossy(&out.stdout).lines() {
+        let columns: Vec<Vec<&str>> = line
+            .split('\t')
+            .map(|column| column.split(',').filter(|text| !text.is_empty()).collect())
+            .collect();
+        let [types, names, v4, v6, aliases] = &columns[..] else { panic!("{line}") };
+        let (mut v4, mut v6, mut targets) = (v4.iter(), v6.iter(), aliases.iter());
+        let (mut owner_of, mut found) = (BTreeMap::new(), Vec::new());
+        for (kind, name) in types.iter().zip(names) {
+            match *kind {
+                "1" => found.push((*v4.next().unwrap(), *name)),
+                "28" => found.push((*v6.next().unwrap(), *name)),
+                "5" => _ = owner_of.insert(targets.next().unwrap().to_ascii_lowercase(), *name),
+                _ => {}
+            }
+        }
+        for (address, mut name) in found {
+            while let Some(owner) = owner_of.get(&name.to_ascii_lowercase()) {
+                name = owner;
+            }
+            pairs.insert((address.to_owned(), name.to_ascii_lowercase()));
+        }
+    }
+    pairs
+}
+
+/// Names from answers of DNS are, for every host shown, those of a join made with tshark, no more and no less; CSV has them
+/// all.
+#[test]
+fn names_from_answers_equal_a_join_of_tshark() {
+    let Some(folder) = shared("captures").filter(|_| has_tshark()) else { return };
+    let (mut names, mut aliased) = (0, 0);
+    for (file, at_least) in [
+        ("ntop+nDPI/tests/cfgs/default/pcap/iphone.pcap", 14),
+        ("ntop+nDPI/tests/cfgs/default/pcap/anyconnect-vpn.pcap", 4),
+        ("ajbanjara+Wireshark/uploads/__moin_import__/attachments/SampleCaptures/anoop.pcap", 3),
+    ] {
+        let file = folder.join(file);
+        let joined = joined_by_tshark(&file);
+        let path = file.display().to_string();
+        let csv = good(&["hosts", "--format", "csv", &path]);
+        let mut table = csv::Reader::from_reader(csv.as_bytes());
+        let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+        let before = names;
+        for (host, row) in hosts(&[&path]).iter().zip(&rows) {
+            let of_host = joined.iter().filter(|(known, _)| addresses(host).contains(&known.as_str()));
+            let expected: BTreeSet<&str> = of_host.map(|(_, name)| name.as_str()).collect();
+            let all = host["names"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let told = all.iter().filter(|name| name["source"] == "dns");
+            let told: BTreeSet<&str> = told.map(|name| name["name"].as_str().unwrap()).collect();
+            assert_eq!(told, expected, "{path}: {host}");
+            assert_eq!(row[0], addresses(host).join(" "));
+            let listed: Vec<&str> = all.iter().map(|name| name["name"].as_str().unwrap()).collect();
+            assert_eq!(row[3], listed.join(" | "));
+            names += told.len();
+            aliased += usize::from(told.len() > 1);
+        }
+        assert!(names - before >= at_least, "{path}: {}", names - before);
+    }
+    assert!(names > 20 && aliased > 0, "{names} {aliased}");
+}
+
+fn has_tshark() -> bool {
+    let has = Command::new("tshark").arg("-v").output().is_ok();
+    #[allow(clippy::print_stderr, reason = "the reason of a skip belongs in the test log")]
+    if !has {
+        eprintln!("skipped: tshark is not installed");
+    }
+    has
+}
+
 /// Every address of an answer to a question, as tshark reads them, has the name that was asked for among its names.
 #[test]
 fn names_are_those_that_tshark_reads() {
-    if Command::new("tshark").arg("-v").output().is_err() {
-        #[allow(clippy::print_stderr, reason = "the reason of a skip belongs in the test log")]
-        {
-            eprintln!("skipped: tshark is not installed");
-        }
+    if !has_tshark() {
         return;
     }
     let registry = Registry::built_in();

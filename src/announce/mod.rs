@@ -38,6 +38,7 @@ mod tests;
 
 use std::net::IpAddr;
 
+pub(crate) use ssdp::product;
 pub use store::{Announced, Announcement, Control};
 
 use crate::packet::{Timestamp, TransportProtocol};
@@ -142,7 +143,7 @@ fn like(protocol: TransportProtocol, first: [u8; 4]) -> Option<Protocol> {
     }
 }
 
-/// A packet that may tell of endpoints.
+/// A packet that may tell of endpoints, or of names of hosts.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// Capture time. What came without time teaches nothing, as nobody can say what came after it.

@@ -1,5 +1,5 @@
-//! Where SSDP has a device described: `LOCATION` of NOTIFY and of answers to M-SEARCH (UPnP Device Architecture 1.1
-//! sections 1.2.2 and 1.3.3).
+//! Where SSDP has a device described, and what device it is: `LOCATION` and `SERVER` of NOTIFY and of answers to M-SEARCH
+//! (UPnP Device Architecture 1.1 sections 1.2.2 and 1.3.3).
 
 use std::net::IpAddr;
 
@@ -7,14 +7,26 @@ use super::{Endpoint, Tell, address, port};
 use crate::packet::TransportProtocol;
 use crate::payload::{Protocol, Reader, check};
 
-/// What a message tells of. A goodbye tells of nothing, and neither does one that ends before its headers do.
+/// What a message tells of.
 pub(super) fn read(octets: &[u8], tell: Tell<'_>) -> Option<()> {
+    let (address, port, name) = of_url(header(octets, b"LOCATION")?)?;
+    tell(Endpoint { address, protocol: TransportProtocol::TCP, port, name });
+    Some(())
+}
+
+/// System and product of the sender, as it tells them itself: `Linux/5.4 UPnP/1.0 Product/1.2` (section 1.2.2).
+pub(crate) fn product(octets: &[u8]) -> Option<&[u8]> {
+    header(octets, b"SERVER")
+}
+
+/// The first header of this name. A goodbye tells nothing, and neither does a message that ends before its headers do.
+fn header<'a>(octets: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     let mut reader = Reader::new(octets);
     let first = reader.line()?;
     let is_notify = first.starts_with(b"NOTIFY * HTTP/1.");
     let is_answer = first.starts_with(b"HTTP/1.") && first.get(8..12) == Some(b" 200");
     check(is_notify || is_answer)?;
-    let mut location = None;
+    let mut found = None;
     loop {
         let line = reader.line()?;
         if line.is_empty() {
@@ -23,14 +35,12 @@ pub(super) fn read(octets: &[u8], tell: Tell<'_>) -> Option<()> {
         let mut header = Reader::new(line);
         let Some(name) = header.until(b':') else { continue };
         let value = header.rest().trim_ascii();
-        if name.eq_ignore_ascii_case(b"LOCATION") && location.is_none() {
-            location = Some(value);
+        if name.eq_ignore_ascii_case(wanted) && found.is_none() {
+            found = Some(value);
         }
         check(!(name.eq_ignore_ascii_case(b"NTS") && value.eq_ignore_ascii_case(b"ssdp:byebye")))?;
     }
-    let (address, port, name) = of_url(location?)?;
-    tell(Endpoint { address, protocol: TransportProtocol::TCP, port, name });
-    Some(())
+    found
 }
 
 /// Address and port of `http://address:port/…`; nothing where a name stands for the address (RFC 3986 section 3.2).

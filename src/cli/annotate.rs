@@ -56,9 +56,14 @@ pub(crate) enum RecordFormat {
     Pcapng,
 }
 
+impl Annotate {
+    fn format(&self) -> RecordFormat {
+        self.format.unwrap_or(if self.write.is_some() { RecordFormat::Pcapng } else { RecordFormat::Text })
+    }
+}
+
 pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
-    let format =
-        args.format.unwrap_or(if args.write.is_some() { RecordFormat::Pcapng } else { RecordFormat::Text });
+    let format = args.format();
     let file_named_pcap =
         args.write.as_ref().is_some_and(|path| path.extension().is_some_and(|end| end == "pcap"));
     if format == RecordFormat::Pcapng && file_named_pcap {
@@ -113,7 +118,7 @@ fn annotate(
     let hindsight = twice && !args.causal;
     let mut sink = Writer::new(&mut out).at_once(args.line_buffered && !hindsight);
     // Names of hosts are shown to people unless they want numbers; programs get all fields.
-    let is_text = matches!(args.format, None | Some(RecordFormat::Text)) && args.write.is_none();
+    let is_text = args.format() == RecordFormat::Text;
     let domains = !(is_text && args.input.is_numeric());
     let options = Options { domains, ..Options::default() };
     let (way, mut hidden) = ((options, args.causal, "annotating"), 0);
@@ -123,7 +128,7 @@ fn annotate(
     let charted = match charted {
         // What cannot be read again is kept as far as it was written.
         Err(End::Output(error)) if !twice && out.is_file() => {
-            let is_pcapng = args.format.is_none_or(|format| format == RecordFormat::Pcapng);
+            let is_pcapng = args.format() == RecordFormat::Pcapng;
             let kept = out.rescue(if is_pcapng { whole_blocks } else { whole_lines });
             if let Some(target) = kept {
                 message::note(format_args!(

@@ -125,7 +125,7 @@ pub(crate) struct Session<'a> {
     /// The registry with the user's layers.
     pub(crate) registry: Registry,
     /// The user's names of hosts; none with `-n`.
-    pub(crate) hosts: HostsFile,
+    hosts: HostsFile,
     /// The exit code by what is wrong with the paths given.
     pub(crate) code: Cell<u8>,
     wishes: Wishes,
@@ -181,6 +181,7 @@ impl<'a> Session<'a> {
         let job = Job::new(inputs, &self.registry);
         Ok(Job {
             decoder,
+            hosts: self.hosts.clone(),
             accept,
             count: input.count,
             separate: self.is_separate() && job.inputs.names().len() > 1,

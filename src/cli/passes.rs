@@ -37,7 +37,6 @@ pub(crate) fn learn(
     let (began, mut all, mut losses) = (Instant::now(), Outcome::default(), Losses::default());
     while !all.stopped && job.next_turn() {
         let (mut knowledge, outcome) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
-        knowledge.set_hosts(&session.hosts);
         let answers = if needs_answers {
             Answers::of(&knowledge, &session.registry, false, job.threads)
         } else {
@@ -76,9 +75,7 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
             (knowledge, answers)
         } else {
             let (began, registry) = (Instant::now(), &session.registry);
-            let (mut knowledge, learned) =
-                job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
-            knowledge.set_hosts(&session.hosts);
+            let (knowledge, learned) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
             let answers = Answers::of(&knowledge, registry, encoder.shows_community_ids(), job.threads);
             learning += began.elapsed();
             again.knows(&watch);

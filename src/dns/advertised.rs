@@ -315,7 +315,8 @@ impl Advertised {
 
     /// Every address that was told, but for those met in goodbyes alone, with the name of its host (ASCII letters in
     /// lower case, escaped), in the order first seen.
-    pub fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
+    #[cfg(test)]
+    pub(crate) fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
         self.hosts.iter().flat_map(|host| {
             let mut text = Vec::new();
             if let Some(name) = Name::from_wire(&host.name) {

@@ -102,6 +102,7 @@ impl Life {
     }
 
     /// Whether anything but goodbyes told it.
+    #[cfg(test)]
     pub(super) fn was_told(&self) -> bool {
         self.spans().next().is_some()
     }

@@ -1,4 +1,5 @@
-//! Names of hosts: which addresses DNS, multicast DNS, LLMNR, NetBIOS and DHCP gave which names, when, and to whom.
+//! Names of hosts: which addresses DNS, multicast DNS, LLMNR, NetBIOS and DHCP gave which names, when, and to
+//! whom; and what SNMP and SSDP say of a host.
 //!
 //! A message is read where it lies in one packet. [`Hosts`] remembers who was told what; [`Hosts::name_of`] says what an
 //! address was called for a client at a time.
@@ -9,6 +10,7 @@ mod file;
 mod link;
 mod netbios;
 mod oui;
+mod snmp;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,8 @@ pub use link::Mac;
 pub use oui::Oui;
 pub use store::{Hosts, Told};
 
-use crate::packet::{Timestamp, TransportProtocol};
+pub use crate::announce::Message;
+use crate::packet::TransportProtocol;
 
 /// Where the name of a host comes from: `svc.domain_source`, the strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,11 +40,21 @@ pub enum Source {
     Netbios,
     /// The name a host gave itself when DHCP lent it the address (RFC 2132, 4702, 4704).
     Dhcp,
+    /// `sysName` as the host itself tells it in SNMP (RFC 3418): text of its administrator's.
+    Snmp,
+    /// System and product as the host itself tells them in SSDP: what it is, not what it is called.
+    Ssdp,
 }
 
 impl Source {
     /// Every source, the strongest first.
-    pub const ALL: [Self; 6] = [Self::User, Self::Dns, Self::Mdns, Self::Llmnr, Self::Netbios, Self::Dhcp];
+    pub const ALL: [Self; 8] =
+        [Self::User, Self::Dns, Self::Mdns, Self::Llmnr, Self::Netbios, Self::Dhcp, Self::Snmp, Self::Ssdp];
+
+    /// Whether its names are those by which a host is found, not texts about it.
+    pub const fn finds(self) -> bool {
+        !matches!(self, Self::Snmp | Self::Ssdp)
+    }
 
     /// Its word: `dns`.
     pub fn as_str(self) -> &'static str {
@@ -52,23 +65,10 @@ impl Source {
             Self::Llmnr => "llmnr",
             Self::Netbios => "netbios",
             Self::Dhcp => "dhcp",
+            Self::Snmp => "snmp",
+            Self::Ssdp => "ssdp",
         }
     }
-}
-
-/// A packet that may tell names.
-#[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
-    /// Capture time.
-    pub time: Option<Timestamp>,
-    /// UDP or TCP.
-    pub protocol: TransportProtocol,
-    /// Address and port of the sender.
-    pub source: (IpAddr, u16),
-    /// Address and port of the receiver.
-    pub destination: (IpAddr, u16),
-    /// What it carries, as far as it was captured.
-    pub octets: &'a [u8],
 }
 
 /// Whether a packet between these ports is worth to be given to [`Hosts::observe`].
@@ -77,7 +77,8 @@ pub fn may_name(protocol: TransportProtocol, (source, destination): (u16, u16)) 
     match protocol {
         // Names are told by whoever answers, but for what NetBIOS registers and clients of DHCP call themselves.
         TransportProtocol::UDP => {
-            matches!(source, 53 | 67 | 68 | 137 | 546 | 547 | 5353 | 5355) || matches!(destination, 67 | 547)
+            matches!(source, 53 | 67 | 68 | 137 | 161 | 546 | 547 | 1900 | 5353 | 5355)
+                || matches!(destination, 67 | 547 | 1900)
         }
         TransportProtocol::TCP => source == 53,
         _ => false,

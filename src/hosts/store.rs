@@ -10,9 +10,10 @@ use hashbrown::HashMap;
 use super::{
     HostsFile, Mac, Message, Source,
     dhcp::{self, Called, Dhcp},
-    dns, is_host, link, netbios,
+    dns, is_host, link, netbios, snmp,
 };
 use crate::{
+    announce,
     dns::{Message as DnsMessage, Name, Via},
     packet::{Timestamp, TransportProtocol},
     text::escape,
@@ -32,8 +33,8 @@ pub struct Hosts {
     answers: HashMap<(IpAddr, IpAddr), Series>,
     /// What is known of clients of DHCP, by transaction.
     leases: BTreeMap<Vec<u8>, Lease>,
-    /// Addresses that are one host's: in one multicast DNS message they had one name.
-    twins: BTreeSet<(IpAddr, IpAddr)>,
+    /// Which transactions lent an address.
+    lent: BTreeSet<(IpAddr, Vec<u8>)>,
     /// MACs that addresses have for sure.
     macs: BTreeSet<(IpAddr, Mac)>,
     lost: u64,
@@ -127,6 +128,8 @@ impl Hosts {
     pub const MAX_ADDRESSES: usize = 65_536;
     /// Most names after each other that are kept of an address.
     pub const MAX_RUNS: usize = 64;
+    /// Most octets of what a host says of itself; what is longer is not kept. RFC 3418 has 255 as the most of `sysName`.
+    pub const MAX_TEXT: usize = 255;
 
     /// Knows nothing yet.
     pub fn new() -> Self {
@@ -158,44 +161,48 @@ impl Hosts {
                     self.tell(Source::Netbios, address, None, &text, message.time);
                 });
             }
+            (TransportProtocol::UDP, 161, _) => {
+                self.describe(Source::Snmp, source.0, snmp::system_name(octets), message.time);
+            }
+            (TransportProtocol::UDP, 1900, _) | (TransportProtocol::UDP, _, 1900) => {
+                self.describe(Source::Ssdp, source.0, announce::product(octets), message.time);
+            }
             (TransportProtocol::UDP | TransportProtocol::TCP, port, _) => {
                 // Only what the port of the protocol itself says: whoever asks from another one teaches nothing.
                 let Some(via) = Via::of(protocol, port, port) else { return };
                 for dns in via.messages(octets) {
-                    self.observe_dns(via, message, &dns);
+                    self.observe_answer(via, (message.time, destination.0), &dns);
                 }
             }
             _ => {}
         }
     }
 
-    /// Learns from a message of DNS.
-    fn observe_dns(&mut self, via: Via, message: &Message<'_>, dns: &DnsMessage<'_>) {
-        let client = (!via.is_multicast()).then_some(message.destination.0);
-        // The last address of multicast DNS, to which further ones of the same name belong.
-        let mut twin: Option<(IpAddr, Vec<u8>)> = None;
+    /// Learns what a host says of itself.
+    fn describe(&mut self, source: Source, host: IpAddr, said: Option<&[u8]>, time: Option<Timestamp>) {
+        let Some(said) = said.filter(|said| said.len() <= Self::MAX_TEXT) else { return };
+        let mut text = Vec::new();
+        escape::terminal(said, &mut text);
+        self.tell(source, host, None, &text, time);
+    }
+
+    /// Learns from a message of DNS that came this way from the port of its protocol, be it put together from pieces:
+    /// when, and to whom.
+    pub(crate) fn observe_answer(
+        &mut self,
+        via: Via,
+        (time, client): (Option<Timestamp>, IpAddr),
+        dns: &DnsMessage<'_>,
+    ) {
+        let client = (!via.is_multicast()).then_some(client);
         dns::read(via, dns, &mut |source, address, name| {
             let text = name_text(name);
-            self.tell(source, address, client, &text, message.time);
-            if source == Source::Mdns && is_host(address) {
-                match &twin {
-                    Some((first, known)) if *known == text => {
-                        if self.twins.len() < Self::MAX_ADDRESSES && *first != address {
-                            self.twins.insert((*first.min(&address), *first.max(&address)));
-                        }
-                    }
-                    _ => twin = Some((address, text)),
-                }
-            }
+            self.tell(source, address, client, &text, time);
         });
     }
 
     fn dhcp(&mut self, message: Option<Dhcp<'_>>, time: Option<Timestamp>) {
         let Some(Dhcp { transaction, name, address, mac }) = message else { return };
-        if self.leases.len() >= Self::MAX_ADDRESSES && !self.leases.contains_key(&transaction) {
-            self.lost += 1;
-            return;
-        }
         let text = name.map(|name| match name {
             Called::Text(octets) => {
                 let mut text = Vec::new();
@@ -205,9 +212,25 @@ impl Hosts {
             Called::Domain(name) => name_text(&name),
         });
         let name = text.map(|text| self.names.id(&String::from_utf8_lossy(&text)));
+        let address = address.filter(|&address| is_host(address)).zip(Some(time));
+        self.lend(transaction, Lease { name, address, mac });
+    }
+
+    /// Adds what is known of a transaction.
+    fn lend(&mut self, transaction: Vec<u8>, later: Lease) {
+        if self.leases.len() >= Self::MAX_ADDRESSES && !self.leases.contains_key(&transaction) {
+            self.lost += 1;
+            return;
+        }
         self.changes += 1;
-        let lease = self.leases.entry(transaction).or_default();
-        lease.add(Lease { name, address: address.filter(|&address| is_host(address)).zip(Some(time)), mac });
+        let lease = self.leases.entry(transaction.clone()).or_default();
+        let before = lease.address.map(|(address, _)| address);
+        lease.add(later);
+        let now = lease.address.map(|(address, _)| address);
+        if before != now {
+            before.map(|address| self.lent.remove(&(address, transaction.clone())));
+            now.map(|address| self.lent.insert((address, transaction)));
+        }
     }
 
     /// Learns that an address has a name, which `client` was told.
@@ -286,6 +309,7 @@ impl Hosts {
         let ids: Vec<u32> = later.names.all.iter().map(|name| self.names.id(name)).collect();
         let renamed = |run: Run| Run { name: ids[run.name as usize], ..run };
         self.lost += later.lost;
+        self.changes += 1;
         for (key, series) in later.told {
             if self.told.len() < Self::MAX_ADDRESSES || self.told.contains_key(&key) {
                 self.told.entry(key).or_default().add(series, renamed);
@@ -304,14 +328,8 @@ impl Hosts {
             }
         }
         for (key, lease) in later.leases {
-            let lease = Lease { name: lease.name.map(|name| ids[name as usize]), ..lease };
-            if self.leases.len() < Self::MAX_ADDRESSES || self.leases.contains_key(&key) {
-                self.leases.entry(key).or_default().add(lease);
-            } else {
-                self.lost += 1;
-            }
+            self.lend(key, Lease { name: lease.name.map(|name| ids[name as usize]), ..lease });
         }
-        self.twins.extend(later.twins);
         for (address, mac) in later.macs {
             self.note_mac(address, mac);
         }
@@ -353,17 +371,18 @@ impl Hosts {
     }
 
     fn lent_all(&self, address: IpAddr) -> impl Iterator<Item = Run> {
-        self.leases.values().filter_map(move |lease| {
-            let (lent, time) = lease.address?;
-            let name = lease.name.filter(|_| lent == address)?;
-            Some(Run { name, first: time, last: time })
+        let lent = self.lent.range((address, Vec::new())..).take_while(move |(lent, _)| *lent == address);
+        lent.filter_map(|(_, transaction)| {
+            let lease = self.leases.get(transaction)?;
+            let (_, time) = lease.address?;
+            Some(Run { name: lease.name?, first: time, last: time })
         })
     }
 
     /// Every name that an address had, the strongest source first, then in the order told.
     pub fn names_of(&self, address: IpAddr) -> Vec<Told<'_>> {
         let user = self.user.get(&address).map(|&name| (Source::User, Run { name, first: None, last: None }));
-        let told = self.told.range((address, Source::User)..=(address, Source::Dhcp));
+        let told = self.told.range((address, Source::User)..=(address, Source::Ssdp));
         let told = told.flat_map(|(&(_, source), series)| series.runs.iter().map(move |&run| (source, run)));
         let lent = self.lent_all(address).map(|run| (Source::Dhcp, run));
         let mut all: Vec<Told<'_>> = Vec::new();
@@ -380,19 +399,38 @@ impl Hosts {
         all
     }
 
-    /// The user's own names.
-    pub fn user_names(&self) -> impl Iterator<Item = (IpAddr, &str)> {
-        self.user.iter().map(|(&address, &name)| (address, &*self.names.all[name as usize]))
-    }
-
     /// Whether the user names an address.
     pub fn has_user_name(&self, address: IpAddr) -> bool {
         self.user.contains_key(&address)
     }
 
-    /// Pairs of addresses that multicast DNS proves to be one host's.
+    /// Addresses and the names by which they are found, in the order of the addresses: the user's own, else all that were
+    /// told, each once.
+    pub fn found_by(&self) -> impl Iterator<Item = (IpAddr, &str)> {
+        let told = self.told.keys().filter(|(_, source)| source.finds()).map(|&(address, _)| address);
+        let lent = self.lent.iter().map(|&(address, _)| address);
+        let all: BTreeSet<IpAddr> = self.user.keys().copied().chain(told).chain(lent).collect();
+        all.into_iter().flat_map(|address| {
+            let mut names: Vec<_> =
+                self.names_of(address).into_iter().filter(|told| told.source.finds()).collect();
+            if names.first().is_some_and(|told| told.source == Source::User) {
+                names.truncate(1);
+            }
+            let mut met = BTreeSet::new();
+            names.into_iter().filter(move |told| met.insert(told.name)).map(move |told| (address, told.name))
+        })
+    }
+
+    /// Pairs of addresses that multicast DNS proves to be one host's: on a link a name is one host's (RFC 6762 section 9).
     pub fn twins(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
-        self.twins.iter().copied()
+        let mut first = HashMap::new();
+        let told = self.told.iter().filter(|((_, source), _)| *source == Source::Mdns);
+        let named =
+            told.flat_map(|(&(address, _), series)| series.runs.iter().map(move |run| (address, run.name)));
+        named.filter_map(move |(address, name)| {
+            let known = *first.entry(name).or_insert(address);
+            (known != address).then_some((known, address))
+        })
     }
 
     /// Addresses and the MACs that they have for sure: told by ARP or DHCP, or by packets that no router forwards.

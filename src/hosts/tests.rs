@@ -7,6 +7,7 @@ use crate::dns::{
     RecordType, Section,
     testing::{Builder, wire},
 };
+use crate::packet::Timestamp;
 
 const UDP: TransportProtocol = TransportProtocol::UDP;
 const WEB: &str = "192.0.2.80";
@@ -21,7 +22,7 @@ fn at(second: u64) -> Option<Timestamp> {
 
 fn see(hosts: &mut Hosts, second: u64, from: (&str, u16), to: (&str, u16), octets: &[u8]) {
     let (source, destination) = ((ip(from.0), from.1), (ip(to.0), to.1));
-    hosts.observe(&Message { time: at(second), protocol: UDP, source, destination, octets });
+    hosts.observe(&Message { time: at(second), protocol: UDP, source, destination, spoken: None, octets });
 }
 
 fn answer(name: &[&[u8]]) -> Vec<u8> {
@@ -179,6 +180,87 @@ fn dhcpv6_names_the_address_that_was_lent() {
     assert_eq!(hosts.name_of(ip("2001:db8::5"), None, None), Some(("box.example", Source::Dhcp)));
 }
 
+/// RFC 1157 section 4.1.3, in BER: version 1 and 2c, community `public`, request 7, `sysName.0` = `core-1` behind
+/// `sysUpTime.0`; RFC 3412 section 6 in clear.
+#[test]
+fn snmp_tells_the_name_of_the_system() {
+    let binding = b"\x30\x0d\x06\x08\x2b\x06\x01\x02\x01\x01\x03\0\x43\x01\x09\
+        \x30\x12\x06\x08\x2b\x06\x01\x02\x01\x01\x05\0\x04\x06core-1";
+    let pdu = |kind: u8, error: u8| {
+        let head = [2, 1, 7, 2, 1, error, 2, 1, 0, 0x30, binding.len() as u8];
+        let body = [&head, &binding[..]].concat();
+        [&[kind, body.len() as u8], &body[..]].concat()
+    };
+    let message = |version: u8, rest: &[u8]| {
+        let body = [&[2, 1, version], rest].concat();
+        [&[0x30, 0x81, body.len() as u8], &body[..]].concat()
+    };
+    let plain = |version, pdu: &[u8]| message(version, &[b"\x04\x06public", pdu].concat());
+    let told = |octets: &[u8]| {
+        let mut hosts = Hosts::new();
+        see(&mut hosts, 1, ("192.0.2.5", 161), ("192.0.2.7", 40_000), octets);
+        // It is no name by which the host is found.
+        assert_eq!((hosts.name_of(ip("192.0.2.5"), None, None), hosts.found_by().count()), (None, 0));
+        named(&hosts, "192.0.2.5")
+    };
+    let known = [("core-1".to_owned(), "snmp")];
+    let whole = plain(1, &pdu(0xa2, 0));
+    assert_eq!(told(&whole), known);
+    assert_eq!(told(&plain(0, &pdu(0xa2, 0))), known);
+    (0..whole.len()).for_each(|len| assert_eq!(told(&whole[..len]), []));
+    // A question, an error, a version that nobody knows.
+    for other in [plain(1, &pdu(0xa0, 0)), plain(1, &pdu(0xa2, 2)), plain(9, &pdu(0xa2, 0))] {
+        assert_eq!(told(&other), []);
+    }
+    let scoped = [b"\x04\x01e\x04\0", &pdu(0xa2, 0)[..]].concat();
+    let scoped = [&[0x30, scoped.len() as u8], &scoped[..]].concat();
+    assert_eq!(told(&message(3, &[b"\x30\x03\x02\x01\x01\x04\0", &scoped[..]].concat())), known);
+    // In cipher it is octets.
+    let hidden = [&[4, scoped.len() as u8], &scoped[2..]].concat();
+    assert_eq!(told(&message(3, &[b"\x30\x03\x02\x01\x01\x04\0", &hidden[..]].concat())), []);
+}
+
+/// UPnP Device Architecture 1.1 sections 1.2.2 and 1.3.3.
+#[test]
+fn ssdp_tells_what_a_host_is() {
+    let headers = "SERVER: Linux/5.4 UPnP/1.0 Box\x1b/1.2\r\nNT: upnp:rootdevice\r\n";
+    let alive = format!("NOTIFY * HTTP/1.1\r\n{headers}NTS: ssdp:alive\r\n\r\n");
+    let mut hosts = Hosts::new();
+    see(&mut hosts, 1, ("192.0.2.5", 40_000), ("239.255.255.250", 1900), alive.as_bytes());
+    see(
+        &mut hosts,
+        2,
+        ("192.0.2.6", 1900),
+        ("192.0.2.7", 50_000),
+        format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes(),
+    );
+    let known = ("Linux/5.4 UPnP/1.0 Box\\027/1.2".to_owned(), "ssdp");
+    assert_eq!(named(&hosts, "192.0.2.5"), [known.clone()]);
+    assert_eq!(named(&hosts, "192.0.2.6"), [known]);
+    assert_eq!((hosts.name_of(ip("192.0.2.5"), None, None), hosts.found_by().count()), (None, 0));
+    let goodbye = alive.replace("alive", "byebye");
+    let asked = alive.replace("NOTIFY", "M-SEARCH");
+    for other in [&goodbye, &asked, &alive[..alive.len() - 2]] {
+        see(&mut hosts, 1, ("192.0.2.9", 1900), ("239.255.255.250", 1900), other.as_bytes());
+    }
+    assert_eq!(named(&hosts, "192.0.2.9"), []);
+}
+
+/// A client that gets another address leaves the first one without its name.
+#[test]
+fn an_address_has_the_name_of_whom_it_is_lent_to() {
+    let request = bootp(1, [0; 4], b"\x35\x01\x03\x0c\x06laptop\xff");
+    let mut hosts = Hosts::new();
+    see(&mut hosts, 1, ("0.0.0.0", 68), ("255.255.255.255", 67), &request);
+    for last in [5, 6] {
+        let lent = bootp(2, [192, 0, 2, last], b"\x35\x01\x05\xff");
+        see(&mut hosts, 3, ("192.0.2.1", 67), ("192.0.2.5", 68), &lent);
+    }
+    assert_eq!(named(&hosts, "192.0.2.5"), []);
+    assert_eq!(named(&hosts, "192.0.2.6"), [("laptop".to_owned(), "dhcp")]);
+    assert_eq!(hosts.found_by().collect::<Vec<_>>(), [(ip("192.0.2.6"), "laptop")]);
+}
+
 #[test]
 fn the_users_names_win_and_their_file_is_read_strictly() {
     let mut hosts = Hosts::new();
@@ -186,6 +268,7 @@ fn the_users_names_win_and_their_file_is_read_strictly() {
     hosts.set_user(&HostsFile::parse("# ours\n192.0.2.80 web alias # x\n\nfe80::1%eth0 gate\n").unwrap());
     assert_eq!(hosts.name_of(ip(WEB), None, None), Some(("web", Source::User)));
     assert_eq!(hosts.name_of(ip("fe80::1"), None, None), Some(("gate", Source::User)));
+    assert_eq!(hosts.found_by().collect::<Vec<_>>(), [(ip(WEB), "web"), (ip("fe80::1"), "gate")]);
     let bad = |text| HostsFile::parse(text).unwrap_err();
     assert_eq!(bad("192.0.2.1 a\n192.0.2 b"), (2, "`192.0.2` is no address".to_owned()));
     assert_eq!(bad("192.0.2.1"), (1, "no name behind `192.0.2.1`".to_owned()));

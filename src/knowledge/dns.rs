@@ -1,7 +1,5 @@
 //! What DNS messages taught, whole, in fragments or in several segments.
 
-use std::net::IpAddr;
-
 use super::Options;
 use crate::{
     decode::Headers,
@@ -9,6 +7,7 @@ use crate::{
         Advertised, Fragmented, Origin, Segment, Via, Whole,
         inventory::{Inventory, Sighting},
     },
+    hosts::Hosts,
     packet::{Frame, PacketId, Timestamp},
 };
 
@@ -22,6 +21,10 @@ pub(super) struct Dns {
     /// What messages in pieces taught. It counts after all else, as pieces do not know in which stretch their message
     /// will be complete.
     late: Advertised,
+    /// Whether names of hosts are learned.
+    names_hosts: bool,
+    /// Names of hosts that messages in pieces told: they count when the others do not wait for them.
+    pub(super) told: Option<Box<Hosts>>,
 }
 
 impl Dns {
@@ -33,6 +36,8 @@ impl Dns {
             inventory: options.inventory.then(Inventory::default),
             fragmented: Fragmented::new(part, options.causal),
             late: Advertised::new(),
+            names_hosts: options.hosts,
+            told: None,
         }
     }
 
@@ -124,6 +129,11 @@ impl Dns {
             if !via.ignores(ports.0, &message) {
                 advertised.observe(Origin { via, interface: sighting.interface }, sighting.time, &message);
             }
+            // Whoever asks from another port teaches no names.
+            if self.names_hosts && Via::of(headers.protocol, ports.0, ports.0) == Some(via) {
+                let told = self.told.get_or_insert_default();
+                told.observe_answer(via, (sighting.time, destination.0), &message);
+            }
             if let Some(inventory) = &mut self.inventory {
                 inventory.observe(Sighting { source, destination, ..sighting }, &message);
             }
@@ -194,6 +204,9 @@ impl Dns {
         });
         self.advertised.merge(later.advertised);
         self.late.merge(later.late);
+        if let Some(told) = later.told {
+            self.told.get_or_insert_default().merge(*told);
+        }
     }
 
     /// The end of what is learned with hindsight. Packets without DNS make time pass, too.
@@ -202,11 +215,6 @@ impl Dns {
             inventory.advance(last);
         }
         self.advertised.merge(std::mem::take(&mut self.late));
-    }
-
-    /// Addresses and the host names taught for them, escaped as on a terminal.
-    pub(super) fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
-        self.advertised.host_names()
     }
 }
 
@@ -225,6 +233,8 @@ fn sighting(frame: &Frame<'_>, headers: &Headers, ports: (u16, u16), file: u32) 
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::{prelude::*, sample::Index};
 
     use super::*;
@@ -317,15 +327,17 @@ mod tests {
     fn outcome(mut dns: Dns, frames: usize) -> Outcome {
         dns.settle(None);
         let whole = |number| dns.whole(PacketId { file: 0, number }).map(|(_, whole)| whole.to_vec());
-        let mut names: Vec<_> = dns.host_names().collect();
+        let mut names: Vec<_> = dns.advertised.host_names().collect();
         names.sort();
+        let told = dns.told.iter().flat_map(|told| told.found_by());
+        names.extend(told.map(|(address, name)| (address, name.to_owned())));
         ((0..frames as u64).map(whole).collect(), names)
     }
 
     proptest! {
         #[test]
         fn stretches_merge_into_the_whole_wherever_messages_are_cut(pieces in pieces(), cut: Index) {
-            let (count, options) = (pieces.len(), Options::default());
+            let (count, options) = (pieces.len(), Options { hosts: true, ..Options::default() });
             let mut one = Dns::new(&options, false);
             learn(&mut one, &pieces, 0);
             let cut = cut.index(count + 1);

@@ -13,8 +13,6 @@ mod tests;
 mod totals;
 mod view;
 
-use std::net::IpAddr;
-
 pub use answers::{Answers, Known};
 pub use departed::Departed;
 pub use domains::Named;
@@ -29,7 +27,7 @@ use crate::{
         Carried, DEFAULT_LIMIT, Ends, FlowId, FlowOptions, Flows, GROUP, Observed, Pending, Tally,
         fragment::DatagramKey,
     },
-    hosts::{self, Hosts, HostsFile, may_name},
+    hosts::{Hosts, HostsFile, may_name},
     naming::Context,
     packet::{Batch, Frame, LinkType, PacketId, Timestamp, TransportProtocol},
     payload::Protocol,
@@ -164,17 +162,6 @@ impl Knowledge {
         self.totals.damaged(subject)
     }
 
-    /// Addresses and their host names, escaped as on a terminal: the user's own, where names were asked for, and those
-    /// that DNS taught for other addresses.
-    pub fn host_names(&self) -> impl Iterator<Item = (IpAddr, String)> {
-        let user = self.hosts.iter().flat_map(|hosts| hosts.user_names());
-        let told = self
-            .dns
-            .host_names()
-            .filter(|(address, _)| !self.hosts.as_ref().is_some_and(|hosts| hosts.has_user_name(*address)));
-        user.map(|(address, name)| (address, name.to_owned())).chain(told)
-    }
-
     /// Names of hosts, if they were asked for.
     pub fn hosts(&self) -> Option<&Hosts> {
         self.hosts.as_deref()
@@ -213,6 +200,7 @@ impl Knowledge {
         if let Some(hosts) = &mut self.hosts {
             learn_host(hosts, self.options.hosts, frame, headers);
         }
+        self.learn_told();
         let Some(ports) = self.ports(frame, headers) else { return Place::default() };
         if headers.stopped.is_some() {
             self.totals.count_damage(headers, ports);
@@ -229,6 +217,14 @@ impl Knowledge {
             self.flows.refuse(&refused);
         }
         Place { ends: Some(ends), id: Some(id) }
+    }
+
+    /// Takes in the names of hosts that DNS messages in pieces told.
+    #[inline]
+    fn learn_told(&mut self) {
+        if let (Some(hosts), Some(told)) = (&mut self.hosts, self.dns.told.take()) {
+            hosts.merge(*told);
+        }
     }
 
     /// The ports that a packet counts under, `None` for a fragment that counts with its datagram.
@@ -394,6 +390,7 @@ impl Knowledge {
     /// Gives later fragments to the flows of their first ones: the end of a run with hindsight.
     pub fn settle(&mut self) {
         self.dns.settle(self.totals.span.last());
+        self.learn_told();
         self.flows.settle();
     }
 
@@ -518,7 +515,7 @@ fn learn_name(hosts: &mut Hosts, frame: &Frame<'_>, headers: &Headers, ports: (u
     if let Some((from, to)) = headers.network.addresses() {
         let (time, protocol, octets) = (frame.time, headers.protocol, headers.payload(frame.octets));
         let (source, destination) = ((from, ports.0), (to, ports.1));
-        hosts.observe(&hosts::Message { time, protocol, source, destination, octets });
+        hosts.observe(&Message { time, protocol, source, destination, spoken: None, octets });
     }
 }
 

@@ -30,6 +30,7 @@ impl Job<'_> {
             knowledge: Knowledge::whole(Options { causal: true, ..options }),
             answers: Answers::new(encoder.shows_community_ids()),
         };
+        state.knowledge.set_hosts(&self.hosts);
         let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
         let outcome = self.each_input(observer, true, |run, selection, open| {
             outlet.begin(&open)?;

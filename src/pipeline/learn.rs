@@ -45,6 +45,7 @@ impl Job<'_> {
             run.learn(open.reader, open.number, selection, &mut knowledge, options).map_err(Failure::Input)
         })?;
         knowledge.settle();
+        knowledge.set_hosts(&self.hosts);
         Ok((knowledge, outcome))
     }
 }

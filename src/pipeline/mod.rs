@@ -32,6 +32,7 @@ use batch::Selection;
 use crate::{
     capture::{self, Accept, FileSource, Losses, Source, ahead},
     decode::Decoder,
+    hosts::HostsFile,
     knowledge::View,
     packet::{Batch, Interface},
     registry::Registry,
@@ -123,6 +124,8 @@ pub struct Job<'j> {
     pub registry: &'j Registry,
     /// How frames are decoded.
     pub decoder: Decoder,
+    /// The user's own names of hosts, where names are asked for.
+    pub hosts: HostsFile,
     /// Which frames are charted; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other
     /// one the input at hand.
     pub accept: Option<Box<Accept>>,
@@ -307,6 +310,7 @@ impl<'j> Job<'j> {
             inputs,
             registry,
             decoder: Decoder::default(),
+            hosts: HostsFile::default(),
             accept: None,
             count: None,
             separate: false,

@@ -16,6 +16,7 @@ use super::{Encoder, Input};
 use crate::{
     capture::Losses,
     flow::Direction,
+    hosts::Hosts,
     knowledge::Knowledge,
     naming::{Evidence, Side},
     packet::{Batch, Interface, LinkType},
@@ -111,7 +112,8 @@ impl Pcapng {
     fn learn_names(&mut self, knowledge: &Knowledge) {
         let names = [Order::Little, Order::Big].map(|order| {
             let mut out = Vec::new();
-            pcapng::name_resolution(order, knowledge.host_names(), &self.signature, MAX_NAMES, &mut out);
+            let names = knowledge.hosts().into_iter().flat_map(Hosts::found_by);
+            pcapng::name_resolution(order, names, &self.signature, MAX_NAMES, &mut out);
             out
         });
         self.names = Arc::new(names);

@@ -71,7 +71,8 @@ fn annotate(path: &Path, way: Way) -> Option<(Vec<u8>, Option<capture::Error>)> 
         min_stretch: 64,
         ..Job::new(Inputs::Files(vec![path.to_owned()]), &registry)
     };
-    let (knowledge, outcome) = job.learn(Options::default(), &()).unwrap();
+    let options = Options { hosts: true, ..Options::default() };
+    let (knowledge, outcome) = job.learn(options, &()).unwrap();
     if outcome.opened.is_empty() {
         return None;
     }
@@ -171,8 +172,11 @@ fn names_do_not_multiply_with_sections() {
     let folder = Scratch::new("names");
     let mut file = Maker { big: false, octets: Vec::new() };
     file.section(u64::MAX, &[]).interface(1, 0, &[]);
-    for number in 0..1000 {
-        let frame = announcement(format!("host{number:0>50}").as_bytes());
+    for number in 0..1000_u16 {
+        let mut frame = announcement(format!("host{number:0>50}").as_bytes());
+        // Names of one address are bounded: each has one of its own.
+        let at = frame.len() - 2;
+        frame[at..].copy_from_slice(&number.to_be_bytes());
         let body = file.packet_body(0, 1, &frame, &[]);
         file.block(6, &body);
     }

@@ -73,14 +73,14 @@ struct Service {
     port: u16,
     transport: String,
     name: Option<String>,
-    evidence: Evidence,
 }
 
-/// Who is at the other side, and the best that came of it.
+/// Who is at the other side, the best that came of it, and the strongest evidence of its name.
 #[derive(Clone, Debug, Default)]
 struct Peers {
     addresses: BTreeSet<IpAddr>,
     state: Option<State>,
+    evidence: Option<Evidence>,
 }
 
 /// A record: one host.
@@ -118,54 +118,44 @@ impl HostList {
         }
         let Some((label, side)) = label else { return };
         let Some((port, transport)) = label.port.zip(label.transport.as_deref()) else { return };
-        let service = Service {
-            port,
-            transport: transport.to_owned(),
-            name: label.name.clone(),
-            evidence: label.evidence.unwrap_or(Evidence::None),
+        let service = Service { port, transport: transport.to_owned(), name: label.name.clone() };
+        let met = |peer| Peers {
+            addresses: Option::into_iter(peer).collect(),
+            state: label.state,
+            evidence: label.evidence,
         };
         let [low, high] = ends;
         if let (Some(State::Group), Some(group)) = (label.state, group) {
             // A group neither asks nor serves: whoever speaks to it does.
             let (sender, group) = if group == Side::Low { (high, low) } else { (low, high) };
-            self.note(sender, group, side == Side::Both, &service, label.state);
+            self.note_use(sender, &service, met(Some(group)));
+            if side == Side::Both {
+                self.note_offer(sender, &service, met(None));
+            }
             return;
         }
-        for (server, client, serves) in
-            [(low, high, [Side::Low, Side::Both]), (high, low, [Side::High, Side::Both])]
-        {
-            if serves.contains(&side) {
-                self.note_use(client, server, &service, label.state);
-                if matches!(label.state, Some(State::Established | State::Answered)) {
-                    self.note_offer(server, Some(client), &service, label.state);
+        for (server, client, own) in [(low, high, Side::Low), (high, low, Side::High)] {
+            if side == own || side == Side::Both {
+                self.note_use(client, &service, met(Some(server)));
+                // Whose question went to a group, or was not captured, is heard all the same.
+                let is_heard = total.packets[usize::from(own == Side::High)] > 0;
+                let is_refusal = label.state == Some(State::Refused);
+                if label.state.is_some_and(State::is_served) || is_heard && !is_refusal {
+                    self.note_offer(server, &service, met(Some(client)));
                 }
             }
         }
     }
 
-    /// Notes that somebody speaks to a group, and serves its peers there.
-    fn note(&mut self, sender: IpAddr, group: IpAddr, serves: bool, service: &Service, state: Option<State>) {
-        self.note_use(sender, group, service, state);
-        if serves {
-            self.note_offer(sender, None, service, state);
-        }
-    }
-
-    fn note_use(&mut self, client: IpAddr, server: IpAddr, service: &Service, state: Option<State>) {
+    fn note_use(&mut self, client: IpAddr, service: &Service, met: Peers) {
         if let Some(seen) = self.addresses.get_mut(&client) {
-            seen.uses.entry(service.clone()).or_default().add(Some(server), state);
+            seen.uses.entry(service.clone()).or_default().add(&met);
         }
     }
 
-    fn note_offer(
-        &mut self,
-        server: IpAddr,
-        client: Option<IpAddr>,
-        service: &Service,
-        state: Option<State>,
-    ) {
+    fn note_offer(&mut self, server: IpAddr, service: &Service, met: Peers) {
         if let Some(seen) = self.addresses.get_mut(&server) {
-            seen.offers.entry(service.clone()).or_default().add(client, state);
+            seen.offers.entry(service.clone()).or_default().add(&met);
         }
     }
 
@@ -229,9 +219,7 @@ impl HostList {
             host.tally.then(&seen.tally);
             for (all, more) in [(&mut host.offers, &seen.offers), (&mut host.uses, &seen.uses)] {
                 for (service, peers) in more {
-                    let known = all.entry(service).or_default();
-                    known.addresses.extend(&peers.addresses);
-                    known.add(None, peers.state);
+                    all.entry(service).or_default().add(peers);
                 }
             }
         }
@@ -272,10 +260,15 @@ fn add_names(all: &mut Vec<Name>, more: impl Iterator<Item = Name>) {
 }
 
 impl Peers {
-    fn add(&mut self, address: Option<IpAddr>, state: Option<State>) {
-        self.addresses.extend(address);
+    fn add(&mut self, more: &Self) {
+        self.addresses.extend(&more.addresses);
         let rank = |state: State| State::ALL.iter().position(|&known| known == state);
-        self.state = [self.state, state].into_iter().flatten().min_by_key(|&state| rank(state));
+        self.state = [self.state, more.state].into_iter().flatten().min_by_key(|&state| rank(state));
+        self.evidence = [self.evidence, more.evidence].into_iter().flatten().min();
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.evidence.unwrap_or(Evidence::None)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Host, Name, Peers, Service};
 use crate::{
-    hosts::Mac,
+    hosts::{Mac, Source},
     naming::{Evidence, State},
     packet::Timestamp,
     text::{
@@ -30,16 +30,28 @@ fn time_text(time: Option<u64>) -> Option<String> {
     time.map(|time| machine_time(Timestamp(time)))
 }
 
-/// Services in a cell: `443 https`, `~ 8443 pcsync-https` where the name is a guess.
-fn services(services: &BTreeMap<&Service, Peers>) -> Vec<String> {
-    let texts = services.iter().map(|(service, peers)| {
-        let guess = service.name.is_some() && service.evidence == Evidence::Registered && service.port > 1023;
-        let (mark, name) = (if guess { "~ " } else { "" }, service.name.as_deref().unwrap_or("–"));
-        let state = match peers.state {
-            Some(state @ (State::Refused | State::Asked)) => format!(" ({})", state.as_str()),
-            _ => String::new(),
-        };
-        format!("{mark}{}/{} {name}{state}", service.port, service.transport)
+/// Ports of a service that are listed; more are counted.
+const PORTS: usize = 3;
+
+/// Services in a cell: `443/tcp https`, `38616,48166,49816,+2/udp ssdp`, `~ 8443/tcp pcsync-https` where the name is a guess.
+/// Of what was asked for it is told where nobody answered; who serves was heard.
+fn services(services: &BTreeMap<&Service, Peers>, offered: bool) -> Vec<String> {
+    let mut groups: Vec<((&str, String), Vec<u16>)> = Vec::new();
+    for (service, peers) in services {
+        let guess = service.name.is_some() && peers.evidence() == Evidence::Registered && service.port > 1023;
+        let state = peers.state.filter(|state| state.is_unserved() && !offered);
+        let state = state.map_or_else(String::new, |state| format!(" ({})", state.as_str()));
+        let name = service.name.as_deref().unwrap_or("–");
+        let group = (if guess { "~ " } else { "" }, format!("/{} {name}{state}", service.transport));
+        match groups.iter_mut().find(|(known, _)| *known == group && service.name.is_some()) {
+            Some((_, ports)) => ports.push(service.port),
+            None => groups.push((group, vec![service.port])),
+        }
+    }
+    let texts = groups.into_iter().map(|((mark, name), ports)| {
+        let mut listed: Vec<_> = ports.iter().take(PORTS).map(ToString::to_string).collect();
+        listed.extend((ports.len() > PORTS).then(|| format!("+{}", ports.len() - PORTS)));
+        format!("{mark}{}{name}", listed.join(","))
     });
     texts.collect()
 }
@@ -65,11 +77,12 @@ pub(super) fn table(hosts: &[Host<'_>], width: Option<u16>, out: &mut dyn Write)
     for host in hosts {
         let mut cells = vec![Cell::lines(&host.addresses)];
         let names: BTreeSet<_> = host.names.iter().map(|name| (name.source, &name.name)).collect();
-        // Escaped already; a name of two sources is shown once.
-        let mut shown: Vec<&str> = Vec::new();
-        for (_, name) in names {
-            if !shown.contains(&name.as_str()) {
-                shown.push(name);
+        // Escaped already; a name of two sources is shown once. What a host is stands in brackets.
+        let mut shown: Vec<String> = Vec::new();
+        for (source, name) in names {
+            let text = if source == Source::Ssdp { format!("({name})") } else { name.clone() };
+            if !shown.iter().any(|known| known.eq_ignore_ascii_case(&text)) {
+                shown.push(text);
             }
         }
         let more = if shown.len() > 3 { format!(" +{}", shown.len() - 3) } else { String::new() };
@@ -80,17 +93,19 @@ pub(super) fn table(hosts: &[Host<'_>], width: Option<u16>, out: &mut dyn Write)
         }));
         cells.push(Cell::lines(host.macs.iter().map(|&mac| mac_text(mac))));
         cells.extend(has_vendor.then(|| Cell::text(host.vendor.unwrap_or_default())));
-        cells.push(cut(services(&host.offers)));
-        cells.push(cut(services(&host.uses)));
+        cells.push(cut(services(&host.offers, true)));
+        cells.push(cut(services(&host.uses, false)));
         cells.push(Cell::shown(host.tally.all_packets()));
         cells.push(Cell::shown(host.tally.all_octets()));
         table.row(cells);
     }
     table.write(width, out)?;
     writeln!(out, "{} {}", hosts.len(), if hosts.len() == 1 { "host" } else { "hosts" })?;
-    if hosts.iter().any(|host| {
-        services(&host.offers).iter().chain(&services(&host.uses)).any(|text| text.starts_with('~'))
-    }) {
+    let guesses = |host: &Host<'_>| {
+        let all = services(&host.offers, true).into_iter().chain(services(&host.uses, false));
+        all.into_iter().any(|text| text.starts_with('~'))
+    };
+    if hosts.iter().any(guesses) {
         writeln!(out, "~ only registered, for a port above 1023: nothing confirms it")?;
     }
     Ok(())
@@ -163,7 +178,7 @@ fn json_services<'a>(services: &'a BTreeMap<&Service, Peers>, offered: bool) -> 
             port: service.port,
             transport: &service.transport,
             name: service.name.as_deref(),
-            evidence: service.evidence.as_str(),
+            evidence: peers.evidence().as_str(),
             state: peers.state.map(State::as_str),
             clients: count.filter(|_| offered),
             servers: count.filter(|_| !offered),

@@ -89,9 +89,9 @@ pub(crate) fn interface_statistics(
 
 /// Appends a Name Resolution Block with as many of the names as `limit` octets have room for, and a comment; nothing where
 /// there are no names.
-pub(crate) fn name_resolution(
+pub(crate) fn name_resolution<'n>(
     order: Order,
-    names: impl Iterator<Item = (IpAddr, String)>,
+    names: impl Iterator<Item = (IpAddr, &'n str)>,
     comment: &[u8],
     limit: u64,
     out: &mut Vec<u8>,
@@ -284,10 +284,8 @@ mod tests {
             octets: b"abcde",
             original_len: 1500,
         };
-        let names = [
-            (IpAddr::from([192, 0, 2, 7]), "a".to_owned()),
-            (IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7]), "b.c".to_owned()),
-        ];
+        let names =
+            [(IpAddr::from([192, 0, 2, 7]), "a"), (IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7]), "b.c")];
         let mut out = Vec::new();
         section_header(Order::Big, "us", b"ours: s", &mut out);
         interface_description(Order::Big, &interface, 9, &mut out);
@@ -330,7 +328,7 @@ mod tests {
 
     #[test]
     fn names_end_where_their_room_does_and_none_make_no_block() {
-        let names = |count: u8| (0..count).map(|last| (IpAddr::from([192, 0, 2, last]), "host".to_owned()));
+        let names = |count: u8| (0..count).map(|last| (IpAddr::from([192, 0, 2, last]), "host"));
         let mut out = Vec::new();
         name_resolution(Order::Little, names(0), b"ours", 2000, &mut out);
         assert!(out.is_empty());
