@@ -303,6 +303,13 @@ fn packets_that_decided_are_told() {
 }
 
 #[test]
+fn whoever_wants_to_know_more_is_told_where() {
+    let said = portolan(&["annotate", "-v", "-c", "1", "http-get.pcap"]);
+    assert!(said.error.contains("`portolan explain FILE --packet NUMBER`"), "{}", said.error);
+    assert_eq!(portolan(&["annotate", "-c", "1", "http-get.pcap"]).error, "");
+}
+
+#[test]
 fn what_cannot_be_explained_is_said() {
     let code = |arguments: &[&str]| portolan(&[&["explain", "office.pcapng"], arguments].concat()).code;
     assert_eq!(code(&["--packet", "99999"]), 1);

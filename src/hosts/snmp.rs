@@ -31,7 +31,10 @@ pub(super) fn system_name(octets: &[u8]) -> Option<&[u8]> {
     let (error, rest) = tagged(rest, INTEGER)?;
     let (_, rest) = tagged(rest, INTEGER)?;
     let (mut list, _) = tagged(rest, SEQUENCE)?;
-    while error == [0] {
+    if error != [0] {
+        return None;
+    }
+    loop {
         let (binding, rest) = tagged(list, SEQUENCE)?;
         let (object, value) = tagged(binding, OBJECT)?;
         if object == SYSTEM_NAME {
@@ -39,7 +42,6 @@ pub(super) fn system_name(octets: &[u8]) -> Option<&[u8]> {
         }
         list = rest;
     }
-    None
 }
 
 /// The content of an element with this tag, and what follows it; lengths take up to two octets (X.690 section 8.1.3).

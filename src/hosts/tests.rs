@@ -235,7 +235,7 @@ fn ssdp_tells_what_a_host_is() {
         format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes(),
     );
     let known = ("Linux/5.4 UPnP/1.0 Box\\027/1.2".to_owned(), "ssdp");
-    assert_eq!(named(&hosts, "192.0.2.5"), [known.clone()]);
+    assert_eq!(named(&hosts, "192.0.2.5"), std::slice::from_ref(&known));
     assert_eq!(named(&hosts, "192.0.2.6"), [known]);
     assert_eq!((hosts.name_of(ip("192.0.2.5"), None, None), hosts.found_by().count()), (None, 0));
     let goodbye = alive.replace("alive", "byebye");

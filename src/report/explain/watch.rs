@@ -124,7 +124,7 @@ impl Watcher {
             for name in naming::names(tuple, side, &context) {
                 match name {
                     Name::Advertised(record) => {
-                        tells.extend(record.first.map(|time| Tell { side, time, by: By::Record(port) }))
+                        tells.extend(record.first.map(|time| Tell { side, time, by: By::Record(port) }));
                     }
                     Name::Announced(message) => {
                         let control = message.control;

@@ -240,6 +240,10 @@ impl Case<'_> {
                 }
                 None => (format!("{} sent the first data", at(client)), evidence.data()),
             },
+            // Else a standard gives the lower one to clients (RFC 8415 section 7.2).
+            Rule::LowerPort if server.1 > client.1 => {
+                (format!("{} is the server's port beside the client's {}", server.1, client.1), first)
+            }
             Rule::LowerPort => (format!("{} is the lower of two registered ports: weak", server.1), first),
             Rule::Unknown => ("no rule says which side serves".to_owned(), None),
         }
