@@ -59,6 +59,13 @@ pub struct Losses {
     pub interface_dropped: u64,
 }
 
+impl Losses {
+    /// Packets that were lost, wherever.
+    pub fn dropped(&self) -> u64 {
+        self.kernel_dropped + self.interface_dropped
+    }
+}
+
 /// An interface that can be captured on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {

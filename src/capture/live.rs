@@ -12,11 +12,15 @@ use pcap::{Active, Capture, ConnectionStatus, Linktype, Precision};
 
 use super::{
     Error, Losses, Source,
+    any::Interfaces,
     device::{Device, LiveOptions},
     filler::BATCH_LEN,
     filter::{from_data_link, reason},
 };
 use crate::packet::{Batch, Frame, Interface, Timestamp};
+
+/// Link type of `any` whose headers have the interface: DLT_LINUX_SLL2.
+const SLL2: Linktype = Linktype(276);
 
 /// How long [`Live::fill`] waits for a packet, so that its caller can look after other things.
 const WAIT: Duration = Duration::from_millis(100);
@@ -24,9 +28,7 @@ const WAIT: Duration = Duration::from_millis(100);
 /// An interface being captured on.
 pub struct Live {
     capture: Capture<Active>,
-    interface: Interface,
-    /// Its name, as batches have it.
-    names: Arc<Vec<Option<String>>>,
+    interfaces: Interfaces,
     /// Nanoseconds in a unit of libpcap's sub-second field.
     unit: u64,
     number: u64,
@@ -71,6 +73,13 @@ impl Live {
                 })?;
             }
         }
+        if options.link.is_none()
+            && name == "any"
+            && capture.list_datalinks().is_ok_and(|offered| offered.contains(&SLL2))
+        {
+            // Its headers tell which interface a frame came from; where it is not to be had, they do without.
+            let _ = capture.set_datalink(SLL2);
+        }
         if let Some(filter) = &options.filter {
             capture
                 .filter(filter, true)
@@ -86,8 +95,7 @@ impl Live {
         };
         Ok(Self {
             capture,
-            names: Arc::new(vec![interface.name.clone()]),
-            interface,
+            interfaces: Interfaces::new(interface),
             unit: if nanoseconds { 1 } else { 1_000 },
             number: 1,
             stop: Arc::clone(&options.stop),
@@ -100,7 +108,7 @@ impl Live {
 
     /// The interface's name.
     pub fn name(&self) -> &str {
-        self.interface.name.as_deref().unwrap_or_default()
+        self.interfaces.device().name.as_deref().unwrap_or_default()
     }
 
     fn failed(&self, error: pcap::Error) -> Error {
@@ -109,7 +117,8 @@ impl Live {
 
     /// Takes all packets that are there, up to a full batch.
     fn take(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let Self { capture, interface, unit, .. } = self;
+        let Self { capture, interfaces, unit, .. } = self;
+        let link = interfaces.device().link;
         loop {
             let taken = capture.dispatch(None, |packet| {
                 let header = packet.header;
@@ -122,8 +131,8 @@ impl Live {
                             .saturating_mul(Timestamp::SECOND)
                             .saturating_add(fraction.saturating_mul(*unit)),
                     )),
-                    interface: 0,
-                    link: interface.link,
+                    interface: interfaces.of(packet.data),
+                    link,
                     octets: packet.data,
                     original_len: header.len,
                 });
@@ -162,20 +171,20 @@ impl Source for Live {
             self.end = Some(now());
         }
         batch.begin(self.number, 0);
-        batch.names = Arc::clone(&self.names);
         self.take(batch)?;
         if batch.is_empty() {
             // The kernel hands packets over within a WAIT; at the end none of them shall be left behind.
             self.wait(if self.end.is_some() { 2 * WAIT } else { WAIT });
             self.take(batch)?;
         }
+        batch.names = self.interfaces.names();
         self.number += batch.len() as u64;
         let Some(end) = self.end else { return Ok(true) };
         Ok(batch.frames().next().is_some_and(|first| first.time.is_none_or(|time| time <= end)))
     }
 
     fn interfaces(&self) -> &[Interface] {
-        std::slice::from_ref(&self.interface)
+        self.interfaces.list()
     }
 
     fn losses(&mut self) -> Option<Losses> {

@@ -7,6 +7,8 @@
 //! everything is there by name, and using it ends in [`Error::NotBuilt`].
 
 mod ahead;
+#[cfg(feature = "libpcap")]
+mod any;
 #[cfg(feature = "compression")]
 mod decompress;
 mod device;

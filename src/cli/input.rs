@@ -3,7 +3,10 @@
 use std::{
     cell::Cell,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -255,6 +258,7 @@ impl<'a> Session<'a> {
             ..defaults
         };
         let live = Live::open(interface, &options)?;
+        self.wishes.progress.is_live.store(true, Ordering::Relaxed);
         if !self.quiet {
             let link = live.interfaces().first().map(|interface| interface.link.to_string());
             message::line("", format_args!("capturing on {} ({})", live.name(), link.unwrap_or_default()));
@@ -267,11 +271,16 @@ impl<'a> Session<'a> {
         Ok(Inputs::Live(Box::new(live)))
     }
 
+    /// Set where the counters of a live input are asked for.
+    pub(crate) fn tell(&self) -> &AtomicBool {
+        &self.wishes.tell
+    }
+
     /// Watches a job that reads inputs for the first time.
     pub(crate) fn watch(&self, doing: &'static str) -> Watch<'_> {
         // A live input ends by itself when it is told to stop, with all that came before.
         let stop = self.reads_files().then_some(&*self.wishes.stop);
-        Watch::new(stop, &self.wishes.tell, self.progress.then_some(doing), self.quiet)
+        Watch::new(stop, &self.wishes, self.progress.then_some(doing), self.quiet)
     }
 }
 

@@ -17,6 +17,11 @@ pub(crate) fn line(kind: &str, text: impl fmt::Display) {
     let _ = writeln!(stderr, "portolan: {kind}{}", String::from_utf8_lossy(&harmless));
 }
 
+/// Several lines that are harmless already, such as a table, to standard error.
+pub(crate) fn block(text: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(text);
+}
+
 /// Something went wrong.
 pub(crate) fn error(text: impl fmt::Display) {
     line("", text);

@@ -7,7 +7,7 @@ use std::{
 
 use portolan::{Answers, Encoder, Job, Knowledge, Sink, View, knowledge::Options, pipeline::Outcome};
 
-use super::{End, args::Global, exit, input::Session, message};
+use super::{End, args::Global, exit, input::Session, message, watch::Show};
 
 /// How the passes over all inputs went.
 pub(crate) struct Passes {
@@ -31,9 +31,10 @@ pub(crate) fn learn(
     session: &Session<'_>,
     job: &mut Job<'_>,
     (options, needs_answers): (Options, bool),
+    show: Option<&Show<'_>>,
     mut known: impl FnMut(&mut Knowledge, &Answers),
 ) -> Result<Passes, End> {
-    let watch = session.watch("learning");
+    let watch = session.watch("learning").showing(show);
     let (began, mut all, mut losses) = (Instant::now(), Outcome::default(), Losses::default());
     while !all.stopped && job.next_turn() {
         let (mut knowledge, outcome) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;

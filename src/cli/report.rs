@@ -2,7 +2,7 @@
 
 use portolan::{Job, Report, pipeline::Outcome, report::Format};
 
-use super::{End, args::Global, input::Session, kept, output::Output, passes};
+use super::{End, args::Global, input::Session, kept, output::Output, passes, watch::Show};
 
 /// Learns what a report needs and writes it. `complete` tells the report what was read.
 pub(crate) fn write<R: Report>(
@@ -10,11 +10,24 @@ pub(crate) fn write<R: Report>(
     session: &Session<'_>,
     job: &mut Job<'_>,
     format: Format,
-    mut report: R,
+    report: R,
     complete: impl FnOnce(&mut R, &Outcome),
 ) -> Result<u8, End> {
+    write_showing(global, session, job, format, report, complete, None)
+}
+
+/// The same where more than counters is shown on SIGUSR1 of a live input.
+pub(crate) fn write_showing<R: Report>(
+    global: &Global,
+    session: &Session<'_>,
+    job: &mut Job<'_>,
+    format: Format,
+    mut report: R,
+    complete: impl FnOnce(&mut R, &Outcome),
+    show: Option<&Show<'_>>,
+) -> Result<u8, End> {
     let needs = (report.needs(), report.needs_answers());
-    let passes = passes::learn(global, session, job, needs, |knowledge, answers| {
+    let passes = passes::learn(global, session, job, needs, show, |knowledge, answers| {
         report.add(knowledge, answers, &session.registry);
     })?;
     complete(&mut report, &passes.outcome);

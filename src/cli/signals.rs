@@ -1,14 +1,44 @@
 //! What signals ask for: to end in order, to end at once, to say how far a run is.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+#[cfg(unix)]
+use super::message;
 
 /// What signals have asked for so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wishes {
     /// To end in order.
     pub(crate) stop: Arc<AtomicBool>,
-    /// To tell the counters.
+    /// To tell the counters of a live input, which only its reader knows.
     pub(crate) tell: Arc<AtomicBool>,
+    /// What is told at once of other inputs, whose reader may wait.
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// How far a run is.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Whether the input is live.
+    pub(crate) is_live: AtomicBool,
+    /// Packets read.
+    pub(crate) read: AtomicU64,
+    /// Packets read once more, to be charted.
+    pub(crate) charted: AtomicU64,
+}
+
+impl Progress {
+    #[cfg(unix)]
+    fn tell(&self) {
+        let (read, charted) = (self.read.load(Ordering::Relaxed), self.charted.load(Ordering::Relaxed));
+        match charted {
+            0 => message::note(format_args!("{read} packets read so far")),
+            _ => message::note(format_args!("{charted} packets charted so far of {read}")),
+        }
+    }
 }
 
 /// Begins to listen to signals.
@@ -52,7 +82,6 @@ pub(crate) fn listen() -> Wishes {
 fn obey(mut signals: signal_hook::iterator::Signals, wishes: &Wishes) {
     use std::{
         process,
-        sync::atomic::Ordering,
         time::{Duration, Instant},
     };
 
@@ -63,7 +92,13 @@ fn obey(mut signals: signal_hook::iterator::Signals, wishes: &Wishes) {
     let mut first: Option<Instant> = None;
     for signal in signals.forever() {
         match first {
-            _ if signal == signal_hook::consts::SIGUSR1 => wishes.tell.store(true, Ordering::Relaxed),
+            _ if signal == signal_hook::consts::SIGUSR1 => {
+                if wishes.progress.is_live.load(Ordering::Relaxed) {
+                    wishes.tell.store(true, Ordering::Relaxed);
+                } else {
+                    wishes.progress.tell();
+                }
+            }
             None => {
                 first = Some(Instant::now());
                 wishes.stop.store(true, Ordering::Relaxed);

@@ -1,14 +1,24 @@
 //! `summary`: packets and octets per service, host, conversation and more.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    mem,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use clap::{
     Args, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use portolan::{
+    Answers, Knowledge, Registry, Report as _, Sink,
     knowledge::Options,
-    report::summary::{self, By, Counted, Division, Scope, Sums, Totals},
+    pipeline::Outcome,
+    report::{
+        Format,
+        summary::{self, By, Counted, Division, Intervals, Scope, Sums, Totals},
+    },
     text::time::duration,
 };
 
@@ -112,28 +122,95 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         width: output::width(),
     };
     let selects = passes::charts_selection(&job);
+    let so_far = SoFar { options, registry: &session.registry };
     if args.interval.is_none() && !by.needs_packets() && !selects {
         let totals = Totals::new(options, job.threads);
-        return report::write(global, &session, &mut job, args.format.into(), totals, |totals, outcome| {
+        let complete = |totals: &mut Totals, outcome: &Outcome| {
             totals.files.clone_from(&outcome.opened);
-        });
+            totals.losses = outcome.losses;
+        };
+        let show = |knowledge: &mut Knowledge, registry: &Registry| {
+            let answers = Answers::of(knowledge, registry, false, 1);
+            let mut totals = Totals::new(options, 1);
+            totals.add(knowledge, &answers, registry);
+            so_far.tell(|out| totals.write(registry, Format::Table, out));
+        };
+        let format = args.format.into();
+        return report::write_showing(global, &session, &mut job, format, totals, complete, Some(&show));
     }
-    let mut counted = Counted::new(args.interval, by);
+    let counted = Counted::new(args.interval, by);
+    let mut counted = Shown { counted, so_far, length: args.interval, tell: session.tell(), shows: false };
     let sums = Sums::new(args.interval, by);
     let (way, mut evicted) = ((Options { flows: selects, ..options.needs() }, false, "counting"), false);
     let passes =
         passes::chart(global, &session, &mut job, way, &sums, &mut counted, |knowledge, _, counted| {
             evicted |= knowledge.departed().next().is_some();
-            counted.name_hosts(knowledge);
-            counted.part();
+            counted.counted.name_hosts(knowledge);
+            counted.counted.part();
         })?;
+    let counted = counted.counted;
     let (span, (whole, parts)) = (*counted.span(), counted.into_parts());
     let (whole, parts) = (kept(whole), kept(parts));
     let intervals = args.interval.map(|_| &**parts);
     let files = &passes.outcome.opened;
-    let scope = Scope { files, span: &span, evicted, registry: &session.registry };
+    let losses = passes.outcome.losses;
+    let scope = Scope { files, span: &span, evicted, losses, registry: &session.registry };
     let mut out = Output::new(None)?;
     summary::write(&whole, intervals, &scope, &options, args.format.into(), &mut out)?;
     out.finish()?;
     Ok(passes.code)
+}
+
+/// What is shown of a live summary while it goes on: on standard error, as the report is yet to come.
+#[derive(Clone, Copy)]
+struct SoFar<'s> {
+    options: summary::Options,
+    registry: &'s Registry,
+}
+
+impl SoFar<'_> {
+    fn tell(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let mut table = Vec::new();
+        // A vector takes all.
+        let _ = write(&mut table);
+        message::block(&table);
+    }
+}
+
+/// Sums of packets that are shown where they are asked for.
+struct Shown<'s> {
+    counted: Counted,
+    so_far: SoFar<'s>,
+    /// Length of an interval, where there are any.
+    length: Option<Duration>,
+    /// Set to have the sums of a live input shown.
+    tell: &'s AtomicBool,
+    shows: bool,
+}
+
+impl Sink<Option<Intervals>> for Shown<'_> {
+    fn take(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
+        self.shows = self.tell.load(Ordering::Relaxed);
+        if self.shows { self.counted.rest(part) } else { self.counted.take(part) }
+    }
+
+    fn rest(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
+        self.counted.rest(part)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if mem::take(&mut self.shows) {
+            let SoFar { options, registry } = self.so_far;
+            let span = *self.counted.span();
+            let scope = Scope { files: &[], span: &span, evicted: false, losses: None, registry };
+            let (whole, parts) = self.counted.clone().into_parts();
+            let parts = self.length.map(|_| &*parts);
+            self.so_far.tell(|out| summary::table(&whole, parts, &scope, &options, out));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.counted.finish()
+    }
 }

@@ -10,12 +10,18 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use portolan::{
-    Observer,
+    Knowledge, Observer, Registry,
     capture::{self, Losses},
     pipeline::{Failure, Outcome},
 };
 
-use super::{End, exit, message};
+use super::{
+    End, exit, message,
+    signals::{Progress, Wishes},
+};
+
+/// Shows what is known so far.
+pub(crate) type Show<'s> = dyn Fn(&mut Knowledge, &Registry) + Sync + 's;
 
 /// Watches a job.
 pub(crate) struct Watch<'s> {
@@ -23,6 +29,10 @@ pub(crate) struct Watch<'s> {
     stop: Option<&'s AtomicBool>,
     /// Set to have the counters told.
     tell: &'s AtomicBool,
+    /// How far the run is.
+    progress: &'s Progress,
+    /// What is shown beside the counters of a live input.
+    show: Option<&'s Show<'s>>,
     /// What the progress bar says, if there shall be one.
     doing: Option<&'static str>,
     /// Whether to leave out remarks.
@@ -39,14 +49,17 @@ pub(crate) struct Watch<'s> {
 impl<'s> Watch<'s> {
     pub(crate) fn new(
         stop: Option<&'s AtomicBool>,
-        tell: &'s AtomicBool,
+        wishes: &'s Wishes,
         doing: Option<&'static str>,
         quiet: bool,
     ) -> Self {
+        let Wishes { tell, progress, .. } = wishes;
         let doing = doing.filter(|_| std::io::stderr().is_terminal());
         Self {
             stop,
             tell,
+            progress,
+            show: None,
             doing,
             quiet,
             again: false,
@@ -54,6 +67,11 @@ impl<'s> Watch<'s> {
             code: AtomicU8::new(exit::GOOD),
             told: Mutex::default(),
         }
+    }
+
+    /// The same where more than counters is shown.
+    pub(crate) fn showing(self, show: Option<&'s Show<'s>>) -> Self {
+        Self { show, ..self }
     }
 
     /// The same for inputs that `first` watches as they are read before.
@@ -151,6 +169,17 @@ impl Observer for Watch<'_> {
 
     fn wants_counters(&self) -> bool {
         self.tell.load(Ordering::Relaxed)
+    }
+
+    fn met(&self, packets: u64) {
+        let count = if self.again { &self.progress.charted } else { &self.progress.read };
+        count.fetch_add(packets, Ordering::Relaxed);
+    }
+
+    fn so_far(&self, known: &mut Knowledge, registry: &Registry) {
+        if let Some(show) = self.show {
+            show(known, registry);
+        }
     }
 
     fn counters(&self, packets: u64, losses: Option<Losses>) {

@@ -603,6 +603,27 @@ impl Flows {
         self.refusals = HashMap::new();
         self.v4.decide_all();
         self.v6.decide_all();
+        self.forget_peers();
+        self.settle_fragments();
+    }
+
+    /// The same in the middle: what is shown later is weighed, too.
+    pub(crate) fn settle_so_far(&mut self) {
+        self.apply_refusals();
+        self.v4.weigh_all();
+        self.v6.weigh_all();
+        self.forget_peers();
+        self.settle_fragments();
+    }
+
+    /// Forgets what was worked out of flows for whoever asked before, and knew less.
+    fn forget_peers(&mut self) {
+        if !self.options.at_once {
+            (self.peers, self.askers) = (OnceLock::new(), OnceLock::new());
+        }
+    }
+
+    fn settle_fragments(&mut self) {
         let Self { fragments, v4, v6, .. } = self;
         fragments.settle(|datagram, ports, tally| {
             let addresses = (datagram.source, datagram.destination);
@@ -634,10 +655,7 @@ impl Flows {
         }
         self.apply_refusals();
         self.served.extend(later.served);
-        if !self.options.at_once {
-            // Whoever asked before knows less now.
-            (self.peers, self.askers) = (OnceLock::new(), OnceLock::new());
-        }
+        self.forget_peers();
     }
 }
 

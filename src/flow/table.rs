@@ -488,6 +488,16 @@ impl<A: Address> FlowTable<A> {
         open.into_iter().for_each(|index| self.decide(index));
     }
 
+    /// Weighs what all five-tuples showed so far, and keeps the octets.
+    pub(super) fn weigh_all(&mut self) {
+        let open: Vec<u32> = self.octets.open().collect();
+        for index in open {
+            if let Some(&Entry { facts, key, .. }) = self.entry(index + 1) {
+                self.octets.decide(index, &key, facts.first());
+            }
+        }
+    }
+
     /// Makes room for the octets of other five-tuples: those of the least recently seen quarter go.
     #[cold]
     pub(super) fn forget_octets(&mut self) {

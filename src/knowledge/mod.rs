@@ -394,6 +394,11 @@ impl Knowledge {
         self.flows.settle();
     }
 
+    /// The same for a look at what is known in the middle of a run, which it does not change.
+    pub(crate) fn settle_so_far(&mut self) {
+        self.flows.settle_so_far();
+    }
+
     /// Appends the knowledge of the stretch that follows.
     ///
     /// Where five-tuples have to leave for want of room, those that are held may be other ones than one pass would hold;

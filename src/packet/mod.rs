@@ -282,6 +282,11 @@ impl Batch {
         self.position
     }
 
+    /// The names of the interfaces met so far.
+    pub(crate) fn names(&self) -> &[Option<String>] {
+        &self.names
+    }
+
     /// The name of an interface, where the capture gives one.
     pub(crate) fn interface_name(&self, interface: u32) -> Option<&str> {
         self.names.get(interface as usize)?.as_deref()

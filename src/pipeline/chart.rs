@@ -258,6 +258,7 @@ impl Run<'_> {
                     }
                 }
                 selection.see(&work.batch);
+                self.observer.met(work.batch.len() as u64);
                 self.observer.read(source.consumed());
                 work.previous = previous;
                 previous = work.batch.frames().filter_map(|frame| frame.time).last().or(previous);

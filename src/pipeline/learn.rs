@@ -102,6 +102,7 @@ impl Run<'_> {
             if !file.fill(&mut batch)? {
                 return Ok(());
             }
+            self.observer.met(batch.len() as u64);
             self.learn_batch(&batch, number, selection, knowledge)?;
             let begin =
                 Position { offset: file.position(), state: file.state(), packets: batch.len() as u64 };
@@ -120,7 +121,12 @@ impl Run<'_> {
         knowledge: &mut Knowledge,
     ) -> Result<(), capture::Error> {
         self.each_batch(source, selection, false, |batch, selection| {
-            self.learn_batch(batch, file, selection, knowledge)
+            self.learn_batch(batch, file, selection, knowledge)?;
+            if self.observer.wants_counters() {
+                knowledge.settle_so_far();
+                self.observer.so_far(knowledge, self.registry);
+            }
+            Ok(())
         })
     }
 

@@ -33,7 +33,7 @@ use crate::{
     capture::{self, Accept, FileSource, Losses, Source, ahead},
     decode::Decoder,
     hosts::HostsFile,
-    knowledge::View,
+    knowledge::{Knowledge, View},
     packet::{Batch, Interface},
     registry::Registry,
     savefile::FileFormat,
@@ -166,14 +166,22 @@ pub trait Observer: Sync {
     /// So many octets of the input at hand were read so far, as it lies on disk; 0 where it is no file.
     fn read(&self, _octets: u64) {}
 
+    /// So many more packets were met: by [`Job::learn`], then by [`Job::chart`] again; by [`Job::follow`] once. Told from
+    /// all threads.
+    fn met(&self, _packets: u64) {}
+
     /// An input could not be opened, or not be read to its end. The error is in [`Outcome::errors`], too, or in the
     /// [`Failure`] that ends the job.
     fn failed(&self, _error: &capture::Error) {}
 
-    /// Whether the counters of the input at hand are asked for; after each batch.
+    /// Whether the counters of the input at hand are asked for; after each batch, and where nothing comes from an
+    /// interface some times a second.
     fn wants_counters(&self) -> bool {
         false
     }
+
+    /// What [`Job::learn`] knows so far, where counters are asked for; it goes on learning.
+    fn so_far(&self, _known: &mut Knowledge, _registry: &Registry) {}
 
     /// The counters that were asked for: packets that were met so far, and what a live input lost.
     fn counters(&self, _packets: u64, _losses: Option<Losses>) {}
@@ -503,6 +511,7 @@ impl Run<'_> {
                 Err(_) if selection.is_over() => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
+            self.observer.met(batch.len() as u64);
             work(&batch, selection)?;
             self.observer.read(source.consumed());
             if self.observer.wants_counters() {

@@ -58,6 +58,8 @@ pub struct Pcapng {
     /// The comment that marks sections and our Name Resolution Blocks.
     signature: Vec<u8>,
     comment: Vec<u8>,
+    /// What a live input captures on, and how many of its interfaces were described.
+    live: Option<(Interface, usize)>,
 }
 
 impl Pcapng {
@@ -73,6 +75,7 @@ impl Pcapng {
             names: Arc::default(),
             signature: signature.into_bytes(),
             comment: Vec::new(),
+            live: None,
         }
     }
 
@@ -129,7 +132,19 @@ impl Pcapng {
         let program = concat!("portolan ", env!("CARGO_PKG_VERSION"));
         pcapng::section_header(self.order, program, &self.signature, out);
         self.name_resolution(out);
-        pcapng::interface_description(self.order, input.interfaces.first().unwrap_or(UNKNOWN), digits, out);
+        let interface = input.interfaces.first().unwrap_or(UNKNOWN);
+        pcapng::interface_description(self.order, interface, digits, out);
+        self.live = input.format.is_none().then(|| (interface.clone(), 1));
+    }
+
+    /// Describes interfaces that a live input has met since: those behind `any`.
+    fn describe_interfaces(&mut self, digits: u8, names: &[Option<String>], out: &mut Vec<u8>) {
+        let Some((device, described)) = &mut self.live else { return };
+        for name in names.iter().skip(*described) {
+            let interface = Interface { name: name.clone(), ..device.clone() };
+            pcapng::interface_description(self.order, &interface, digits, out);
+        }
+        *described = names.len().max(*described);
     }
 
     /// Makes the comment of a packet; it is empty where there is nothing to say.
@@ -243,6 +258,9 @@ impl Encoder for Pcapng {
             self.order = if sections.big_endian { Order::Big } else { Order::Little };
             self.sections = sections.begun;
             self.blocks(batch.head(), out);
+        }
+        if let Origin::Records { digits } = self.origin {
+            self.describe_interfaces(digits, batch.names(), out);
         }
     }
 

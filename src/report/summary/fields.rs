@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The fields of the object.
-pub static SUMMARY: [Field; 12] = [
+pub static SUMMARY: [Field; 15] = [
     Field::new("schema", Type::OneOf(|| vec!["portolan/summary/1"]), "what this object is").always(),
     Field::new("registry.updated", Type::Word, "date of the registry that gave the names").always(),
     Field::new("capture.files", Type::Text, "what was read").list().always(),
@@ -22,6 +22,17 @@ pub static SUMMARY: [Field; 12] = [
     ),
     Field::new("capture.first", Type::Time, "earliest time stamp"),
     Field::new("capture.last", Type::Time, "latest time stamp"),
+    Field::new("capture.received", COUNT, "packets that passed the filter; only of an interface"),
+    Field::new(
+        "capture.dropped.kernel",
+        COUNT,
+        "packets lost because the kernel's buffer was full; only of an interface",
+    ),
+    Field::new(
+        "capture.dropped.interface",
+        COUNT,
+        "packets lost by the interface or its driver, where it tells; only of an interface",
+    ),
     Field::new("by", Type::Word, "what a row is about: the words of `--by`, joined by a comma").always(),
     Field::new("rows", Type::Object(&ROW), "the rows, in the order asked for; absent with `--interval`")
         .list(),
@@ -31,7 +42,12 @@ pub static SUMMARY: [Field; 12] = [
 
 /// The fields of an interval.
 static INTERVAL: [Field; 2] = [
-    Field::new("start", Type::Time, "when it begins: a multiple of its length since the Unix epoch").always(),
+    Field::new(
+        "start",
+        Type::Time,
+        "when it begins: a multiple of its length since the Unix epoch; absent in the one that holds what lies beyond \
+         100,000 intervals, or beyond 262,144 rows of all",
+    ),
     Field::new("rows", Type::Object(&ROW), "its rows").list().always(),
 ];
 
@@ -63,7 +79,8 @@ pub static ROW: [Field; 19] = [
     Field::new(
         "approximate",
         Type::Flag,
-        "true where flows left early: distinct addresses are at least those shown",
+        "true where flows left early, or found no room among 262,144 rows, as all those in the row `others`: numbers \
+         are at least those shown",
     ),
 ];
 

@@ -1,9 +1,13 @@
 //! What adds up packet by packet: over the whole capture, or per interval of its time.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
+    time::Duration,
+};
 
 use super::{
-    Division, Summary, domains,
+    Division, MOST_ROWS, Summary, domains,
     key::{Item, Key},
     rows::Amount,
 };
@@ -14,6 +18,9 @@ use crate::{
     packet::LinkType,
     record::Record,
 };
+
+/// Intervals that are told apart at most: one with a single row takes about three kilobytes.
+pub const MOST_INTERVALS: usize = 100_000;
 
 impl Summary {
     /// Counts one packet, and on request its flow where that was not met before: for rows that flows as a whole do not
@@ -45,15 +52,17 @@ impl Summary {
     }
 }
 
-/// The interface of a packet: by the kernel's index where the frame has it, as those of the pseudo-device `any` have; by
-/// name where the capture gives one; else by its number in the file.
+/// The interface of a packet: by the name that the capture gives it; else by the kernel's index where the frame has it, as
+/// those of the pseudo-device `any` have; else by its number in the file.
 fn interface<'a>(record: &Record<'a>) -> Key<'a> {
     let frame = &record.frame;
     // draft-ietf-opsawg-pcaplinktype, LINKTYPE_LINUX_SLL2: protocol, two reserved octets, interface index.
     let index = frame.octets.get(4..8).filter(|_| frame.link == LinkType::LINUX_SLL2);
     match (index, record.named_interface()) {
+        // In a file that name may be the pseudo-device's own.
+        (None, Some(name)) => Key::Text(name),
+        (Some(_), Some(name)) if name != "any" => Key::Text(name),
         (Some(&[a, b, c, d]), _) => Key::Interface(u32::from_be_bytes([a, b, c, d])),
-        (_, Some(name)) => Key::Text(name),
         _ => Key::Interface(frame.interface),
     }
 }
@@ -75,7 +84,7 @@ fn group(record: &Record<'_>) -> Option<Side> {
 }
 
 /// What adds up packet by packet: over the whole capture, or per interval of its time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Intervals {
     /// Length of an interval in ns; absent for the whole capture.
     length: Option<u64>,
@@ -84,6 +93,10 @@ pub struct Intervals {
     flows: bool,
     whole: Summary,
     parts: BTreeMap<u64, Summary>,
+    /// What lies in intervals that found no room.
+    rest: Summary,
+    /// Rows there is room for in the parts.
+    room: usize,
     span: Span,
 }
 
@@ -96,20 +109,39 @@ impl Intervals {
         let by = by.into();
         let length = length.map(|length| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1));
         let flows = length.is_none() && !by.needs_packets();
-        Self { length, by, flows, whole: Summary::default(), parts: BTreeMap::new(), span: Span::default() }
+        Self {
+            length,
+            by,
+            flows,
+            whole: Summary::default(),
+            parts: BTreeMap::new(),
+            rest: Summary::default(),
+            room: MOST_ROWS,
+            span: Span::default(),
+        }
     }
 
     /// Counts one packet. Packets without a time stamp belong to the first interval of all, that of the epoch.
     pub fn count(&mut self, record: &Record<'_>) {
-        let summary = match self.length {
-            None => &mut self.whole,
-            Some(length) => {
-                let time = record.frame.time.map_or(0, |time| time.0);
-                self.parts.entry(time - time % length).or_default()
-            }
-        };
-        summary.count(record, self.by, self.flows);
         self.span.count(&record.frame);
+        let (by, flows) = (self.by, self.flows);
+        let Some(length) = self.length else { return self.whole.count(record, by, flows) };
+        let time = record.frame.time.map_or(0, |time| time.0);
+        self.change(time - time % length, |summary| summary.count(record, by, flows));
+    }
+
+    /// Changes the part that begins then, or what is counted in its stead.
+    fn change(&mut self, start: u64, change: impl FnOnce(&mut Summary)) {
+        let is_full = self.parts.len() >= MOST_INTERVALS || self.room == 0;
+        let part = match self.parts.entry(start) {
+            Entry::Occupied(part) => part.into_mut(),
+            Entry::Vacant(_) if is_full => return change(&mut self.rest),
+            Entry::Vacant(place) => place.insert(Summary::default()),
+        };
+        let before = part.len();
+        part.limit(before + self.room);
+        change(part);
+        self.room = self.room.saturating_sub(part.len() - before);
     }
 
     /// Totals of the packets that were counted.
@@ -121,8 +153,9 @@ impl Intervals {
     pub fn add(&mut self, later: Self) {
         self.span.add(&later.span);
         self.whole.add(later.whole);
+        self.rest.add(later.rest);
         for (start, summary) in later.parts {
-            self.parts.entry(start).or_default().add(summary);
+            self.change(start, |part| part.add(summary));
         }
     }
 
@@ -134,21 +167,25 @@ impl Intervals {
     /// As [`Summary::name_hosts`], in all intervals.
     pub fn name_hosts(&mut self, knowledge: &Knowledge) {
         self.whole.name_hosts(knowledge);
-        self.parts.values_mut().for_each(|part| part.name_hosts(knowledge));
+        self.parts.values_mut().chain([&mut self.rest]).for_each(|part| part.name_hosts(knowledge));
     }
 
-    /// What was added up: over all, and per interval in ascending order.
+    /// What was added up: over all, and per interval in ascending order. What lies in intervals that found no room comes
+    /// last.
     pub fn into_parts(self) -> (Summary, Vec<Interval>) {
-        let parts = self.parts.into_iter().map(|(start, summary)| Interval { start, summary });
-        (self.whole, parts.collect())
+        let parts = self.parts.into_iter().map(|(start, summary)| Interval { start: Some(start), summary });
+        let rest = Some(self.rest).filter(|rest| rest.len() > 0);
+        let rest = rest.map(|summary| Interval { start: None, summary });
+        (self.whole, parts.chain(rest).collect())
     }
 }
 
 /// One stretch of time and what it holds.
 #[derive(Debug)]
 pub struct Interval {
-    /// When it begins, in ns since the epoch; a multiple of its length.
-    pub start: u64,
+    /// When it begins, in ns since the epoch; a multiple of its length. Absent where many are taken together, as they are
+    /// more than [`MOST_INTERVALS`] or have more than [`MOST_ROWS`](super::MOST_ROWS) rows.
+    pub start: Option<u64>,
     /// Its rows.
     pub summary: Summary,
 }

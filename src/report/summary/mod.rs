@@ -16,12 +16,13 @@ use std::{hash::BuildHasher as _, io};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 pub use division::{By, Division, Senseless};
-pub use intervals::{Interval, Intervals};
+pub use intervals::{Interval, Intervals, MOST_INTERVALS};
 pub use rows::Row;
 pub use sums::{Counted, Sums};
 pub use write::{csv, json, table, write};
 
 use crate::{
+    capture::Losses,
     flow::FiveTuple,
     knowledge::{self, Answers, Damaged, Knowledge, Named, Span, Subject},
     naming::{self, label::Label},
@@ -30,6 +31,13 @@ use crate::{
 };
 use key::{Item, Key};
 use rows::Amount;
+
+/// Rows of a summary at most, in all of its intervals together: each takes about a kilobyte. What finds no room is counted
+/// into one row more, [`OTHERS`].
+pub const MOST_ROWS: usize = 1 << 18;
+
+/// The key of the row that holds what found no room among the others.
+pub const OTHERS: &str = "others";
 
 /// What rows are ordered by, largest first; names in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +87,8 @@ pub struct Totals {
     evicted: bool,
     /// The names of the inputs that were read.
     pub files: Vec<String>,
+    /// What a live input lost.
+    pub losses: Option<Losses>,
 }
 
 impl Totals {
@@ -102,14 +112,14 @@ impl Report for Totals {
     }
 
     fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
-        let Self { files, span, evicted, .. } = self;
-        let scope = Scope { files, span, evicted: *evicted, registry };
+        let Self { files, span, evicted, losses, .. } = self;
+        let scope = Scope { files, span, evicted: *evicted, losses: *losses, registry };
         write(&self.summary, None, &scope, &self.options, format, out)
     }
 }
 
 /// All rows of a summary, and what they add up to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Summary {
     rows: Vec<Row>,
     /// Numbers of the rows, by their keys.
@@ -120,6 +130,25 @@ pub struct Summary {
     ends: Vec<u32>,
     /// Flows that speak something else than their port's name says.
     mismatched: u64,
+    /// Rows at most.
+    most: usize,
+    /// The number of the row of what found no room.
+    others: Option<u32>,
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            key: Vec::new(),
+            ends: Vec::new(),
+            mismatched: 0,
+            most: MOST_ROWS,
+            others: None,
+        }
+    }
 }
 
 impl Summary {
@@ -218,11 +247,40 @@ impl Summary {
         let is_it = |&number: &u32| self.rows[number as usize].has_key(&self.key, &self.ends);
         match self.index.find(hash, is_it) {
             Some(&number) => Some(number),
+            None if self.rows.len() >= self.most => Some(self.others(by.parts().len())),
             None => {
                 let key = String::from_utf8_lossy(&self.key).into_owned();
                 Some(self.push(hash, Row::of(by, label, key, self.ends.as_slice().into())))
             }
         }
+    }
+
+    /// The number of the row of what finds no room, whose key has so many parts.
+    #[cold]
+    fn others(&mut self, parts: usize) -> u32 {
+        if let Some(number) = self.others {
+            return number;
+        }
+        // It is not in the index, as something else may be called so.
+        let number = self.rows.len() as u32;
+        self.rows.push(Row::of_others(parts));
+        self.others = Some(number);
+        number
+    }
+
+    /// How many rows there are.
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Has no further rows made than so many.
+    fn limit(&mut self, most: usize) {
+        self.most = most.min(MOST_ROWS);
+    }
+
+    /// Whether more was told apart than there is room for.
+    pub fn is_full(&self) -> bool {
+        self.others.is_some()
     }
 
     fn push(&mut self, hash: u64, row: Row) -> u32 {
@@ -236,15 +294,25 @@ impl Summary {
 
     /// Adds the rows of another.
     fn add(&mut self, other: Self) {
-        if self.rows.is_empty() {
-            *self = other;
+        if self.rows.is_empty() && other.rows.len() <= self.most {
+            *self = Self { most: self.most, ..other };
             return;
         }
         self.mismatched += other.mismatched;
-        for row in other.rows {
+        if other.is_full() {
+            // Among what found no room there may be more of each.
+            self.rows.iter_mut().for_each(|row| row.approximate = true);
+        }
+        for (number, row) in (0..).zip(other.rows) {
             let hash = self.hasher.hash_one(row.key.as_bytes());
-            match self.index.find(hash, |&number| self.rows[number as usize].is_of(&row)) {
-                Some(&number) => self.rows[number as usize].add(row),
+            let is_others = other.others == Some(number);
+            let found = self.index.find(hash, |&number| self.rows[number as usize].is_of(&row));
+            match found.copied().filter(|_| !is_others) {
+                Some(number) => self.rows[number as usize].add(row),
+                None if is_others || self.rows.len() >= self.most => {
+                    let number = self.others(row.ends.len() + 1);
+                    self.rows[number as usize].add(row);
+                }
                 None => _ = self.push(hash, row),
             }
         }
@@ -309,6 +377,8 @@ pub struct Scope<'a> {
     pub span: &'a Span,
     /// Whether flows left a full table early, so that distinct hosts were lost.
     pub evicted: bool,
+    /// What a live input lost.
+    pub losses: Option<Losses>,
     /// The registry in use.
     pub registry: &'a Registry,
 }

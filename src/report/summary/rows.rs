@@ -8,7 +8,7 @@ use std::{
 
 use hashbrown::HashSet;
 
-use super::{By, Division, key::Item};
+use super::{By, Division, OTHERS, key::Item};
 use crate::{
     flow::{Key as FlowKey, Tally},
     knowledge::Damaged,
@@ -100,6 +100,12 @@ impl Row {
             row.description.clone_from(&label.description);
         }
         row
+    }
+
+    /// An empty row for what finds no room among the others, with a key of so many parts.
+    pub(super) fn of_others(parts: usize) -> Self {
+        let ends = (1..parts).map(|part| ((OTHERS.len() + 1) * part - 1) as u32).collect();
+        Self { key: vec![OTHERS; parts].join(" "), ends, approximate: true, ..Self::default() }
     }
 
     /// The parts of its key.

@@ -35,7 +35,7 @@ impl Encoder for Sums {
 const WORTH_ADDING: u64 = 1 << 16;
 
 /// What [`Sums`] add up to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Counted(Intervals);
 
 impl Counted {

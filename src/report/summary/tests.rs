@@ -250,7 +250,7 @@ fn asked_is_not_served() {
 
 /// Knowledge of nothing, for what reports say beside the rows.
 fn scope<'a>(knowledge: &'a Knowledge, registry: &'a Registry) -> Scope<'a> {
-    Scope { files: &[], span: knowledge.span(), evicted: knowledge.departed().next().is_some(), registry }
+    Scope { files: &[], span: knowledge.span(), evicted: knowledge.departed().next().is_some(), losses: None, registry }
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn tables_are_for_people() {
 #[test]
 fn intervals_are_tables_of_their_own() {
     let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
-    let intervals = [0, 1_767_323_045_000_000_000].map(|start| Interval { start, summary: sample() });
+    let intervals = [0, 1_767_323_045_000_000_000].map(|start| Interval { start: Some(start), summary: sample() });
     let (whole, options) = (Summary::default(), Options::default());
     let text = written(|out| table(&whole, Some(&intervals), &scope(&knowledge, &registry), &options, out));
     let starts: Vec<_> = text.lines().filter(|line| line.starts_with("from ")).collect();
@@ -389,7 +389,7 @@ fn packets_are_summed_up_per_interval() {
         summary.rows(&options).iter().map(row).collect::<Vec<_>>()
     };
     // 10 and 11 s are of the interval from 8 s, 12 to 14 s of that from 12 s; what has no time is of the first of all.
-    let starts: Vec<_> = parts.iter().map(|part| part.start / Timestamp::SECOND).collect();
+    let starts: Vec<_> = parts.iter().map(|part| part.start.unwrap() / Timestamp::SECOND).collect();
     assert_eq!(starts, [0, 8, 12]);
     assert_eq!(told(&parts[0].summary), ["69/udp 1 28 None"]);
     assert_eq!(told(&parts[1].summary), ["123/udp 1 28 None", "69/udp 1 28 None"]);

@@ -7,8 +7,9 @@ use std::{
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{By, Division, Interval, Options, Row, Scope, Summary};
+use super::{By, Division, Interval, MOST_ROWS, OTHERS, Options, Row, Scope, Summary};
 use crate::{
+    capture::Losses,
     knowledge::Damaged,
     packet::Timestamp,
     report::Format,
@@ -42,6 +43,8 @@ enum Value<'r> {
     Time(Option<u64>),
     /// Packets by word, the words in this order, and whether JSON has them even if there are none.
     Packets(Vec<(&'static str, u64)>, bool),
+    /// Said only where it holds.
+    Flag(bool),
 }
 
 const fn column(path: &'static str, title: Option<&'static str>, value: fn(&Row) -> Value<'_>) -> Column {
@@ -49,7 +52,7 @@ const fn column(path: &'static str, title: Option<&'static str>, value: fn(&Row)
 }
 
 /// All columns. In tables the parts of the key stand in place of the first one, and `%` follows `bytes`.
-static COLUMNS: [Column; 17] = [
+static COLUMNS: [Column; 18] = [
     column("key", None, |row| Value::Text(Some(&row.key))),
     column("name", Some("service"), |row| match &row.host {
         Some(host) => Value::Host(host),
@@ -70,6 +73,7 @@ static COLUMNS: [Column; 17] = [
     column("asked", Some("asked"), |row| Value::Distinct(Some(row.asked.len() as u64))),
     column("refused", Some("refused"), |row| Value::Distinct(Some(row.refused.len() as u64))),
     column("mismatch", Some("mismatch"), |row| Value::Distinct(Some(row.mismatch))),
+    column("approximate", None, |row| Value::Flag(row.approximate)),
 ];
 
 fn time_text(time: u64) -> String {
@@ -92,7 +96,8 @@ impl Value<'_> {
             Self::Packets(counts, _) => {
                 counts.iter().map(|(word, count)| format!("{word}:{count}")).collect::<Vec<_>>().join(" ")
             }
-            Self::Distinct(None) | Self::Time(None) => String::new(),
+            Self::Flag(true) => "true".to_owned(),
+            Self::Distinct(None) | Self::Time(None) | Self::Flag(false) => String::new(),
         }
     }
 
@@ -106,6 +111,7 @@ impl Value<'_> {
             Self::Ports(ports) if ports.len() > 4 => Cell::shown(format_args!("{} ports", ports.len())),
             Self::Ports(ports) => Cell::shown(ports_text(ports)),
             Self::Time(time) => Cell::maybe(time.map(time_text)),
+            Self::Flag(holds) => Cell::maybe(holds.then_some("yes")),
             Self::Packets(counts, _) => match counts.as_slice() {
                 [(word, _)] => Cell::shown(word),
                 many => {
@@ -124,6 +130,7 @@ impl Value<'_> {
             Self::Total(count) | Self::Distinct(Some(count)) => map.serialize_entry(path, count),
             Self::Ports(ports) if !ports.is_empty() => map.serialize_entry(path, ports),
             Self::Time(Some(time)) => map.serialize_entry(path, &time_text(*time)),
+            Self::Flag(true) => map.serialize_entry(path, &true),
             Self::Packets(counts, always) if *always || !counts.is_empty() => {
                 map.serialize_entry(path, &counts.iter().copied().collect::<BTreeMap<_, _>>())
             }
@@ -167,7 +174,10 @@ pub fn table(
         rows_table(summary, span.octets, options).write(options.width, out)?;
     }
     for Interval { start, summary } in intervals.unwrap_or_default() {
-        writeln!(out, "from {}", time_text(*start))?;
+        match start {
+            Some(start) => writeln!(out, "from {}", time_text(*start))?,
+            None => writeln!(out, "in other intervals, too many to be told apart")?,
+        }
         rows_table(summary, summary.octets(), options).write(options.width, out)?;
         writeln!(out)?;
     }
@@ -199,6 +209,14 @@ pub fn table(
         if all.into_iter().any(|row| row.mismatch > 0) {
             writeln!(out, "some flows speak something other than their port")?;
         }
+    }
+    if let Some(losses) = scope.losses.filter(|losses| losses.dropped() > 0) {
+        let Losses { kernel_dropped, interface_dropped, .. } = losses;
+        writeln!(out, "lost before they were counted: {kernel_dropped} packets in the kernel, {interface_dropped} at the interface")?;
+    }
+    let parts = intervals.unwrap_or_default().iter().map(|interval| &interval.summary);
+    if std::iter::once(summary).chain(parts).any(Summary::is_full) {
+        writeln!(out, "more rows than there is room for, {MOST_ROWS}: the rest is in those called `{OTHERS}`")?;
     }
     if scope.evicted {
         writeln!(out, "the flow table was full: distinct clients and servers are at least those shown")?;
@@ -273,7 +291,8 @@ struct JsonSummary<'a> {
 
 #[derive(Serialize)]
 struct JsonInterval<'a> {
-    start: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<String>,
     rows: Vec<JsonRow<'a>>,
 }
 
@@ -294,6 +313,17 @@ struct JsonCapture<'a> {
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<JsonDropped>,
+}
+
+/// Packets of a live input that were lost before they were counted.
+#[derive(Serialize)]
+struct JsonDropped {
+    kernel: u64,
+    interface: u64,
 }
 
 /// Whether there are none.
@@ -320,9 +350,6 @@ impl Serialize for JsonRow<'_> {
             if column.path == "key" && self.1.parts().len() > 1 {
                 map.serialize_entry("keys", &JsonKeys(self.0, self.1))?;
             }
-        }
-        if self.0.approximate {
-            map.serialize_entry("approximate", &true)?;
         }
         map.end()
     }
@@ -355,6 +382,11 @@ pub fn json(
             implausible_lengths: span.implausible,
             first: span.first().map(machine_time),
             last: span.last().map(machine_time),
+            received: scope.losses.map(|losses| losses.received),
+            dropped: scope.losses.map(|losses| JsonDropped {
+                kernel: losses.kernel_dropped,
+                interface: losses.interface_dropped,
+            }),
         },
         by: options.by.to_string(),
         rows: intervals.is_none().then(|| json_rows(summary, options)),
@@ -362,7 +394,7 @@ pub fn json(
             let parts = intervals.iter();
             parts
                 .map(|part| JsonInterval {
-                    start: time_text(part.start),
+                    start: part.start.map(time_text),
                     rows: json_rows(&part.summary, options),
                 })
                 .collect()
@@ -388,7 +420,10 @@ pub fn csv(
     match intervals {
         None => csv::rows(&header, csv_rows(None, summary, options), out),
         Some(intervals) => {
-            let rows = intervals.iter().flat_map(|part| csv_rows(Some(part.start), &part.summary, options));
+            let rows = intervals.iter().flat_map(|part| {
+                let start = part.start.map(time_text).unwrap_or_default();
+                csv_rows(Some(start), &part.summary, options)
+            });
             csv::rows(&header, rows, out)
         }
     }
@@ -399,13 +434,13 @@ fn key_columns(by: &Division) -> &[By] {
     if by.parts().len() > 1 { by.parts() } else { &[] }
 }
 
-fn csv_rows(start: Option<u64>, summary: &Summary, options: &Options) -> impl Iterator<Item = Vec<String>> {
+fn csv_rows(start: Option<String>, summary: &Summary, options: &Options) -> impl Iterator<Item = Vec<String>> {
     let parts = key_columns(&options.by).len();
     summary.rows(options).into_iter().map(move |row| {
         let [key, others @ ..] = &COLUMNS;
         let keys =
             [(key.value)(row).field()].into_iter().chain(row.parts().take(parts).map(ToOwned::to_owned));
         let fields = keys.chain(others.iter().map(|column| (column.value)(row).field()));
-        start.map(time_text).into_iter().chain(fields).collect()
+        start.clone().into_iter().chain(fields).collect()
     })
 }

@@ -40,7 +40,7 @@ pub(crate) fn interface_description(order: Order, interface: &Interface, digits:
     close(order, begin, out);
 }
 
-/// Appends a frame as an Enhanced Packet Block of the section's first interface, whose times have so many decimal
+/// Appends a frame as an Enhanced Packet Block of its interface, whose times have so many decimal
 /// `digits`, at most 9; with a comment unless that is empty.
 pub(crate) fn enhanced_packet(
     order: Order,
@@ -52,7 +52,7 @@ pub(crate) fn enhanced_packet(
     let begin = open(order, kind::ENHANCED_PACKET, out);
     let ticks = frame.time.map_or(0, |Timestamp(time)| time / 10_u64.pow(u32::from(9 - digits)));
     let captured = frame.octets.len();
-    for word in [0, (ticks >> 32) as u32, ticks as u32, captured as u32, frame.original_len] {
+    for word in [frame.interface, (ticks >> 32) as u32, ticks as u32, captured as u32, frame.original_len] {
         out.extend_from_slice(&order.u32_octets(word));
     }
     out.extend_from_slice(frame.octets);
