@@ -143,6 +143,11 @@ impl Lab {
 
     /// Starts portolan in the server's namespace; returns once it says that it captures.
     fn portolan(&self, arguments: &[&str]) -> Running {
+        self.portolan_on(&self.interface, "ethernet", arguments)
+    }
+
+    /// The same on any device, with its link type.
+    fn portolan_on(&self, device: &str, link: &str, arguments: &[&str]) -> Running {
         let mut child = Command::new("ip")
             .args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_portolan")])
             .args(arguments)
@@ -154,7 +159,7 @@ impl Lab {
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut first = String::new();
         errors.read_line(&mut first).unwrap();
-        assert_eq!(first, format!("portolan: capturing on {} (ethernet)\n", self.interface));
+        assert_eq!(first, format!("portolan: capturing on {device} ({link})\n"));
         Running { child, errors }
     }
 }
@@ -209,6 +214,20 @@ struct Ended {
     code: Option<i32>,
     stdout: String,
     stderr: String,
+}
+
+impl Running {
+    /// Asks for its counters, and returns the lines it says up to them.
+    fn counters(&mut self) -> Vec<String> {
+        run(&format!("kill -USR1 {}", self.child.id())).unwrap();
+        let mut lines = Vec::new();
+        while lines.last().is_none_or(|line: &String| !line.contains("passed the filter")) {
+            let mut line = String::new();
+            assert!(self.errors.read_line(&mut line).unwrap() > 0, "{lines:?}");
+            lines.push(line);
+        }
+        lines
+    }
 }
 
 /// The row of a summary with this key.
@@ -306,6 +325,59 @@ fn a_live_run_ends_by_itself_after_its_packets_or_its_time() {
     let ended = running.wait();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!((1..5).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
+#[test]
+fn any_tells_the_interface_of_each_packet() {
+    let Some(lab) = Lab::build("y") else { return };
+    let file = lab.directory.join("any.pcapng").display().to_string();
+    let json =
+        lab.portolan_on("any", "linux-sll2", &["summary", "-i", "any", "--by", "interface", "--format", "json"]);
+    let written = lab.portolan_on("any", "linux-sll2", &["annotate", "-i", "any", "-w", &file]);
+    lab.talk();
+    let (ended, written) = (json.interrupt(), written.interrupt());
+    assert_eq!((ended.code, written.code), (Some(0), Some(0)), "{ended:?} {written:?}");
+    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let packets = &row(&summary, "lan0")["packets"];
+    assert!(packets.as_u64().unwrap() > 20, "{summary:#}");
+    assert_eq!(summary["capture"]["dropped"], serde_json::json!({"kernel": 0, "interface": 0}));
+    assert!(summary["capture"]["received"].as_u64() >= packets.as_u64());
+
+    // The names are in the file, too.
+    let read = Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(["annotate", "--format", "json", &file])
+        .output()
+        .unwrap();
+    for line in String::from_utf8(read.stdout).unwrap().lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&record["interface"]["name"], &record["frame"]["link"]), (&"lan0".into(), &"linux-sll2".into()));
+    }
+}
+
+#[test]
+fn a_silent_interface_tells_its_counters_and_the_table_so_far() {
+    let Some(lab) = Lab::build("u") else { return };
+    let mut table = lab.portolan(&["summary", "-i", &lab.interface, "-f", "tcp port 80 or 2222"]);
+    let filter = "tcp port 80 or 2222";
+    let mut intervals = lab.portolan(&["summary", "-i", &lab.interface, "--interval", "1h", "-f", filter]);
+    let mut lines = lab.portolan(&["annotate", "-i", &lab.interface, "-f", filter]);
+    lab.talk();
+    // Nothing more comes, and what came is handed over within a tenth of a second.
+    thread::sleep(Duration::from_millis(500));
+    for running in [&mut table, &mut intervals] {
+        let told = running.counters();
+        let rows = told.iter().filter(|line| line.starts_with(" ssh/tcp ") || line.starts_with(" http/tcp ")).count();
+        assert_eq!(rows, 2, "{told:?}");
+    }
+    let told = lines.counters();
+    assert!(told.last().unwrap().starts_with("portolan: note: "), "{told:?}");
+    // They go on, and a look does not change what they say in the end.
+    lab.talk();
+    let ended = table.interrupt();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ssh = ended.stdout.lines().find(|line| line.starts_with(" ssh/tcp ")).unwrap();
+    assert!(ssh.contains("payload") && !ended.stdout.contains("EtherNet-IP"), "{}", ended.stdout);
+    assert_eq!((intervals.interrupt().code, lines.interrupt().code), (Some(0), Some(0)));
 }
 
 /// The example of the library, which ends by itself.

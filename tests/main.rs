@@ -54,6 +54,9 @@ mod advertised;
 /// The command line: exit codes, messages, formats.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cli;
+/// What finds no room is counted all the same, and told in every format.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod limits;
 /// Captures cut anywhere.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cuts;

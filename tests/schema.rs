@@ -602,9 +602,9 @@ fn what_commands_write_is_valid() {
     assert_eq!(unseen, UNSEEN);
 }
 
-/// Fields that no capture here shows: what a bound of memory kept out, makers of MACs that are not of the lab's own, and what is rarely spoken in flows that an ICMP
+/// Fields that no capture here shows: what an interface lost, what a bound of memory kept out, makers of MACs that are not of the lab's own, and what is rarely spoken in flows that an ICMP
 /// error complains about.
-const UNSEEN: [&str; 14] = [
+const UNSEEN: [&str; 17] = [
     "discover: dropped.names",
     "discover: dropped.types",
     "discover: dropped.texts",
@@ -617,6 +617,9 @@ const UNSEEN: [&str; 14] = [
     "packet: about.svc.layers",
     "packet: about.svc.mismatch",
     "packet: about.svc.registered",
+    "summary: capture.received",
+    "summary: capture.dropped.kernel",
+    "summary: capture.dropped.interface",
     "summary: rows.approximate",
     "summary: intervals.rows.approximate",
 ];

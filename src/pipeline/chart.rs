@@ -249,13 +249,12 @@ impl Run<'_> {
                     fetch(&mut lanes, &mut fetched, outlet.sink)?;
                     continue;
                 };
-                match source.fill(&mut work.batch) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        end = Err(error.into());
-                        break;
-                    }
+                let filled = source.fill(&mut work.batch);
+                if !matches!(filled, Ok(true)) {
+                    // What grew in its part is taken at the end.
+                    lane.spare.push(work);
+                    end = filled.map(|_| ()).map_err(Failure::Input);
+                    break;
                 }
                 selection.see(&work.batch);
                 self.observer.met(work.batch.len() as u64);

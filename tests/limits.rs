@@ -1,0 +1,98 @@
+//! Bounds of memory, filled: what finds no room is counted all the same, and told in every format.
+
+use serde_json::Value;
+
+use crate::{capture::Scratch, cli::good};
+
+/// Rows that a summary tells apart, and intervals.
+const ROWS: u32 = 262_144;
+const INTERVALS: u32 = 100_000;
+
+/// A pcap of frames that many seconds apart, each made by its number.
+fn pcap(count: u32, seconds: u32, frame: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+    for number in 0..count {
+        let octets = frame(number);
+        for word in [number * seconds, 0, octets.len() as u32, octets.len() as u32] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(octets);
+    }
+    file
+}
+
+/// An ARP request behind two VLAN tags that say its number.
+fn tagged(number: u32) -> Vec<u8> {
+    let mut frame = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1];
+    for (kind, id) in [(0x88a8_u16, number >> 12), (0x8100, number & 0xfff)] {
+        frame.extend(kind.to_be_bytes());
+        frame.extend((id as u16).to_be_bytes());
+    }
+    frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2]);
+    frame
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn packets(rows: &Value) -> u64 {
+    rows.as_array().unwrap().iter().map(|row| row["packets"].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn rows_that_find_no_room_are_taken_together() {
+    let scratch = Scratch::new("limits-rows");
+    let file = scratch.file("tags.pcap", &pcap(ROWS + 3, 0, tagged)).display().to_string();
+    for threads in ["1", "2"] {
+        let arguments = ["summary", "--by", "vlan", "--threads", threads, &file];
+        let found = json(&good(&[&arguments[..], &["--format", "json"]].concat()));
+        assert_eq!(found["rows"].as_array().unwrap().len() as u32, ROWS + 1);
+        assert_eq!(packets(&found["rows"]), u64::from(ROWS) + 3);
+        let others = found["rows"].as_array().unwrap().iter().find(|row| row["key"] == "others").unwrap();
+        assert_eq!((&others["packets"], &others["approximate"]), (&3.into(), &true.into()));
+    }
+    let arguments = ["summary", "--by", "vlan", "--top", "1", &file];
+    let table = good(&arguments);
+    assert!(table.contains("more rows than there is room for, 262144: the rest is in those called `others`"));
+    assert_eq!(table.lines().nth(1).unwrap().split_whitespace().take(2).collect::<Vec<_>>(), ["others", "3"]);
+    let csv = good(&[&arguments[..], &["--format", "csv"]].concat());
+    let mut lines = csv.lines();
+    assert!(lines.next().unwrap().ends_with(",approximate"));
+    let others = lines.next().unwrap();
+    assert!(others.starts_with("others,") && others.ends_with(",true"), "{others}");
+}
+
+#[test]
+fn intervals_that_find_no_room_are_taken_together() {
+    let scratch = Scratch::new("limits-intervals");
+    let file = scratch.file("long.pcap", &pcap(INTERVALS + 7, 1, tagged)).display().to_string();
+    let arguments = ["summary", "--interval", "1s", &file];
+    let found = json(&good(&[&arguments[..], &["--format", "json"]].concat()));
+    let intervals = found["intervals"].as_array().unwrap();
+    assert_eq!(intervals.len() as u32, INTERVALS + 1);
+    assert_eq!(intervals.iter().map(|one| packets(&one["rows"])).sum::<u64>(), u64::from(INTERVALS) + 7);
+    let rest = intervals.last().unwrap();
+    assert_eq!((&rest["start"], packets(&rest["rows"])), (&Value::Null, 7));
+    assert!(good(&arguments).contains("\nin other intervals, too many to be told apart\n"));
+    let csv = good(&[&arguments[..], &["--format", "csv"]].concat());
+    assert!(csv.lines().last().unwrap().starts_with(",arp,"));
+}
+
+/// Rows of all intervals share their room.
+#[test]
+fn rows_of_intervals_share_their_room() {
+    let scratch = Scratch::new("limits-both");
+    // Each thousand packets are one interval of as many rows.
+    let file = scratch.file("both.pcap", &pcap(ROWS + 900, 1, tagged)).display().to_string();
+    let arguments = ["summary", "--threads", "1", "--by", "vlan", "--interval", "1000s", "--format", "json", &file];
+    let found = json(&good(&arguments));
+    let intervals = found["intervals"].as_array().unwrap();
+    let rows: usize = intervals.iter().map(|one| one["rows"].as_array().unwrap().len()).sum();
+    let last = &intervals[intervals.len() - 2];
+    let others = last["rows"].as_array().unwrap().iter().find(|row| row["key"] == "others").unwrap();
+    // On one thread: 262 whole intervals, and 144 rows of the next one; what begins behind it is in none.
+    assert_eq!((intervals.len(), &others["packets"]), (264, &856.into()));
+    let rest = intervals.last().unwrap();
+    assert_eq!((&rest["start"], packets(&rest["rows"]), rows as u32), (&Value::Null, 44, ROWS + 1 + 44));
+}
