@@ -421,7 +421,13 @@ fn sums_do_not_depend_on_threads() {
                 let mut counted = Counted::new(length, by);
                 chart(&mut job, Sums::new(length, by), &mut counted).unwrap();
                 let (whole, parts) = counted.into_parts();
-                let scope = Scope { files: &[], span: knowledge.span(), evicted: false, losses: None, registry: &registry };
+                let scope = Scope {
+                    files: &[],
+                    span: knowledge.span(),
+                    evicted: false,
+                    losses: None,
+                    registry: &registry,
+                };
                 let mut out = Vec::new();
                 json(&whole, Some(&parts), &scope, &Default::default(), &mut out).unwrap();
                 String::from_utf8(out).unwrap()

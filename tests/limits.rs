@@ -1,8 +1,13 @@
 //! Bounds of memory, filled: what finds no room is counted all the same, and told in every format.
 
+use portolan::savefile::Compression;
 use serde_json::Value;
 
-use crate::{capture::Scratch, cli::good};
+use crate::{
+    capture::Scratch,
+    cli::{good, portolan},
+    compression::compressed,
+};
 
 /// Rows that a summary tells apart, and intervals.
 const ROWS: u32 = 262_144;
@@ -28,7 +33,9 @@ fn tagged(number: u32) -> Vec<u8> {
         frame.extend(kind.to_be_bytes());
         frame.extend((id as u16).to_be_bytes());
     }
-    frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2]);
+    frame.extend([
+        8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2,
+    ]);
     frame
 }
 
@@ -85,7 +92,8 @@ fn rows_of_intervals_share_their_room() {
     let scratch = Scratch::new("limits-both");
     // Each thousand packets are one interval of as many rows.
     let file = scratch.file("both.pcap", &pcap(ROWS + 900, 1, tagged)).display().to_string();
-    let arguments = ["summary", "--threads", "1", "--by", "vlan", "--interval", "1000s", "--format", "json", &file];
+    let arguments =
+        ["summary", "--threads", "1", "--by", "vlan", "--interval", "1000s", "--format", "json", &file];
     let found = json(&good(&arguments));
     let intervals = found["intervals"].as_array().unwrap();
     let rows: usize = intervals.iter().map(|one| one["rows"].as_array().unwrap().len()).sum();
@@ -95,4 +103,85 @@ fn rows_of_intervals_share_their_room() {
     assert_eq!((intervals.len(), &others["packets"]), (264, &856.into()));
     let rest = intervals.last().unwrap();
     assert_eq!((&rest["start"], packets(&rest["rows"]), rows as u32), (&Value::Null, 44, ROWS + 1 + 44));
+}
+
+/// One after the other, each section has an interface of its own: as in rotated captures that were joined.
+#[test]
+fn sections_have_their_own_interfaces() {
+    const NAMED: usize = 65_536;
+    let mut file = Vec::new();
+    for number in 0..NAMED + 2 {
+        file.extend(section());
+        file.extend(interface(&format!("if{number}")));
+        if number == 0 || number >= NAMED - 1 {
+            file.extend(packet(0));
+        }
+    }
+    let scratch = Scratch::new("limits-sections");
+    let path = scratch.file("joined.pcapng", &file).display().to_string();
+    let said = portolan(&["annotate", "--format", "json", &path]);
+    let names: Vec<_> = said.out.lines().map(|line| json(line)["interface"]["name"].clone()).collect();
+    assert_eq!(names, [Value::from("if0"), "if65535".into(), Value::Null, Value::Null]);
+    let message = "portolan: note: packets whose interface is one of too many for its name to be kept: 2\n";
+    assert_eq!((said.code, said.error.as_str()), (0, message));
+    // Nothing of it is lost on the way.
+    let written = scratch.0.join("out.pcapng").display().to_string();
+    assert_eq!(portolan(&["annotate", &path, "-w", &written]).code, 0);
+    let again = portolan(&["annotate", "--format", "json", &written]);
+    assert_eq!((again.out, again.error), (said.out, said.error));
+}
+
+#[test]
+fn one_section_has_no_more_interfaces_than_are_held() {
+    let mut file = section();
+    for _ in 0..65_537 {
+        file.extend(interface("x"));
+    }
+    let scratch = Scratch::new("limits-interfaces");
+    let path = scratch.file("many.pcapng", &file).display().to_string();
+    let said = portolan(&["summary", &path]);
+    assert_eq!(said.code, 4);
+    assert!(said.error.contains("more than 65536 interfaces in one section"), "{}", said.error);
+}
+
+#[test]
+fn what_unpacks_to_more_than_allowed_is_read_up_to_there() {
+    let scratch = Scratch::new("limits-unpacked");
+    let zeros = pcap(20_000, 0, |_| vec![0; 60]);
+    let (_, packed) = compressed(&zeros).into_iter().find(|(kind, _)| *kind == Compression::Zstd).unwrap();
+    let path = scratch.file("zeros.pcap.zst", &packed).display().to_string();
+    assert_eq!(json(&good(&["summary", "--format", "json", &path]))["capture"]["packets"], 20_000);
+    let said = portolan(&["summary", "--format", "json", "--max-unpacked", "600K", &path]);
+    assert!(said.error.contains("more than the 614400 octets allowed"), "{}", said.error);
+    let packets = json(&said.out)["capture"]["packets"].as_u64().unwrap();
+    assert!(said.code == 4 && (614_400 / 76..20_000).contains(&packets), "{packets}");
+    assert_eq!(portolan(&["summary", "--max-unpacked", "1.5G", &path]).code, 2);
+}
+
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let padded = body.len().next_multiple_of(4);
+    let len = (padded as u32 + 12).to_le_bytes();
+    [&kind.to_le_bytes()[..], &len, body, &vec![0; padded - body.len()], &len].concat()
+}
+
+fn section() -> Vec<u8> {
+    block(0x0a0d_0d0a, &[0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255])
+}
+
+/// An Interface Description Block of Ethernet with that name.
+fn interface(name: &str) -> Vec<u8> {
+    let mut body = vec![1, 0, 0, 0, 0, 0, 0, 0, 2, 0];
+    body.extend((name.len() as u16).to_le_bytes());
+    body.extend(name.as_bytes());
+    body.resize(body.len().next_multiple_of(4), 0);
+    block(1, &[&body[..], &[0; 4]].concat())
+}
+
+/// An Enhanced Packet Block of an ARP request.
+fn packet(interface: u32) -> Vec<u8> {
+    let mut frame = tagged(0);
+    frame.drain(12..20);
+    let len = frame.len() as u32;
+    let head = [interface, 0, 0, len, len].map(u32::to_le_bytes);
+    block(6, &[head.as_flattened(), &frame].concat())
 }

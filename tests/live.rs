@@ -331,8 +331,11 @@ fn a_live_run_ends_by_itself_after_its_packets_or_its_time() {
 fn any_tells_the_interface_of_each_packet() {
     let Some(lab) = Lab::build("y") else { return };
     let file = lab.directory.join("any.pcapng").display().to_string();
-    let json =
-        lab.portolan_on("any", "linux-sll2", &["summary", "-i", "any", "--by", "interface", "--format", "json"]);
+    let json = lab.portolan_on(
+        "any",
+        "linux-sll2",
+        &["summary", "-i", "any", "--by", "interface", "--format", "json"],
+    );
     let written = lab.portolan_on("any", "linux-sll2", &["annotate", "-i", "any", "-w", &file]);
     lab.talk();
     let (ended, written) = (json.interrupt(), written.interrupt());
@@ -350,7 +353,10 @@ fn any_tells_the_interface_of_each_packet() {
         .unwrap();
     for line in String::from_utf8(read.stdout).unwrap().lines() {
         let record: Value = serde_json::from_str(line).unwrap();
-        assert_eq!((&record["interface"]["name"], &record["frame"]["link"]), (&"lan0".into(), &"linux-sll2".into()));
+        assert_eq!(
+            (&record["interface"]["name"], &record["frame"]["link"]),
+            (&"lan0".into(), &"linux-sll2".into())
+        );
     }
 }
 
@@ -366,7 +372,10 @@ fn a_silent_interface_tells_its_counters_and_the_table_so_far() {
     thread::sleep(Duration::from_millis(500));
     for running in [&mut table, &mut intervals] {
         let told = running.counters();
-        let rows = told.iter().filter(|line| line.starts_with(" ssh/tcp ") || line.starts_with(" http/tcp ")).count();
+        let rows = told
+            .iter()
+            .filter(|line| line.starts_with(" ssh/tcp ") || line.starts_with(" http/tcp "))
+            .count();
         assert_eq!(rows, 2, "{told:?}");
     }
     let told = lines.counters();

@@ -54,9 +54,6 @@ mod advertised;
 /// The command line: exit codes, messages, formats.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cli;
-/// What finds no room is counted all the same, and told in every format.
-#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
-mod limits;
 /// Captures cut anywhere.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cuts;
@@ -90,6 +87,9 @@ mod laboratory;
 /// Registry files of the user's that are odd, and what is said of them.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod layers;
+/// What finds no room is counted all the same, and told in every format.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod limits;
 /// The command on a live interface, with real servers in network namespaces.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod live;

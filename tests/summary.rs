@@ -95,7 +95,13 @@ pub(crate) fn reports(path: &Path, way: Way, registry: &Registry) -> Reports {
 
 fn as_json(summary: &Summary, knowledge: &Knowledge, registry: &Registry) -> String {
     let mut out = Vec::new();
-    let scope = Scope { files: &["capture".to_owned()], span: knowledge.span(), evicted: false, losses: None, registry };
+    let scope = Scope {
+        files: &["capture".to_owned()],
+        span: knowledge.span(),
+        evicted: false,
+        losses: None,
+        registry,
+    };
     json(summary, None, &scope, &Options::default(), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }

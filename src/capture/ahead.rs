@@ -2,29 +2,29 @@
 
 use std::{
     mem,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, Sender, channel, sync_channel},
     thread, vec,
 };
 
-use super::{Error, FileSource, Source};
+use super::{Error, FileSource, Source, filler::BATCH_LEN};
 use crate::packet::{Batch, Interface};
 
 /// Batches handed over at a time: waking a thread costs as much as reading some batches.
 const BUNDLE: usize = 8;
 /// Bundles on their way: one is read while another is worked on.
 const BUNDLES: usize = 3;
+/// Octets after which a bundle is handed over with fewer batches. It has as many only where records are large: then it is
+/// worked on before more is read, so that no more than one of them is held.
+const ENOUGH: usize = 2 * BUNDLE * BATCH_LEN;
 
 /// Calls `work` with a source that delivers what `source` does, while that is read ahead on another thread.
 ///
 /// Only for sources that never wait: a read that hangs would keep this from returning.
 pub(crate) fn ahead<T>(source: &mut FileSource, work: impl FnOnce(&mut Ahead) -> T) -> T {
     thread::scope(|scope| {
-        let (to_reader, empty) = sync_channel::<Vec<Batch>>(BUNDLES);
+        // What goes back is no more than what came.
+        let (to_reader, empty) = channel::<Vec<Batch>>();
         let (to_worker, filled) = sync_channel(BUNDLES);
-        for _ in 0..BUNDLES {
-            // There is room for all of them.
-            let _ = to_reader.send((0..BUNDLE).map(|_| Batch::new()).collect());
-        }
         let consumed = source.consumed();
         let interfaces = source.interfaces().to_vec();
         let mut ahead = Ahead {
@@ -37,15 +37,25 @@ pub(crate) fn ahead<T>(source: &mut FileSource, work: impl FnOnce(&mut Ahead) ->
         };
         scope.spawn(move || {
             let mut known = source.interfaces().len();
-            while let Ok(batches) = empty.recv() {
-                let mut bundle = Vec::with_capacity(batches.len());
-                let mut is_over = false;
-                for mut batch in batches {
+            let mut pool: Vec<_> = (0..BUNDLES * BUNDLE).map(|_| Batch::new()).collect();
+            let mut needed = BUNDLE;
+            loop {
+                while pool.len() < needed {
+                    let Ok(batches) = empty.recv() else { return };
+                    pool.extend(batches);
+                }
+                let mut bundle = Vec::with_capacity(BUNDLE);
+                let (mut is_over, mut octets) = (false, 0);
+                while bundle.len() < BUNDLE
+                    && octets < ENOUGH
+                    && let Some(mut batch) = pool.pop()
+                {
                     let result = source.fill(&mut batch);
                     is_over = !matches!(result, Ok(true));
                     let interfaces = &source.interfaces()[known..];
                     known += interfaces.len();
                     let (interfaces, consumed) = (interfaces.to_vec(), source.consumed());
+                    octets += batch.octets().len();
                     bundle.push(Filled { result, batch, interfaces, consumed });
                     if is_over {
                         break;
@@ -54,6 +64,7 @@ pub(crate) fn ahead<T>(source: &mut FileSource, work: impl FnOnce(&mut Ahead) ->
                 if to_worker.send(bundle).is_err() || is_over {
                     return;
                 }
+                needed = if octets < ENOUGH { BUNDLE } else { BUNDLES * BUNDLE };
             }
         });
         let done = work(&mut ahead);
@@ -76,7 +87,7 @@ struct Filled {
 pub(crate) struct Ahead {
     interfaces: Vec<Interface>,
     consumed: u64,
-    to_reader: SyncSender<Vec<Batch>>,
+    to_reader: Sender<Vec<Batch>>,
     filled: Receiver<Vec<Filled>>,
     /// What is left of the bundle at hand, and the batches that were worked on.
     bundle: vec::IntoIter<Filled>,
@@ -118,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        capture::{filler::BATCH_LEN, open},
+        capture::open,
         savefile::{Order, testing::*},
     };
 
@@ -166,6 +177,22 @@ mod tests {
         let expected = all(&mut open(&path).unwrap());
         assert!(expected.batches.len() > BUNDLES * BUNDLE && expected.interfaces.len() == 2, "{expected:?}");
         assert!(expected.error.contains("cut short"), "{}", expected.error);
+        assert_eq!(ahead(&mut open(&path).unwrap(), all), expected);
+        fs::remove_file(path).unwrap();
+    }
+
+    /// Large records come one at a time, and all of them.
+    #[test]
+    fn delivers_large_records_too() {
+        let mut file = [section(Order::Little), interface(Order::Little, 1, 0, &[])].concat();
+        for number in 0..20_u8 {
+            file.extend(block(Order::Little, 99, &vec![number; ENOUGH]));
+            file.extend(enhanced(Order::Little, 0, 1, &[number; 60], 60));
+        }
+        let path = env::temp_dir().join(format!("portolan-ahead-large-{}", process::id()));
+        fs::write(&path, file).unwrap();
+        let expected = all(&mut open(&path).unwrap());
+        assert_eq!(expected.batches.iter().map(|(_, frames, _)| frames).sum::<usize>(), 20);
         assert_eq!(ahead(&mut open(&path).unwrap(), all), expected);
         fs::remove_file(path).unwrap();
     }

@@ -42,15 +42,40 @@ use crate::savefile::{Compression, FileFormat, Walker};
 /// # Ok::<(), capture::Error>(())
 /// ```
 pub fn open(path: impl AsRef<Path>) -> Result<FileSource, Error> {
-    open_until(path, &Arc::default())
+    open_within(path, &Limits::default())
 }
 
-/// Opens a capture file as [`open`] does, to be read until `stop` is set: a pipe whose writer is silent, or not there
-/// yet, ends then, after what it has delivered.
+/// What ends the reading of a file before its own end.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Set by anyone: a pipe whose writer is silent, or not there yet, ends then, after what it has delivered.
+    pub stop: Arc<AtomicBool>,
+    /// Octets that a compressed file may have when it is unpacked. By default it may have any number as long as they
+    /// are not more than 1 GiB and 10,000 times those it is packed in, as in no capture of packets that differ.
+    pub unpacked: Option<u64>,
+}
+
+impl Limits {
+    /// Why a compressed file is read no further, having so many octets unpacked of so many packed.
+    fn refuses(&self, unpacked: u64, packed: u64) -> Option<String> {
+        const SMALL: u64 = 1 << 30;
+        const RATIO: u64 = 10_000;
+        let reason = match self.unpacked {
+            Some(most) if unpacked > most => format!("more than the {most} octets allowed"),
+            None if unpacked > SMALL && unpacked / RATIO > packed => {
+                format!("more than {RATIO} times as many; --max-unpacked allows a number of octets")
+            }
+            _ => return None,
+        };
+        Some(format!("{unpacked} octets were unpacked of {packed}, {reason}"))
+    }
+}
+
+/// Opens a capture file as [`open`] does, to be read within limits.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_until(path: impl AsRef<Path>, stop: &Arc<AtomicBool>) -> Result<FileSource, Error> {
+pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<FileSource, Error> {
     let path = path.as_ref();
     let error = |cause| Error::Io { file: path.to_owned(), cause };
     let is_standard_input = path == Path::new("-");
@@ -59,9 +84,9 @@ pub fn open_until(path: impl AsRef<Path>, stop: &Arc<AtomicBool>) -> Result<File
     if metadata.is_dir() {
         return Err(directory(path));
     }
-    let stop = (!metadata.is_file()).then(|| Arc::clone(stop));
+    let stop = (!metadata.is_file()).then(|| Arc::clone(&limits.stop));
     let size = (metadata.is_file() && !is_standard_input).then_some(metadata.len());
-    FileSource::new(file, path, size, stop)
+    FileSource::new(file, path, size, (stop, limits.clone()))
 }
 
 /// Opens a file without waiting for the writer of a named pipe.
@@ -104,7 +129,7 @@ fn duplicate_stdin() -> io::Result<File> {
 /// A capture file, standard input or a named pipe.
 ///
 /// Bounds: a record holds at most 262,144 captured octets (D-Bus and USB 128 MiB, EBHSCR 8 MiB), a pcapng block
-/// 128 MiB and 128 KiB, a file 65,536 interfaces; decompression works in constant memory.
+/// 128 MiB and 128 KiB, a section 65,536 interfaces; decompression works in constant memory, and ends at [`Limits`].
 pub struct FileSource {
     filler: Filler<Input>,
     file: Arc<File>,
@@ -116,10 +141,18 @@ pub struct FileSource {
     consumed: Arc<AtomicU64>,
     /// Ends what may have to wait.
     stop: Option<Arc<AtomicBool>>,
+    limits: Limits,
+    /// Whether a limit was met.
+    is_over: bool,
 }
 
 impl FileSource {
-    fn new(file: File, path: &Path, size: Option<u64>, stop: Option<Arc<AtomicBool>>) -> Result<Self, Error> {
+    fn new(
+        file: File,
+        path: &Path,
+        size: Option<u64>,
+        (stop, limits): (Option<Arc<AtomicBool>>, Limits),
+    ) -> Result<Self, Error> {
         let file = Arc::new(file);
         let consumed = Arc::new(AtomicU64::new(0));
         let counted = Counted::new(Arc::clone(&file), Arc::clone(&consumed), stop.clone());
@@ -134,7 +167,22 @@ impl FileSource {
         })?;
         let input::Opened { input, walker, translated, compression } = opened;
         let filler = Filler::new(input, path, walker, 0, u64::MAX, 1);
-        Ok(Self { filler, file, path: path.to_owned(), translated, compression, size, consumed, stop })
+        let path = path.to_owned();
+        Ok(Self { filler, file, path, translated, compression, size, consumed, stop, limits, is_over: false })
+    }
+
+    /// Has blocks of pcapng that tell nothing of packets consumed piece by piece where they are large, so that they are
+    /// never held: for who does not copy them.
+    pub fn pass_large_blocks(&mut self) {
+        self.filler.pass_large_blocks();
+    }
+
+    /// Notes that a limit was met, and what to say of it.
+    #[cold]
+    fn refuse(&mut self, reason: String) -> Error {
+        self.is_over = true;
+        let (packet, offset) = (self.filler.number(), self.filler.position());
+        Error::Damaged { file: self.path.clone(), packet, offset, reason }
     }
 
     /// The file's path; `-` for standard input.
@@ -190,6 +238,16 @@ impl FileSource {
 
 impl Source for FileSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        if self.is_over {
+            batch.begin(self.filler.number(), self.filler.position());
+            return Ok(false);
+        }
+        if self.compression.is_some()
+            && let Some(reason) = self.limits.refuses(self.filler.position(), self.consumed())
+        {
+            batch.begin(self.filler.number(), self.filler.position());
+            return Err(self.refuse(reason));
+        }
         match self.filler.fill(batch) {
             // Where it was told to stop, a record that is not whole is no damage.
             Err(_) if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) => Ok(false),
@@ -296,5 +354,31 @@ impl Source for Stretch {
 
     fn consumed(&self) -> u64 {
         self.consumed.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_unpacks_without_end_is_refused() {
+        const GIB: u64 = 1 << 30;
+        let limits = Limits::default();
+        assert_eq!(limits.refuses(GIB, 1), None);
+        assert_eq!(limits.refuses(10 * GIB, 10 * GIB / 10_000), None);
+        let reason = limits.refuses(10 * GIB, 109).unwrap();
+        assert!(
+            reason.starts_with("10737418240 octets were unpacked of 109, more than 10000 times"),
+            "{reason}"
+        );
+        // Who says how many decides.
+        let limits = Limits { unpacked: Some(500), ..limits };
+        assert_eq!(limits.refuses(500, 1), None);
+        assert_eq!(
+            limits.refuses(501, 500).unwrap(),
+            "501 octets were unpacked of 500, more than the 500 octets allowed"
+        );
+        assert_eq!(Limits { unpacked: Some(GIB << 10), ..limits }.refuses(10 * GIB, 109), None);
     }
 }

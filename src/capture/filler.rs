@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Error;
-use crate::packet::{Batch, OddTimes};
+use crate::packet::{Batch, Oddities};
 use crate::savefile::{Piece, Stop, Walked, Walker, at_the_start, translate::Broken};
 
 /// Octets read at a time. A batch is as large, or as its one record where that is larger.
@@ -64,6 +64,16 @@ impl<R: Read> Filler<R> {
         &self.walker
     }
 
+    /// Has large blocks passed over piece by piece that tell nothing of packets.
+    pub(crate) fn pass_large_blocks(&mut self) {
+        self.walker.pass_large_blocks();
+    }
+
+    /// Number of the next frame.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Offset in the input of the first octet not yet delivered.
     pub(crate) fn position(&self) -> u64 {
         self.position
@@ -73,7 +83,7 @@ impl<R: Read> Filler<R> {
     pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         batch.begin(self.number, self.position);
         batch.sections = self.walker.sections();
-        batch.odd_times = OddTimes::default();
+        batch.oddities = Oddities::default();
         if let Some(error) = self.pending.take() {
             self.finished = true;
             return Err(error);
@@ -96,7 +106,7 @@ impl<R: Read> Filler<R> {
                 _ => break walked,
             }
         };
-        batch.odd_times = self.walker.take_odd_times();
+        batch.oddities = self.walker.take_oddities();
         match self.walker.names() {
             Some(names) => batch.names = names,
             // An empty list would be made anew for each batch.
@@ -176,6 +186,72 @@ impl<R: Read> Filler<R> {
         if self.position == 0 {
             return Error::NotACapture { file, reason: at_the_start(reason) };
         }
-        Error::Damaged { file, packet: self.number, offset: self.position, reason }
+        // Where the record begins.
+        let offset = self.position - self.walker.passed() as u64;
+        Error::Damaged { file, packet: self.number, offset, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::savefile::{Order, Recognised, recognise, testing::*};
+
+    /// What is delivered: octets, frames, octets of the largest batch, and the error at the end.
+    fn delivered(file: &[u8], passes: bool, until: u64) -> (Vec<u8>, usize, usize, String) {
+        let Recognised::Capture(walker) = recognise(file) else { panic!("no capture") };
+        let mut filler = Filler::new(file, Path::new("x"), walker, 0, until, 1);
+        if passes {
+            filler.pass_large_blocks();
+        }
+        let (mut batch, mut octets, mut frames, mut largest) = (Batch::new(), Vec::new(), 0, 0);
+        let error = loop {
+            match filler.fill(&mut batch) {
+                Ok(true) => {}
+                Ok(false) => break String::new(),
+                Err(error) => break error.to_string(),
+            }
+            octets.extend_from_slice(batch.octets());
+            frames += batch.len();
+            largest = largest.max(batch.buffer.len());
+        };
+        (octets, frames, largest, error)
+    }
+
+    #[test]
+    fn large_blocks_that_tell_nothing_are_passed_over_piece_by_piece() {
+        for order in ORDERS {
+            let frame = enhanced(order, 0, 1, b"frame", 5);
+            let start = [section(order), interface(order, 1, 0, &[]), frame.clone()].concat();
+            let large = block(order, 0x1234_5678, &vec![7; (10 << 20) + 3]);
+            let file = [&start[..], &large, &frame, &large, &large, &frame].concat();
+            let (held, frames, largest, _) = delivered(&file, false, u64::MAX);
+            assert!(held == file && frames == 3 && largest > 10 << 20);
+            let (passed, frames, largest, error) = delivered(&file, true, u64::MAX);
+            assert!(passed == file && frames == 3 && error.is_empty());
+            assert!(largest <= 2 * BATCH_LEN, "{largest}");
+            // A block that begins before the end of a stretch is its own.
+            let end = start.len() + large.len();
+            let (stretch, frames, ..) = delivered(&file, true, (start.len() + 1) as u64);
+            assert!(stretch == file[..end] && frames == 1);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_large_blocks_is_said_alike() {
+        let order = Order::Little;
+        let start =
+            [section(order), interface(order, 1, 0, &[]), enhanced(order, 0, 1, b"frame", 5)].concat();
+        let file = [&start[..], &block(order, 99, &vec![7; 2 << 20]), &start].concat();
+        let end = start.len() + (2 << 20) + 12;
+        let mut wrong = file.clone();
+        wrong[end - 4] ^= 1;
+        let cuts = [start.len() + (1 << 20), end - 5, end - 4, end - 3, end - 1];
+        for file in cuts.map(|cut| file[..cut].to_vec()).into_iter().chain([wrong]) {
+            let (_, frames, _, expected) = delivered(&file, false, u64::MAX);
+            let (_, passed_frames, _, error) = delivered(&file, true, u64::MAX);
+            assert!(expected.contains(&format!("packet 2, offset {}: ", start.len())), "{expected}");
+            assert_eq!((passed_frames, error), (frames, expected));
+        }
     }
 }

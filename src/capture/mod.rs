@@ -27,7 +27,7 @@ mod without;
 pub(crate) use ahead::ahead;
 pub use device::{Device, LiveOptions, Losses};
 pub use expand::{Inputs, expand};
-pub use file::{FileSource, State, Stretch, Stretches, open, open_until, stdin};
+pub use file::{FileSource, Limits, State, Stretch, Stretches, open, open_within, stdin};
 #[cfg(test)]
 pub(crate) use filler::Filler;
 #[cfg(feature = "libpcap")]

@@ -13,11 +13,11 @@ use std::{
 use clap::{ArgAction, Args};
 use portolan::{
     Job, Registry,
-    capture::{self, Filter, Live, LiveOptions, Source as _},
+    capture::{self, Filter, Limits, Live, LiveOptions, Source as _},
     decode::{Decap, Decoder},
     hosts::HostsFile,
     pipeline::{Inputs, MIN_STRETCH},
-    text::time::duration,
+    text::{number::octets, time::duration},
 };
 
 use super::{
@@ -95,6 +95,10 @@ pub(crate) struct Input {
     /// Threads to use; all processors by default. The output does not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Diagnostics")]
     threads: Option<u16>,
+    /// Octets that a compressed file may have when it is unpacked: `500M`, `20G`. By default no more than 1 GiB where they
+    /// are more than 10,000 times those it is packed in.
+    #[arg(long, value_name = "SIZE", value_parser = octets, help_heading = "Diagnostics")]
+    max_unpacked: Option<u64>,
     #[arg(long, hide = true, default_value_t = MIN_STRETCH)]
     min_stretch: u64,
 }
@@ -190,7 +194,7 @@ impl<'a> Session<'a> {
             separate: self.is_separate() && job.inputs.names().len() > 1,
             threads: input.threads.map_or(job.threads, usize::from),
             min_stretch: input.min_stretch,
-            stop: Arc::clone(&self.wishes.stop),
+            limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.max_unpacked },
             ..job
         })
     }

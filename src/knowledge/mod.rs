@@ -187,8 +187,8 @@ impl Knowledge {
     }
 
     /// Counts the packets of a batch whose times are odd, which only its source can tell.
-    pub(crate) fn count_odd_times(&mut self, batch: &Batch) {
-        self.totals.odd_times.add(batch.odd_times);
+    pub(crate) fn count_oddities(&mut self, batch: &Batch) {
+        self.totals.oddities.add(batch.oddities);
     }
 
     /// Learns one packet where only the past is known: it takes effect at once. Returns where it belongs, with the number
@@ -368,15 +368,16 @@ impl Knowledge {
             ),
             (self.flows.undecided(), "flows whose first octets had to go before they told what is spoken"),
         ];
-        let odd = self.totals.odd_times;
-        let times = [
+        let odd = self.totals.oddities;
+        let frames = [
             (
                 odd.fractions,
                 "packets whose fraction of a second is out of range, as where nanoseconds are called microseconds",
             ),
             (odd.beyond, "packets whose time is before 1970 or after 2554, and not shown"),
+            (odd.unnamed, "packets whose interface is one of too many for its name to be kept"),
         ];
-        let all = flows.into_iter().chain(times).chain(self.dns.losses()).chain(self.announced.losses());
+        let all = flows.into_iter().chain(frames).chain(self.dns.losses()).chain(self.announced.losses());
         let all = all.chain(self.hosts.iter().flat_map(|hosts| hosts.losses()));
         all.filter(|&(count, _)| count > 0)
     }

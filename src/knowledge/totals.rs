@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use crate::{
     decode::{Headers, Kind, Reason},
     flow::{Direction, Ends, Key, Tally},
-    packet::{Frame, OddTimes, Timestamp},
+    packet::{Frame, Oddities, Timestamp},
 };
 
 /// Packets by the reason their decoding stopped.
@@ -114,7 +114,7 @@ impl Span {
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) span: Span,
-    pub(super) odd_times: OddTimes,
+    pub(super) oddities: Oddities,
     /// Frames in which no IP addresses were read.
     pub(super) others: BTreeMap<Kind, Tally>,
     damaged: HashMap<Subject, Damaged>,
@@ -153,7 +153,7 @@ impl Totals {
 
     pub(super) fn merge(&mut self, later: Self) {
         self.span.add(&later.span);
-        self.odd_times.add(later.odd_times);
+        self.oddities.add(later.oddities);
         for (kind, tally) in later.others {
             self.others.entry(kind).or_default().then(&tally);
         }

@@ -127,13 +127,17 @@ pub struct Located {
     pub link: LinkType,
 }
 
+/// Octets above which a buffer is not kept for the next batch.
+const LARGE: usize = 4 << 20;
+
 /// A stretch of the input in a reused buffer, and the frames found in it.
 ///
 /// For capture files the octets are the file's own, without a gap: joined together, the batches of a
 /// file from [`Batch::octets`] are the file, and everything between two frames (headers, other blocks) is there too.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Initialised once and never shrunk: clearing it again for each batch would cost a write of every octet.
+    /// Initialised once and, unless it is large, never shrunk: clearing it again for each batch would cost a write of every
+    /// octet.
     pub(crate) buffer: Vec<u8>,
     /// How many octets of `buffer` belong to the batch.
     pub(crate) filled: usize,
@@ -141,25 +145,28 @@ pub struct Batch {
     pub(crate) first_number: u64,
     pub(crate) position: u64,
     pub(crate) sections: Sections,
-    pub(crate) odd_times: OddTimes,
+    pub(crate) oddities: Oddities,
     /// Names of the interfaces met so far, where the capture gives them.
     pub(crate) names: Arc<Vec<Option<String>>>,
 }
 
-/// Packets whose time stamp is not what it should be.
+/// Packets whose time stamp is not what it should be, or whose interface is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OddTimes {
+pub(crate) struct Oddities {
     /// Their fraction of a second is a second or more.
     pub(crate) fractions: u64,
     /// They are before 1970 or after 2554, which [`Timestamp`] cannot hold.
     pub(crate) beyond: u64,
+    /// Their interface has a name that found no room.
+    pub(crate) unnamed: u64,
 }
 
-impl OddTimes {
+impl Oddities {
     /// Adds those of others.
     pub(crate) fn add(&mut self, others: Self) {
         self.fractions += others.fractions;
         self.beyond += others.beyond;
+        self.unnamed += others.unnamed;
     }
 }
 
@@ -180,6 +187,10 @@ impl Batch {
 
     /// Empties the batch: its next frame is number `first_number`, its next octet lies at `position` of the input.
     pub(crate) fn begin(&mut self, first_number: u64, position: u64) {
+        // What a large record needed, the next one rarely does.
+        if self.buffer.len() > LARGE {
+            self.buffer = Vec::new();
+        }
         self.filled = 0;
         self.frames.clear();
         self.first_number = first_number;

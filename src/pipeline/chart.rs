@@ -200,6 +200,9 @@ impl Run<'_> {
         outlet: &mut Outlet<'_, E, S>,
     ) -> Result<(), Failure> {
         let Open { number, label, mut reader, .. } = open;
+        if !outlet.encoder.keeps_blocks() {
+            reader.pass_large_blocks();
+        }
         let charter = charter.of_file(number);
         let mut worker = Worker::new(charter, label, self.decoder);
         if let Reader::File(file) = &mut reader {

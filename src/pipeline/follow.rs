@@ -73,7 +73,10 @@ impl Run<'_> {
         state: &mut State,
         outlet: &mut Outlet<'_, E, S>,
     ) -> Result<(), Failure> {
-        let Open { number: file, label, reader, .. } = open;
+        let Open { number: file, label, mut reader, .. } = open;
+        if !outlet.encoder.keeps_blocks() {
+            reader.pass_large_blocks();
+        }
         let to_end = outlet.encoder.keeps_blocks() && reader.ends();
         let mut follower = Follower { run: self, state, outlet, file, label, previous: None };
         self.read(reader, |source| {
@@ -84,7 +87,7 @@ impl Run<'_> {
 
 impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
     fn batch(&mut self, batch: &Batch, selection: &mut Selection<'_>) -> Result<(), Failure> {
-        self.state.knowledge.count_odd_times(batch);
+        self.state.knowledge.count_oddities(batch);
         self.outlet.encoder.batch(batch, &mut self.outlet.part);
         let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers, taken| {
             let raw = batch.record(index);

@@ -90,6 +90,7 @@ impl Run<'_> {
         knowledge: &mut Knowledge,
         options: Options,
     ) -> Result<(), capture::Error> {
+        reader.pass_large_blocks();
         if let Reader::File(file) = &mut reader
             && self.threads > 1
             && selection.is_all()
@@ -137,7 +138,7 @@ impl Run<'_> {
         selection: &mut Selection<'_>,
         knowledge: &mut Knowledge,
     ) -> Result<(), capture::Error> {
-        knowledge.count_odd_times(batch);
+        knowledge.count_oddities(batch);
         let mut learning = knowledge.learning(file);
         let learned = for_each(self.decoder, selection, batch, |_, frame, headers, _| {
             if let Some(headers) = headers {

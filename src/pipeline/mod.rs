@@ -20,17 +20,14 @@ use std::{
     num::NonZero,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::Ordering,
     thread,
 };
 
 use batch::Selection;
 
 use crate::{
-    capture::{self, Accept, FileSource, Losses, Source, ahead},
+    capture::{self, Accept, FileSource, Limits, Losses, Source, ahead},
     decode::Decoder,
     hosts::HostsFile,
     knowledge::{Knowledge, View},
@@ -133,8 +130,9 @@ pub struct Job<'j> {
     pub count: Option<u64>,
     /// Whether the inputs have nothing to do with each other, so that each is learned alone: [`Job::next_turn`].
     pub separate: bool,
-    /// Set by anyone to end reads that wait for more to come, such as those of pipes; what came before is taken in.
-    pub stop: Arc<AtomicBool>,
+    /// What ends files before their own end: reads that wait for more to come, such as those of pipes, where anyone sets
+    /// [`Limits::stop`]; what came before is taken in.
+    pub limits: Limits,
     /// Which inputs are at hand.
     pub turns: Turns,
     /// Threads to use, at least 1. No result depends on it.
@@ -293,6 +291,13 @@ impl Reader<'_> {
         }
     }
 
+    /// Has large blocks that tell nothing of packets passed over: nobody copies them.
+    fn pass_large_blocks(&mut self) {
+        if let Self::File(file) = self {
+            file.pass_large_blocks();
+        }
+    }
+
     /// Whether it ends by itself. A pipe may never, and neither may an interface.
     fn ends(&self) -> bool {
         match self {
@@ -322,7 +327,7 @@ impl<'j> Job<'j> {
             accept: None,
             count: None,
             separate: false,
-            stop: Arc::default(),
+            limits: Limits::default(),
             turns: Turns::default(),
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             min_stretch: MIN_STRETCH,
@@ -384,7 +389,7 @@ impl<'j> Job<'j> {
         selects: bool,
         mut pass: impl FnMut(&Run<'_>, &mut Selection<'_>, Open<'_>) -> Result<(), Failure>,
     ) -> Result<Outcome, Failure> {
-        let Self { inputs, registry, decoder, accept, count, stop, threads, min_stretch, turns, .. } = self;
+        let Self { inputs, registry, decoder, accept, count, limits, threads, min_stretch, turns, .. } = self;
         let run = Run { registry, decoder, observer, threads: *threads, min_stretch: *min_stretch };
         let mut selection = match selects {
             true => Selection::new(accept.as_deref_mut(), *count, turns.taken),
@@ -401,8 +406,8 @@ impl<'j> Job<'j> {
                     }
                     let name = path.display().to_string();
                     let before = selection.seen();
-                    let opened = capture::open_until(path, stop);
-                    if opened.is_err() && stop.load(Ordering::Relaxed) {
+                    let opened = capture::open_within(path, limits);
+                    if opened.is_err() && limits.stop.load(Ordering::Relaxed) {
                         break;
                     }
                     let result = opened.map_err(Failure::Input).and_then(|mut file| {

@@ -1,6 +1,6 @@
 //! The pcap file format (draft-ietf-opsawg-pcap), its nanosecond and its "modified" variant.
 
-use crate::packet::{Interface, LinkType, Located, OddTimes, Timestamp};
+use crate::packet::{Interface, LinkType, Located, Oddities, Timestamp};
 use crate::savefile::{
     FileFormat,
     octets::Order,
@@ -43,7 +43,7 @@ pub(crate) struct Walker {
     limit: u32,
     /// Octets of a record header behind the 16 that all variants have.
     extra: usize,
-    odd: OddTimes,
+    odd: Oddities,
     /// Octets of file header still to pass.
     header_left: usize,
 }
@@ -95,7 +95,7 @@ impl Walker {
             interface: Interface { link, snap_len, name: None, fcs_len },
             limit: link.longest_packet(),
             extra: if format == FileFormat::PcapModified { 8 } else { 0 },
-            odd: OddTimes::default(),
+            odd: Oddities::default(),
             header_left: header_len,
         };
         if minor == 4 && format != FileFormat::PcapNanoseconds {
@@ -143,7 +143,7 @@ impl Walker {
     }
 
     /// Packets with odd times since this was asked last.
-    pub(crate) fn take_odd_times(&mut self) -> OddTimes {
+    pub(crate) fn take_oddities(&mut self) -> Oddities {
         std::mem::take(&mut self.odd)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::packet::{Interface, Located, OddTimes, Sections};
+use crate::packet::{Interface, Located, Oddities, Sections};
 use crate::savefile::{FileFormat, pcap, pcapng, snoop};
 
 /// How far a walk came and why it stopped there.
@@ -70,6 +70,22 @@ impl Walker {
         }
     }
 
+    /// From now on large blocks that tell nothing of packets are consumed piece by piece, as they come, where the format
+    /// has such: for who does not copy them.
+    pub(crate) fn pass_large_blocks(&mut self) {
+        if let Self::Pcapng(walker) = self {
+            walker.pass_large_blocks();
+        }
+    }
+
+    /// Octets consumed of a record that is not all consumed.
+    pub(crate) fn passed(&self) -> usize {
+        match self {
+            Self::Pcapng(walker) => walker.passed(),
+            Self::Pcap(_) | Self::Snoop(_) => 0,
+        }
+    }
+
     pub(crate) fn interfaces(&self) -> &[Interface] {
         match self {
             Self::Pcap(walker) => walker.interfaces(),
@@ -97,11 +113,11 @@ impl Walker {
     }
 
     /// Packets with odd times since this was asked last.
-    pub(crate) fn take_odd_times(&mut self) -> OddTimes {
+    pub(crate) fn take_oddities(&mut self) -> Oddities {
         match self {
-            Self::Pcap(walker) => walker.take_odd_times(),
-            Self::Pcapng(walker) => walker.take_odd_times(),
-            Self::Snoop(_) => OddTimes::default(),
+            Self::Pcap(walker) => walker.take_oddities(),
+            Self::Pcapng(walker) => walker.take_oddities(),
+            Self::Snoop(_) => Oddities::default(),
         }
     }
 

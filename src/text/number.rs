@@ -16,6 +16,35 @@ const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Reads a number of octets of at least one: `1500`, `64K`, `20M`, `1G`, `2T`, each of 1,024 of the one before; `GiB` and `GB`
+/// mean the same as `G`.
+///
+/// # Errors
+/// What was expected, for people.
+///
+/// ```
+/// use portolan::text::number::octets;
+/// assert_eq!([octets("64k"), octets("1GiB"), octets("7")], [Ok(65_536), Ok(1 << 30), Ok(7)]);
+/// assert!(["0", "1.5G", "G", "17179869184G"].iter().all(|text| octets(text).is_err()));
+/// ```
+pub fn octets(text: &str) -> Result<u64, String> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim().to_ascii_uppercase();
+    let power = match unit.trim_end_matches('B').trim_end_matches('I') {
+        "" => Some(0),
+        "K" => Some(10),
+        "M" => Some(20),
+        "G" => Some(30),
+        "T" => Some(40),
+        _ => None,
+    };
+    let size =
+        power.zip(number.parse::<u64>().ok()).and_then(|(power, number)| number.checked_mul(1 << power));
+    size.filter(|&size| size > 0)
+        .ok_or_else(|| "expected a number of octets, such as `500M` or `20G`".to_owned())
+}
+
 /// Appends a number in decimal.
 ///
 /// ```

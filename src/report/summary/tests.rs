@@ -250,7 +250,13 @@ fn asked_is_not_served() {
 
 /// Knowledge of nothing, for what reports say beside the rows.
 fn scope<'a>(knowledge: &'a Knowledge, registry: &'a Registry) -> Scope<'a> {
-    Scope { files: &[], span: knowledge.span(), evicted: knowledge.departed().next().is_some(), losses: None, registry }
+    Scope {
+        files: &[],
+        span: knowledge.span(),
+        evicted: knowledge.departed().next().is_some(),
+        losses: None,
+        registry,
+    }
 }
 
 #[test]
@@ -280,7 +286,8 @@ fn tables_are_for_people() {
 #[test]
 fn intervals_are_tables_of_their_own() {
     let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
-    let intervals = [0, 1_767_323_045_000_000_000].map(|start| Interval { start: Some(start), summary: sample() });
+    let intervals =
+        [0, 1_767_323_045_000_000_000].map(|start| Interval { start: Some(start), summary: sample() });
     let (whole, options) = (Summary::default(), Options::default());
     let text = written(|out| table(&whole, Some(&intervals), &scope(&knowledge, &registry), &options, out));
     let starts: Vec<_> = text.lines().filter(|line| line.starts_with("from ")).collect();
@@ -304,12 +311,12 @@ fn machine_formats_have_every_column() {
     let csv = written(|out| csv(&sample(), None, &Options::default(), out));
     let expected = "\
 key,name,transport,ports,description,packets,bytes,flows,clients,servers,first,last,evidence,damaged,\
-asked,refused,mismatch
+asked,refused,mismatch,approximate
 https/tcp,https,tcp,443,http over TLS,11,7000,2,1,2,1970-01-01T00:16:40.000000000Z,\
-1970-01-01T03:20:00.000000000Z,registered:11,,0,0,0
+1970-01-01T03:20:00.000000000Z,registered:11,,0,0,0,
 many/udp,many,udp,5001 5002 5003 5004 5005,,10,2500,5,1,1,1970-01-01T00:08:20.000000000Z,\
-1970-01-01T00:16:40.000000000Z,advertised:8 user:2,,0,0,0
-arp,,,,,4,500,0,0,0,,,,truncated:3 malformed:1,0,0,0
+1970-01-01T00:16:40.000000000Z,advertised:8 user:2,,0,0,0,
+arp,,,,,4,500,0,0,0,,,,truncated:3 malformed:1,0,0,0,
 ";
     assert_eq!(csv, expected);
     let json = written(|out| json(&sample(), None, &scope(&knowledge, &registry), &Options::default(), out));

@@ -212,11 +212,17 @@ pub fn table(
     }
     if let Some(losses) = scope.losses.filter(|losses| losses.dropped() > 0) {
         let Losses { kernel_dropped, interface_dropped, .. } = losses;
-        writeln!(out, "lost before they were counted: {kernel_dropped} packets in the kernel, {interface_dropped} at the interface")?;
+        writeln!(
+            out,
+            "lost before they were counted: {kernel_dropped} packets in the kernel, {interface_dropped} at the interface"
+        )?;
     }
     let parts = intervals.unwrap_or_default().iter().map(|interval| &interval.summary);
     if std::iter::once(summary).chain(parts).any(Summary::is_full) {
-        writeln!(out, "more rows than there is room for, {MOST_ROWS}: the rest is in those called `{OTHERS}`")?;
+        writeln!(
+            out,
+            "more rows than there is room for, {MOST_ROWS}: the rest is in those called `{OTHERS}`"
+        )?;
     }
     if scope.evicted {
         writeln!(out, "the flow table was full: distinct clients and servers are at least those shown")?;
@@ -434,7 +440,11 @@ fn key_columns(by: &Division) -> &[By] {
     if by.parts().len() > 1 { by.parts() } else { &[] }
 }
 
-fn csv_rows(start: Option<String>, summary: &Summary, options: &Options) -> impl Iterator<Item = Vec<String>> {
+fn csv_rows(
+    start: Option<String>,
+    summary: &Summary,
+    options: &Options,
+) -> impl Iterator<Item = Vec<String>> {
     let parts = key_columns(&options.by).len();
     summary.rows(options).into_iter().map(move |row| {
         let [key, others @ ..] = &COLUMNS;

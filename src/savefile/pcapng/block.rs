@@ -30,6 +30,9 @@ pub(crate) mod kind {
     pub(crate) const LAST_ASSIGNED: u32 = 0x1f;
     pub(crate) const CUSTOM: u32 = 0x0bad;
     pub(crate) const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
+    /// Those that must be read for what they say of packets.
+    pub(crate) const TELLS_OF_PACKETS: [u32; 5] =
+        [SECTION_HEADER, INTERFACE_DESCRIPTION, PACKET, SIMPLE_PACKET, ENHANCED_PACKET];
 }
 
 /// Option codes, and those of the records of a Name Resolution Block.

@@ -6,31 +6,48 @@
 use std::sync::Arc;
 
 use super::block::{self, Opt, Options, code, kind, padded};
-use crate::packet::{Interface, LinkType, Located, OddTimes, Sections, Timestamp};
+use crate::packet::{Interface, LinkType, Located, Oddities, Sections, Timestamp};
 use crate::savefile::{
     octets::Order,
     walk::{Piece, Stop, Walked},
 };
 
-/// The most interfaces kept for a file, so that a hostile one cannot fill the memory.
+/// The most interfaces of a section, so that a hostile file cannot fill the memory. Of all sections of a file, so many have
+/// their names kept.
 const INTERFACE_LIMIT: usize = 1 << 16;
+/// Octets of a block above which it is passed over piece by piece where nobody needs it whole.
+const LARGE: usize = 1 << 20;
 /// The most octets kept of an interface's name.
 const NAME_LIMIT: usize = 255;
 
-/// What was met of a file so far: the section's byte order and all interfaces.
+/// What was met of a file so far: the section's byte order and interfaces, and what interfaces there were before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Walker {
     order: Order,
     /// Sections begun so far.
     sections: u64,
-    /// Index of the section's first interface.
-    first_interface: usize,
+    /// Interfaces of the sections before.
+    first_interface: u32,
+    /// The file's first ones.
     interfaces: Vec<Interface>,
-    /// One for each interface.
+    /// One for each interface of the section.
     meters: Vec<Meter>,
-    /// The name of each, shared with the batches.
+    /// The name of each of the file's first ones, shared with the batches.
     names: Arc<Vec<Option<String>>>,
-    odd: OddTimes,
+    odd: Oddities,
+    /// Whether large blocks that tell nothing of packets are passed over piece by piece.
+    passes: bool,
+    /// The block that is being passed over.
+    inside: Option<Inside>,
+}
+
+/// A block that is being passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inside {
+    /// What it says its length is.
+    length: u32,
+    /// Octets of it that were passed.
+    passed: usize,
 }
 
 impl Walker {
@@ -42,7 +59,9 @@ impl Walker {
             interfaces: Vec::new(),
             meters: Vec::new(),
             names: Arc::default(),
-            odd: OddTimes::default(),
+            odd: Oddities::default(),
+            passes: false,
+            inside: None,
         }
     }
 
@@ -59,14 +78,62 @@ impl Walker {
     }
 
     /// Packets with odd times since this was asked last.
-    pub(crate) fn take_odd_times(&mut self) -> OddTimes {
+    pub(crate) fn take_oddities(&mut self) -> Oddities {
         std::mem::take(&mut self.odd)
+    }
+
+    /// See [`super::walk::Walker::pass_large_blocks`].
+    pub(crate) fn pass_large_blocks(&mut self) {
+        self.passes = true;
+    }
+
+    /// See [`super::walk::Walker::passed`].
+    pub(crate) fn passed(&self) -> usize {
+        self.inside.map_or(0, |inside| inside.passed)
+    }
+
+    /// Passes over what is there of a large block; where it ends, or why the walk does.
+    #[cold]
+    fn pass(&mut self, mut inside: Inside, octets: &[u8], eof: bool) -> Result<usize, Walked> {
+        let padded = padded(inside.length);
+        let body = padded - 4 - inside.passed;
+        let Some(trailer) = octets.get(body..body + 4) else {
+            let walked = Walked::short(0, padded, inside.passed + octets.len(), eof, "a block");
+            if matches!(walked.stop, Stop::Damaged(_)) {
+                return Err(walked);
+            }
+            let taken = body.min(octets.len());
+            inside.passed += taken;
+            self.inside = Some(inside);
+            return Err(Walked { consumed: taken, ..walked });
+        };
+        let (length, trailing) = (inside.length, self.order.words::<1>(trailer)[0]);
+        if trailing != length {
+            return Err(Walked::damaged(0, two_lengths(length, trailing)));
+        }
+        self.inside = None;
+        Ok(body + 4)
+    }
+
+    /// Begins to pass over a block that is not all there.
+    #[cold]
+    fn begin_to_pass(&mut self, at: usize, octets: &[u8], length: u32, eof: bool) -> Walked {
+        match self.pass(Inside { length, passed: 0 }, octets, eof) {
+            Ok(end) => Walked { consumed: at + end, stop: Stop::Incomplete },
+            Err(walked) => Walked { consumed: at + walked.consumed, ..walked },
+        }
     }
 
     /// See [`super::walk::Walker::walk`].
     pub(crate) fn walk(&mut self, piece: &Piece<'_>, frames: &mut Vec<Located>) -> Walked {
         let &Piece { octets, until, eof } = piece;
         let mut at = 0;
+        if let Some(inside) = self.inside {
+            match self.pass(inside, octets, eof) {
+                Ok(end) => at = end,
+                Err(walked) => return walked,
+            }
+        }
         while at < until {
             let rest = &octets[at..];
             let Some(head) = rest.first_chunk::<12>() else {
@@ -78,18 +145,20 @@ impl Walker {
             };
             let padded = padded(length);
             let Some(block) = rest.get(..padded) else {
+                if self.passes && padded > LARGE && !kind::TELLS_OF_PACKETS.contains(&kind) {
+                    return self.begin_to_pass(at, rest, length, eof);
+                }
                 return Walked::short(at, padded, rest.len(), eof, "a block");
             };
             let trailing = order.words::<1>(&block[padded - 4..])[0];
             if trailing != length {
-                let reason = format!("block says {length} octets at its start and {trailing} at its end");
-                return Walked::damaged(at, reason);
+                return Walked::damaged(at, two_lengths(length, trailing));
             }
             let body = &block[8..padded - 4];
             // Most blocks hold a packet in one of these two forms.
             let taken = if matches!(kind, kind::ENHANCED_PACKET | kind::PACKET) {
                 self.packet(order, kind, body, at).map(|located| {
-                    self.odd.beyond += u64::from(located.time.is_none());
+                    self.note_oddities(&located);
                     frames.push(located);
                 })
             } else {
@@ -122,7 +191,9 @@ impl Walker {
         match kind {
             kind::SIMPLE_PACKET => {
                 let original = order.u32(*fixed_part(body, "simple packet block")?);
-                frames.push(self.simple_packet(original, body, at)?);
+                let located = self.simple_packet(original, body, at)?;
+                self.odd.unnamed += u64::from(located.interface as usize >= INTERFACE_LIMIT);
+                frames.push(located);
             }
             kind::INTERFACE_DESCRIPTION => self.interface_description(body)?,
             kind::SECTION_HEADER => {
@@ -134,7 +205,8 @@ impl Walker {
                 }
                 self.order = order;
                 self.sections += 1;
-                self.first_interface = self.interfaces.len();
+                self.first_interface = self.first_interface.saturating_add(self.meters.len() as u32);
+                self.meters.clear();
             }
             _ => {}
         }
@@ -151,7 +223,7 @@ impl Walker {
         let interface =
             if kind == kind::PACKET { u32::from(order.u16([fixed[0], fixed[1]])) } else { interface };
         let index = self.interface_index(interface)?;
-        let meter = &self.meters[index];
+        let meter = &self.meters[index as usize];
         let room = body.len() - fixed.len();
         if captured as usize > room {
             return Err(no_room(captured, room));
@@ -165,22 +237,28 @@ impl Walker {
             offset: (at + 8 + fixed.len()) as u32,
             captured_len: captured,
             original_len: original,
-            interface: index as u32,
+            interface: self.first_interface.saturating_add(index),
             link: meter.link,
         })
+    }
+
+    /// Counts what is odd about a packet.
+    #[inline(always)]
+    fn note_oddities(&mut self, located: &Located) {
+        self.odd.beyond += u64::from(located.time.is_none());
+        self.odd.unnamed += u64::from(located.interface as usize >= INTERFACE_LIMIT);
     }
 
     /// A Simple Packet Block: of the section's first interface, without time; its captured length is the least
     /// of original length, snap length and what the block has room for.
     fn simple_packet(&self, original: u32, body: &[u8], at: usize) -> Result<Located, String> {
         let index = self.interface_index(0)?;
-        let Interface { link, snap_len, .. } = self.interfaces[index];
+        let Meter { link, snap_len, limit, .. } = self.meters[index as usize];
         let snapped = if snap_len == 0 { original } else { original.min(snap_len) };
         let room = body.len() - 4;
         if snapped as usize > room {
             return Err(no_room(snapped, room));
         }
-        let limit = self.meters[index].limit;
         if snapped > limit {
             return Err(beyond_limit(snapped, limit));
         }
@@ -190,26 +268,26 @@ impl Walker {
             offset: (at + 12) as u32,
             captured_len: snapped,
             original_len: original,
-            interface: index as u32,
+            interface: self.first_interface.saturating_add(index),
             link,
         })
     }
 
-    /// The index through the whole file of the section's interface `interface`.
+    /// The same number, where the section has described that interface.
     #[inline(always)]
-    fn interface_index(&self, interface: u32) -> Result<usize, String> {
-        let described = self.meters.len() - self.first_interface;
+    fn interface_index(&self, interface: u32) -> Result<u32, String> {
+        let described = self.meters.len();
         if interface as usize >= described {
             return Err(not_described(interface, described));
         }
-        Ok(self.first_interface + interface as usize)
+        Ok(interface)
     }
 
     fn interface_description(&mut self, body: &[u8]) -> Result<(), String> {
         let order = self.order;
         let &[l, t, _, _, s, n, a, p] = fixed_part(body, "interface description block")?;
-        if self.interfaces.len() == INTERFACE_LIMIT {
-            return Err(format!("more than {INTERFACE_LIMIT} interfaces"));
+        if self.meters.len() == INTERFACE_LIMIT {
+            return Err(format!("more than {INTERFACE_LIMIT} interfaces in one section"));
         }
         let mut interface = Interface {
             link: LinkType(order.u16([l, t])),
@@ -243,9 +321,12 @@ impl Walker {
         if let Some(reason) = options.damage() {
             return Err(reason);
         }
-        self.meters.push(Meter { clock, link: interface.link, limit: interface.link.longest_packet() });
-        Arc::make_mut(&mut self.names).push(interface.name.clone());
-        self.interfaces.push(interface);
+        let Interface { link, snap_len, .. } = interface;
+        self.meters.push(Meter { clock, link, snap_len, limit: link.longest_packet() });
+        if self.interfaces.len() < INTERFACE_LIMIT {
+            Arc::make_mut(&mut self.names).push(interface.name.clone());
+            self.interfaces.push(interface);
+        }
         Ok(())
     }
 
@@ -283,11 +364,17 @@ impl Walker {
     }
 }
 
+fn two_lengths(length: u32, trailing: u32) -> String {
+    format!("block says {length} octets at its start and {trailing} at its end")
+}
+
 /// What reading a packet asks of its interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Meter {
     clock: Clock,
     link: LinkType,
+    /// Octets of a packet that are kept; 0 for all.
+    snap_len: u32,
     /// The largest captured length believed, in octets.
     limit: u32,
 }
