@@ -4,7 +4,10 @@
 //! compressed as senders do it.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
-use std::{hint::black_box, net::IpAddr};
+use std::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use divan::{Bencher, counter::ItemsCount};
 use portolan::{
@@ -135,7 +138,11 @@ fn learn_endpoints(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_u8)).bench_local(|| {
         number += 1;
         let message = Message::new(&messages[number as usize % 10]).unwrap();
-        advertised.observe(Origin { via: Via::Mdns, interface: 0 }, Some(Timestamp(number)), &message);
+        advertised.observe(
+            Origin { sender: Ipv4Addr::LOCALHOST.into(), via: Via::Mdns, interface: 0 },
+            Some(Timestamp(number)),
+            &message,
+        );
     });
     let found = advertised
         .lookup([192, 168, 1, 1].into(), TransportProtocol::TCP, 631, Moment::Hindsight { began: None })
@@ -148,7 +155,7 @@ fn look_up_endpoint(bencher: Bencher<'_, '_>) {
     let mut advertised = Advertised::new();
     for number in 0..10 {
         advertised.observe(
-            Origin { via: Via::Mdns, interface: 0 },
+            Origin { sender: Ipv4Addr::LOCALHOST.into(), via: Via::Mdns, interface: 0 },
             Some(Timestamp(1)),
             &Message::new(&announcement(number)).unwrap(),
         );

@@ -133,7 +133,8 @@ impl<'a> Data<'a> {
         let data = record.octets();
         let bad =
             Damage { offset: at, reason: DamageReason::BadData { kind: record.kind, len: record.data_len } };
-        let name = |at| match Name::read(whole, at)? {
+        // As of owners' names (`Message`), but of each record for itself.
+        let name = |at| match Name::read_within(whole, at, &mut (96 + 4 * record.data_len))? {
             (name, behind) if behind <= end => Ok((name, behind)),
             _ => Err(bad),
         };

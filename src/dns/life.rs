@@ -1,11 +1,15 @@
 //! When a record lived, as its sightings and goodbyes tell (RFC 6762 section 10).
 
+use std::net::IpAddr;
+
 use super::Via;
 use crate::packet::Timestamp;
 
 /// Where a message came from, as far as it says what it may end.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
+    /// Who sent it.
+    pub sender: IpAddr,
     /// The way it travelled.
     pub via: Via,
     /// Interface it was seen on: multicast DNS on one says nothing about another (RFC 6762 section 14).
@@ -99,6 +103,11 @@ impl Life {
             .filter(|scoped| counts(scoped.scope))
             .flat_map(|scoped| &scoped.spans)
             .any(|span| span.first.is_none_or(|first| first <= at) && before_end(Some(at), span.end))
+    }
+
+    /// Whether it had ended before `now`, whatever is told of it later.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.spans().chain(self.farewells()).all(|span| span.end.is_some_and(|end| end < now))
     }
 
     /// Whether anything but goodbyes told it.
@@ -233,7 +242,7 @@ mod tests {
     }
 
     fn mdns(interface: u32) -> Origin {
-        Origin { via: Via::Mdns, interface }
+        Origin { sender: std::net::Ipv4Addr::LOCALHOST.into(), via: Via::Mdns, interface }
     }
 
     fn seen(sightings: &[(u64, u32)]) -> Life {

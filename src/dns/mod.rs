@@ -22,6 +22,7 @@ pub(crate) mod name;
 mod overlaps;
 mod reassembly;
 mod service;
+mod shares;
 mod streams;
 mod via;
 

@@ -29,13 +29,29 @@ impl<'a> Name<'a> {
     /// Reads the name at `start`, and tells the offset of what follows it there.
     #[inline]
     pub(super) fn read(message: &'a [u8], start: usize) -> Result<(Self, usize), Damage> {
+        let mut allowance = usize::MAX;
+        Self::read_within(message, start, &mut allowance)
+    }
+
+    /// The same with an allowance for names of which several are read: what this one takes is subtracted, two for a label
+    /// and eight for a pointer.
+    #[inline]
+    pub(super) fn read_within(
+        message: &'a [u8],
+        start: usize,
+        allowance: &mut usize,
+    ) -> Result<(Self, usize), Damage> {
         let (mut at, mut behind) = (start, None);
+        let mut left = *allowance;
         let (mut wire_len, mut pointers) = (1, 0);
         loop {
             let damage = |reason| Err(Damage { offset: at, reason });
             let Some(&octet) = message.get(at) else {
                 return damage(DamageReason::Truncated { needed: at + 1, present: message.len() });
             };
+            let takes = if octet < 64 { 2 } else { 8 };
+            let Some(rest) = left.checked_sub(takes) else { return damage(DamageReason::TooMuchToFollow) };
+            left = rest;
             match octet {
                 0 => break,
                 1..=63 => {
@@ -63,6 +79,7 @@ impl<'a> Name<'a> {
                 }
             }
         }
+        *allowance = left;
         // `wire_len` is at most 255.
         Ok((Self { message, start, wire_len: wire_len as u8 }, behind.unwrap_or(at + 1)))
     }

@@ -68,7 +68,8 @@ impl Dns {
         for message in via.messages(payload) {
             whole += 2 + message.octets().len();
             if !via.ignores(ports.0, &message) {
-                self.advertised.observe(Origin { via, interface: frame.interface }, frame.time, &message);
+                let origin = Origin { sender: sighting.source.0, via, interface: frame.interface };
+                self.advertised.observe(origin, frame.time, &message);
             }
             if let Some(inventory) = &mut self.inventory {
                 inventory.observe(sighting, &message);
@@ -127,7 +128,8 @@ impl Dns {
         let advertised = if self.causal { &mut self.advertised } else { &mut self.late };
         for message in via.messages(whole) {
             if !via.ignores(ports.0, &message) {
-                advertised.observe(Origin { via, interface: sighting.interface }, sighting.time, &message);
+                let origin = Origin { sender: source.0, via, interface: sighting.interface };
+                advertised.observe(origin, sighting.time, &message);
             }
             // Whoever asks from another port teaches no names.
             if self.names_hosts && Via::of(headers.protocol, ports.0, ports.0) == Some(via) {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::packet::PacketId;
 use crate::{
-    dns::{Meaning, Record, RecordType, Via},
+    dns::{Meaning, Record, RecordType, Via, shares::Shares},
     packet::Timestamp,
 };
 
@@ -72,6 +72,7 @@ type Key = (Scope, NameId, RecordType, HeldData);
 pub(super) struct Cache {
     pub records: Vec<Held>,
     queue: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    shares: Shares,
 }
 
 impl Cache {
@@ -171,10 +172,14 @@ impl Inventory {
         if let Some(&index) = known.records.iter().find(same) {
             return Some(index);
         }
-        if self.cache.records.len() >= Limits::RECORDS || known.records.len() >= Limits::RECORDS_OF_NAME {
+        if self.cache.records.len() >= Limits::RECORDS
+            || known.records.len() >= Limits::RECORDS_OF_NAME
+            || !self.cache.shares.may_take(context.source, 1, Limits::RECORDS)
+        {
             self.limits.records += 1;
             return None;
         }
+        self.cache.shares.take(context.source, 1);
         let index = self.cache.records.len() as u32;
         known.records.push(index);
         if let (Role::Instance(_), 1) = (known.role, known.records.len()) {

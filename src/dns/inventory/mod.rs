@@ -403,7 +403,7 @@ impl Inventory {
     }
 
     fn interned(&mut self, context: &Context, name: &Name<'_>) -> Option<NameId> {
-        let id = self.names.intern(name, &mut self.types, &mut self.limits)?;
+        let id = self.names.intern(context.source, name, &mut self.types, &mut self.limits)?;
         if let Role::Type(kind) | Role::Subtype(kind) | Role::Instance(kind) = self.names.at(id).role {
             self.types.at_mut(kind).packets.add(context.packet);
         }
@@ -422,7 +422,9 @@ impl Inventory {
                 port: *port,
                 host: self.interned(context, target)?,
             },
-            Data::Txt(strings) => HeldData::Text(self.texts.intern(*strings, &mut self.limits)?),
+            Data::Txt(strings) => {
+                HeldData::Text(self.texts.intern(context.source, *strings, &mut self.limits)?)
+            }
             _ => return None,
         })
     }

@@ -1,11 +1,14 @@
 //! Names, service types and TXT data, each kept once and known by a number.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    net::IpAddr,
+};
 
 use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{Limits, Packets};
-use crate::dns::{Meaning, Name, Pair, ServiceType, Strings, pairs};
+use crate::dns::{Meaning, Name, Pair, ServiceType, Strings, pairs, shares::Shares};
 
 /// A name in [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +62,7 @@ pub(super) struct Names {
     entries: Vec<Known>,
     ids: HashTable<u32>,
     hasher: RandomState,
+    shares: Shares,
 }
 
 impl Names {
@@ -72,9 +76,10 @@ impl Names {
         id.map(|&id| NameId(id))
     }
 
-    /// The number of `name`, which is stored if it is new and there is room.
+    /// The number of `name`, which is stored if it is new and there is room for what this sender says.
     pub(super) fn intern(
         &mut self,
+        sender: IpAddr,
         name: &Name<'_>,
         types: &mut Types,
         limits: &mut Limits,
@@ -87,18 +92,16 @@ impl Names {
         if let Some(&id) = self.ids.find(hash, same) {
             return Some(NameId(id));
         }
-        if self.entries.len() >= Limits::NAMES {
+        if self.entries.len() >= Limits::NAMES || !self.shares.may_take(sender, 1, Limits::NAMES) {
             limits.names += 1;
             return None;
         }
+        self.shares.take(sender, 1);
+        let mut kind = |service: &ServiceType<'_>| types.intern(sender, service, limits);
         let role = match Meaning::of(name) {
-            Meaning::Type { service, .. } => types.intern(&service, limits).map_or(Role::Other, Role::Type),
-            Meaning::Subtype { service, .. } => {
-                types.intern(&service, limits).map_or(Role::Other, Role::Subtype)
-            }
-            Meaning::Instance { service, .. } => {
-                types.intern(&service, limits).map_or(Role::Other, Role::Instance)
-            }
+            Meaning::Type { service, .. } => kind(&service).map_or(Role::Other, Role::Type),
+            Meaning::Subtype { service, .. } => kind(&service).map_or(Role::Other, Role::Subtype),
+            Meaning::Instance { service, .. } => kind(&service).map_or(Role::Other, Role::Instance),
             Meaning::Types => Role::Types,
             Meaning::Domains => Role::Domains,
             Meaning::Reverse(_) => Role::Reverse,
@@ -153,10 +156,11 @@ pub(super) struct Types {
     entries: Vec<KnownType>,
     ids: HashTable<u32>,
     hasher: RandomState,
+    shares: Shares,
 }
 
 impl Types {
-    fn intern(&mut self, service: &ServiceType<'_>, limits: &mut Limits) -> Option<TypeId> {
+    fn intern(&mut self, sender: IpAddr, service: &ServiceType<'_>, limits: &mut Limits) -> Option<TypeId> {
         let hash = |service: &ServiceType<'_>, hasher: &RandomState| {
             hasher.hash_one((service.name.to_ascii_lowercase(), service.tcp))
         };
@@ -168,11 +172,14 @@ impl Types {
         );
         match slot {
             Entry::Occupied(id) => Some(TypeId(*id.get())),
-            Entry::Vacant(_) if self.entries.len() >= Limits::TYPES => {
+            Entry::Vacant(_)
+                if self.entries.len() >= Limits::TYPES || !self.shares.may_take(sender, 1, Limits::TYPES) =>
+            {
                 limits.types += 1;
                 None
             }
             Entry::Vacant(slot) => {
+                self.shares.take(sender, 1);
                 let id = self.entries.len() as u32;
                 slot.insert(id);
                 self.entries.push(KnownType {
@@ -210,11 +217,19 @@ pub(super) struct Texts {
     ids: HashTable<u32>,
     hasher: RandomState,
     octets: usize,
+    shares: Shares,
 }
 
 impl Texts {
-    pub(super) fn intern(&mut self, strings: Strings<'_>, limits: &mut Limits) -> Option<TextId> {
+    pub(super) fn intern(
+        &mut self,
+        sender: IpAddr,
+        strings: Strings<'_>,
+        limits: &mut Limits,
+    ) -> Option<TextId> {
         let octets = strings.octets();
+        // An empty record still takes a place.
+        let size = octets.len() + size_of::<(Box<[u8]>, TextFlaws)>();
         let (entries, hasher) = (&self.entries, &self.hasher);
         let slot = self.ids.entry(
             hasher.hash_one(octets),
@@ -223,15 +238,18 @@ impl Texts {
         );
         match slot {
             Entry::Occupied(id) => Some(TextId(*id.get())),
-            Entry::Vacant(_) if self.octets + octets.len() > Limits::TEXT_OCTETS => {
+            Entry::Vacant(_)
+                if self.octets + size > Limits::TEXT_OCTETS
+                    || !self.shares.may_take(sender, size, Limits::TEXT_OCTETS) =>
+            {
                 limits.texts += 1;
                 None
             }
             Entry::Vacant(slot) => {
                 let id = self.entries.len() as u32;
                 slot.insert(id);
-                // An empty record still takes a place.
-                self.octets += octets.len() + size_of::<(Box<[u8]>, TextFlaws)>();
+                self.octets += size;
+                self.shares.take(sender, size);
                 self.entries.push((octets.into(), TextFlaws::of(strings)));
                 Some(TextId(id))
             }

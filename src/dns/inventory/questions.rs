@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use super::{Limits, Packets, Scope, names::NameId};
-use crate::dns::RecordType;
+use crate::dns::{RecordType, shares::Shares};
 use crate::packet::PacketId;
 
 /// A question asked by a client, and how often.
@@ -29,6 +29,7 @@ pub(super) struct Questions {
     /// Message that answered each question last; 0 for none.
     answered: Vec<u64>,
     questions: HashMap<(Scope, NameId, RecordType), u32>,
+    shares: Shares,
 }
 
 impl Questions {
@@ -41,7 +42,9 @@ impl Questions {
         packet: PacketId,
         limits: &mut Limits,
     ) {
-        if self.entries.len() >= Limits::QUESTIONS
+        let has_room =
+            self.entries.len() < Limits::QUESTIONS && self.shares.may_take(client, 1, Limits::QUESTIONS);
+        if !has_room
             && self
                 .questions
                 .get(&key)
@@ -59,6 +62,7 @@ impl Questions {
         let next = self.entries.len() as u32;
         let index = *self.by_client.entry((question, client)).or_insert(next);
         if index == next {
+            self.shares.take(client, 1);
             self.entries.push(Asked {
                 client,
                 name,

@@ -608,6 +608,28 @@ fn unicast_dns_teaches_services_and_not_every_host_name() {
 }
 
 #[test]
+fn one_sender_leaves_room_for_others() {
+    let mut lab = Lab::default();
+    let fakes = Limits::NAMES as u32 / 4 * 3 + 100;
+    for first in (0..fakes).step_by(100) {
+        let mut message = Builder::response();
+        for number in first..first + 100 {
+            message = message.answer(
+                &[format!("h{number}").as_bytes(), b"local"],
+                RecordType::A,
+                1,
+                &[10, 0, 0, 1],
+            );
+        }
+        lab.send(1.0, OTHER, message);
+    }
+    let limits = lab.inventory.limits();
+    assert_eq!(limits, Limits { names: 100, ..Limits::default() });
+    lab.send(2.0, OWNER, Builder::response().answer(HOST, RecordType::A, 120, &OWNER));
+    assert_eq!(lab.inventory.limits(), limits);
+}
+
+#[test]
 fn bounds_hold_and_are_counted() {
     let mut lab = Lab::default();
     let mut message = Builder::response();
@@ -646,7 +668,8 @@ mod any_octets {
                 protocol: TransportProtocol::UDP,
             };
             inventory.observe(sighting, &message);
-            advertised.observe(Origin { via: Via::Mdns, interface: 0 }, sighting.time, &message);
+            let origin = Origin { sender: sighting.source.0, via: Via::Mdns, interface: 0 };
+            advertised.observe(origin, sighting.time, &message);
         }
         inventory.advance(Timestamp(u64::MAX));
         line(Via::Mdns, &message, &mut text);
