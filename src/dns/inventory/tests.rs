@@ -624,7 +624,7 @@ fn one_sender_leaves_room_for_others() {
         lab.send(1.0, OTHER, message);
     }
     let limits = lab.inventory.limits();
-    assert_eq!(limits, Limits { names: 100, ..Limits::default() });
+    assert_eq!(limits, Limits { names: 196, ..Limits::default() });
     lab.send(2.0, OWNER, Builder::response().answer(HOST, RecordType::A, 120, &OWNER));
     assert_eq!(lab.inventory.limits(), limits);
 }
