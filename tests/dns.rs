@@ -273,7 +273,8 @@ fn the_srv_records_of_a_printer_name_its_endpoints() {
     let Some(path) = material::shared("captures/dankamongmen+omphalos/test/printer.pcap") else { return };
     let mut advertised = Advertised::new();
     messages(&path, |via, Seen { sighting, message }| {
-        advertised.observe(Origin { via, interface: 0 }, sighting.time, &message);
+        let origin = Origin { sender: sighting.source.0, via, interface: 0 };
+        advertised.observe(origin, sighting.time, &message);
     });
     // tshark: dns.srv.port 9100, 80, 9500 on printer.local, dns.a 10.10.2.31, first told in frame 191.
     let address = IpAddr::from([10, 10, 2, 31]);

@@ -192,6 +192,7 @@ impl Labels {
         registry: &Registry,
     ) -> u32 {
         let (mut instance, mut is_unregistered, mut advertised_by) = (None, false, None);
+        let mut row_name = None;
         let (name, description) = match answer.name {
             None => (None, ""),
             Some(
@@ -215,7 +216,12 @@ impl Labels {
                 advertised_by = Some(if advertisement.via == Via::Mdns { "mdns" } else { "dns" });
                 let proto = if protocol == TransportProtocol::TCP { "tcp" } else { "udp" };
                 let registered = registry.service_type(advertisement.name, proto);
-                (Some(advertisement.name), registered.map_or("", |row| row.description()))
+                // Spelling tells no services apart: rows are of all of them.
+                row_name = registered.is_none().then_some(advertisement.name);
+                (
+                    Some(registered.map_or(advertisement.spelt, |row| row.name())),
+                    registered.map_or("", |row| row.description()),
+                )
             }
         };
         let Answer { state, speech, mismatch, .. } = *answer;
@@ -233,7 +239,7 @@ impl Labels {
         };
         self.intern(identity, || {
             let transport = protocol_word(protocol);
-            let key = match (name, port) {
+            let key = match (row_name.or(name), port) {
                 _ if state.is_unserved() && !is_open => format!("{}/{transport}", state.as_str()),
                 (Some(name), _) => format!("{name}/{transport}"),
                 (None, Some(port)) => format!("{port}/{transport}"),

@@ -62,6 +62,8 @@ type Endpoint = (IpAddr, bool, u16);
 struct Service {
     key: Box<[u8]>,
     name: Box<str>,
+    /// The same as it was spelt first.
+    spelt: Box<str>,
     kind: Box<str>,
     instance: Option<Box<str>>,
     host_text: Box<str>,
@@ -109,7 +111,9 @@ pub enum Moment {
 pub struct Advertisement<'a> {
     /// Service name without underscore, ASCII letters in lower case, escaped: `ipp`.
     pub name: &'a str,
-    /// Service type: `_ipp._tcp`.
+    /// The same as it was first announced: `IPP`.
+    pub spelt: &'a str,
+    /// Service type, as it was first announced: `_ipp._tcp`.
     pub kind: &'a str,
     /// DNS-SD instance label, where the SRV record is of an instance; escaped.
     pub instance: Option<&'a str>,
@@ -222,11 +226,11 @@ impl Advertised {
             sight.note(&mut self.services[index as usize].seen);
         } else if !self.causal || sight.ttl > 0 {
             let host_key = key[owner.wire_len()..key.len() - 2].into();
-            let mut texts = [Vec::new(), Vec::new(), Vec::new()];
+            let mut texts = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
             label_text(&service.name.to_ascii_lowercase(), &mut texts[0]);
-            service.text(&mut texts[1]);
-            texts[1].make_ascii_lowercase();
-            target.text(&mut texts[2]);
+            label_text(service.name, &mut texts[1]);
+            service.text(&mut texts[2]);
+            target.text(&mut texts[3]);
             let instance = match Meaning::of(owner) {
                 Meaning::Instance { label, .. } => {
                     let mut text = Vec::new();
@@ -235,13 +239,13 @@ impl Advertised {
                 }
                 _ => None,
             };
-            let [name, kind, host_text] = texts.map(into_text);
+            let [name, spelt, kind, host_text] = texts.map(into_text);
             let key = key.as_slice().into();
             let (tcp, host, Origin { via, sender, .. }) = (service.tcp, 0, sight.origin);
             let mut seen = Life::default();
             sight.note(&mut seen);
             self.insert_service(
-                Service { key, name, kind, instance, host_text, host, tcp, port, via, sender, seen },
+                Service { key, name, spelt, kind, instance, host_text, host, tcp, port, via, sender, seen },
                 host_key,
             );
         }
@@ -419,6 +423,7 @@ impl Advertised {
         };
         services.filter(alive).map(|service| Advertisement {
             name: &service.name,
+            spelt: &service.spelt,
             kind: &service.kind,
             instance: service.instance.as_deref(),
             host: &service.host_text,

@@ -48,7 +48,7 @@ fn an_endpoint_is_known_once_service_and_address_are_in_either_order() {
         assert!(advertised.is_empty());
         observe(&mut advertised, at(20), second);
         let found = advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 631, HINDSIGHT).unwrap();
-        assert_eq!((found.name, found.kind, found.host), ("ipp", "_ipp._tcp", "printer.local"));
+        assert_eq!((found.name, found.kind, found.host), ("ipp", "_IPP._tcp", "printer.local"));
         assert_eq!(found.instance, Some("Kitchen.Printer"));
         assert_eq!(advertised.lookup(ADDRESS.into(), TransportProtocol::UDP, 631, HINDSIGHT), None);
         assert_eq!(names(&advertised, 632, None), [""; 0]);
@@ -358,4 +358,21 @@ fn what_lives_on_stays_in_a_full_table() {
     send(&mut advertised, 8, 4502, fake(MOST, 4500));
     assert_eq!((advertised.services.len(), advertised.dropped()), (2, 1));
     assert_eq!(names(&advertised, 631, at(4503)), ["ipp"]);
+}
+
+#[test]
+fn types_are_shown_as_they_were_announced_and_told_apart_without_case() {
+    let mut advertised = Advertised::new();
+    for kind in [b"_MyThing", b"_mything"] {
+        let owner: &[&[u8]] = &[b"Dev", kind, b"_tcp", LOCAL];
+        observe(
+            &mut advertised,
+            at(1),
+            Builder::response().answer(owner, RecordType::SRV, 120, &srv(8631, HOST)),
+        );
+    }
+    observe(&mut advertised, at(1), address());
+    let found = advertised.lookup(ADDRESS.into(), TransportProtocol::TCP, 8631, HINDSIGHT).unwrap();
+    assert_eq!((found.name, found.spelt, found.kind), ("mything", "MyThing", "_MyThing._tcp"));
+    assert_eq!(advertised.services.len(), 1);
 }

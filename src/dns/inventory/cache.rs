@@ -131,10 +131,11 @@ impl Inventory {
             }
         }
         let goodbye = record.ttl == 0 && context.via == Via::Mdns;
+        let claims = record.flushes() && !goodbye && context.via == Via::Mdns && !context.legacy;
+        let disputed = claims && self.is_disputed(context, index);
         let held = &mut self.cache.records[index as usize];
         let was_alive = held.alive;
         let flushed_by = held.flushed_by.take();
-        let back = held.source == context.source && !goodbye && record.flushes() && !context.legacy;
         held.first = [held.first, context.time].into_iter().flatten().min();
         held.last = context.time.max(held.last);
         (held.message, held.source, held.packet) = (context.number, context.source, context.packet);
@@ -149,13 +150,11 @@ impl Inventory {
         }
         self.cache.schedule(index);
         self.lived(context, index, was_alive, goodbye, flushed_by);
-        if let Some(by) = flushed_by.filter(|_| back)
-            && self.insists(context, index, by)
-        {
+        if disputed {
             self.found(context, FindingKind::Conflict, About::Name(owner));
         }
         let shared = matches!(data, HeldData::Pointer(_));
-        if record.flushes() && !shared && !goodbye && context.via == Via::Mdns && !context.legacy {
+        if claims && !shared {
             self.flush(context, owner, record.kind);
         }
     }
@@ -237,19 +236,21 @@ impl Inventory {
         }
     }
 
-    /// Whether another host that replaced a record by its own data still claims that, while the first one tells it again:
-    /// two hosts think the name theirs (RFC 6762 section 9). One that moved does not come back.
-    fn insists(&self, context: &Context, index: u32, by: IpAddr) -> bool {
+    /// Whether another host claims other data for a record that its owner is about to claim again: two hosts think the name
+    /// theirs (RFC 6762 section 9). One that moved does not come back, and one that left has said so.
+    fn is_disputed(&self, context: &Context, index: u32) -> bool {
         let held = &self.cache.records[index as usize];
-        by != context.source
-            && by.is_ipv6() == context.source.is_ipv6()
+        held.source == context.source
+            && held.message > 0
             && self.names.at(held.owner).records.iter().any(|&other| {
                 let other = &self.cache.records[other as usize];
                 (other.scope, other.owner, other.kind) == (held.scope, held.owner, held.kind)
                     && other.data != held.data
-                    && other.source == by
+                    && (held.message + 1..context.number).contains(&other.message)
+                    && other.source != context.source
+                    && other.source.is_ipv6() == context.source.is_ipv6()
                     && other.alive
-                    && other.ending == Ending::Expiry
+                    && other.ending != Ending::Goodbye
             })
     }
 

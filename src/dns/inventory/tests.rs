@@ -1,5 +1,7 @@
 //! The inventory against hand-made messages.
 
+mod bounds;
+
 use super::*;
 use crate::dns::testing::{Builder, srv, wire};
 
@@ -525,13 +527,25 @@ fn addresses_that_never_lived_with_the_service_are_missing() {
 
 #[test]
 fn two_hosts_that_insist_are_in_conflict() {
-    let claim = |address: &[u8]| Builder::response().flush(HOST, RecordType::A, 120, address);
-    let mut lab = Lab::default();
-    lab.send(1.0, OWNER, claim(&OWNER));
-    lab.send(5.0, OTHER, claim(&OTHER));
-    assert_eq!(lab.findings(), [], "it may have moved");
-    lab.send(9.0, OWNER, claim(&OWNER));
-    assert_eq!(lab.findings(), [(FindingKind::Conflict, 1)]);
+    const THIRD: [u8; 4] = [192, 168, 1, 9];
+    let seen = |claims: &[(f64, [u8; 4], u32)]| {
+        let mut lab = Lab::default();
+        for (time, owner, ttl) in claims {
+            lab.send(*time, *owner, Builder::response().flush(HOST, RecordType::A, *ttl, owner));
+        }
+        lab.findings()
+    };
+    let found = [(FindingKind::Conflict, 1)];
+    assert_eq!(seen(&[(1.0, OWNER, 120), (5.0, OTHER, 120)]), [], "it may have moved");
+    assert_eq!(seen(&[(1.0, OWNER, 120), (5.0, OTHER, 120), (9.0, OTHER, 120)]), []);
+    assert_eq!(seen(&[(1.0, OWNER, 120), (5.0, OTHER, 120), (9.0, OWNER, 120)]), found);
+    // Within the second in which neither ends the other; with a third one between; after a long time.
+    assert_eq!(seen(&[(1.0, OWNER, 120), (1.4, OTHER, 120), (1.8, OWNER, 120)]), found);
+    assert_eq!(seen(&[(1.0, OWNER, 120), (5.0, OTHER, 120), (9.0, THIRD, 120), (13.0, OWNER, 120)]), found);
+    assert_eq!(seen(&[(1.0, OWNER, 120), (300.0, OTHER, 120), (400.0, OWNER, 120)]), found);
+    // The other one left, or is over.
+    assert_eq!(seen(&[(1.0, OWNER, 120), (1.4, OTHER, 120), (1.5, OTHER, 0), (1.8, OWNER, 120)]), []);
+    assert_eq!(seen(&[(1.0, OWNER, 120), (5.0, OTHER, 120), (300.0, OWNER, 120)]), []);
 }
 
 #[test]
@@ -605,45 +619,6 @@ fn unicast_dns_teaches_services_and_not_every_host_name() {
     let queries: Vec<_> = lab.inventory.queries().map(|query| query.unanswered).collect();
     assert_eq!(queries, [0]);
     assert_eq!((lab.events().len(), lab.findings().len()), (0, 0));
-}
-
-#[test]
-fn one_sender_leaves_room_for_others() {
-    let mut lab = Lab::default();
-    let fakes = Limits::NAMES as u32 / 4 * 3 + 100;
-    for first in (0..fakes).step_by(100) {
-        let mut message = Builder::response();
-        for number in first..first + 100 {
-            message = message.answer(
-                &[format!("h{number}").as_bytes(), b"local"],
-                RecordType::A,
-                1,
-                &[10, 0, 0, 1],
-            );
-        }
-        lab.send(1.0, OTHER, message);
-    }
-    let limits = lab.inventory.limits();
-    assert_eq!(limits, Limits { names: 196, ..Limits::default() });
-    lab.send(2.0, OWNER, Builder::response().answer(HOST, RecordType::A, 120, &OWNER));
-    assert_eq!(lab.inventory.limits(), limits);
-}
-
-#[test]
-fn bounds_hold_and_are_counted() {
-    let mut lab = Lab::default();
-    let mut message = Builder::response();
-    for number in 0..Limits::RECORDS_OF_NAME as u16 + 44 {
-        let [high, low] = number.to_be_bytes();
-        message = message.answer(HOST, RecordType::A, 120, &[10, 0, high, low]);
-    }
-    lab.send(1.0, OWNER, message);
-    assert_eq!(lab.inventory.limits(), Limits { records: 44, ..Limits::default() });
-    // A goodbye and a revival in turn, for an hour: the queue does not grow with them.
-    for second in 2..3_600 {
-        lab.send(f64::from(second), OWNER, pointer(if second % 3 == 0 { 0 } else { 4_500 }));
-    }
-    assert!(lab.inventory.cache.queue_len() <= 4 * 129 + 1_024);
 }
 
 mod any_octets {
