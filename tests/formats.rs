@@ -387,6 +387,9 @@ fn samples_converted_by_editcap() {
             ("modpcap", 1_000),
             ("rh6_1pcap", 1_000),
             ("suse6_3pcap", 1_000),
+            ("nsecpcap", 1),
+            ("pcapng", 1_000),
+            ("snoop", 1_000),
         ] {
             let converted = folder.0.join(format);
             let done =

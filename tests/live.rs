@@ -389,6 +389,42 @@ fn a_silent_interface_tells_its_counters_and_the_table_so_far() {
     assert_eq!((intervals.interrupt().code, lines.interrupt().code), (Some(0), Some(0)));
 }
 
+/// What was captured cannot be had again: a full disk keeps what fitted, whole and under the target's name.
+#[test]
+fn a_full_disk_keeps_what_fitted() {
+    let Some(lab) = Lab::build("d") else { return };
+    let (program, folder) = (env!("CARGO_BIN_EXE_portolan"), lab.directory.join("small"));
+    fs::create_dir(&folder).unwrap();
+    let folder = folder.display();
+    let script = format!(
+        "mount -t tmpfs -o size=64k none {folder} || exit 99
+         {program} annotate -i lan0 -w {folder}/x.pcapng 2> {folder}.log; echo $?
+         ls {folder}; {program} summary --format json {folder}/x.pcapng"
+    );
+    let mut child = Command::new("ip")
+        .args(["netns", "exec", &lab.server, "unshare", "-m", "sh", "-c", &script])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        lab.talk();
+    }
+    if child.wait().unwrap().code() == Some(99) {
+        eprintln!("skipped: a file system cannot be mounted here");
+        return;
+    }
+    let mut said = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    let log = fs::read_to_string(format!("{folder}.log")).unwrap();
+    assert!(said.starts_with("8\nx.pcapng\n{"), "{said} {log}");
+    let summary: Value = serde_json::from_str(&said["8\nx.pcapng\n".len()..]).unwrap();
+    assert!(summary["capture"]["packets"].as_u64().unwrap() > 50, "{summary:#}");
+    assert!(log.contains("cannot write: ") && log.contains("kept in "), "{log}");
+}
+
 /// The example of the library, which ends by itself.
 #[test]
 fn the_example_names_packets_for_as_long_as_it_is_told() {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod big_endian;
 mod block;
 #[cfg(feature = "cli")]
 mod command;
