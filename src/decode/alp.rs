@@ -1,7 +1,7 @@
 //! ATSC 3.0 link-layer protocol (A/330): packets of digital television.
 
-use super::Kind;
 use super::walk::{Next, Step, Walk};
+use super::{Kind, Piece};
 
 impl Walk<'_, '_> {
     /// A packet (A/330 section 5): type, how the payload is configured, a length of 11 bits, perhaps an additional
@@ -19,7 +19,10 @@ impl Walk<'_, '_> {
         match (first & CONFIGURED != 0, first & MODE != 0) {
             (false, false) => {}
             (false, true) => len |= self.alp_single()? << 11,
-            (true, false) => return self.end(Kind::NonIp),
+            (true, false) => {
+                self.headers.piece = Some(Piece::AlpSegment);
+                return self.end(Kind::NonIp);
+            }
             (true, true) => len = self.alp_first_of_several()?,
         }
         self.reader.bound(len);
@@ -113,6 +116,7 @@ mod tests {
         for head in [[0x10, 40], [0x40, 40], [0x80, 40], [0xe0, 40]] {
             let headers = decode(LinkType::ATSC_ALP, &[&head[..], &inner_v4()].concat());
             assert_eq!((headers.kind, headers.stopped), (Kind::NonIp, None), "{head:02x?}");
+            assert_eq!(headers.piece, (head[0] == 0x10).then_some(Piece::AlpSegment));
         }
     }
 }

@@ -137,6 +137,7 @@ impl Headers {
         self.payload_wire_len = 0;
         self.sequence = 0;
         self.further = 0;
+        self.piece = None;
         self.stopped = None;
     }
 }

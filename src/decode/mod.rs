@@ -281,6 +281,29 @@ pub struct Quoted {
     pub ports: Option<(u16, u16)>,
 }
 
+/// A piece of a packet, which is counted, and not put together with the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Piece {
+    /// A fragment of PPP multilink (RFC 1990).
+    Multilink,
+    /// What has changed since the packet before of the same TCP connection: Van Jacobson's compressed header (RFC 1144).
+    CompressedTcp,
+    /// A segment of the ATSC link-layer protocol (A/330 section 5.1).
+    AlpSegment,
+}
+
+impl Piece {
+    /// What it is, in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Multilink => "a fragment of PPP multilink, not put together",
+            Self::CompressedTcp => "TCP with a compressed header (Van Jacobson), not read",
+            Self::AlpSegment => "a segment of ATSC ALP, not put together",
+        }
+    }
+}
+
 /// Why decoding went no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped {
@@ -359,6 +382,8 @@ pub struct Headers {
     pub sequence: u32,
     /// Frames or packets that came behind the one read in the same aggregate (A-MSDU, ALP); they are not read.
     pub further: u16,
+    /// What kind of piece of a packet it is, where such are not put together.
+    pub piece: Option<Piece>,
     /// Why decoding stopped early, if it did.
     pub stopped: Option<Stopped>,
 }

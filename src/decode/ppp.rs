@@ -1,7 +1,7 @@
 //! The Point-to-Point Protocol: framing, protocol field, and what compression and multilink make of packets.
 
 use super::walk::{Next, Step, Walk};
-use super::{Kind, Network, ip::number};
+use super::{Kind, Network, Piece, ip::number};
 
 impl Walk<'_, '_> {
     /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC on the same interface type (RFC 1547).
@@ -32,6 +32,10 @@ impl Walk<'_, '_> {
         };
         match protocol {
             0x0021 => Ok(Next::Ipv4),
+            0x002d => {
+                self.headers.piece = Some(Piece::CompressedTcp);
+                self.end(Kind::NonIp)
+            }
             0x002f => self.uncompressed_tcp(),
             0x0057 => Ok(Next::Ipv6),
             0x0281 | 0x0283 => Ok(Next::Mpls),
@@ -73,6 +77,7 @@ impl Walk<'_, '_> {
             return self.reader.skip(2).map(|()| Next::Done);
         };
         if flags & WHOLE != WHOLE {
+            self.headers.piece = Some(Piece::Multilink);
             return self.end(Kind::NonIp);
         }
         let rest = self.reader.rest();
@@ -134,6 +139,14 @@ mod tests {
     }
 
     #[test]
+    fn what_has_a_compressed_header_is_told() {
+        // RFC 1332 section 4: protocol 0x002d; RFC 1144: changes, checksum.
+        let headers = decode(LinkType::PPP, &[0xff, 3, 0, 0x2d, 0x10, 0x12, 0x34, b'x']);
+        assert_eq!((headers.kind, headers.piece), (Kind::NonIp, Some(Piece::CompressedTcp)));
+        assert_eq!(decode(LinkType::PPP, &[0xff, 3, 0xc0, 0x21, 9, 1, 0, 4]).piece, None);
+    }
+
+    #[test]
     fn only_whole_packets_are_read_of_multilink() {
         let fragment = |head: &[u8]| -> Headers {
             decode(LinkType::PPP, &[&[0xff, 3, 0, 0x3d], head, &inner_v4()].concat())
@@ -152,6 +165,7 @@ mod tests {
         for head in [[0x80, 0, 0, 1, 0, 0x21], [0x40, 0, 0, 2, 0, 0x21], [0, 0, 0, 3, 0, 0x21]] {
             let headers = fragment(&head);
             assert_eq!((headers.kind, headers.stopped), (Kind::NonIp, None), "{head:02x?}");
+            assert_eq!(headers.piece, Some(Piece::Multilink));
         }
         let cut = decode_cut(LinkType::PPP, &[0xff, 3, 0, 0x3d, 0xc0, 0, 0, 1, 0, 0x21], 7);
         assert!(matches!(cut.stopped, Some(Stopped { layer: "ppp", reason: Reason::Truncated { .. }, .. })));

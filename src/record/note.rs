@@ -2,7 +2,7 @@
 
 use super::Record;
 use crate::{
-    decode::{Fragment, Reason, Stopped},
+    decode::{Fragment, Piece, Reason, Stopped},
     packet::{Timestamp, TransportProtocol},
     text::number::decimal,
 };
@@ -42,6 +42,8 @@ pub enum Note {
         /// Frames behind the first.
         further: u16,
     },
+    /// It is a piece of a packet that is not put together.
+    Piece(Piece),
     /// It is a fragment.
     Fragment {
         /// Which part of its datagram.
@@ -78,6 +80,9 @@ impl Record<'_> {
         }
         if self.headers.further > 0 {
             note(Note::Aggregate { further: self.headers.further });
+        }
+        if let Some(piece) = self.headers.piece {
+            note(Note::Piece(piece));
         }
         if let Some(fragment) = self.headers.fragment {
             note(Note::Fragment {
@@ -204,6 +209,7 @@ impl Note {
                 decimal(further.into(), text);
                 text.extend_from_slice(b" further frames not read");
             }
+            Self::Piece(piece) => text.extend_from_slice(piece.as_str().as_bytes()),
             Self::Fragment { fragment, portless, tiny, overlaps, completes } => {
                 text.extend_from_slice(b"fragment: offset ");
                 decimal(fragment.offset.into(), text);
@@ -320,6 +326,8 @@ mod tests {
         assert_eq!(notes(&deep, &[], 0, None), ["tcp at offset 34: nested too deep"]);
         let aggregate = Headers { further: 2, ..Headers::default() };
         assert_eq!(notes(&aggregate, &[], 0, None), ["aggregate: 2 further frames not read"]);
+        let piece = Headers { piece: Some(Piece::Multilink), ..Headers::default() };
+        assert_eq!(notes(&piece, &[], 0, None), ["a fragment of PPP multilink, not put together"]);
         let fragment = |offset, more, payload_len| Headers {
             fragment: Some(Fragment { id: 7, offset, more }),
             protocol: TransportProtocol::UDP,
