@@ -35,10 +35,10 @@ impl Advertised {
             let alive = host.addresses.iter().filter(|(_, seen)| !seen.is_over(now));
             let alive: Vec<_> = alive.cloned().collect();
             gone += (host.addresses.len() - alive.len()) as u64;
-            if kept || !alive.is_empty() {
-                if let Some(index) = self.host(host.name.clone(), host.sender) {
-                    self.hosts[index as usize].addresses = alive;
-                }
+            if (kept || !alive.is_empty())
+                && let Some(index) = self.host(host.name.clone(), host.sender)
+            {
+                self.hosts[index as usize].addresses = alive;
             }
             names.push(host.name);
         }
