@@ -1,3 +1,5 @@
+//! What is learned of messages made by hand, and when it counts.
+
 use super::*;
 use crate::dns::{
     RecordType,
