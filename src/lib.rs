@@ -47,6 +47,7 @@
 //! - [`naming`]: the rules that say which side serves and how its name is known.
 //! - [`knowledge`]: all that is remembered of a capture, and the answers of all its flows.
 //! - [`record`]: one annotated packet.
+//! - [`select`]: which records are shown, by what they say, and in which order.
 //! - [`sink`]: what becomes of records.
 //! - [`pipeline`]: the one loop over inputs; [`report`]: views of what is known: summary, flows, discovery.
 //!
@@ -69,6 +70,7 @@ pub mod record;
 pub mod registry;
 pub mod report;
 pub mod savefile;
+pub mod select;
 pub mod sink;
 pub mod text;
 

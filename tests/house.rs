@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "packet",
     "ranges",
     "text",
@@ -22,6 +22,7 @@ const ORDER: [&str; 20] = [
     "naming",
     "knowledge",
     "record",
+    "select",
     "sink",
     "pipeline",
     "report",
@@ -50,14 +51,17 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("prefetch_index", &["flow"]),
     ("quick_xml", &["registry"]),
+    ("regex", &["select"]),
     ("rustix", &["capture"]),
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),
     ("sha2", &["payload"]),
     ("signal_hook", &["cli"]),
+    ("strsim", &["select"]),
     ("tempfile", &["registry", "cli"]),
     ("terminal_size", &["cli"]),
+    ("winnow", &["select"]),
     ("zstd", &["capture"]),
 ];
 

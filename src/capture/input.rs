@@ -159,7 +159,7 @@ fn frames(netmon: NetMon, input: Input) -> io::Result<Option<Frames>> {
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.head_at < self.head.len() {
-            let count = self.head[self.head_at..].as_ref().read(buffer)?;
+            let count = (&self.head[self.head_at..]).read(buffer)?;
             self.head_at += count;
             return Ok(count);
         }

@@ -40,7 +40,8 @@ impl Job<'_> {
         let charter = Charter::new(view.knowledge, view.answers);
         let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
         outlet.encoder.know(view.knowledge);
-        let outcome = self.each_input(observer, true, |run, selection, open| {
+        let began = view.knowledge.span().first();
+        let outcome = self.each_input(observer, true, began, |run, selection, open| {
             outlet.begin(&open)?;
             run.chart(open, selection, &charter, &mut outlet)
         })?;
@@ -179,8 +180,13 @@ impl<'k> Worker<'k> {
                     continue;
                 }
                 let names = (*label, batch.interface_name(frame.interface));
-                encoder.packet(&charter.chart(names, (frame, raw), headers, place, *previous), part);
-                *previous = frame.time.or(*previous);
+                let record = charter.chart(names, (frame, raw), headers, place, *previous);
+                if all || selection.wants(&record) {
+                    encoder.packet(&record, part);
+                    *previous = frame.time.or(*previous);
+                } else {
+                    encoder.skip(raw, part);
+                }
             }
         }
         Ok(())
@@ -207,7 +213,8 @@ impl Run<'_> {
         let mut worker = Worker::new(charter, label, self.decoder);
         if let Reader::File(file) = &mut reader {
             let large = file.size().is_none_or(|size| size >= 2 * self.min_stretch.min(MIN_SHARE));
-            if self.threads > 1 && selection.is_all() && large {
+            let apart = selection.is_all() || selection.is_apart() && !outlet.encoder.looks_back();
+            if self.threads > 1 && apart && large {
                 return self.chart_on_threads(file, selection, &worker, outlet);
             }
         }
@@ -239,7 +246,8 @@ impl Run<'_> {
                 let (to_worker, work) = sync_channel::<Work<E::Part>>(1);
                 let (done, from_worker) = sync_channel::<Work<E::Part>>(1);
                 let (mut worker, encoder) = (worker.clone(), outlet.encoder.clone());
-                scope.spawn(move || worker.run(encoder, &work, &done));
+                let selection = selection.fork();
+                scope.spawn(move || worker.run(encoder, selection, &work, &done));
                 lanes.push(Lane { to_worker, from_worker, spare: vec![Work::default(), Work::default()] });
             }
             let mut previous = None;
@@ -249,7 +257,7 @@ impl Run<'_> {
             loop {
                 let lane = &mut lanes[sent % count];
                 let Some(mut work) = lane.spare.pop() else {
-                    fetch(&mut lanes, &mut fetched, outlet.sink)?;
+                    selection.count(fetch(&mut lanes, &mut fetched, outlet.sink)?);
                     continue;
                 };
                 let filled = source.fill(&mut work.batch);
@@ -273,7 +281,7 @@ impl Run<'_> {
                 }
             }
             while fetched < sent {
-                fetch(&mut lanes, &mut fetched, outlet.sink)?;
+                selection.count(fetch(&mut lanes, &mut fetched, outlet.sink)?);
             }
             for work in lanes.iter_mut().flat_map(|lane| &mut lane.spare) {
                 outlet.sink.rest(&mut work.part)?;
@@ -289,6 +297,8 @@ struct Work<P> {
     batch: Batch,
     /// Time of the packet before the batch.
     previous: Option<Timestamp>,
+    /// Frames of it that were chosen, where not all are.
+    taken: u64,
     part: P,
 }
 
@@ -304,13 +314,16 @@ impl Worker<'_> {
     fn run<E: Encoder>(
         &mut self,
         mut encoder: E,
+        mut selection: Selection<'_>,
         work: &Receiver<Work<E::Part>>,
         done: &SyncSender<Work<E::Part>>,
     ) {
         while let Ok(mut work) = work.recv() {
-            let Work { batch, previous, part } = &mut work;
-            // All frames are taken, which cannot fail.
-            let charted = self.chart(batch, &mut Selection::all(), previous, &mut encoder, part);
+            let Work { batch, previous, taken, part } = &mut work;
+            let before = selection.taken();
+            // Without a capture filter choosing cannot fail.
+            let charted = self.chart(batch, &mut selection, previous, &mut encoder, part);
+            *taken = selection.taken() - before;
             if charted.is_err() || done.send(work).is_err() {
                 return;
             }
@@ -318,15 +331,17 @@ impl Worker<'_> {
     }
 }
 
-/// Hands the part whose turn it is to the sink.
-fn fetch<P>(lanes: &mut [Lane<P>], fetched: &mut usize, sink: &mut impl Sink<P>) -> io::Result<()> {
+/// Hands the part whose turn it is to the sink. Returns how many frames were chosen for it.
+fn fetch<P>(lanes: &mut [Lane<P>], fetched: &mut usize, sink: &mut impl Sink<P>) -> io::Result<u64> {
     let count = lanes.len();
     let lane = &mut lanes[*fetched % count];
     *fetched += 1;
     // A worker that is gone has panicked; the scope passes its panic on.
     if let Ok(mut work) = lane.from_worker.recv() {
         sink.take(&mut work.part)?;
+        let taken = work.taken;
         lane.spare.push(work);
+        return Ok(taken);
     }
-    Ok(())
+    Ok(0)
 }

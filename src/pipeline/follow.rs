@@ -28,11 +28,11 @@ impl Job<'_> {
     ) -> Result<(Knowledge, Answers, Outcome), Failure> {
         let mut state = State {
             knowledge: Knowledge::whole(Options { causal: true, ..options }),
-            answers: Answers::new(encoder.shows_community_ids()),
+            answers: Answers::new(encoder.shows_community_ids() || self.asks_community_ids()),
         };
         state.knowledge.set_hosts(&self.hosts);
         let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
-        let outcome = self.each_input(observer, true, |run, selection, open| {
+        let outcome = self.each_input(observer, true, None, |run, selection, open| {
             outlet.begin(&open)?;
             run.follow(open, selection, &mut state, &mut outlet)
         })?;
@@ -89,13 +89,13 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
     fn batch(&mut self, batch: &Batch, selection: &mut Selection<'_>) -> Result<(), Failure> {
         self.state.knowledge.count_oddities(batch);
         self.outlet.encoder.batch(batch, &mut self.outlet.part);
-        let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers, taken| {
+        let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers, selection| {
             let raw = batch.record(index);
-            if let Some(headers) = headers {
+            let is_shown = headers.is_some_and(|headers| {
                 let name = batch.interface_name(frame.interface);
-                self.packet((frame, raw, name), headers, taken);
-            }
-            if !taken {
+                self.packet((frame, raw, name), headers, selection)
+            });
+            if !is_shown {
                 self.outlet.encoder.skip(raw, &mut self.outlet.part);
             }
             if self.outlet.sink.is_at_once() {
@@ -114,24 +114,29 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
         followed
     }
 
-    /// Learns a packet, and charts it where it is taken.
+    /// Learns a packet, and charts it where it is taken by a selection. Returns whether it is shown.
     fn packet(
         &mut self,
         (frame, raw, name): (Frame<'_>, &[u8], Option<&str>),
         headers: &Headers,
-        taken: bool,
-    ) {
+        selection: Option<&mut Selection<'_>>,
+    ) -> bool {
         let (State { knowledge, answers }, registry) = (&mut *self.state, self.run.registry);
         let place = knowledge.follow(&frame, headers, self.file);
         answers.revise(headers, &place, knowledge, registry);
-        if taken {
+        let mut is_shown = false;
+        if let Some(selection) = selection {
             let charter = Charter::new(knowledge, answers).of_file(self.file);
             let names = (self.label, name);
             let record = charter.chart(names, (frame, raw), headers, &place, self.previous);
-            self.outlet.encoder.packet(&record, &mut self.outlet.part);
-            self.previous = frame.time.or(self.previous);
+            is_shown = selection.wants(&record);
+            if is_shown {
+                self.outlet.encoder.packet(&record, &mut self.outlet.part);
+                self.previous = frame.time.or(self.previous);
+            }
         }
         // Rarely called for, so it need not wait for the end of the batch.
         knowledge.make_room(registry);
+        is_shown
     }
 }

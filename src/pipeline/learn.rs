@@ -17,7 +17,7 @@ impl Job<'_> {
     ///
     /// What is selected does not change what is known: every packet teaches, and damage is told wherever it lies, behind
     /// the last packet asked for, too. Only inputs that cannot be read twice end with that packet, since nobody can wait
-    /// for the rest of them.
+    /// for the rest of them; those of which only [wanted](Job::wanted) packets are charted are learned to their end, too.
     ///
     /// ```
     /// use portolan::{Job, Registry, knowledge::Options, pipeline::Inputs};
@@ -40,8 +40,8 @@ impl Job<'_> {
         observer: &impl Observer,
     ) -> Result<(Knowledge, Outcome), Failure> {
         let mut knowledge = Knowledge::whole(options);
-        let selects = self.selects() && !self.inputs.can_be_read_twice();
-        let outcome = self.each_input(observer, selects, |run, selection, open| {
+        let selects = self.selects() && self.wanted.is_none() && !self.inputs.can_be_read_twice();
+        let outcome = self.each_input(observer, selects, None, |run, selection, open| {
             run.learn(open.reader, open.number, selection, &mut knowledge, options).map_err(Failure::Input)
         })?;
         knowledge.settle();

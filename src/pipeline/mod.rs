@@ -31,9 +31,10 @@ use crate::{
     decode::Decoder,
     hosts::HostsFile,
     knowledge::{Knowledge, View},
-    packet::{Batch, Interface},
+    packet::{Batch, Interface, Timestamp},
     registry::Registry,
     savefile::FileFormat,
+    select::{Packets, Predicate, Window},
 };
 
 /// Octets a stretch has at least before a thread is worth starting for it.
@@ -126,7 +127,12 @@ pub struct Job<'j> {
     /// Which frames are charted; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other
     /// one the input at hand.
     pub accept: Option<Box<Accept>>,
-    /// How many frames are charted, over all inputs; all if absent.
+    /// When frames were captured that are charted, of those that are accepted. A capture begins with its earliest time
+    /// stamp; where only the past is known, with the first that is met.
+    pub window: Window,
+    /// Which packets are charted by what their records say, of those in the window; all if absent.
+    pub wanted: Option<Predicate<Packets>>,
+    /// How many frames are charted of all that, over all inputs; all if absent.
     pub count: Option<u64>,
     /// Whether the inputs have nothing to do with each other, so that each is learned alone: [`Job::next_turn`].
     pub separate: bool,
@@ -325,6 +331,8 @@ impl<'j> Job<'j> {
             decoder: Decoder::default(),
             hosts: HostsFile::default(),
             accept: None,
+            window: Window::default(),
+            wanted: None,
             count: None,
             separate: false,
             limits: Limits::default(),
@@ -336,7 +344,12 @@ impl<'j> Job<'j> {
 
     /// Whether only some frames are charted.
     pub fn selects(&self) -> bool {
-        self.accept.is_some() || self.count.is_some()
+        self.accept.is_some() || self.count.is_some() || self.wanted.is_some() || !self.window.is_all()
+    }
+
+    /// Whether Community IDs are asked for to choose packets, whatever is shown of them.
+    pub fn asks_community_ids(&self) -> bool {
+        self.wanted.as_ref().is_some_and(|wanted| wanted.asks("network.community_id"))
     }
 
     /// Turns to the inputs that are learned next: to all of them, or where they are [`separate`](Job::separate) to one,
@@ -382,17 +395,24 @@ impl<'j> Job<'j> {
     }
 
     /// Opens each input at hand in turn and hands it to `pass`; what cannot be read is told, and the next one is tried.
-    /// Where nothing is selected, all frames are taken.
+    /// Where nothing is selected, all frames are taken. The window of time is that of a capture that `began` then, where that
+    /// is known.
     fn each_input(
         &mut self,
         observer: &dyn Observer,
         selects: bool,
+        began: Option<Timestamp>,
         mut pass: impl FnMut(&Run<'_>, &mut Selection<'_>, Open<'_>) -> Result<(), Failure>,
     ) -> Result<Outcome, Failure> {
-        let Self { inputs, registry, decoder, accept, count, limits, threads, min_stretch, turns, .. } = self;
+        let Self { inputs, registry, decoder, accept, window, wanted, count, .. } = self;
+        let Self { limits, threads, min_stretch, turns, .. } = self;
         let run = Run { registry, decoder, observer, threads: *threads, min_stretch: *min_stretch };
         let mut selection = match selects {
-            true => Selection::new(accept.as_deref_mut(), *count, turns.taken),
+            true => Selection::new(accept.as_deref_mut(), *count, turns.taken).only(
+                *window,
+                began,
+                wanted.clone(),
+            ),
             false => Selection::all(),
         };
         let at = turns.at.clone().unwrap_or(0..inputs.len());

@@ -136,18 +136,24 @@ impl Put for Cells<'_> {
     #[inline(always)]
     fn all(&mut self, give: impl FnOnce(&mut Each<'_>)) {
         let start = self.out.len();
-        let mut is_text = false;
-        give(&mut |value| {
-            if self.out.len() > start {
-                self.out.extend_from_slice(value.separator());
-            }
-            value.write(self.clock, self.out);
-            is_text |= value.is_text();
-        });
-        if is_text {
+        if join(self.clock, self.out, give) {
             escape::close_csv(start, self.out);
         }
     }
+}
+
+/// Appends values that share a cell. Returns whether there is text among them.
+#[inline(always)]
+fn join(clock: &mut TimeWriter, out: &mut Vec<u8>, give: impl FnOnce(&mut Each<'_>)) -> bool {
+    let (start, mut is_text) = (out.len(), false);
+    give(&mut |value| {
+        if out.len() > start {
+            out.extend_from_slice(value.separator());
+        }
+        value.write(clock, out);
+        is_text |= value.is_text();
+    });
+    is_text
 }
 
 impl Value<'_> {
@@ -190,10 +196,16 @@ impl ValueWriter {
         Cells { clock: &mut self.clock, out }
     }
 
-    /// Appends a JSON object of fields that stand grouped by their paths; `read` gives the values of each.
-    pub(crate) fn object<G: Copy>(
+    /// Appends values as a cell of a table shows them: harmless on a terminal.
+    pub(crate) fn shown(&mut self, out: &mut Vec<u8>, give: impl FnOnce(&mut Each<'_>)) {
+        join(&mut self.clock, out, give);
+    }
+
+    /// Appends a JSON object of fields that stand [grouped](crate::text::field::grouped) by their paths; `read` gives the
+    /// values of each.
+    pub(crate) fn object<G: Copy + 'static>(
         &mut self,
-        fields: &'static [Field<G>],
+        fields: impl IntoIterator<Item = &'static Field<G>>,
         read: impl Fn(G, &mut Each<'_>),
         out: &mut Vec<u8>,
     ) {

@@ -6,12 +6,13 @@ use crate::{
         Columns, Record, ValueWriter,
         fields::{COLUMNS, OfPacket, Per},
     },
-    text::field::{columns, header},
+    text::field::{Field, columns, header},
 };
 
 /// CSV rows. Lists within a field are joined by spaces, notes and DNS messages by `; `.
 #[derive(Clone, Debug)]
 pub struct Csv {
+    fields: Vec<&'static Field<OfPacket<Columns>>>,
     /// The columns in their order.
     runs: Vec<Run>,
     writer: ValueWriter,
@@ -28,15 +29,29 @@ struct Run {
 
 impl Default for Csv {
     fn default() -> Self {
+        Self::new(columns(&COLUMNS).collect())
+    }
+}
+
+impl Csv {
+    /// Rows of these fields only, by their numbers in [`PACKET`](crate::record::fields::PACKET), in this order.
+    ///
+    /// # Panics
+    /// Never for numbers of that table.
+    pub fn of(numbers: &[usize]) -> Self {
+        Self::new(numbers.iter().map(|&number| &COLUMNS[number]).collect())
+    }
+
+    fn new(fields: Vec<&'static Field<OfPacket<Columns>>>) -> Self {
         let mut runs: Vec<Run> = Vec::new();
-        for field in columns(&COLUMNS) {
+        for field in &fields {
             let per = field.get.per;
             match runs.last_mut().filter(|run| run.per == per) {
                 Some(run) => run.columns.push(field.get),
                 None => runs.push(Run { per, columns: vec![field.get], answers: Pieces::default() }),
             }
         }
-        Self { runs, writer: ValueWriter::default() }
+        Self { fields, runs, writer: ValueWriter::default() }
     }
 }
 
@@ -44,15 +59,15 @@ impl Encoder for Csv {
     type Part = Vec<u8>;
 
     fn shows_community_ids(&self) -> bool {
-        true
+        self.fields.iter().any(|field| field.path == "network.community_id")
     }
 
     fn begin(&mut self, out: &mut Vec<u8>) {
-        header(&COLUMNS, out);
+        header(self.fields.iter().copied(), out);
     }
 
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let Self { runs, writer } = self;
+        let Self { runs, writer, .. } = self;
         for Run { per, columns, answers } in runs {
             let mut cells = |out: &mut Vec<u8>| {
                 let mut cells = writer.cells(out);

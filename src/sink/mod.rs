@@ -4,6 +4,7 @@
 //! time. What stands where all threads meet is the sink: it sees each part once, in the order of the input.
 
 mod csv;
+mod fields;
 pub(crate) mod json;
 mod pcapng;
 mod pieces;
@@ -12,7 +13,7 @@ mod writer;
 
 use std::io;
 
-pub use self::{csv::Csv, json::Json, pcapng::Pcapng, text::Text, writer::Writer};
+pub use self::{csv::Csv, fields::Fields, json::Json, pcapng::Pcapng, text::Text, writer::Writer};
 use crate::{
     capture::Losses,
     knowledge::Knowledge,
@@ -72,6 +73,12 @@ pub trait Encoder: Clone + Send {
     /// Whether what lies between packets goes into the output, so that a file is read to its end even where no further
     /// packet is selected.
     fn keeps_blocks(&self) -> bool {
+        false
+    }
+
+    /// Whether a packet is shown with something of the packet that is shown before it, so that they cannot be chosen and encoded
+    /// side by side.
+    fn looks_back(&self) -> bool {
         false
     }
 

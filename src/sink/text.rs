@@ -82,6 +82,10 @@ fn style(evidence: Evidence) -> Style {
 impl Encoder for Text {
     type Part = Vec<u8>;
 
+    fn looks_back(&self) -> bool {
+        self.delta
+    }
+
     fn packet(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let headers = record.headers;
         if let Some(file) = record.file {

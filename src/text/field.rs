@@ -174,9 +174,42 @@ pub fn columns<G: Copy>(fields: &'static [Field<G>]) -> impl Iterator<Item = &'s
 }
 
 /// Appends the line of CSV that names the columns.
-pub(crate) fn header<G: Copy>(fields: &'static [Field<G>], out: &mut Vec<u8>) {
+pub(crate) fn header<G: Copy + 'static>(
+    fields: impl IntoIterator<Item = &'static Field<G>>,
+    out: &mut Vec<u8>,
+) {
     let mut line = Line::new(out);
     // Names of ours: that `@timestamp` is no formula need not be said.
-    columns(fields).for_each(|field| line.plain(|out| out.extend_from_slice(field.column().as_bytes())));
+    for field in fields {
+        line.plain(|out| out.extend_from_slice(field.column().as_bytes()));
+    }
     line.end();
+}
+
+/// The fields in an order in which those of one object stand behind each other, at every depth: each object where its first
+/// field stands.
+pub(crate) fn grouped<G: Copy>(mut fields: Vec<&'static Field<G>>) -> Vec<&'static Field<G>> {
+    let paths: Vec<_> = fields.iter().map(|field| field.path).collect();
+    let first = |object: &str| {
+        let is_in = |path: &&str| {
+            path.strip_prefix(object).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        paths.iter().position(is_in)
+    };
+    fields.sort_by_cached_key(|field| {
+        let ends = field.path.match_indices('.').map(|(at, _)| at).chain([field.path.len()]);
+        ends.map(|end| first(&field.path[..end])).collect::<Vec<_>>()
+    });
+    fields
+}
+
+/// A field twice is there once.
+pub(crate) fn distinct(columns: &[usize]) -> Vec<usize> {
+    let mut all = Vec::new();
+    columns.iter().for_each(|column| {
+        if !all.contains(column) {
+            all.push(*column)
+        }
+    });
+    all
 }

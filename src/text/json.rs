@@ -97,6 +97,72 @@ impl<F: Formatter> Formatter for Harmless<F> {
     }
 }
 
+/// A value as JSON has it, to be asked for what stands in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree(serde_json::Value);
+
+/// What stands at a place of a [`Tree`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leaf<'t> {
+    /// A whole number.
+    Number(u64),
+    /// True or false.
+    Flag(bool),
+    /// Text.
+    Text(&'t str),
+}
+
+impl Tree {
+    /// What a value is in JSON.
+    ///
+    /// # Errors
+    /// It is one that JSON cannot hold.
+    pub(crate) fn of(value: &impl Serialize) -> io::Result<Self> {
+        Ok(Self(serde_json::to_value(value)?))
+    }
+
+    /// What a piece of JSON says.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn parse(octets: &[u8]) -> io::Result<Self> {
+        Ok(Self(serde_json::from_slice(octets)?))
+    }
+
+    /// Gives what stands behind these keys to `put`, of lists each item.
+    pub(crate) fn each(&self, keys: &[&str], put: &mut dyn FnMut(Leaf<'_>)) {
+        walk(&self.0, keys, put);
+    }
+
+    /// The object of those of its members that have these keys, in this order.
+    pub(crate) fn only<'t>(&'t self, keys: &'t [&'t str]) -> impl Serialize + 't {
+        Only(&self.0, keys)
+    }
+}
+
+fn walk(value: &serde_json::Value, keys: &[&str], put: &mut dyn FnMut(Leaf<'_>)) {
+    match (value, keys) {
+        (serde_json::Value::Array(items), _) => items.iter().for_each(|item| walk(item, keys, put)),
+        (serde_json::Value::Object(members), [key, rest @ ..]) => {
+            members.get(*key).into_iter().for_each(|member| walk(member, rest, put));
+        }
+        (serde_json::Value::Bool(flag), []) => put(Leaf::Flag(*flag)),
+        (serde_json::Value::Number(number), []) => {
+            number.as_u64().into_iter().for_each(|number| put(Leaf::Number(number)))
+        }
+        (serde_json::Value::String(text), []) => put(Leaf::Text(text)),
+        _ => {}
+    }
+}
+
+struct Only<'t>(&'t serde_json::Value, &'t [&'t str]);
+
+impl Serialize for Only<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.1.iter().filter_map(|key| Some((key, self.0.get(key)?))))
+    }
+}
+
 /// Appends `"key":"…"`; octets that are no UTF-8 as `"key_base64":"…"`.
 pub(crate) fn member_text(key: &str, octets: &[u8], out: &mut Vec<u8>) {
     if std::str::from_utf8(octets).is_err() {

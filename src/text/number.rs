@@ -217,6 +217,23 @@ fn mac_in(octets: [u8; 6], digits: &[u8; 16], between: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&text);
 }
 
+/// Reads a link-layer address: six pairs of hexadecimal digits with colons or hyphens between them.
+///
+/// ```
+/// use portolan::text::number::read_mac;
+/// assert_eq!(read_mac("02-00-ab-CD-ef-09"), Some([2, 0, 0xab, 0xcd, 0xef, 9]));
+/// assert_eq!(read_mac("2:0:ab:cd:ef:9"), None);
+/// ```
+pub fn read_mac(text: &str) -> Option<[u8; 6]> {
+    let mut octets = [0; 6];
+    let mut pairs = text.split([':', '-']);
+    for octet in &mut octets {
+        let pair = pairs.next().filter(|pair| pair.len() == 2 && !pair.starts_with('+'))?;
+        *octet = u8::from_str_radix(pair, 16).ok()?;
+    }
+    pairs.next().is_none().then_some(octets)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp as Moment, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp as Moment, civil::Time, tz::TimeZone};
 
 use super::number::{decimal, padded};
 use crate::packet::Timestamp;
@@ -149,11 +149,50 @@ pub fn machine_time(time: Timestamp) -> String {
 /// assert_eq!(duration("0s"), Err("must be more than 0 seconds".to_owned()));
 /// ```
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let length = match text.parse() {
+    let nothing = || "must be more than 0 seconds".to_owned();
+    read_length(text)?.filter(|length| !length.is_zero()).ok_or_else(nothing)
+}
+
+/// Reads a length of time, which may be nothing, as [`duration`] does.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn length(text: &str) -> Result<Duration, String> {
+    read_length(text)?.ok_or_else(|| "must not be less than 0 seconds".to_owned())
+}
+
+/// A length of time; absent where it is negative, or too long.
+fn read_length(text: &str) -> Result<Option<Duration>, String> {
+    Ok(match text.parse() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => text.parse::<SignedDuration>().map_err(|error| error.to_string())?.try_into().ok(),
-    };
-    length.filter(|length| !length.is_zero()).ok_or_else(|| "must be more than 0 seconds".to_owned())
+    })
+}
+
+/// Reads a moment: RFC 3339 with `Z` or an offset.
+///
+/// # Errors
+/// What is wrong with it, for people; times before 1970 and after 2554 are none that a capture can have.
+///
+/// ```
+/// use portolan::{packet::Timestamp, text::time::moment};
+/// assert_eq!(moment("1970-01-01T01:00:00.5+01:00"), Ok(Timestamp(500_000_000)));
+/// assert!(moment("1970-01-01T00:00:00").is_err());
+/// ```
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    let moment: Moment = text.parse().map_err(|_| format!("`{text}` is no time"))?;
+    let nanos = u64::try_from(moment.as_nanosecond());
+    nanos.map(Timestamp).map_err(|_| format!("`{text}` is before 1970 or after 2554"))
+}
+
+/// Reads a time of day: `03:04`, `03:04:05`, `03:04:05.678`. Returns how long after midnight it is.
+pub fn time_of_day(text: &str) -> Option<Duration> {
+    let is_of_time = |octet: u8| octet.is_ascii_digit() || octet == b':' || octet == b'.';
+    if !text.contains(':') || !text.bytes().all(is_of_time) {
+        return None;
+    }
+    let time: Time = text.parse().ok()?;
+    time.duration_since(Time::midnight()).try_into().ok()
 }
 
 #[cfg(test)]

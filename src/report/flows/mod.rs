@@ -8,7 +8,7 @@ use std::{
     net::IpAddr,
 };
 
-use fields::FLOW;
+use fields::{FLOW, OfFlow};
 use hashbrown::HashMap;
 pub use pick::{Pick, Picked};
 
@@ -17,11 +17,13 @@ use crate::{
     knowledge::{Answers, Knowledge, Known, Named, Options},
     naming::label::{Label, protocol_word},
     packet::{Timestamp, TransportProtocol},
-    record::{Put as _, Service, ValueWriter},
+    record::{Each, Put as _, Service, ValueWriter},
     registry::Registry,
     report::{Format, Report},
+    select::{Choice, Schema, Subject},
     text::{
-        field::{columns, header},
+        field::{Field, Type, columns, distinct, grouped, header},
+        table::{Cell, Table},
         time::{TimeStyle, TimeWriter},
     },
 };
@@ -51,6 +53,8 @@ pub struct FlowList {
     /// When the earliest packet came.
     began: Option<Timestamp>,
     picked: Option<Picked>,
+    choice: Choice<Flows>,
+    width: Option<u16>,
 }
 
 /// What the ends of a flow are called, for longer than it is known.
@@ -95,6 +99,16 @@ impl FlowList {
     /// The same without names of hosts.
     pub fn numeric(self) -> Self {
         Self { numeric: true, ..self }
+    }
+
+    /// Shows these of them, in this order.
+    pub fn choose(&mut self, choice: Choice<Flows>) {
+        self.choice = choice;
+    }
+
+    /// Wraps the table of chosen columns to so many columns of a terminal.
+    pub fn wrap(&mut self, width: Option<u16>) {
+        self.width = width;
     }
 
     /// Of what is taken in next, lists only these flows; each of them with its whole counters.
@@ -162,7 +176,11 @@ impl Report for FlowList {
             Namer::Listed(number) => self.named.get(number as usize).map(Called::named),
             _ => None,
         };
-        write_rows(&sorted(&self.flows, &self.labels, named), self.began, form, out)
+        let rows = self.choice.of(sorted(&self.flows, &self.labels, named), |row| row);
+        match self.choice.columns.as_deref() {
+            None => write_rows(&rows, self.began, form, out),
+            Some(columns) => write_columns(&rows, columns, form, self.width, out),
+        }
     }
 }
 
@@ -185,6 +203,31 @@ struct End {
     octets: u64,
 }
 
+/// Flows, as they are chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Flows;
+
+impl Subject for Flows {
+    type Row<'r> = FlowRow<'r>;
+    type Get = OfFlow;
+
+    fn read(get: &OfFlow, row: &FlowRow<'_>, put: &mut Each<'_>) {
+        get.read(row, put);
+    }
+}
+
+/// The fields of flows.
+pub fn schema() -> Schema<Flows> {
+    Schema::of(&FLOW).short(&[
+        ("bytes", "network.bytes"),
+        ("packets", "network.packets"),
+        ("duration", "event.duration"),
+        ("first", "event.start"),
+        ("last", "event.end"),
+        ("name", "svc.name"),
+    ])
+}
+
 /// Writes every flow.
 ///
 /// # Errors
@@ -204,23 +247,72 @@ fn write_rows(
             let mut clock = TimeWriter::new(times);
             flows.iter().try_for_each(|flow| out.write_all(&text(flow, began, &mut clock)))
         }
-        Form::Json => records(flows, out, |flow, writer, line| {
-            writer.object(&FLOW, |get, put| get.read(flow, put), line);
-            line.push(b'\n');
-        }),
-        Form::Csv => {
-            let mut line = Vec::new();
-            header(&FLOW, &mut line);
-            out.write_all(&line)?;
-            records(flows, out, |flow, writer, line| {
-                let mut cells = writer.cells(line);
-                for field in columns(&FLOW) {
-                    cells.cell(|cell| cell.all(|put| field.get.read(flow, put)));
-                }
-                cells.end();
-            })
-        }
+        Form::Json => json_lines(flows, &FLOW.iter().collect::<Vec<_>>(), out),
+        Form::Csv => csv_lines(flows, &columns(&FLOW).collect::<Vec<_>>(), out),
     }
+}
+
+/// Writes these fields of flows: a table where people read, else as all of them are written.
+fn write_columns(
+    flows: &[FlowRow<'_>],
+    columns: &[usize],
+    form: Form,
+    width: Option<u16>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let fields: Vec<_> = columns.iter().map(|&column| &FLOW[column]).collect();
+    match form {
+        Form::Text(_) => {
+            let header: Vec<_> = fields.iter().map(|field| field.path).collect();
+            let mut table = Table::new(&header);
+            for (number, field) in fields.iter().enumerate() {
+                if matches!(field.kind, Type::Number(_)) {
+                    table = table.right(number..number + 1);
+                }
+            }
+            let mut writer = ValueWriter::default();
+            for flow in flows {
+                table.row(
+                    fields.iter().map(|field| {
+                        Cell::escaped(|text| writer.shown(text, |put| field.get.read(flow, put)))
+                    }),
+                );
+            }
+            table.write(width, out)
+        }
+        Form::Json => {
+            json_lines(flows, &grouped(distinct(columns).into_iter().map(|at| &FLOW[at]).collect()), out)
+        }
+        Form::Csv => csv_lines(flows, &fields, out),
+    }
+}
+
+fn json_lines(
+    flows: &[FlowRow<'_>],
+    fields: &[&'static Field<OfFlow>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    records(flows, out, |flow, writer, line| {
+        writer.object(fields.iter().copied(), |get, put| get.read(flow, put), line);
+        line.push(b'\n');
+    })
+}
+
+fn csv_lines(
+    flows: &[FlowRow<'_>],
+    fields: &[&'static Field<OfFlow>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    header(fields.iter().copied(), &mut line);
+    out.write_all(&line)?;
+    records(flows, out, |flow, writer, line| {
+        let mut cells = writer.cells(line);
+        for field in fields {
+            cells.cell(|cell| cell.all(|put| field.get.read(flow, put)));
+        }
+        cells.end();
+    })
 }
 
 /// Every flow, in the order they began.
