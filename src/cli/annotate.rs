@@ -10,7 +10,8 @@ use portolan::{
     Encoder, Job,
     knowledge::Options,
     pipeline::Inputs,
-    sink::{Csv, Json, Pcapng, Text, Writer},
+    select::packets,
+    sink::{Csv, Fields, Json, Pcapng, Text, Writer},
 };
 
 use super::{
@@ -21,18 +22,24 @@ use super::{
     message,
     output::Output,
     passes::{self, Passes},
+    select::{self, Where},
 };
 
 #[derive(Args, Debug)]
 pub(crate) struct Annotate {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) rows: Where,
     /// Form of the records.
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<RecordFormat>,
     /// Write to this file: annotated pcapng, unless --format says otherwise.
     #[arg(short, value_name = "FILE", help_heading = "Output")]
     pub(crate) write: Option<PathBuf>,
+    /// Only these fields, in this order, in CSV and JSON: `@timestamp,source.ip,svc.name`.
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "Output")]
+    pub(crate) columns: Option<Vec<String>>,
     /// How text shows times.
     #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
     pub(crate) time: Time,
@@ -79,8 +86,14 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         ));
         return Err(End::Said(exit::USAGE));
     }
+    let wanted = args.rows.packets()?;
+    let columns = select::chosen(args.columns.as_deref(), |names| packets().columns(names))?;
+    if columns.is_some() && !matches!(format, RecordFormat::Json | RecordFormat::Csv) {
+        message::error("--columns chooses fields of --format json and --format csv: other forms have none");
+        return Err(End::Said(exit::USAGE));
+    }
     let session = Session::new(global, &args.input)?;
-    let job = session.job_beside(args.write.as_deref())?;
+    let job = Job { wanted, ..session.job_beside(args.write.as_deref())? };
     let out = Output::new(args.write.as_deref())?;
     if format == RecordFormat::Text {
         args.time.tell_unknown_zone(global);
@@ -95,8 +108,14 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         RecordFormat::Text => {
             annotate(global, &session, job, args, Text::new(args.time.into(), color, global.verbose), out)
         }
-        RecordFormat::Json => annotate(global, &session, job, args, Json::default(), out),
-        RecordFormat::Csv => annotate(global, &session, job, args, Csv::default(), out),
+        RecordFormat::Json => match columns {
+            Some(columns) => annotate(global, &session, job, args, Fields::new(&columns), out),
+            None => annotate(global, &session, job, args, Json::default(), out),
+        },
+        RecordFormat::Csv => {
+            let csv = columns.map_or_else(Csv::default, |columns| Csv::of(&columns));
+            annotate(global, &session, job, args, csv, out)
+        }
         RecordFormat::Pcapng => {
             annotate(global, &session, job, args, Pcapng::new(session.registry.updated()), out)
         }
@@ -186,8 +205,8 @@ fn refuse_loss(
     out: &Output,
 ) -> Result<(), End> {
     let Inputs::Files(files) = &job.inputs else { return Ok(()) };
-    let reason = if args.input.selects_from_files() {
-        "-c and -f would leave out the rest of it"
+    let reason = if args.input.selects_from_files() || args.rows.is_given() {
+        "what is not selected would be lost"
     } else if format != RecordFormat::Pcapng {
         "only pcapng holds all of it"
     } else {

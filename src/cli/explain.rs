@@ -109,7 +109,7 @@ fn refuse(reason: &str) -> End {
 
 pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     if args.input.selects_from_files() {
-        return Err(refuse("explain takes neither -f nor -c: all packets count for a name"));
+        return Err(refuse("explain takes neither -f, -c, --from nor --to: all packets count for a name"));
     }
     let community_id = args.community_id.clone().map(Subject::CommunityId);
     let given = [args.packet.clone(), args.flow.clone(), args.endpoint.clone(), community_id];

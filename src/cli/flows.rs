@@ -7,7 +7,7 @@ use portolan::{
     Answers, Report as _,
     report::{
         Format,
-        flows::{FlowList, Pick, Picked},
+        flows::{FlowList, Pick, Picked, schema},
     },
 };
 
@@ -15,13 +15,18 @@ use super::{
     End,
     args::{Global, Time},
     input::{Input, Session},
-    passes, report,
+    output, passes, report,
+    select::{Rows, Where},
 };
 
 #[derive(Args, Debug)]
 pub(crate) struct Flows {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) chosen: Where,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
     /// Form of the records.
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) format: FlowFormat,
@@ -51,8 +56,12 @@ impl From<FlowFormat> for Format {
 }
 
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
+    let schema = schema();
+    let choice = args.rows.choice(&args.chosen, &schema, |names| schema.columns(names))?;
     let session = Session::new(global, &args.input)?;
     let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
+    list.choose(choice);
+    list.wrap(output::width());
     if matches!(args.format, FlowFormat::Text) {
         args.time.tell_unknown_zone(global);
         // Programs get all fields.

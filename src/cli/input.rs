@@ -17,6 +17,7 @@ use portolan::{
     decode::{Decap, Decoder},
     hosts::HostsFile,
     pipeline::{Inputs, MIN_STRETCH},
+    select::{Bound, Window},
     text::{number::octets, time::duration},
 };
 
@@ -62,6 +63,13 @@ pub(crate) struct Input {
     /// Only packets that this capture filter (BPF, pcap-filter(7)) passes. In files all others teach names, live none.
     #[arg(short, value_name = "FILTER")]
     filter: Option<String>,
+    /// Only packets captured at this time or later: `2026-01-02T03:04:05Z`, `03:04` or `03:04:05` (UTC) of the capture's first
+    /// day, `+10s` after its beginning.
+    #[arg(long, value_name = "TIME", value_parser = Bound::parse)]
+    from: Option<Bound>,
+    /// Only packets captured before this time.
+    #[arg(long, value_name = "TIME", value_parser = Bound::parse)]
+    to: Option<Bound>,
     /// Stop a live run after this long: `30s`, `5m`, `1h`.
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "interface", conflicts_with_all = ["files", "read"])]
     duration: Option<Duration>,
@@ -106,11 +114,11 @@ pub(crate) struct Input {
 impl Input {
     /// Ends a report with a usage error where packets of files are selected: `what` it tells is learned from all of them.
     pub(crate) fn refuse_selection(&self, report: &str, what: &str) -> Result<(), End> {
-        if !self.selects_from_files() {
+        if !self.selects_from_files() && self.window().is_all() {
             return Ok(());
         }
         message::error(format_args!(
-            "{report} takes neither -f nor -c: they choose packets, and {what} is learned from all of them"
+            "{report} takes neither -f, -c, --from nor --to: they choose packets, and {what} is learned from all of them"
         ));
         Err(End::Said(exit::USAGE))
     }
@@ -122,7 +130,13 @@ impl Input {
 
     /// Whether packets are chosen from files, not by how long and with which filter an interface is listened to.
     pub(crate) fn selects_from_files(&self) -> bool {
-        self.interface.is_none() && (self.filter.is_some() || self.count.is_some())
+        let is_chosen = self.filter.is_some() || self.count.is_some() || !self.window().is_all();
+        self.interface.is_none() && is_chosen
+    }
+
+    /// When packets were captured that are chosen.
+    fn window(&self) -> Window {
+        Window { from: self.from, to: self.to }
     }
 }
 
@@ -175,6 +189,7 @@ impl<'a> Session<'a> {
     pub(crate) fn job_beside(&self, target: Option<&Path>) -> Result<Job<'_>, End> {
         let target = target.and_then(Identity::at);
         let input = self.input;
+        self.refuse_empty_window()?;
         let mut decoder =
             if input.no_decap { Decoder::default().without_decap() } else { Decoder::default() };
         for decap in &input.decap {
@@ -190,6 +205,7 @@ impl<'a> Session<'a> {
             decoder,
             hosts: self.hosts.clone(),
             accept,
+            window: input.window(),
             count: input.count,
             separate: self.is_separate() && job.inputs.names().len() > 1,
             threads: input.threads.map_or(job.threads, usize::from),
@@ -197,6 +213,21 @@ impl<'a> Session<'a> {
             limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.max_unpacked },
             ..job
         })
+    }
+
+    /// Refuses a window of time that nothing lies in.
+    fn refuse_empty_window(&self) -> Result<(), End> {
+        let is_empty = match self.input.window() {
+            Window { from: Some(Bound::At(from)), to: Some(Bound::At(to)) } => from >= to,
+            Window { from: Some(Bound::After(from)), to: Some(Bound::After(to)) } => from >= to,
+            Window { from: Some(Bound::OfDay(from)), to: Some(Bound::OfDay(to)) } => from >= to,
+            _ => false,
+        };
+        if !is_empty {
+            return Ok(());
+        }
+        message::error("--to is not after --from: no packet lies between them");
+        Err(End::Said(exit::USAGE))
     }
 
     fn filter(&self) -> Result<Option<Filter>, End> {

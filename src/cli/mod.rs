@@ -14,6 +14,7 @@ mod output;
 mod passes;
 mod registry;
 mod report;
+mod select;
 mod signals;
 mod summary;
 mod target;

@@ -22,7 +22,8 @@ pub(crate) struct Passes {
 /// Whether only some packets of what is learned are charted. What can be read only once ends with the last one asked for,
 /// so that a count alone leaves nothing out.
 pub(crate) fn charts_selection(job: &Job<'_>) -> bool {
-    job.accept.is_some() || job.count.is_some() && job.inputs.can_be_read_twice()
+    let is_counted = job.count.is_some() && job.inputs.can_be_read_twice();
+    job.accept.is_some() || job.wanted.is_some() || !job.window.is_all() || is_counted
 }
 
 /// Learns inputs, and hands `known` what is known of all, or of each that is separate in turn.
@@ -77,7 +78,8 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
         } else {
             let (began, registry) = (Instant::now(), &session.registry);
             let (knowledge, learned) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
-            let answers = Answers::of(&knowledge, registry, encoder.shows_community_ids(), job.threads);
+            let ids = encoder.shows_community_ids() || job.asks_community_ids();
+            let answers = Answers::of(&knowledge, registry, ids, job.threads);
             learning += began.elapsed();
             again.knows(&watch);
             let view = View { knowledge: &knowledge, answers: &answers, registry };

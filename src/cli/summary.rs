@@ -12,7 +12,7 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use portolan::{
-    Answers, Knowledge, Registry, Report as _, Sink,
+    Answers, Job, Knowledge, Registry, Report as _, Sink,
     knowledge::Options,
     pipeline::Outcome,
     report::{
@@ -30,12 +30,15 @@ use super::{
     kept, message,
     output::{self, Output},
     passes, report,
+    select::Where,
 };
 
 #[derive(Args, Debug)]
 pub(crate) struct Summary {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) chosen: Where,
     /// What a row is about. Several, as in `service,server`, make a row for each combination of them.
     #[arg(
         long,
@@ -112,8 +115,9 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let by = by.with_depth(args.domain_depth);
+    let wanted = args.chosen.packets()?;
     let session = Session::new(global, &args.input)?;
-    let mut job = session.job()?;
+    let mut job = Job { wanted, ..session.job()? };
     let options = summary::Options {
         by,
         sort: args.sort.into(),
