@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use portolan::{
     hosts::Oui,
-    report::hosts::{HostList, HostsOptions},
+    report::hosts::{COLUMNS, HostList, HostsOptions, schema},
+    select::numbers,
 };
 
 use super::{
@@ -14,12 +15,17 @@ use super::{
     exit,
     input::{Input, Session},
     message, output, report,
+    select::{Rows, Where},
 };
 
 #[derive(Args, Debug)]
 pub(crate) struct Hosts {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) chosen: Where,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: ReportFormat,
@@ -34,8 +40,9 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
         message::error(error);
         End::Said(exit::INPUT)
     })?;
+    let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
-    let options = HostsOptions { numeric: args.input.is_numeric(), oui, width: output::width() };
+    let options = HostsOptions { numeric: args.input.is_numeric(), oui, choice, width: output::width() };
     report::write(global, &session, &mut job, args.format.into(), HostList::new(options), |_, _| {})
 }

@@ -26,6 +26,13 @@ impl<S: Subject> Default for Choice<S> {
     }
 }
 
+impl<S: Subject> Clone for Choice<S> {
+    fn clone(&self) -> Self {
+        let Self { wanted, order, top, columns } = self;
+        Self { wanted: wanted.clone(), order: order.clone(), top: *top, columns: columns.clone() }
+    }
+}
+
 impl<S: Subject> Choice<S> {
     /// The same, of rows for which an expression holds.
     ///

@@ -33,8 +33,8 @@ pub use choice::Choice;
 pub use fault::Fault;
 pub use order::{Order, Rank};
 pub use predicate::Predicate;
-pub use schema::{Entry, Schema, Subject};
-pub(crate) use tree::Trees;
+pub use schema::{Entry, Schema, Subject, numbers};
+pub use tree::Trees;
 pub use window::{Bound, Stretch, Window};
 
 use crate::record::{

@@ -16,6 +16,12 @@ pub struct Order<S: Subject> {
     is_down: bool,
 }
 
+impl<S: Subject> Clone for Order<S> {
+    fn clone(&self) -> Self {
+        Self { get: self.get.clone(), is_down: self.is_down }
+    }
+}
+
 /// The place of a row in an order: `a < b` where `a` comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rank {

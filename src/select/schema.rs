@@ -115,13 +115,8 @@ impl<S: Subject> Schema<S> {
     /// # Errors
     /// The first that there is not.
     pub fn columns(&self, names: &[String]) -> Result<Vec<usize>, Fault> {
-        let number = |name: &String| {
-            let entry = self.exact(name).ok_or_else(|| self.unknown(name, 0..name.len(), name))?;
-            // It is one of them.
-            let same = |other: &Entry<S>| std::ptr::eq(other, entry);
-            Ok(self.entries.iter().position(same).unwrap_or_default())
-        };
-        names.iter().map(number).collect()
+        let paths: Vec<_> = self.entries.iter().map(|entry| &*entry.path).collect();
+        numbers(names, &paths)
     }
 
     /// The field to sort by: by path, by the name of a column, or by a short name.
@@ -167,6 +162,23 @@ impl<S: Subject> Schema<S> {
         }
         nearest(path, self.entries.iter().map(|entry| &*entry.path))
     }
+}
+
+/// The numbers of columns among those that there are, by the path that names them or the column.
+///
+/// # Errors
+/// The first that there is not.
+pub fn numbers(names: &[String], known: &[&str]) -> Result<Vec<usize>, Fault> {
+    let number = |name: &String| {
+        let is_it = |path: &&str| *path == name || path.len() == name.len() && path.replace('.', "_") == *name;
+        known.iter().position(is_it).ok_or_else(|| {
+            let fault = Fault::new(name, 0..name.len(), format!("there is no field `{name}`"));
+            let near = nearest(name, known.iter().copied());
+            let fault = near.into_iter().fold(fault, |fault, near| fault.hint(format!("did you mean `{near}`?")));
+            fault.hint(format!("fields: {}", known.join(", ")))
+        })
+    };
+    names.iter().map(number).collect()
 }
 
 /// The word that is nearest to another, where one is near enough.

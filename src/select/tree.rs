@@ -13,11 +13,11 @@ use crate::{
 
 /// Records as JSON objects.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Trees;
+pub struct Trees;
 
 /// Where a field stands, and what its values are.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     keys: Box<[&'static str]>,
     kind: Type,
 }
@@ -44,7 +44,7 @@ impl Subject for Trees {
 
 impl Schema<Trees> {
     /// The fields of a table and of the objects in it, by the paths that lead to them.
-    pub(crate) fn of_tree(fields: &'static [Field]) -> Self {
+    pub fn of_tree(fields: &'static [Field]) -> Self {
         let mut entries = Vec::new();
         collect(fields, &[], &mut entries);
         Self::new(entries)

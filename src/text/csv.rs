@@ -13,12 +13,20 @@ use super::escape;
 pub(crate) struct Line<'o> {
     out: &'o mut Vec<u8>,
     begun: bool,
+    /// Where its fields begin, where somebody wants to know.
+    starts: Option<&'o mut Vec<usize>>,
 }
 
 impl<'o> Line<'o> {
     /// A line without fields yet.
     pub(crate) fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, begun: false }
+        Self { out, begun: false, starts: None }
+    }
+
+    /// The same, whose fields are told apart by where they begin.
+    pub(crate) fn noting(out: &'o mut Vec<u8>, starts: &'o mut Vec<usize>) -> Self {
+        starts.clear();
+        Self { starts: Some(starts), ..Self::new(out) }
     }
 
     /// Adds a field of any text.
@@ -55,8 +63,34 @@ impl<'o> Line<'o> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
         }
+        if let Some(starts) = &mut self.starts {
+            starts.push(self.out.len());
+        }
         self.out
     }
+}
+
+/// Field `number` of a line whose fields begin there.
+pub(crate) fn field<'l>(line: &'l [u8], starts: &[usize], number: usize) -> &'l [u8] {
+    // Behind each field stands a comma, or the end of the line.
+    let end = starts.get(number + 1).map_or(line.len(), |&next| next) - 1;
+    starts.get(number).map_or(&[], |&start| &line[start..end])
+}
+
+/// What a field says, without the quotation marks of CSV.
+pub(crate) fn unquoted(field: &[u8]) -> Vec<u8> {
+    let inner = field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    let Some(inner) = inner else { return field.to_vec() };
+    let mut text = Vec::with_capacity(inner.len());
+    let mut octets = inner.iter();
+    while let Some(&octet) = octets.next() {
+        text.push(octet);
+        // A quotation mark stands there twice.
+        if octet == b'"' {
+            octets.next();
+        }
+    }
+    text
 }
 
 /// Appends a line of these texts.

@@ -99,11 +99,11 @@ impl<F: Formatter> Formatter for Harmless<F> {
 
 /// A value as JSON has it, to be asked for what stands in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree(serde_json::Value);
+pub struct Tree(serde_json::Value);
 
 /// What stands at a place of a [`Tree`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Leaf<'t> {
+pub enum Leaf<'t> {
     /// A whole number.
     Number(u64),
     /// True or false.
@@ -113,29 +113,23 @@ pub(crate) enum Leaf<'t> {
 }
 
 impl Tree {
-    /// What a value is in JSON.
-    ///
-    /// # Errors
-    /// It is one that JSON cannot hold.
-    pub(crate) fn of(value: &impl Serialize) -> io::Result<Self> {
-        Ok(Self(serde_json::to_value(value)?))
+    /// What a value is in JSON; nothing, where JSON cannot hold it.
+    pub fn of(value: &impl Serialize) -> Self {
+        Self(serde_json::to_value(value).unwrap_or_default())
     }
 
-    /// What a piece of JSON says.
-    ///
-    /// # Errors
-    /// It is none.
-    pub(crate) fn parse(octets: &[u8]) -> io::Result<Self> {
-        Ok(Self(serde_json::from_slice(octets)?))
+    /// What a piece of JSON says; nothing, where it is none.
+    pub fn parse(octets: &[u8]) -> Self {
+        Self(serde_json::from_slice(octets).unwrap_or_default())
     }
 
     /// Gives what stands behind these keys to `put`, of lists each item.
-    pub(crate) fn each(&self, keys: &[&str], put: &mut dyn FnMut(Leaf<'_>)) {
+    pub fn each(&self, keys: &[&str], put: &mut dyn FnMut(Leaf<'_>)) {
         walk(&self.0, keys, put);
     }
 
     /// The object of those of its members that have these keys, in this order.
-    pub(crate) fn only<'t>(&'t self, keys: &'t [&'t str]) -> impl Serialize + 't {
+    pub fn only<'t>(&'t self, keys: &'t [&'t str]) -> impl Serialize + 't {
         Only(&self.0, keys)
     }
 }

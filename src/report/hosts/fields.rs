@@ -15,7 +15,7 @@ pub static HOSTS: [Field; 3] = [
 ];
 
 /// The fields of a host.
-static HOST: [Field; 10] = [
+pub static HOST: [Field; 10] = [
     Field::new("addresses", Type::Address, "its addresses; joined only where a name or a MAC proves it")
         .list()
         .always(),

@@ -19,7 +19,17 @@ use crate::{
     packet::Timestamp,
     registry::Registry,
     report::{Format, Report},
+    select::{Choice, Schema, Trees},
 };
+
+/// What can be shown of a host, by the names of the columns.
+pub const COLUMNS: [&str; 10] =
+    ["addresses", "macs", "vendor", "names", "offers", "uses", "first", "last", "packets", "bytes"];
+
+/// The fields of hosts.
+pub fn schema() -> Schema<Trees> {
+    Schema::of_tree(&fields::HOST).short(&[("name", "names.name"), ("address", "addresses")])
+}
 
 /// Of a MAC that has more IPv4 addresses than this, a router or a proxy that answers for others is the likelier owner.
 const MAX_OF_A_MAC: usize = 4;
@@ -31,6 +41,8 @@ pub struct HostsOptions {
     pub numeric: bool,
     /// Who made which adapters.
     pub oui: Option<Oui>,
+    /// Which hosts are shown, in which order, and which of their [`COLUMNS`].
+    pub choice: Choice<Trees>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
 }
@@ -199,6 +211,19 @@ impl HostList {
         }
     }
 
+    /// The records that are shown.
+    fn chosen(&self) -> Vec<Host<'_>> {
+        let (hosts, choice) = (self.hosts(), &self.options.choice);
+        if choice.is_all() {
+            return hosts;
+        }
+        let rows = hosts.into_iter().map(|host| {
+            let tree = write::tree(&host);
+            (host, tree)
+        });
+        choice.of(rows.collect(), |(_, tree)| tree).into_iter().map(|(host, _)| host).collect()
+    }
+
     /// The records, those with most octets first.
     fn hosts(&self) -> Vec<Host<'_>> {
         let is_shown = |address: &IpAddr, seen: &Seen| seen.sent || !self.groups.contains(address);
@@ -295,11 +320,12 @@ impl Report for HostList {
     }
 
     fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
-        let hosts = self.hosts();
-        match format {
-            Format::Table => write::table(&hosts, self.options.width, out),
-            Format::Json => write::json(&hosts, registry.updated(), out),
-            Format::Csv => write::csv(&hosts, out),
+        let (hosts, columns) = (self.chosen(), self.options.choice.columns.as_deref());
+        match (format, columns) {
+            (Format::Table, None) => write::table(&hosts, self.options.width, out),
+            (Format::Table, Some(columns)) => write::columns(&hosts, columns, self.options.width, out),
+            (Format::Json, _) => write::json(&hosts, columns, registry.updated(), out),
+            (Format::Csv, _) => write::csv(&hosts, columns.unwrap_or(&write::ALL), out),
         }
     }
 }

@@ -8,13 +8,16 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Host, Name, Peers, Service};
+use super::{COLUMNS, Host, Name, Peers, Service};
 use crate::{
     hosts::{Mac, Source},
     naming::{Evidence, State},
     packet::Timestamp,
     text::{
-        csv, json, number,
+        csv,
+        field::distinct,
+        json::{self, Tree},
+        number,
         table::{Cell, Table},
         time::machine_time,
     },
@@ -112,10 +115,10 @@ pub(super) fn table(hosts: &[Host<'_>], width: Option<u16>, out: &mut dyn Write)
 }
 
 #[derive(Serialize)]
-struct JsonHosts<'a> {
+struct JsonHosts<'a, H> {
     schema: &'static str,
     registry: JsonRegistry<'a>,
-    hosts: Vec<JsonHost<'a>>,
+    hosts: Vec<H>,
 }
 
 #[derive(Serialize)]
@@ -193,8 +196,8 @@ fn json_name(name: &Name) -> JsonName<'_> {
     JsonName { name, source: source.as_str(), first: time(*first), last: time(*last) }
 }
 
-pub(super) fn json(hosts: &[Host<'_>], updated: &str, out: &mut dyn Write) -> io::Result<()> {
-    let hosts = hosts.iter().map(|host| JsonHost {
+fn json_host<'a>(host: &'a Host<'_>) -> JsonHost<'a> {
+    JsonHost {
         addresses: &host.addresses,
         macs: host.macs.iter().map(|&mac| mac_text(mac)).collect(),
         vendor: host.vendor,
@@ -205,37 +208,81 @@ pub(super) fn json(hosts: &[Host<'_>], updated: &str, out: &mut dyn Write) -> io
         last: time_text(host.tally.last()),
         packets: host.tally.all_packets(),
         bytes: host.tally.all_octets(),
-    });
-    let object =
-        JsonHosts { schema: "portolan/hosts/1", registry: JsonRegistry { updated }, hosts: hosts.collect() };
-    json::pretty(&object, out)
+    }
 }
 
-pub(super) fn csv(hosts: &[Host<'_>], out: &mut dyn Write) -> io::Result<()> {
-    let header =
-        ["addresses", "macs", "vendor", "names", "offers", "uses", "first", "last", "packets", "bytes"];
-    let joined = |services: &BTreeMap<&Service, Peers>| {
-        services
-            .keys()
-            .map(|service| service.key())
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect::<Vec<_>>()
-            .join(" ")
+/// A host as its JSON has it.
+pub(super) fn tree(host: &Host<'_>) -> Tree {
+    Tree::of(&json_host(host))
+}
+
+pub(super) fn json(
+    hosts: &[Host<'_>],
+    columns: Option<&[usize]>,
+    updated: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (schema, registry) = ("portolan/hosts/1", JsonRegistry { updated });
+    let Some(columns) = columns else {
+        let hosts = hosts.iter().map(json_host).collect();
+        return json::pretty(&JsonHosts { schema, registry, hosts }, out);
     };
-    let rows = hosts.iter().map(|host| {
-        [
-            host.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-            host.macs.iter().map(|&mac| mac_text(mac)).collect::<Vec<_>>().join(" "),
-            host.vendor.unwrap_or_default().to_owned(),
-            host.names.iter().map(|name| &*name.name).collect::<Vec<_>>().join(" | "),
-            joined(&host.offers),
-            joined(&host.uses),
-            time_text(host.tally.first()).unwrap_or_default(),
-            time_text(host.tally.last()).unwrap_or_default(),
-            host.tally.all_packets().to_string(),
-            host.tally.all_octets().to_string(),
-        ]
-    });
-    csv::rows(&header, rows, out)
+    let keys: Vec<_> = distinct(columns).into_iter().map(|column| COLUMNS[column]).collect();
+    let trees: Vec<_> = hosts.iter().map(tree).collect();
+    let hosts = trees.iter().map(|tree| tree.only(&keys)).collect();
+    json::pretty(&JsonHosts { schema, registry, hosts }, out)
+}
+
+/// All columns.
+pub(super) const ALL: [usize; COLUMNS.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+pub(super) fn csv(hosts: &[Host<'_>], columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
+    let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
+    csv::rows(&header, hosts.iter().map(|host| chosen(host, columns)), out)
+}
+
+/// A table of these columns as CSV has them.
+pub(super) fn columns(
+    hosts: &[Host<'_>],
+    columns: &[usize],
+    width: Option<u16>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
+    let mut table = Table::new(&header);
+    for (number, name) in header.iter().enumerate() {
+        if ["packets", "bytes"].contains(name) {
+            table = table.right(number..number + 1);
+        }
+    }
+    for host in hosts {
+        let cells = chosen(host, columns);
+        table.row(cells.iter().map(|cell| Cell::escaped(|out| out.extend_from_slice(cell.as_bytes()))));
+    }
+    table.write(width, out)
+}
+
+fn chosen(host: &Host<'_>, columns: &[usize]) -> Vec<String> {
+    let cells = cells(host);
+    columns.iter().map(|&column| cells[column].clone()).collect()
+}
+
+/// What stands in each of the columns.
+fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
+    let joined = |services: &BTreeMap<&Service, Peers>| {
+        let keys: BTreeSet<_> = services.keys().map(|service| service.key()).collect();
+        keys.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    [
+        host.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        host.macs.iter().map(|&mac| mac_text(mac)).collect::<Vec<_>>().join(" "),
+        host.vendor.unwrap_or_default().to_owned(),
+        host.names.iter().map(|name| &*name.name).collect::<Vec<_>>().join(" | "),
+        joined(&host.offers),
+        joined(&host.uses),
+        time_text(host.tally.first()).unwrap_or_default(),
+        time_text(host.tally.last()).unwrap_or_default(),
+        host.tally.all_packets().to_string(),
+        host.tally.all_octets().to_string(),
+    ]
 }
