@@ -1,19 +1,28 @@
 //! `discover`: what hosts advertise over DNS-SD.
 
 use clap::Args;
-use portolan::report::discover::{DiscoverOptions, Discovery};
+use portolan::{
+    report::discover::{COLUMNS, DiscoverOptions, Discovery, schema},
+    select::numbers,
+};
 
 use super::{
     End,
     args::{Global, ReportFormat},
+    exit,
     input::{Input, Session},
-    output, report,
+    message, output, report,
+    select::{Rows, Where},
 };
 
 #[derive(Args, Debug)]
 pub(crate) struct Discover {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) chosen: Where,
+    #[command(flatten)]
+    pub(crate) rows: Rows,
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: ReportFormat,
@@ -33,6 +42,11 @@ pub(crate) struct Discover {
 
 pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
     args.input.refuse_selection("discover", "what hosts advertise")?;
+    let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
+    if choice.columns.is_some() && args.format == ReportFormat::Csv && (args.events || args.queries) {
+        message::error("--columns chooses fields of instances, and --events and --queries write others in CSV");
+        return Err(End::Said(exit::USAGE));
+    }
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
     let options = DiscoverOptions {
@@ -40,6 +54,7 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
         queries: args.queries,
         types: args.kind.iter().cloned().collect(),
         hosts: args.host.iter().cloned().collect(),
+        choice,
         width: output::width(),
     };
     let discovery = Discovery::new(options, job.inputs.names());

@@ -2,13 +2,14 @@
 
 use std::{io, net::IpAddr};
 
-use super::{All, View, attributes, missing, pair_text};
+use super::{All, COLUMNS, View, attributes, missing, pair_text};
 use crate::{
-    dns::{Name, name::label_text},
+    dns::{Name, inventory::Instance, name::label_text},
     packet::Timestamp,
     text::{
         csv::{self, Line},
         escape, number,
+        table::{Cell, Table},
         time::machine_time,
     },
 };
@@ -85,45 +86,63 @@ fn address(address: &IpAddr, field: &mut Vec<u8>) {
 }
 
 fn instances(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
-    let header = [
-        "instance",
-        "type",
-        "domain",
-        "subtypes",
-        "host",
-        "port",
-        "addresses",
-        "txt",
-        "registered_name",
-        "registered_description",
-        "state",
-        "missing",
-        "first",
-        "last",
-        "announced_by",
-        "via",
-        "known_by",
-    ];
-    lines(&header, all.are_apart(), all.each(View::instances), out, |view, instance, line| {
-        let registration = view.registration(&instance.service);
-        line.escaped(|field| escape::terminal(instance.label, field));
-        line.escaped(|field| instance.service.text(field));
-        name(line, Some(&instance.domain));
-        list(line, &instance.subtypes, |subtype, field| label_text(subtype, field));
-        list(line, &instance.servers, |server, field| server.host.text(field));
-        list(line, &instance.servers, |server, field| number::decimal(server.port.into(), field));
-        list(line, &instance.addresses, address);
-        list(line, attributes(instance), |pair, field| pair_text(&pair, field));
-        line.text(registration.map(|registration| registration.name()).unwrap_or_default());
-        line.text(registration.map(|registration| registration.description()).unwrap_or_default());
-        line.shown(instance.state.as_str());
-        list(line, missing(instance), |name, field| field.extend_from_slice(name.as_bytes()));
-        time(line, instance.first);
-        time(line, instance.last);
-        list(line, instance.announced_by, address);
-        list(line, &instance.via, |via, field| field.extend_from_slice(via.as_str().as_bytes()));
-        list(line, instance.known_by, address);
+    let Some(columns) = &all.options.choice.columns else {
+        return lines(&COLUMNS, all.are_apart(), all.instances(), out, instance);
+    };
+    let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
+    let (mut whole, mut starts) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
+    for (view, item) in all.instances() {
+        whole.clear();
+        let mut line = Line::noting(&mut whole, &mut starts);
+        instance(view, &item, &mut line);
+        line.end();
+        let fields = columns.iter().map(|&column| csv::field(&whole, &starts, column).to_vec());
+        rows.push((view, fields.collect::<Vec<_>>()));
+    }
+    lines(&header, all.are_apart(), rows.into_iter(), out, |_, fields, line| {
+        fields.iter().for_each(|field| line.plain(|out| out.extend_from_slice(field)));
     })
+}
+
+/// A table of chosen columns, as CSV has them.
+pub(super) fn table(all: &All<'_, '_>, columns: &[usize]) -> Table {
+    let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
+    let mut table = super::table::new(all, &header);
+    let (mut whole, mut starts) = (Vec::new(), Vec::new());
+    for (view, item) in all.instances() {
+        whole.clear();
+        let mut line = Line::noting(&mut whole, &mut starts);
+        instance(view, &item, &mut line);
+        line.end();
+        let cells = columns.iter().map(|&column| {
+            let text = csv::unquoted(csv::field(&whole, &starts, column));
+            Cell::escaped(|out| out.extend_from_slice(&text))
+        });
+        table.row(super::table::file(view).chain(cells));
+    }
+    table
+}
+
+fn instance(view: &View<'_>, instance: &Instance<'_>, line: &mut Line<'_>) {
+    let registration = view.registration(&instance.service);
+    line.escaped(|field| escape::terminal(instance.label, field));
+    line.escaped(|field| instance.service.text(field));
+    name(line, Some(&instance.domain));
+    list(line, &instance.subtypes, |subtype, field| label_text(subtype, field));
+    list(line, &instance.servers, |server, field| server.host.text(field));
+    list(line, &instance.servers, |server, field| number::decimal(server.port.into(), field));
+    list(line, &instance.addresses, address);
+    list(line, attributes(instance), |pair, field| pair_text(&pair, field));
+    line.text(registration.map(|registration| registration.name()).unwrap_or_default());
+    line.text(registration.map(|registration| registration.description()).unwrap_or_default());
+    line.shown(instance.state.as_str());
+    list(line, missing(instance), |name, field| field.extend_from_slice(name.as_bytes()));
+    time(line, instance.first);
+    time(line, instance.last);
+    list(line, instance.announced_by, address);
+    list(line, &instance.via, |via, field| field.extend_from_slice(via.as_str().as_bytes()));
+    list(line, instance.known_by, address);
 }
 
 fn events(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {

@@ -25,7 +25,7 @@ pub static DISCOVER: [Field; 15] = [
 const FILE: Field = Field::new("file", Type::Text, "its input, where several are taken apart (`--separate`)");
 
 /// The fields of an instance.
-static INSTANCE: [Field; 21] = [
+pub static INSTANCE: [Field; 21] = [
     FILE,
     Field::new("instance", Type::Text, "its name within its type"),
     Field::new("instance_base64", Type::Base64, "its name, where it is no UTF-8"),

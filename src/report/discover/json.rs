@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use super::{All, View, attributes, defines, missing, subject_text};
+use super::{All, COLUMNS, View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{
         inventory::{Event, Finding, Instance, Limits, Query, Server, Type},
@@ -16,7 +16,7 @@ use crate::{
     registry::{Registration, TxtKeys},
     text::{
         escape,
-        json::{member_escaped, member_text, string_escaped},
+        json::{self, Tree, member_escaped, member_text, string_escaped},
         time::machine_time,
     },
 };
@@ -30,7 +30,12 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl Write) -> io::Result<()> {
     escape::json(all.registry.updated().as_bytes(), &mut json.text);
     json.push(r#""},"messages":"#);
     json.put(format_args!("{}", all.counts().messages))?;
-    json.list("instances", all.each(View::instances), Json::instance)?;
+    let columns = all.options.choice.columns.as_deref();
+    let keys: Option<Vec<_>> = columns.map(|columns| columns.iter().flat_map(|&column| keys(column)).collect());
+    json.list("instances", all.instances(), |json, view, instance| match &keys {
+        None => json.instance(view, instance),
+        Some(keys) => json.members(view, instance, keys),
+    })?;
     json.list("types", all.each(View::types), Json::service_type)?;
     json.list("queries", all.each(View::queries), Json::query)?;
     json.list("events", all.each(View::events), Json::event)?;
@@ -39,6 +44,26 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl Write) -> io::Result<()> {
     json.push("}\n");
     json.out.write_all(&json.text)?;
     json.out.flush()
+}
+
+/// An instance as its JSON has it.
+pub(super) fn tree(view: &View<'_>, instance: &Instance<'_>) -> Tree {
+    let mut json = Json { text: b"{".to_vec(), out: &mut io::sink() };
+    // Writing to memory does not fail.
+    let _ = json.instance(view, instance);
+    json.push("}");
+    Tree::parse(&json.text)
+}
+
+/// The keys of what stands in a column.
+fn keys(column: usize) -> impl Iterator<Item = &'static str> {
+    let (first, second) = match COLUMNS[column] {
+        "instance" => ("instance", Some("instance_base64")),
+        "host" => ("host", Some("servers")),
+        "registered_name" | "registered_description" => ("registered", None),
+        name => (name, None),
+    };
+    [first].into_iter().chain(second)
 }
 
 struct Json<'w, W> {
@@ -125,6 +150,21 @@ impl<W: Write> Json<'_, W> {
             self.strings("known_by", instance.known_by, address_text);
         }
         self.strings("via", &instance.via, |via, text| text.extend_from_slice(via.as_str().as_bytes()));
+        Ok(())
+    }
+
+    /// An instance with these keys only, and that of its file.
+    fn members(&mut self, view: &View<'_>, instance: &Instance<'_>, keys: &[&str]) -> io::Result<()> {
+        let mut all = Vec::new();
+        for key in ["file"].iter().chain(keys) {
+            if !all.contains(key) {
+                all.push(*key);
+            }
+        }
+        let mut object = Vec::new();
+        json::line(&tree(view, instance).only(&all), &mut object)?;
+        // Without its braces and the end of the line.
+        self.text.extend_from_slice(&object[1..object.len() - 2]);
         Ok(())
     }
 

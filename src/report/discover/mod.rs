@@ -16,8 +16,35 @@ use crate::{
     knowledge::{Answers, Knowledge, Options},
     registry::{Registration, Registry, TxtKeys},
     report::{Format, Report},
+    select::{Choice, Predicate, Schema, Trees},
     text::escape,
 };
+
+/// What can be shown of an instance, by the names of the columns.
+pub const COLUMNS: [&str; 17] = [
+    "instance",
+    "type",
+    "domain",
+    "subtypes",
+    "host",
+    "port",
+    "addresses",
+    "txt",
+    "registered_name",
+    "registered_description",
+    "state",
+    "missing",
+    "first",
+    "last",
+    "announced_by",
+    "via",
+    "known_by",
+];
+
+/// The fields of instances.
+pub fn schema() -> Schema<Trees> {
+    Schema::of_tree(&fields::INSTANCE)
+}
 
 /// What `discover` shows, and how.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +57,8 @@ pub struct DiscoverOptions {
     pub types: Vec<String>,
     /// Only instances on these hosts: `printer.local`, `printer` or an address. Empty means all.
     pub hosts: Vec<String>,
+    /// Which instances are shown, with what belongs to them, in which order, and which of their [`COLUMNS`].
+    pub choice: Choice<Trees>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
 }
@@ -112,6 +141,20 @@ impl<'v, 'a> All<'v, 'a> {
         self.views.iter().flat_map(move |view| items(view).map(move |item| (view, item)))
     }
 
+    /// The instances that are shown, in their order.
+    fn instances(&self) -> impl Iterator<Item = (&'v View<'a>, Instance<'a>)> {
+        let (choice, all) = (&self.options.choice, self.each(View::instances));
+        // The expression is asked where instances are made.
+        let rows = if choice.order.is_some() {
+            let choice = Choice { wanted: None, ..choice.clone() };
+            let rows = all.map(|(view, instance)| (json::tree(view, &instance), view, instance)).collect();
+            choice.of(rows, |(tree, ..)| tree).into_iter().map(|(_, view, instance)| (view, instance)).collect()
+        } else {
+            all.take(choice.top.unwrap_or(usize::MAX)).collect::<Vec<_>>()
+        };
+        rows.into_iter()
+    }
+
     /// Whether there are several inventories, so that rows say which one they are of.
     fn are_apart(&self) -> bool {
         self.views.len() > 1
@@ -142,18 +185,35 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn instances(&self) -> impl Iterator<Item = Instance<'a>> {
-        self.inventory
-            .instances()
-            .filter(|instance| self.wants_type(&instance.service) && self.wants_host(instance))
+        let mut wanted = self.options.choice.wanted.clone();
+        self.inventory.instances().filter(move |instance| {
+            self.wants_type(&instance.service) && self.wants_host(instance) && self.wants(&mut wanted, instance)
+        })
+    }
+
+    /// Whether an instance is one of those that an expression wants.
+    fn wants(&self, wanted: &mut Option<Predicate<Trees>>, instance: &Instance<'_>) -> bool {
+        wanted.as_mut().is_none_or(|wanted| wanted.holds(&json::tree(self, instance)))
+    }
+
+    /// The service types of the instances that an expression wants; `None` for all.
+    fn chosen_types(&self) -> Option<Vec<ServiceType<'a>>> {
+        self.options.choice.wanted.as_ref()?;
+        Some(self.instances().map(|instance| instance.service).collect())
     }
 
     fn types(&self) -> impl Iterator<Item = Type<'a>> {
-        self.inventory.types().filter(|known| self.wants_type(&known.service))
+        let chosen = self.chosen_types();
+        self.inventory.types().filter(move |known| {
+            self.wants_type(&known.service) && is_among(chosen.as_deref(), &known.service)
+        })
     }
 
     fn queries(&self) -> impl Iterator<Item = Query<'a>> {
-        self.inventory.queries().filter(|query| match ServiceType::of(&query.name) {
-            Some(service) => self.wants_type(&service),
+        let (chosen, names) = (self.chosen_types(), self.names());
+        self.inventory.queries().filter(move |query| match ServiceType::of(&query.name) {
+            Some(service) => self.wants_type(&service) && is_among(chosen.as_deref(), &service),
+            None if chosen.is_some() => wants_name(&names, &query.name),
             None => self.options.types.is_empty(),
         })
     }
@@ -165,11 +225,11 @@ impl<'a> View<'a> {
 
     /// What is remarkable, and the service types that the registry does not have.
     fn findings(&self) -> impl Iterator<Item = Finding<'a>> {
-        let names = self.names();
+        let (chosen, names) = (self.chosen_types(), self.names());
         let known = self.inventory.findings().filter(move |finding| match finding.subject {
             Subject::Name(name) => wants_name(&names, &name),
-            Subject::Type(service) => self.wants_type(&service),
-            Subject::Source(_) => true,
+            Subject::Type(service) => self.wants_type(&service) && is_among(chosen.as_deref(), &service),
+            Subject::Source(_) => chosen.is_none(),
         });
         let unregistered = self.types().filter(|known| self.registration(&known.service).is_none());
         known.chain(unregistered.map(|known| Finding {
@@ -181,7 +241,8 @@ impl<'a> View<'a> {
 
     /// The names of the instances asked for and of their hosts; `None` for all.
     fn names(&self) -> Option<Vec<Name<'a>>> {
-        if self.options.types.is_empty() && self.options.hosts.is_empty() {
+        let DiscoverOptions { types, hosts, choice, .. } = self.options;
+        if types.is_empty() && hosts.is_empty() && choice.wanted.is_none() {
             return None;
         }
         let hosts = self.instances().flat_map(|instance| instance.servers).map(|server| server.host);
@@ -228,6 +289,11 @@ impl<'a> View<'a> {
         let file = self.files.get(index as usize).filter(|_| self.files.len() > 1)?;
         Some(file.as_str())
     }
+}
+
+/// Whether a service type is among some; `None` are all.
+fn is_among(types: Option<&[ServiceType<'_>]>, service: &ServiceType<'_>) -> bool {
+    types.is_none_or(|types| types.contains(service))
 }
 
 fn wants_name(names: &Option<Vec<Name<'_>>>, name: &Name<'_>) -> bool {

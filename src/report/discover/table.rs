@@ -20,8 +20,13 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<(
         "{} DNS messages: {} queries, {} of them probes, {} responses, {} ignored",
         counts.messages, counts.queries, counts.probes, counts.responses, counts.ignored
     )?;
-    section(all, out, "Instances", instances(all))?;
-    section(all, out, "TXT pairs", texts(all))?;
+    match &all.options.choice.columns {
+        Some(columns) => section(all, out, "Instances", super::csv::table(all, columns))?,
+        None => {
+            section(all, out, "Instances", instances(all))?;
+            section(all, out, "TXT pairs", texts(all))?;
+        }
+    }
     section(all, out, "Types", types(all))?;
     if all.options.events {
         section(all, out, "Events", events(all))?;
@@ -42,18 +47,18 @@ fn section(all: &All<'_, '_>, out: &mut impl io::Write, title: &str, table: Tabl
 }
 
 /// A table whose rows begin with their file where there are several inventories.
-fn new(all: &All<'_, '_>, header: &[&'static str]) -> Table {
+pub(super) fn new(all: &All<'_, '_>, header: &[&'static str]) -> Table {
     let file = all.are_apart().then_some("FILE");
     Table::new(&file.into_iter().chain(header.iter().copied()).collect::<Vec<_>>())
 }
 
-fn file(view: &View<'_>) -> impl Iterator<Item = Cell> {
+pub(super) fn file(view: &View<'_>) -> impl Iterator<Item = Cell> {
     view.of.map(Cell::text).into_iter()
 }
 
 fn instances(all: &All<'_, '_>) -> Table {
     let mut table = new(all, &["INSTANCE", "TYPE", "HOST", "PORT", "ADDRESSES", "STATE"]);
-    for (view, instance) in all.each(View::instances) {
+    for (view, instance) in all.instances() {
         let missing: Vec<_> = missing(&instance).collect();
         table.row(file(view).chain([
             Cell::escaped(|text| escape::terminal(instance.label, text)),
@@ -81,7 +86,7 @@ fn instances(all: &All<'_, '_>) -> Table {
 /// What each instance says of itself, and whether the registry defines its keys.
 fn texts(all: &All<'_, '_>) -> Table {
     let mut table = new(all, &["INSTANCE", "TYPE", "PAIR", "KEY DEFINED"]);
-    for (view, instance) in all.each(View::instances) {
+    for (view, instance) in all.instances() {
         let registration = view.registration(&instance.service);
         let keys = registration.and_then(|row| row.txt_keys());
         for pair in attributes(&instance) {
