@@ -44,7 +44,9 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
     args.input.refuse_selection("discover", "what hosts advertise")?;
     let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
     if choice.columns.is_some() && args.format == ReportFormat::Csv && (args.events || args.queries) {
-        message::error("--columns chooses fields of instances, and --events and --queries write others in CSV");
+        message::error(
+            "--columns chooses fields of instances, and --events and --queries write others in CSV",
+        );
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;

@@ -17,7 +17,7 @@ use portolan::{
     pipeline::Outcome,
     report::{
         Format,
-        summary::{self, By, Counted, Division, Intervals, Scope, Sums, Totals},
+        summary::{self, By, Columns, Counted, Division, Intervals, Scope, Sums, Totals},
     },
     text::time::duration,
 };
@@ -30,7 +30,7 @@ use super::{
     kept, message,
     output::{self, Output},
     passes, report,
-    select::Where,
+    select::{self, Where},
 };
 
 #[derive(Args, Debug)]
@@ -53,9 +53,21 @@ pub(crate) struct Summary {
     /// `www.example.co.uk`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), help_heading = "Output")]
     pub(crate) domain_depth: Option<u8>,
-    /// What rows are ordered by.
-    #[arg(long, value_name = "WHAT", default_value = "bytes", help_heading = "Output")]
-    pub(crate) sort: Sort,
+    /// What rows are ordered by: bytes, packets, flows, clients, servers, asked, refused, mismatch, first, last or name.
+    ///
+    /// Amounts from the largest down, times and names up; the other way round behind a `-`.
+    #[arg(
+        long,
+        value_name = "KEY",
+        default_value = "bytes",
+        value_parser = order,
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
+    pub(crate) sort: (Sort, bool),
+    /// Only these columns, in this order: `key,packets,first`.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
+    pub(crate) columns: Option<Vec<String>>,
     /// Only the first so many rows.
     #[arg(long, value_name = "ROWS", visible_alias = "limit", help_heading = "Output")]
     pub(crate) top: Option<usize>,
@@ -91,6 +103,13 @@ pub(crate) enum Sort {
     Bytes,
     Packets,
     Flows,
+    Clients,
+    Servers,
+    Asked,
+    Refused,
+    Mismatch,
+    First,
+    Last,
     Name,
 }
 
@@ -100,9 +119,26 @@ impl From<Sort> for summary::Sort {
             Sort::Bytes => Self::Bytes,
             Sort::Packets => Self::Packets,
             Sort::Flows => Self::Flows,
+            Sort::Clients => Self::Clients,
+            Sort::Servers => Self::Servers,
+            Sort::Asked => Self::Asked,
+            Sort::Refused => Self::Refused,
+            Sort::Mismatch => Self::Mismatch,
+            Sort::First => Self::First,
+            Sort::Last => Self::Last,
             Sort::Name => Self::Name,
         }
     }
+}
+
+/// Reads what rows are ordered by, and whether that is turned round.
+fn order(text: &str) -> Result<(Sort, bool), String> {
+    let (word, is_turned) = text.strip_prefix('-').map_or((text, false), |word| (word, true));
+    Sort::from_str(word, false).map(|sort| (sort, is_turned)).map_err(|_| {
+        let words: Vec<_> = Sort::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+        let words: Vec<_> = words.iter().map(|word| word.get_name()).collect();
+        format!("it takes {}", words.join(", "))
+    })
 }
 
 pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
@@ -115,12 +151,16 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let by = by.with_depth(args.domain_depth);
+    let columns = args.columns.as_deref().map(Columns::new).transpose();
+    let columns = columns.map_err(|fault| select::tell("--columns", &fault, exit::USAGE))?;
     let wanted = args.chosen.packets()?;
     let session = Session::new(global, &args.input)?;
     let mut job = Job { wanted, ..session.job()? };
     let options = summary::Options {
         by,
-        sort: args.sort.into(),
+        sort: args.sort.0.into(),
+        turned: args.sort.1,
+        columns,
         top: args.top,
         numeric: args.input.is_numeric(),
         width: output::width(),

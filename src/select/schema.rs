@@ -170,11 +170,13 @@ impl<S: Subject> Schema<S> {
 /// The first that there is not.
 pub fn numbers(names: &[String], known: &[&str]) -> Result<Vec<usize>, Fault> {
     let number = |name: &String| {
-        let is_it = |path: &&str| *path == name || path.len() == name.len() && path.replace('.', "_") == *name;
+        let is_it =
+            |path: &&str| *path == name || path.len() == name.len() && path.replace('.', "_") == *name;
         known.iter().position(is_it).ok_or_else(|| {
             let fault = Fault::new(name, 0..name.len(), format!("there is no field `{name}`"));
             let near = nearest(name, known.iter().copied());
-            let fault = near.into_iter().fold(fault, |fault, near| fault.hint(format!("did you mean `{near}`?")));
+            let fault =
+                near.into_iter().fold(fault, |fault, near| fault.hint(format!("did you mean `{near}`?")));
             fault.hint(format!("fields: {}", known.join(", ")))
         })
     };

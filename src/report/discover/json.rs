@@ -31,7 +31,8 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl Write) -> io::Result<()> {
     json.push(r#""},"messages":"#);
     json.put(format_args!("{}", all.counts().messages))?;
     let columns = all.options.choice.columns.as_deref();
-    let keys: Option<Vec<_>> = columns.map(|columns| columns.iter().flat_map(|&column| keys(column)).collect());
+    let keys: Option<Vec<_>> =
+        columns.map(|columns| columns.iter().flat_map(|&column| keys(column)).collect());
     json.list("instances", all.instances(), |json, view, instance| match &keys {
         None => json.instance(view, instance),
         Some(keys) => json.members(view, instance, keys),

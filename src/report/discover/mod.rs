@@ -148,7 +148,11 @@ impl<'v, 'a> All<'v, 'a> {
         let rows = if choice.order.is_some() {
             let choice = Choice { wanted: None, ..choice.clone() };
             let rows = all.map(|(view, instance)| (json::tree(view, &instance), view, instance)).collect();
-            choice.of(rows, |(tree, ..)| tree).into_iter().map(|(_, view, instance)| (view, instance)).collect()
+            choice
+                .of(rows, |(tree, ..)| tree)
+                .into_iter()
+                .map(|(_, view, instance)| (view, instance))
+                .collect()
         } else {
             all.take(choice.top.unwrap_or(usize::MAX)).collect::<Vec<_>>()
         };
@@ -187,7 +191,9 @@ impl<'a> View<'a> {
     fn instances(&self) -> impl Iterator<Item = Instance<'a>> {
         let mut wanted = self.options.choice.wanted.clone();
         self.inventory.instances().filter(move |instance| {
-            self.wants_type(&instance.service) && self.wants_host(instance) && self.wants(&mut wanted, instance)
+            self.wants_type(&instance.service)
+                && self.wants_host(instance)
+                && self.wants(&mut wanted, instance)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Totals per service, protocol, port, endpoint, server, client, host, domain, conversation, transport, VLAN or interface, and per
 //! combination of them.
 
+mod columns;
 mod division;
 pub mod fields;
 mod intervals;
@@ -15,6 +16,7 @@ use std::{hash::BuildHasher as _, io};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+pub use columns::{Columns, Sort};
 pub use division::{By, Division, Senseless};
 pub use intervals::{Interval, Intervals, MOST_INTERVALS};
 pub use rows::Row;
@@ -39,20 +41,6 @@ pub const MOST_ROWS: usize = 1 << 18;
 /// The key of the row that holds what found no room among the others.
 pub const OTHERS: &str = "others";
 
-/// What rows are ordered by, largest first; names in ascending order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    /// Octets on the wire.
-    #[default]
-    Bytes,
-    /// Packets.
-    Packets,
-    /// Flows.
-    Flows,
-    /// The row's key.
-    Name,
-}
-
 /// Which rows are shown, and how.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -60,6 +48,10 @@ pub struct Options {
     pub by: Division,
     /// The order.
     pub sort: Sort,
+    /// Whether it is turned round.
+    pub turned: bool,
+    /// Only these columns.
+    pub columns: Option<Columns>,
     /// Only so many rows.
     pub top: Option<usize>,
     /// Show no names of hosts.
@@ -347,15 +339,7 @@ impl Summary {
     /// Its rows in the order asked for.
     pub fn rows(&self, options: &Options) -> Vec<&Row> {
         let mut rows: Vec<_> = self.rows.iter().collect();
-        rows.sort_by(|a, b| {
-            let more = match options.sort {
-                Sort::Bytes => (b.bytes, b.packets).cmp(&(a.bytes, a.packets)),
-                Sort::Packets => (b.packets, b.bytes).cmp(&(a.packets, a.bytes)),
-                Sort::Flows => (b.flows(), b.bytes).cmp(&(a.flows(), a.bytes)),
-                Sort::Name => std::cmp::Ordering::Equal,
-            };
-            more.then_with(|| a.key.cmp(&b.key)).then_with(|| a.ends.cmp(&b.ends))
-        });
+        rows.sort_by(|a, b| options.sort.order(options.turned, a, b));
         rows.truncate(options.top.unwrap_or(usize::MAX));
         rows
     }

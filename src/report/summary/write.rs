@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write},
+    rc::Rc,
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
@@ -21,9 +22,9 @@ use crate::{
 };
 
 /// One column of the rows.
-struct Column {
+pub(super) struct Column {
     /// Its key in JSON and its head in CSV.
-    path: &'static str,
+    pub(super) path: &'static str,
     /// Its head in tables; absent where they leave it out.
     title: Option<&'static str>,
     value: fn(&Row) -> Value<'_>,
@@ -52,7 +53,7 @@ const fn column(path: &'static str, title: Option<&'static str>, value: fn(&Row)
 }
 
 /// All columns. In tables the parts of the key stand in place of the first one, and `%` follows `bytes`.
-static COLUMNS: [Column; 18] = [
+pub(super) static COLUMNS: [Column; 18] = [
     column("key", None, |row| Value::Text(Some(&row.key))),
     column("name", Some("service"), |row| match &row.host {
         Some(host) => Value::Host(host),
@@ -75,6 +76,14 @@ static COLUMNS: [Column; 18] = [
     column("mismatch", Some("mismatch"), |row| Value::Distinct(Some(row.mismatch))),
     column("approximate", None, |row| Value::Flag(row.approximate)),
 ];
+
+impl Column {
+    /// Whether it holds amounts, which stand to the right.
+    fn is_amount(&self) -> bool {
+        let words = ["name", "transport", "ports", "description", "first", "last", "evidence", "damaged", "approximate"];
+        !words.contains(&self.path)
+    }
+}
 
 fn time_text(time: u64) -> String {
     machine_time(Timestamp(time))
@@ -239,7 +248,42 @@ pub fn table(
 /// Columns that tables have only where they tell something.
 const RARE: [&str; 3] = ["asked", "refused", "mismatch"];
 
+/// The columns that are shown, in their order.
+fn chosen(options: &Options) -> Vec<&'static Column> {
+    match &options.columns {
+        Some(columns) => columns.as_slice().iter().map(|&number| &COLUMNS[usize::from(number)]).collect(),
+        None => COLUMNS.iter().collect(),
+    }
+}
+
+/// A table of the columns that were asked for; the parts of the key stand in place of it.
+fn chosen_table(summary: &Summary, options: &Options) -> Table {
+    let (rows, columns) = (summary.rows(options), chosen(options));
+    let parts = options.by.parts();
+    let (mut header, mut right) = (Vec::new(), Vec::new());
+    for column in &columns {
+        if column.path == "key" {
+            header.extend(parts.iter().map(|part| part.as_str()));
+        } else {
+            right.extend(column.is_amount().then_some(header.len()));
+            header.push(column.path);
+        }
+    }
+    let mut table = right.into_iter().fold(Table::new(&header), |table, at| table.right(at..at + 1));
+    for row in rows {
+        let cells = columns.iter().flat_map(|column| match column.path {
+            "key" => row.parts().map(Cell::text).collect(),
+            _ => vec![(column.value)(row).cell()],
+        });
+        table.row(cells);
+    }
+    table
+}
+
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
+    if options.columns.is_some() {
+        return chosen_table(summary, options);
+    }
     let (rows, by) = (summary.rows(options), options.by);
     let says_something = |column: &Column, row: &Row| match (column.value)(row) {
         Value::Distinct(count) if RARE.contains(&column.path) => count > Some(0),
@@ -253,8 +297,7 @@ fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
     let mut header: Vec<_> = by.parts().iter().map(|part| part.as_str()).collect();
     let mut right = Vec::new();
     for column in &shown {
-        let is_amount = !["name", "ports", "evidence"].contains(&column.path);
-        right.extend(is_amount.then_some(header.len()));
+        right.extend(column.is_amount().then_some(header.len()));
         // What a row is about may be a host, and then it has the host's name.
         let is_of_hosts = column.path == "name" && by.is_of_hosts();
         header.extend(if is_of_hosts { Some("name") } else { column.title });
@@ -337,7 +380,7 @@ fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-struct JsonRow<'a>(&'a Row, Division);
+struct JsonRow<'a>(&'a Row, Division, Rc<[&'static Column]>);
 
 /// The parts of a row's key.
 struct JsonKeys<'a>(&'a Row, Division);
@@ -351,7 +394,7 @@ impl Serialize for JsonKeys<'_> {
 impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for column in &COLUMNS {
+        for column in &*self.2 {
             (column.value)(self.0).member(column.path, &mut map)?;
             if column.path == "key" && self.1.parts().len() > 1 {
                 map.serialize_entry("keys", &JsonKeys(self.0, self.1))?;
@@ -362,7 +405,8 @@ impl Serialize for JsonRow<'_> {
 }
 
 fn json_rows<'a>(summary: &'a Summary, options: &Options) -> Vec<JsonRow<'a>> {
-    summary.rows(options).into_iter().map(|row| JsonRow(row, options.by)).collect()
+    let columns: Rc<[_]> = chosen(options).into();
+    summary.rows(options).into_iter().map(|row| JsonRow(row, options.by, Rc::clone(&columns))).collect()
 }
 
 /// Writes one JSON object.
@@ -419,9 +463,11 @@ pub fn csv(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let [key, others @ ..] = &COLUMNS;
-    let paths = [key.path].into_iter().chain(key_columns(&options.by).iter().map(|part| part.column()));
-    let paths = paths.chain(others.iter().map(|column| column.path));
+    let columns = chosen(options);
+    let paths = columns.iter().flat_map(|column| {
+        let parts = if column.path == "key" { key_columns(&options.by) } else { &[] };
+        [column.path].into_iter().chain(parts.iter().map(|part| part.column()))
+    });
     let header: Vec<_> = intervals.is_some().then_some("start").into_iter().chain(paths).collect();
     match intervals {
         None => csv::rows(&header, csv_rows(None, summary, options), out),
@@ -445,12 +491,12 @@ fn csv_rows(
     summary: &Summary,
     options: &Options,
 ) -> impl Iterator<Item = Vec<String>> {
-    let parts = key_columns(&options.by).len();
+    let (columns, parts) = (chosen(options), key_columns(&options.by).len());
     summary.rows(options).into_iter().map(move |row| {
-        let [key, others @ ..] = &COLUMNS;
-        let keys =
-            [(key.value)(row).field()].into_iter().chain(row.parts().take(parts).map(ToOwned::to_owned));
-        let fields = keys.chain(others.iter().map(|column| (column.value)(row).field()));
+        let fields = columns.iter().flat_map(|column| {
+            let parts = if column.path == "key" { parts } else { 0 };
+            [(column.value)(row).field()].into_iter().chain(row.parts().take(parts).map(ToOwned::to_owned))
+        });
         start.clone().into_iter().chain(fields).collect()
     })
 }
