@@ -66,6 +66,9 @@ mod explain;
 /// Every format holds the fields that the tables say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fields;
+/// Rows that are chosen, sorted and cut; and what the manual says of that.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod filters;
 /// One record per flow, of packets made by hand.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod flows;
@@ -108,6 +111,8 @@ mod schema;
 /// DNS over TCP in several segments.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod segments;
+/// What is chosen by expressions: the language.
+mod select;
 /// Selected packets, and files that are learned apart.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod selection;

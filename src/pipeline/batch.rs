@@ -46,7 +46,12 @@ impl<'s> Selection<'s> {
 
     /// Whether every frame is taken.
     pub(super) fn is_all(&self) -> bool {
-        self.is_apart() && self.wanted.is_none() && self.window.is_all()
+        self.is_by_record() && self.wanted.is_none()
+    }
+
+    /// Whether every frame is taken as far as the frame alone tells.
+    pub(super) fn is_by_record(&self) -> bool {
+        self.accept.is_none() && self.limit.is_none() && self.window.is_all()
     }
 
     /// Whether frames are taken or not whatever became of others.

@@ -157,13 +157,13 @@ impl<'k> Worker<'k> {
         let Self { charter, label, decoder, headers, places, taken } = self;
         encoder.batch(batch, part);
         selection.see(batch);
-        let all = selection.is_all();
+        let (all, by_record) = (selection.is_all(), selection.is_by_record());
         for start in (0..batch.len()).step_by(GROUP) {
             let range = start..batch.len().min(start + GROUP);
             let group = headers.iter_mut().zip(&mut *places).zip(&mut *taken);
             for (index, ((headers, place), taken)) in range.clone().zip(group) {
                 let frame = batch.frame(index);
-                *taken = all || selection.takes(&frame)?;
+                *taken = by_record || selection.takes(&frame)?;
                 *place = if *taken {
                     decoder.decode(frame.link, frame.octets, frame.original_len, headers);
                     charter.place(headers, frame.time)

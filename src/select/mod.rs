@@ -37,9 +37,13 @@ pub use schema::{Entry, Schema, Subject, numbers};
 pub use tree::Trees;
 pub use window::{Bound, Stretch, Window};
 
-use crate::record::{
-    Each, Record,
-    fields::{OfPacket, PACKET},
+use crate::{
+    flow::Direction,
+    knowledge::Known,
+    record::{
+        Each, Record,
+        fields::{OfPacket, PACKET, Per},
+    },
 };
 
 /// Packets as charting makes them.
@@ -49,6 +53,16 @@ pub struct Packets;
 impl Subject for Packets {
     type Row<'r> = Record<'r>;
     type Get = OfPacket;
+    type Shared = (Known, Direction);
+
+    #[inline]
+    fn shared(row: &Record<'_>) -> Option<(usize, Self::Shared)> {
+        row.service.map(|service| (service.known.label as usize, (service.known, service.direction)))
+    }
+
+    fn is_shared(get: &OfPacket) -> bool {
+        get.per == Per::Answer
+    }
 
     #[inline]
     fn read(get: &OfPacket, row: &Record<'_>, put: &mut Each<'_>) {

@@ -16,19 +16,33 @@ use crate::{
     text::{Prefix, number},
 };
 
-/// Whether a record is wanted: an expression over its fields, compiled. Clones share all but a little memory, so that each
+/// Whether a record is wanted: an expression over its fields, compiled. Clones share all but what they remember, so that each
 /// thread may have one.
 pub struct Predicate<S: Subject> {
     node: Arc<Node<S::Get>>,
     /// The paths of the fields that it asks.
     paths: Arc<[String]>,
+    memory: Memory<S::Shared>,
+}
+
+/// What asking needs from record to record.
+#[derive(Debug)]
+struct Memory<T> {
     /// What values are put together in that are no text where they lie.
     scratch: Vec<u8>,
+    /// What came of parts of the expression: by the number of the part, by the number of what records share.
+    known: Vec<Vec<Vec<(T, bool)>>>,
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self { scratch: Vec::new(), known: Vec::new() }
+    }
 }
 
 impl<S: Subject> Clone for Predicate<S> {
     fn clone(&self) -> Self {
-        Self { node: Arc::clone(&self.node), paths: Arc::clone(&self.paths), scratch: Vec::new() }
+        Self { node: Arc::clone(&self.node), paths: Arc::clone(&self.paths), memory: Memory::default() }
     }
 }
 
@@ -45,18 +59,21 @@ impl<S: Subject> Predicate<S> {
     /// What is wrong with it, and where.
     pub fn new(text: &str, schema: &Schema<S>) -> Result<Self, Fault> {
         let (node, paths) = check::compile(&parse(text)?, text, schema)?;
-        Ok(Self { node: Arc::new(node), paths: paths.into(), scratch: Vec::new() })
+        let node = share::<S>(node, &mut 0);
+        Ok(Self { node: Arc::new(node), paths: paths.into(), memory: Memory::default() })
+    }
+
+    /// Whether it holds for a record. What it was asked about before must be of the same run, as answers are told apart by
+    /// their numbers; a clone was asked nothing yet. Allocates nothing once memory has grown to what the longest value and
+    /// all answers take.
+    #[inline]
+    pub fn holds(&mut self, row: &S::Row<'_>) -> bool {
+        holds::<S>(&self.node, row, &mut self.memory)
     }
 
     /// Whether it asks the field of this path.
     pub fn asks(&self, path: &str) -> bool {
         self.paths.iter().any(|asked| asked == path)
-    }
-
-    /// Whether it holds for a record. Allocates nothing once memory has grown to what the longest value takes.
-    #[inline]
-    pub fn holds(&mut self, row: &S::Row<'_>) -> bool {
-        holds::<S>(&self.node, row, &mut self.scratch)
     }
 }
 
@@ -67,6 +84,35 @@ pub(super) enum Node<G> {
     All(Box<[Self]>),
     Not(Box<Self>),
     Test(Asked<G>),
+    /// A part that asks only what records share, with its number.
+    Shared(usize, Box<Self>),
+}
+
+/// Puts the parts of an expression together that ask only what records share, and first: what comes of them is remembered.
+fn share<S: Subject>(node: Node<S::Get>, count: &mut usize) -> Node<S::Get> {
+    if is_shared::<S>(&node) {
+        *count += 1;
+        return Node::Shared(*count - 1, Box::new(node));
+    }
+    let mut split = |parts: Box<[Node<S::Get>]>, make: fn(Box<[Node<S::Get>]>) -> Node<S::Get>| {
+        let (shared, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_shared::<S>);
+        let shared = (!shared.is_empty()).then(|| make(shared.into()));
+        make(shared.into_iter().chain(others).map(|part| share::<S>(part, count)).collect())
+    };
+    match node {
+        Node::Any(parts) => split(parts, Node::Any),
+        Node::All(parts) => split(parts, Node::All),
+        Node::Not(inner) => Node::Not(Box::new(share::<S>(*inner, count))),
+        other => other,
+    }
+}
+
+fn is_shared<S: Subject>(node: &Node<S::Get>) -> bool {
+    match node {
+        Node::Any(parts) | Node::All(parts) => parts.iter().all(is_shared::<S>),
+        Node::Not(inner) | Node::Shared(_, inner) => is_shared::<S>(inner),
+        Node::Test(asked) => asked.of.iter().all(S::is_shared),
+    }
 }
 
 /// What fields are asked.
@@ -92,24 +138,57 @@ pub(super) enum Condition {
     Pattern(Regex),
 }
 
-fn holds<S: Subject>(node: &Node<S::Get>, row: &S::Row<'_>, scratch: &mut Vec<u8>) -> bool {
+fn holds<S: Subject>(node: &Node<S::Get>, row: &S::Row<'_>, memory: &mut Memory<S::Shared>) -> bool {
     match node {
-        Node::Any(parts) => parts.iter().any(|part| holds::<S>(part, row, scratch)),
-        Node::All(parts) => parts.iter().all(|part| holds::<S>(part, row, scratch)),
-        Node::Not(inner) => !holds::<S>(inner, row, scratch),
-        Node::Test(Asked { of, is_none, condition }) => {
-            let (mut is_present, mut is_met) = (false, false);
-            for get in of {
-                S::read(get, row, &mut |value| {
-                    is_present = true;
-                    is_met = is_met || condition.meets(&value, scratch);
-                });
-                if is_met {
-                    break;
-                }
+        Node::Any(parts) => parts.iter().any(|part| holds::<S>(part, row, memory)),
+        Node::All(parts) => parts.iter().all(|part| holds::<S>(part, row, memory)),
+        Node::Not(inner) => !holds::<S>(inner, row, memory),
+        Node::Test(asked) => asked.holds::<S>(row, &mut memory.scratch),
+        Node::Shared(part, inner) => {
+            let Some((number, shared)) = S::shared(row) else { return holds::<S>(inner, row, memory) };
+            let known = memory.known.get(*part).and_then(|part| part.get(number));
+            match known.and_then(|known| known.iter().find(|(known, _)| *known == shared)) {
+                Some(&(_, holds)) => holds,
+                None => remember::<S>((*part, inner), row, (number, shared), memory),
             }
-            if *is_none { is_present && !is_met } else { is_met }
         }
+    }
+}
+
+/// Asks a part about a record that shares what was not met before.
+#[cold]
+fn remember<S: Subject>(
+    (part, inner): (usize, &Node<S::Get>),
+    row: &S::Row<'_>,
+    (number, shared): (usize, S::Shared),
+    memory: &mut Memory<S::Shared>,
+) -> bool {
+    let holds = holds::<S>(inner, row, memory);
+    if memory.known.len() <= part {
+        memory.known.resize_with(part + 1, Vec::new);
+    }
+    let known = &mut memory.known[part];
+    if known.len() <= number {
+        known.resize_with(number + 1, Vec::new);
+    }
+    known[number].push((shared, holds));
+    holds
+}
+
+impl<G> Asked<G> {
+    #[inline]
+    fn holds<S: Subject<Get = G>>(&self, row: &S::Row<'_>, scratch: &mut Vec<u8>) -> bool {
+        let (mut is_present, mut is_met) = (false, false);
+        for get in &self.of {
+            S::read(get, row, &mut |value| {
+                is_present = true;
+                is_met = is_met || self.condition.meets(&value, scratch);
+            });
+            if is_met {
+                break;
+            }
+        }
+        if self.is_none { is_present && !is_met } else { is_met }
     }
 }
 

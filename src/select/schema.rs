@@ -15,6 +15,19 @@ pub trait Subject: 'static {
     /// How a field of it is read.
     type Get: Clone + fmt::Debug + Send + Sync;
 
+    /// What fields may depend on alone that many records share: see [`Subject::shared`].
+    type Shared: Copy + fmt::Debug + PartialEq + Send;
+
+    /// What a record shares with others, and a small number of it; none where it shares nothing.
+    fn shared(_row: &Self::Row<'_>) -> Option<(usize, Self::Shared)> {
+        None
+    }
+
+    /// Whether a field is the same for all records that share the same.
+    fn is_shared(_get: &Self::Get) -> bool {
+        false
+    }
+
     /// Gives the values of a field to `put`: no call means that it is absent, several are a list.
     fn read(get: &Self::Get, row: &Self::Row<'_>, put: &mut Each<'_>);
 }

@@ -25,6 +25,7 @@ pub struct Place {
 impl Subject for Trees {
     type Row<'r> = Tree;
     type Get = Place;
+    type Shared = ();
 
     fn read(get: &Place, row: &Tree, put: &mut Each<'_>) {
         row.each(&get.keys, &mut |leaf| match (get.kind, leaf) {

@@ -210,6 +210,7 @@ pub struct Flows;
 impl Subject for Flows {
     type Row<'r> = FlowRow<'r>;
     type Get = OfFlow;
+    type Shared = ();
 
     fn read(get: &OfFlow, row: &FlowRow<'_>, put: &mut Each<'_>) {
         get.read(row, put);
