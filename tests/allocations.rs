@@ -20,6 +20,7 @@ use portolan::{
     pipeline::Inputs,
     record::Record,
     report::summary::{self, By, Intervals, Summary},
+    select::{Predicate, packets},
     sink::{Csv, Json, Pcapng, Text},
     text::time::TimeStyle,
 };
@@ -196,6 +197,13 @@ fn allocations(file: &Scratch, times: u64, registry: &Registry) -> Vec<(&'static
     all.push(("JSON", chart(&mut job, &view, Json::default())));
     all.push(("CSV", chart(&mut job, &view, Csv::default())));
     all.push(("pcapng", chart(&mut job, &view, Pcapng::new(date))));
+    // Holds for every packet, and asks each kind of value.
+    let text = "(svc.name matches \"^no\" or notes contains \"no\" or dnssd contains \"no\" or ip in {192.0.2.1} or \
+                network.iana_number == \"999\" or mac != 02-00-00-00-00-01 or @timestamp > 1970-01-01T00:00:00Z) and \
+                not row == nothing";
+    job.wanted = Some(Predicate::new(text, &packets()).unwrap());
+    all.push(("text of chosen packets", chart(&mut job, &view, Text::new(TimeStyle::Utc, false, true))));
+    job.wanted = None;
     for (what, by) in [
         ("sums by service", By::Service),
         ("sums by port", By::Port),

@@ -179,7 +179,7 @@ fn an_inventory_is_of_all_packets() {
         assert_eq!((said.code, said.out.as_str()), (2, ""));
         assert_eq!(
             said.error,
-            "portolan: discover takes neither -f nor -c: they choose packets, and what hosts advertise is \
+            "portolan: discover takes neither -f, -c, --from nor --to: they choose packets, and what hosts advertise is \
              learned from all of them\n"
         );
     }

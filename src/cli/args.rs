@@ -125,6 +125,9 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   portolan annotate office.pcapng
   portolan annotate --format json office.pcapng | jq 'select(.svc).svc'
+  portolan annotate --where 'svc.name == "https" and ip in 192.0.2.0/24' office.pcapng
+  portolan annotate --where 'svc.evidence == none' --from +2s --to +10s office.pcapng
+  portolan annotate --format csv --columns frame.number,source.ip,svc.name office.pcapng
   portolan annotate -i eth0 -f 'port 53' -c 100
   tcpdump -i eth0 -w - | portolan annotate
 
@@ -136,17 +139,21 @@ and live interfaces know only the past; --causal reads files that way too.")]
   portolan summary office.pcapng
   portolan summary --by conversation --top 10 office.pcapng
   portolan summary --by service,server office.pcapng   who serves what
+  portolan summary --where 'source.ip == 192.0.2.10' office.pcapng
   portolan summary --interval 10s --format csv office.pcapng
   portolan summary -i eth0 --duration 1m --format json")]
     Summary(Summary),
     /// List every flow with its service: one record per flow.
     #[command(after_help = "Examples:
   portolan flows office.pcapng
+  portolan flows --where 'ip == 192.0.2.20' --sort bytes --top 10 office.pcapng
+  portolan flows --columns source.ip,svc.name,network.bytes office.pcapng
   portolan flows --format csv office.pcapng > flows.csv")]
     Flows(Flows),
     /// List hosts: one record each, with addresses, names, and the services they offer and use.
     #[command(after_help = "Examples:
   portolan hosts office.pcapng
+  portolan hosts --where 'offers.name == ipp' office.pcapng
   portolan hosts --hosts /etc/hosts --oui oui.csv office.pcapng
   portolan hosts --format json office.pcapng | jq '.hosts[].names'
 
@@ -155,6 +162,7 @@ Addresses are joined into one host only where a name of multicast DNS or a MAC p
     /// List what hosts advertise over mDNS and DNS-SD.
     #[command(after_help = "Examples:
   portolan discover office.pcapng
+  portolan discover --where 'state == active and ip == 192.0.2.30' office.pcapng
   portolan discover --events office.pcapng
   portolan discover --queries --type _ipp._tcp office.pcapng")]
     Discover(Discover),
