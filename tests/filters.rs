@@ -330,7 +330,7 @@ fn summaries_show_the_columns_asked_for_in_the_order_asked_for() {
         let rows = read(&["summary", "--format", "json", "--sort", key, "--columns", path, "office.pcapng"]);
         let rows = rows["rows"].as_array().unwrap();
         let text = |row: &Value| match &row[path] {
-            Value::Number(number) => format!("{number:0>20}"),
+            Value::Number(number) => format!("{:020}", number.as_u64().unwrap()),
             value => value.as_str().unwrap().to_owned(),
         };
         let shown: Vec<_> = rows.iter().map(text).collect();

@@ -189,7 +189,7 @@ fn tests(choices: Vec<Choice>) -> impl Strategy<Value = Expression> {
                     }
                     Expression::Compare(path, operator, values)
                 }
-                operator => Expression::Compare(path, operator, values),
+                operator => Expression::Compare(path, operator, values[..1].to_vec()),
             },
         )
     })

@@ -76,8 +76,9 @@ fn standard_input_is_called_so() {
 #[test]
 fn habits_of_other_tools_are_answered() {
     for (arguments, part) in [
-        (&["annotate", "-Y", "dns", "x.pcap"][..], "`-f FILTER`"),
-        (&["annotate", "--host", "192.0.2.1", "x.pcap"], "`-f 'host ADDRESS'`"),
+        (&["annotate", "-Y", "dns", "x.pcap"][..], "`--where EXPRESSION`"),
+        (&["explain", "-Y", "dns", "x.pcap"], "`-f FILTER`"),
+        (&["annotate", "--host", "192.0.2.1", "x.pcap"], "`--where EXPRESSION`"),
         (&["annotate", "-C", "10", "x.pcap"], "`tcpdump -C`"),
         (&["annotate", "-G", "10", "x.pcap"], "`tcpdump -C`"),
         (&["annotate", "-W", "10", "x.pcap"], "`tcpdump -C`"),
@@ -87,8 +88,8 @@ fn habits_of_other_tools_are_answered() {
         (&["annotate", "--json", "x.pcap"], "`--format json`"),
         (&["summary", "--csv", "x.pcap"], "`--format csv`"),
         (&["annotate", "-T", "json", "x.pcap"], "`--format` takes text, json"),
-        (&["flows", "--start", "10:00", "x.pcap"], "`editcap -A START -B END`"),
-        (&["flows", "--from", "10:00", "x.pcap"], "`editcap -A START -B END`"),
+        (&["flows", "--start", "10:00", "x.pcap"], "`--from TIME --to TIME`"),
+        (&["summary", "--since", "10:00", "x.pcap"], "`--from TIME --to TIME`"),
         (&["annotate", "-D"], "`portolan interfaces`"),
         (&["info", "x.pcap"], "`portolan summary FILE`"),
         (&["-i", "lo"], "`portolan summary -i …`"),

@@ -173,7 +173,7 @@ impl<S: Subject> Checker<'_, S> {
                         format!("`{word}` compares with one address: `{path} in {value}` asks for a prefix");
                     return Err(self.fault(&value.text.span, what));
                 }
-                Ok(Condition::Addresses([self.prefix(path, value)?].into()))
+                Ok(Condition::Addresses([self.prefix(path, value)?].into_iter().collect()))
             }
             Operator::Equal | Operator::Unequal => {
                 self.one_of(path, kind, at.clone(), std::slice::from_ref(value))

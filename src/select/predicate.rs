@@ -1,6 +1,6 @@
 //! Compiled expressions, and how they are asked.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use regex::bytes::Regex;
 
@@ -132,10 +132,48 @@ pub(super) enum Condition {
     /// From this to that, both included, in one of these.
     Numbers(Box<[(u64, u64)]>),
     Flag(bool),
-    Addresses(Box<[Prefix]>),
+    Addresses(Stretches),
     Macs(Box<[[u8; 6]]>),
     Texts(Box<[Box<[u8]>]>),
     Pattern(Regex),
+}
+
+/// Prefixes, each as its first and last address: comparing these takes less than looking at bits.
+#[derive(Debug, Default)]
+pub(super) struct Stretches {
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
+
+impl FromIterator<Prefix> for Stretches {
+    fn from_iter<I: IntoIterator<Item = Prefix>>(prefixes: I) -> Self {
+        let mut all = Self::default();
+        for prefix in prefixes {
+            match prefix.ends() {
+                (IpAddr::V4(first), IpAddr::V4(last)) => all.v4.push((first.into(), last.into())),
+                (IpAddr::V6(first), IpAddr::V6(last)) => all.v6.push((first.into(), last.into())),
+                // Both are of one family.
+                _ => {}
+            }
+        }
+        all
+    }
+}
+
+impl Stretches {
+    #[inline]
+    fn hold(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => {
+                let bits = u32::from(address);
+                self.v4.iter().any(|&(first, last)| first <= bits && bits <= last)
+            }
+            IpAddr::V6(address) => {
+                let bits = u128::from(address);
+                self.v6.iter().any(|&(first, last)| first <= bits && bits <= last)
+            }
+        }
+    }
 }
 
 fn holds<S: Subject>(node: &Node<S::Get>, row: &S::Row<'_>, memory: &mut Memory<S::Shared>) -> bool {
@@ -193,16 +231,14 @@ impl<G> Asked<G> {
 }
 
 impl Condition {
-    #[inline]
+    #[inline(always)]
     fn meets(&self, value: &Value<'_>, scratch: &mut Vec<u8>) -> bool {
         match (self, value) {
             (Self::Present, _) => true,
             (Self::Numbers(ranges), Value::Number(number)) => is_in(ranges, *number),
             (Self::Numbers(ranges), Value::Time(time)) => is_in(ranges, time.0),
             (Self::Flag(wanted), Value::Flag(flag)) => wanted == flag,
-            (Self::Addresses(prefixes), Value::Address(address)) => {
-                prefixes.iter().any(|prefix| prefix.holds(*address))
-            }
+            (Self::Addresses(stretches), Value::Address(address)) => stretches.hold(*address),
             (Self::Macs(macs), Value::Mac(mac)) => macs.contains(mac),
             (Self::Texts(texts), value) => {
                 text_of(value, scratch).is_some_and(|text| texts.iter().any(|known| **known == *text))

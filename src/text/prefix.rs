@@ -30,6 +30,11 @@ impl Prefix {
         self.0.contains(&address)
     }
 
+    /// The first and the last address that it holds.
+    pub fn ends(self) -> (IpAddr, IpAddr) {
+        (self.0.network(), self.0.broadcast())
+    }
+
     /// How many leading bits count.
     pub fn bits(self) -> u8 {
         self.0.prefix_len()
@@ -84,6 +89,19 @@ mod tests {
             "10.0.0.0 /8",
         ] {
             assert_eq!(Prefix::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_reaches_from_its_first_address_to_its_last() {
+        for (prefix, first, last) in [
+            ("10.9.8.7/8", "10.0.0.0", "10.255.255.255"),
+            ("192.0.2.1", "192.0.2.1", "192.0.2.1"),
+            ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
+            ("2001:db8::1/33", "2001:db8::", "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff"),
+        ] {
+            let ends = Prefix::parse(prefix).unwrap().ends();
+            assert_eq!(ends, (first.parse().unwrap(), last.parse().unwrap()), "{prefix}");
         }
     }
 
