@@ -49,6 +49,24 @@ pub(crate) fn bad(arguments: &[&str], code: i32, message: &str) -> String {
     said.out
 }
 
+/// Words of a line for a shell, in which only single quotes mean anything.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (place, part) in line.split('\'').enumerate() {
+        if place % 2 == 1 {
+            *words.last_mut().unwrap() += part;
+            continue;
+        }
+        for (place, plain) in part.split(' ').enumerate() {
+            if place > 0 {
+                words.push(String::new());
+            }
+            *words.last_mut().unwrap() += plain;
+        }
+    }
+    words
+}
+
 pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -634,7 +652,9 @@ fn help_and_version() {
         let files = examples.lines().filter_map(|line| line.trim().strip_prefix("portolan "));
         let mut tried = 0;
         for example in files.filter(|line| line.ends_with("office.pcapng") && !line.contains('|')) {
-            assert!(!good(&example.split(' ').collect::<Vec<_>>()).is_empty(), "{example}");
+            let words = words(example);
+            let words: Vec<_> = words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
+            assert!(!good(&words).is_empty(), "{example}");
             tried += 1;
         }
         assert!(tried > 0, "{command}");

@@ -7,30 +7,12 @@ use serde_json::{Value, json};
 
 use crate::{
     capture::Scratch,
-    cli::{bad, good, portolan},
+    cli::{bad, good, portolan, words},
     material,
 };
 
 fn parsed(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Words of a line for a shell, in which only single quotes mean anything.
-fn words(line: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    for (place, part) in line.split('\'').enumerate() {
-        if place % 2 == 1 {
-            *words.last_mut().unwrap() += part;
-            continue;
-        }
-        for (place, plain) in part.split(' ').enumerate() {
-            if place > 0 {
-                words.push(String::new());
-            }
-            *words.last_mut().unwrap() += plain;
-        }
-    }
-    words
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub(crate) enum Command {
   portolan annotate office.pcapng
   portolan annotate --format json office.pcapng | jq 'select(.svc).svc'
   portolan annotate --where 'svc.name == https and ip in 192.0.2.0/24' office.pcapng
-  portolan annotate --where 'svc.evidence == none' --from +2s --to +10s office.pcapng
+  portolan annotate --where 'svc.state == refused' --from +2s --to +12s office.pcapng
   portolan annotate --format csv --columns frame.number,source.ip,svc.name office.pcapng
   portolan annotate -i eth0 -f 'port 53' -c 100
   tcpdump -i eth0 -w - | portolan annotate
