@@ -88,13 +88,16 @@ pub(super) enum Node<G> {
     Shared(usize, Box<Self>),
 }
 
+/// The parts of an expression.
+type Parts<G> = Box<[Node<G>]>;
+
 /// Puts the parts of an expression together that ask only what records share, and first: what comes of them is remembered.
 fn share<S: Subject>(node: Node<S::Get>, count: &mut usize) -> Node<S::Get> {
     if is_shared::<S>(&node) {
         *count += 1;
         return Node::Shared(*count - 1, Box::new(node));
     }
-    let mut split = |parts: Box<[Node<S::Get>]>, make: fn(Box<[Node<S::Get>]>) -> Node<S::Get>| {
+    let mut split = |parts: Parts<S::Get>, make: fn(Parts<S::Get>) -> Node<S::Get>| {
         let (shared, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_shared::<S>);
         let shared = (!shared.is_empty()).then(|| make(shared.into()));
         make(shared.into_iter().chain(others).map(|part| share::<S>(part, count)).collect())

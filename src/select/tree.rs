@@ -32,7 +32,7 @@ impl Subject for Trees {
             (_, Leaf::Number(number)) => put(Value::Number(number)),
             (_, Leaf::Flag(flag)) => put(Value::Flag(flag)),
             (Type::Time, Leaf::Text(text)) => {
-                moment(text).into_iter().for_each(|time| put(Value::Time(time)))
+                moment(text).into_iter().for_each(|time| put(Value::Time(time)));
             }
             (Type::Address, Leaf::Text(text)) => {
                 text.parse().into_iter().for_each(|address| put(Value::Address(address)));

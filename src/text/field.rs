@@ -208,7 +208,7 @@ pub(crate) fn distinct(columns: &[usize]) -> Vec<usize> {
     let mut all = Vec::new();
     columns.iter().for_each(|column| {
         if !all.contains(column) {
-            all.push(*column)
+            all.push(*column);
         }
     });
     all

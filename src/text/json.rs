@@ -142,7 +142,7 @@ fn walk(value: &serde_json::Value, keys: &[&str], put: &mut dyn FnMut(Leaf<'_>))
         }
         (serde_json::Value::Bool(flag), []) => put(Leaf::Flag(*flag)),
         (serde_json::Value::Number(number), []) => {
-            number.as_u64().into_iter().for_each(|number| put(Leaf::Number(number)))
+            number.as_u64().into_iter().for_each(|number| put(Leaf::Number(number)));
         }
         (serde_json::Value::String(text), []) => put(Leaf::Text(text)),
         _ => {}
