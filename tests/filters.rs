@@ -181,8 +181,7 @@ fn times_bound_what_is_shown() {
     // A flow with a packet in the window is told whole.
     let flow = good(&["flows", "--from", "+5.47s", "--to", "+5.48s", "office.pcapng"]);
     assert!(
-        flow.lines().count() < 8
-            && good(&["flows", "office.pcapng"]).contains(&flow.lines().next().unwrap()[..]),
+        flow.lines().count() < 8 && good(&["flows", "office.pcapng"]).contains(flow.lines().next().unwrap()),
         "{flow}"
     );
     bad(
