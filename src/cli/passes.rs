@@ -66,6 +66,7 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
     mut known: impl FnMut(&mut Knowledge, &Answers, &mut S),
 ) -> Result<Passes, End> {
     let causal = causal || !job.inputs.can_be_read_twice();
+    let options = Options { domains: options.domains || job.asks_domains(), ..options };
     let watch = session.watch(if causal { doing } else { "learning" });
     let again = session.watch(doing).again();
     let (mut all, mut losses, mut learning) = (Outcome::default(), Losses::default(), Duration::ZERO);

@@ -352,6 +352,18 @@ impl<'j> Job<'j> {
         self.wanted.as_ref().is_some_and(|wanted| wanted.asks("network.community_id"))
     }
 
+    /// Whether names of hosts are asked for to choose packets, whatever is shown of them.
+    pub fn asks_domains(&self) -> bool {
+        const PATHS: [&str; 5] = [
+            "source.domain",
+            "destination.domain",
+            "tls.client.server_name",
+            "tls.client.encrypted_hello",
+            "svc.domain_source",
+        ];
+        self.wanted.as_ref().is_some_and(|wanted| PATHS.iter().any(|path| wanted.asks(path)))
+    }
+
     /// Turns to the inputs that are learned next: to all of them, or where they are [`separate`](Job::separate) to one,
     /// and in the next turn to the one behind it. Returns `false` where none is left, or no further frame is charted:
     /// what is behind it has nothing to teach.

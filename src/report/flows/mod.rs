@@ -144,7 +144,7 @@ impl FlowList {
 
 impl Report for FlowList {
     fn needs(&self) -> Options {
-        Options { flows: true, domains: !self.numeric, ..Options::default() }
+        Options { flows: true, domains: true, ..Options::default() }
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
@@ -176,7 +176,11 @@ impl Report for FlowList {
             Namer::Listed(number) => self.named.get(number as usize).map(Called::named),
             _ => None,
         };
-        let rows = self.choice.of(sorted(&self.flows, &self.labels, named), |row| row);
+        let mut rows = self.choice.of(sorted(&self.flows, &self.labels, named), |row| row);
+        if self.numeric {
+            // They may have been asked for to choose flows.
+            rows.iter_mut().for_each(|row| row.named = None);
+        }
         match self.choice.columns.as_deref() {
             None => write_rows(&rows, self.began, form, out),
             Some(columns) => write_columns(&rows, columns, form, self.width, out),

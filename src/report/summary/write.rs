@@ -80,7 +80,17 @@ pub(super) static COLUMNS: [Column; 18] = [
 impl Column {
     /// Whether it holds amounts, which stand to the right.
     fn is_amount(&self) -> bool {
-        let words = ["name", "transport", "ports", "description", "first", "last", "evidence", "damaged", "approximate"];
+        let words = [
+            "name",
+            "transport",
+            "ports",
+            "description",
+            "first",
+            "last",
+            "evidence",
+            "damaged",
+            "approximate",
+        ];
         !words.contains(&self.path)
     }
 }
