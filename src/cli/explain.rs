@@ -18,8 +18,7 @@ use super::{
     args::Global,
     exit,
     input::{Input, Session},
-    message,
-    output::Output,
+    message, output,
 };
 
 #[derive(Args, Debug)]
@@ -109,6 +108,7 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     if !job.inputs.can_be_read_twice() || job.inputs.names().len() > 1 {
         return Err(refuse("explain reads one file, and reads it more than once"));
     }
+    let mut out = output::of_job(global, &job)?;
     let watch = session.watch("learning");
     let learned = job.learn(Options::default(), &watch);
     let (knowledge, outcome) = learned.map_err(|failure| watch.end(failure))?;
@@ -140,7 +140,6 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
         ExplainFormat::Text => Format::Table,
         ExplainFormat::Json => Format::Json,
     };
-    let mut out = Output::new(None)?;
     explain::write(packet.as_ref(), (key, &evidence), &view, format, &mut out)?;
     out.finish()?;
     Ok(code)

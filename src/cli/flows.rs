@@ -15,7 +15,7 @@ use super::{
     End,
     args::{Global, Time},
     input::{Input, Session},
-    passes, report,
+    output, passes, report,
 };
 
 #[derive(Args, Debug)]
@@ -59,6 +59,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});
     }
+    let out = output::of_job(global, &job)?;
     let (registry, threads) = (&session.registry, job.threads);
     let (way, mut picked) = ((list.needs(), false, "choosing"), Picked::default());
     let passes =
@@ -71,6 +72,6 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
                 list.add(knowledge, answers, registry);
             }
         })?;
-    report::print(&session, args.format.into(), list)?;
+    report::print(&session, args.format.into(), list, &passes.outcome, out)?;
     Ok(passes.code)
 }

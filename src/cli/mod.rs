@@ -95,7 +95,7 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Discover(args) => discover::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
-        Command::Interfaces(args) => interfaces::run(args),
+        Command::Interfaces(args) => interfaces::run(&cli.global, args),
     }
 }
 

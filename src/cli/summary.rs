@@ -14,9 +14,7 @@ use super::{
     args::{Global, ReportFormat},
     exit,
     input::{Input, Session},
-    kept, message,
-    output::{self, Output},
-    passes, report,
+    kept, message, output, passes, report,
 };
 
 #[derive(Args, Debug)]
@@ -115,7 +113,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         sort: args.sort.into(),
         top: args.top,
         numeric: args.input.is_numeric(),
-        width: output::width(),
+        width: output::width(global),
     };
     let selects = passes::charts_selection(&job);
     if args.interval.is_none() && !by.needs_packets() && !selects {
@@ -124,6 +122,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
             totals.files.clone_from(&outcome.opened);
         });
     }
+    let mut out = output::of_job(global, &job)?;
     let mut counted = Counted::new(args.interval, by);
     let sums = Sums::new(args.interval, by);
     let (way, mut evicted) = ((Options { flows: selects, ..options.needs() }, false, "counting"), false);
@@ -138,7 +137,9 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let intervals = args.interval.map(|_| &**parts);
     let files = &passes.outcome.opened;
     let scope = Scope { files, span: &span, evicted, registry: &session.registry };
-    let mut out = Output::new(None)?;
+    if !passes.outcome.delivered && out.is_file() {
+        return Ok(out.abandon().map(|()| passes.code)?);
+    }
     summary::write(&whole, intervals, &scope, &options, args.format.into(), &mut out)?;
     out.finish()?;
     Ok(passes.code)
