@@ -11,6 +11,7 @@ mod input;
 mod interfaces;
 pub(crate) mod message;
 mod output;
+mod page;
 mod passes;
 mod registry;
 mod report;

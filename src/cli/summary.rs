@@ -5,16 +5,19 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use portolan::{
     knowledge::Options,
-    report::summary::{self, Counted, Division, Scope, Sums, Totals},
+    report::{
+        Format,
+        summary::{self, Counted, Division, Scope, Sums, Totals},
+    },
     text::time::duration,
 };
 
 use super::{
     End,
-    args::{Global, ReportFormat},
+    args::Global,
     exit,
     input::{Input, Session},
-    kept, message, output, passes, report,
+    kept, message, output, page, passes, report,
 };
 
 #[derive(Args, Debug)]
@@ -41,7 +44,30 @@ pub(crate) struct Summary {
     pub(crate) interval: Option<Duration>,
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// A table for people.
+    Table,
+    /// One JSON object.
+    Json,
+    /// CSV rows.
+    Csv,
+    /// A page for a browser, in one file: all that a capture tells, with charts.
+    Html,
+}
+
+impl From<SummaryFormat> for Option<Format> {
+    fn from(format: SummaryFormat) -> Self {
+        match format {
+            SummaryFormat::Table => Some(Format::Table),
+            SummaryFormat::Json => Some(Format::Json),
+            SummaryFormat::Csv => Some(Format::Csv),
+            SummaryFormat::Html => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -106,6 +132,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         message::error(senseless);
         End::Said(exit::USAGE)
     })?;
+    let Some(format) = args.format.into() else { return page::run(global, args, by) };
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
     let options = summary::Options {
@@ -118,7 +145,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let selects = passes::charts_selection(&job);
     if args.interval.is_none() && !by.needs_packets() && !selects {
         let totals = Totals::new(options, job.threads);
-        return report::write(global, &session, &mut job, args.format.into(), totals, |totals, outcome| {
+        return report::write(global, &session, &mut job, format, totals, |totals, outcome| {
             totals.files.clone_from(&outcome.opened);
         });
     }
@@ -140,7 +167,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     if !passes.outcome.delivered && out.is_file() {
         return Ok(out.abandon().map(|()| passes.code)?);
     }
-    summary::write(&whole, intervals, &scope, &options, args.format.into(), &mut out)?;
+    summary::write(&whole, intervals, &scope, &options, format, &mut out)?;
     out.finish()?;
     Ok(passes.code)
 }

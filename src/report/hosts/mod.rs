@@ -3,6 +3,8 @@
 pub mod fields;
 mod write;
 
+pub(super) use write::mac_text;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -60,39 +62,39 @@ struct Seen {
 
 /// A name of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
-    name: String,
-    source: Source,
+pub(super) struct Name {
+    pub(super) name: String,
+    pub(super) source: Source,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
 }
 
 /// A service, from one side or the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Service {
-    port: u16,
-    transport: String,
-    name: Option<String>,
-    evidence: Evidence,
+pub(super) struct Service {
+    pub(super) port: u16,
+    pub(super) transport: String,
+    pub(super) name: Option<String>,
+    pub(super) evidence: Evidence,
 }
 
 /// Who is at the other side, and the best that came of it.
 #[derive(Clone, Debug, Default)]
-struct Peers {
-    addresses: BTreeSet<IpAddr>,
-    state: Option<State>,
+pub(super) struct Peers {
+    pub(super) addresses: BTreeSet<IpAddr>,
+    pub(super) state: Option<State>,
 }
 
 /// A record: one host.
 #[derive(Debug, Default)]
-struct Host<'r> {
-    addresses: Vec<IpAddr>,
-    macs: BTreeSet<Mac>,
-    vendor: Option<&'r str>,
-    names: Vec<Name>,
-    offers: BTreeMap<&'r Service, Peers>,
-    uses: BTreeMap<&'r Service, Peers>,
-    tally: Tally,
+pub(super) struct Host<'r> {
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) macs: BTreeSet<Mac>,
+    pub(super) vendor: Option<&'r str>,
+    pub(super) names: Vec<Name>,
+    pub(super) offers: BTreeMap<&'r Service, Peers>,
+    pub(super) uses: BTreeMap<&'r Service, Peers>,
+    pub(super) tally: Tally,
 }
 
 impl HostList {
@@ -210,7 +212,7 @@ impl HostList {
     }
 
     /// The records, those with most octets first.
-    fn hosts(&self) -> Vec<Host<'_>> {
+    pub(super) fn hosts(&self) -> Vec<Host<'_>> {
         let is_shown = |address: &IpAddr, seen: &Seen| seen.sent || !self.groups.contains(address);
         let mut roots: HashMap<IpAddr, IpAddr> = HashMap::new();
         for &(one, other) in &self.joined {

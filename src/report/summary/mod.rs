@@ -232,7 +232,7 @@ impl Summary {
     }
 
     /// Adds the rows of another.
-    fn add(&mut self, other: Self) {
+    pub(in crate::report) fn add(&mut self, other: Self) {
         if self.rows.is_empty() {
             *self = other;
             return;
@@ -261,13 +261,18 @@ impl Summary {
         self.rows.iter_mut().for_each(Row::part);
     }
 
+    /// How many rows there are.
+    pub(in crate::report) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Octets of all rows.
-    fn octets(&self) -> u64 {
+    pub(in crate::report) fn octets(&self) -> u64 {
         self.rows.iter().map(|row| row.bytes).sum()
     }
 
     /// Damaged packets of all rows.
-    fn damaged(&self) -> Damaged {
+    pub(in crate::report) fn damaged(&self) -> Damaged {
         let mut all = Damaged::default();
         self.rows.iter().for_each(|row| all.add(&row.damaged));
         all
