@@ -249,13 +249,12 @@ impl Run<'_> {
                     fetch(&mut lanes, &mut fetched, outlet.sink)?;
                     continue;
                 };
-                match source.fill(&mut work.batch) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        end = Err(error.into());
-                        break;
-                    }
+                let filled = source.fill(&mut work.batch);
+                if !matches!(filled, Ok(true)) {
+                    end = filled.map(|_| ()).map_err(Failure::from);
+                    // Its part may hold what the sink left in it to grow.
+                    lane.spare.push(work);
+                    break;
                 }
                 selection.see(&work.batch);
                 self.observer.read(source.consumed());
