@@ -94,7 +94,7 @@
     const row = rows.get(at);
     const parts = row ? [...row.cells].slice(1).map((cell, place) => [Number(cell.dataset.v), `${heads[place + 1]} ${cell.textContent}`]) : [];
     const some = parts.filter(([octets]) => octets > 0).map(([, text]) => text);
-    const texts = row ? [row.cells[0].textContent, ...some.reverse()] : ['no packets here'];
+    const texts = row ? [row.cells[0].textContent, ...some.slice(-1), ...some.slice(0, -1)] : ['no packets here'];
     readout.replaceChildren(...texts.map((text) => make('span', { textContent: text })));
     areas.setAttribute('aria-valuenow', at);
     areas.setAttribute('aria-valuetext', texts.join(', '));

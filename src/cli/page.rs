@@ -30,6 +30,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
         numeric: args.input.is_numeric(),
         interval: args.interval,
         threads: job.threads,
+        separate: job.separate,
         selects: passes::charts_selection(&job),
         command: command(),
     };
@@ -37,10 +38,17 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
     let mut page = Page::new(options, job.inputs.names());
     let (way, gather) = ((page.needs(), false, "counting"), page.gather());
     let mut gathered = gather.sink();
-    let passes =
-        passes::chart(global, &session, &mut job, way, &gather, &mut gathered, |knowledge, answers, sink| {
+    let passes = passes::chart(
+        global,
+        &session,
+        &mut job,
+        way,
+        &gather,
+        &mut gathered,
+        |knowledge, answers, sink| {
             page.add(knowledge, answers, registry, sink);
-        })?;
+        },
+    )?;
     page.finish(gathered, &passes.outcome);
     let page = kept(page);
     if !passes.outcome.delivered {

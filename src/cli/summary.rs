@@ -126,12 +126,30 @@ impl From<Sort> for summary::Sort {
     }
 }
 
+/// Refuses a table in a file whose name says that it is to hold something else.
+fn refuse_other_form(global: &Global, args: &Summary) -> Result<(), End> {
+    let end = global.output.as_deref().and_then(|path| path.extension()?.to_str());
+    let form = ["html", "json", "csv"]
+        .into_iter()
+        .find(|form| end.is_some_and(|end| end.eq_ignore_ascii_case(form)));
+    match form.filter(|_| args.format == SummaryFormat::Table) {
+        Some(form) => {
+            message::error(format_args!(
+                "-o without --format writes a table, whatever the file is called: add --format {form}"
+            ));
+            Err(End::Said(exit::USAGE))
+        }
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let by: Vec<_> = args.by.iter().map(|&by| by.into()).collect();
     let by = Division::new(&by).map_err(|senseless| {
         message::error(senseless);
         End::Said(exit::USAGE)
     })?;
+    refuse_other_form(global, args)?;
     let Some(format) = args.format.into() else { return page::run(global, args, by) };
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;

@@ -5,6 +5,7 @@ pub mod fields;
 mod json;
 mod table;
 
+#[cfg(feature = "html")]
 pub(super) use table::packet;
 
 use std::{io, net::IpAddr};
@@ -54,6 +55,7 @@ impl Discovery {
     }
 
     /// Hands `tell` what was asked for.
+    #[cfg(feature = "html")]
     pub(super) fn tell<T>(&self, registry: &Registry, tell: impl FnOnce(&All<'_, '_>) -> T) -> T {
         let views = views(&self.inventories, registry, &self.files, &self.options);
         tell(&All { views: &views, registry, options: &self.options })

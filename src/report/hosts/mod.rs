@@ -3,8 +3,6 @@
 pub mod fields;
 mod write;
 
-pub(super) use write::mac_text;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -13,6 +11,8 @@ use std::{
 
 use hashbrown::HashMap;
 
+#[cfg(feature = "html")]
+pub(super) use self::write::mac_text;
 use crate::{
     flow::{FiveTuple, Tally},
     hosts::{Mac, Oui, Source, is_host},

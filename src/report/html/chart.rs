@@ -71,7 +71,7 @@ impl Chart {
         if largest.len() > count {
             let rest = |at: usize| all[at] - columns.iter().map(|column| column[at]).sum::<u64>();
             let others = (0..traffic.steps).map(rest).collect();
-            names.push(format!("{} others", traffic.services.len() - count));
+            names.push(format!("{} others", figure::count((traffic.services.len() - count) as u64)));
             columns.push(others);
         }
         let most = all.iter().copied().max().unwrap_or(0).max(1);
@@ -84,15 +84,19 @@ impl Chart {
             Series { class, name, octets, path: area(&below, top) }
         });
         let series = series.collect();
-        let time = |at: usize| traffic.start + at as u64 * traffic.step;
+        let time = |at: usize| traffic.start.saturating_add((at as u64).saturating_mul(traffic.step));
         let end = time(traffic.steps);
-        let (first_day, last_day) = (figure::day(traffic.start), figure::day(end - 1));
+        let (first_day, last_day) = (figure::day(traffic.start), figure::day(end.saturating_sub(1)));
         let peak = all.iter().position(|&octets| octets == most).unwrap_or(0);
         let days = if first_day == last_day { first_day } else { format!("{first_day} to {last_day}") };
         let table = (0..traffic.steps).filter(|&at| all[at] > 0).map(|at| {
             let mut octets: Vec<_> = columns.iter().map(|column| column[at]).collect();
             octets.push(all[at]);
-            let day = if traffic.step < 86_400_000_000_000 && days.len() > 10 { figure::day(time(at)) + " " } else { String::new() };
+            let day = if traffic.step < 86_400_000_000_000 && days.len() > 10 {
+                figure::day(time(at)) + " "
+            } else {
+                String::new()
+            };
             Step { at, time: day + &figure::clock(time(at), traffic.step), octets }
         });
         Some(Self {
@@ -141,10 +145,20 @@ fn amounts(most: u64) -> (u64, Vec<Mark>) {
     let top = unit.saturating_mul(count);
     let marks = (0..=count).map(|number| Mark {
         at: short(100.0 - figure::percent(number, count)),
-        text: figure::octets(unit.saturating_mul(number)).replace(".00", "").replace(".0\u{a0}", "\u{a0}"),
+        text: round(&figure::octets(unit.saturating_mul(number))),
         is_minor: false,
     });
     (top, marks.collect())
+}
+
+/// A figure without zeros behind its point.
+fn round(figure: &str) -> String {
+    match figure.split_once('\u{a0}') {
+        Some((number, unit)) if number.contains('.') => {
+            format!("{}\u{a0}{unit}", number.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => figure.to_owned(),
+    }
 }
 
 /// The first digit of a number that has no other but zeros.
@@ -159,15 +173,19 @@ fn leading(mut number: u64) -> u64 {
 fn times(start: u64, end: u64) -> Vec<Mark> {
     const SECOND: u64 = 1_000_000_000;
     const ROUND: [u64; 20] = [
-        1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+        1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
+        172_800, 604_800,
     ];
     let length = end - start;
-    let fractions = (0..9).rev().flat_map(|power| [1, 2, 5].map(|digit| digit * SECOND / 10_u64.pow(power + 1)));
+    let fractions =
+        (0..9).rev().flat_map(|power| [1, 2, 5].map(|digit| digit * SECOND / 10_u64.pow(power + 1)));
     let days = (1..).map(|count| count * 30 * 86_400 * SECOND);
-    let rounds = fractions.chain(ROUND.iter().map(|seconds| seconds * SECOND)).filter(|&round| round >= 1_000_000);
+    let rounds =
+        fractions.chain(ROUND.iter().map(|seconds| seconds * SECOND)).filter(|&round| round >= 1_000_000);
     let round = rounds.chain(days).find(|round| length / round <= MARKS).unwrap_or(length);
-    let first = start.div_ceil(round) * round;
-    let marks = (0..).map(|number| first + number * round).take_while(|&time| time <= end).enumerate();
+    let first = start.div_ceil(round).saturating_mul(round);
+    let marks = (0..=MARKS + 1).filter_map(|number| first.checked_add(number * round));
+    let marks = marks.take_while(|&time| time <= end).enumerate();
     let marks = marks.map(|(number, time)| Mark {
         at: short(figure::percent(time - start, length)),
         text: figure::clock(time, round),

@@ -39,7 +39,11 @@ pub(super) fn octets(value: u64) -> String {
 /// `33.1 %`; `<0.1 %` where it is more than nothing.
 pub(super) fn share(part: u64, whole: u64) -> String {
     let percent = percent(part, whole);
-    if part > 0 && percent < 0.1 { "<0.1\u{a0}%".to_owned() } else { format!("{percent:.1}\u{a0}%") }
+    if part > 0 && whole > 0 && percent < 0.1 {
+        "<0.1\u{a0}%".to_owned()
+    } else {
+        format!("{percent:.1}\u{a0}%")
+    }
 }
 
 /// A part in per cent; 0 of nothing.
@@ -117,7 +121,10 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(4_800_000), "4\u{202f}800\u{202f}000");
         assert_eq!(share(1, 3), "33.3\u{a0}%");
-        assert_eq!((share(1, 5000), share(0, 5), share(5, 0)), ("<0.1\u{a0}%".into(), "0.0\u{a0}%".into(), "0.0\u{a0}%".into()));
+        assert_eq!(
+            (share(1, 5000), share(0, 5), share(5, 0)),
+            ("<0.1\u{a0}%".into(), "0.0\u{a0}%".into(), "0.0\u{a0}%".into())
+        );
     }
 
     #[test]

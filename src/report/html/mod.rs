@@ -15,7 +15,7 @@ mod tests;
 mod timeline;
 mod view;
 
-use std::{fmt, io, time::Duration};
+use std::{fmt, io, sync::LazyLock, time::Duration};
 
 use askama::{Template as _, filters::Escaper};
 
@@ -62,9 +62,14 @@ pub struct PageOptions {
     pub threads: usize,
     /// Whether only some packets are charted, so that rows are sums of these.
     pub selects: bool,
+    /// Whether inputs are learned apart, so that there is more than one to add up.
+    pub separate: bool,
     /// The command line, for whoever wants to make the page again.
     pub command: String,
 }
+
+/// What the first two tables are about. Their rows are all needed, and few beside those of hosts.
+static FEW: LazyLock<[Division; 2]> = LazyLock::new(|| [By::Service.into(), By::Evidence.into()]);
 
 /// Rows about one thing.
 #[derive(Debug)]
@@ -73,6 +78,15 @@ struct Table {
     /// Whether packets are counted for it, as what is known of flows does not tell its rows.
     counted: bool,
     summary: Summary,
+    /// How many rows there were, where only the first are kept.
+    before: Option<usize>,
+}
+
+impl Table {
+    /// How many rows there are, those that are not kept included.
+    fn rows(&self) -> usize {
+        self.before.unwrap_or(self.summary.len())
+    }
 }
 
 /// The report.
@@ -101,13 +115,14 @@ pub struct Page {
 impl Page {
     /// A page that shows this, on inputs of these names by their numbers.
     pub fn new(options: PageOptions, inputs: Vec<String>) -> Self {
-        let mut all: Vec<Division> = [By::Service, By::Evidence].map(Into::into).to_vec();
+        let mut all = FEW.to_vec();
         all.extend(services::TOPS.iter().map(|top| Division::from(top.by)));
         all.extend(options.by.filter(|by| !all.contains(by)));
         let tables = all.into_iter().map(|by| Table {
             by,
             counted: options.selects || by.needs_packets(),
             summary: Summary::default(),
+            before: None,
         });
         let hosts = HostsOptions { numeric: options.numeric, ..HostsOptions::default() };
         Self {
@@ -163,6 +178,10 @@ impl Page {
                 summary.name_hosts(knowledge);
             }
             table.summary.add(summary);
+            if !self.options.separate && !FEW.contains(&table.by) {
+                table.before = Some(table.summary.len());
+                table.summary.keep(&services::largest(self.options.sort));
+            }
         }
         gathered.part(knowledge, self.options.numeric);
         self.hosts.add(knowledge, answers, registry);

@@ -20,8 +20,8 @@ use crate::{
     text::{escape, time::machine_time},
 };
 
-const HOSTS: Room = Room { rows: 300, octets: 360_000 };
-const INSTANCES: Room = Room { rows: 300, octets: 360_000 };
+const HOSTS: Room = Room { rows: 300, octets: 320_000 };
+const INSTANCES: Room = Room { rows: 300, octets: 320_000 };
 const TYPES: Room = Room { rows: 200, octets: 60_000 };
 const FINDINGS: Room = Room { rows: 200, octets: 80_000 };
 /// Services of a host, its names and addresses, and TXT pairs of an instance that are shown at most.
@@ -64,14 +64,18 @@ struct HostRow {
     octets_text: String,
 }
 
-/// The first of some texts, and how many are left out.
-fn few<T>(all: impl ExactSizeIterator<Item = T>, most: usize) -> (Vec<T>, usize) {
+/// The first of some things as they are shown, and how many are left out.
+fn few<T, U>(
+    all: impl ExactSizeIterator<Item = T>,
+    most: usize,
+    shown: impl FnMut(T) -> U,
+) -> (Vec<U>, usize) {
     let more = all.len().saturating_sub(most);
-    (all.take(most).collect(), more)
+    (all.take(most).map(shown).collect(), more)
 }
 
 fn offers(services: &BTreeMap<&Service, Peers>) -> (Vec<Offer>, usize) {
-    few(services.iter(), SERVICES).map_first(|(service, peers)| Offer {
+    few(services.iter(), SERVICES, |(service, peers)| Offer {
         text: match &service.name {
             Some(name) => format!("{} {}/{}", cut(name), service.port, service.transport),
             None => format!("{}/{}", service.port, service.transport),
@@ -85,20 +89,9 @@ fn offers(services: &BTreeMap<&Service, Peers>) -> (Vec<Offer>, usize) {
     })
 }
 
-/// What [`few`] returns, each of them turned into something else.
-trait MapFirst<T> {
-    fn map_first<U>(self, map: impl FnMut(T) -> U) -> (Vec<U>, usize);
-}
-
-impl<T> MapFirst<T> for (Vec<T>, usize) {
-    fn map_first<U>(self, map: impl FnMut(T) -> U) -> (Vec<U>, usize) {
-        (self.0.into_iter().map(map).collect(), self.1)
-    }
-}
-
 impl HostRow {
     fn of(host: &Host<'_>) -> Self {
-        let (addresses, more_addresses) = few(host.addresses.iter().map(ToString::to_string), ADDRESSES);
+        let (addresses, more_addresses) = few(host.addresses.iter(), ADDRESSES, ToString::to_string);
         // A name of two sources is shown once, with the stronger one.
         let mut named: Vec<Named> = Vec::new();
         for name in &host.names {
@@ -106,8 +99,8 @@ impl HostRow {
                 named.push(Named { name: name.name.clone(), source: name.source.as_str() });
             }
         }
-        let (names, more_names) = few(named.into_iter(), NAMES)
-            .map_first(|named| Named { name: cut(&named.name), source: named.source });
+        let (names, more_names) =
+            few(named.into_iter(), NAMES, |named| Named { name: cut(&named.name), source: named.source });
         let ((offers, more_offers), (uses, more_uses)) = (offers(&host.offers), offers(&host.uses));
         let (packets, octets) = (host.tally.all_packets(), host.tally.all_octets());
         Self {
@@ -172,11 +165,11 @@ impl InstanceCard {
     fn of(view: &View<'_>, instance: &Instance<'_>) -> Self {
         let registration = view.registration(&instance.service);
         let keys = registration.and_then(|row| row.txt_keys());
-        let (pairs, more_pairs) = few(attributes(instance).into_iter(), PAIRS).map_first(|pair| Pair {
+        let (pairs, more_pairs) = few(attributes(instance).into_iter(), PAIRS, |pair| Pair {
             is_undefined: defines(keys.as_ref(), pair.key) == Some(false),
             text: escaped(|text| pair_text(&pair, text)),
         });
-        let (addresses, more_addresses) = few(instance.addresses.iter().map(ToString::to_string), ADDRESSES);
+        let (addresses, more_addresses) = few(instance.addresses.iter(), ADDRESSES, ToString::to_string);
         let servers = instance.servers.iter().take(ADDRESSES).map(|server| match server.port {
             // Port 0 only guards the name: there is no server (RFC 6763 section 8).
             0 => format!("{}, no port: it only guards the name", cut(&server.host.to_string())),
@@ -205,7 +198,10 @@ impl InstanceCard {
                 _ => String::new(),
             },
             via: via.join(", "),
-            file: view.of.map(|file| escaped(|text| escape::terminal(file.as_bytes(), text))).unwrap_or_default(),
+            file: view
+                .of
+                .map(|file| escaped(|text| escape::terminal(file.as_bytes(), text)))
+                .unwrap_or_default(),
         }
     }
 }

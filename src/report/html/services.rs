@@ -22,7 +22,12 @@ pub(super) struct Top {
 /// Those that a page always has, in their order: `domain` has its place before the conversations.
 pub(super) static TOPS: [Top; 3] = [
     Top { by: By::Server, id: "servers", title: "Servers", question: "Which hosts serve the most traffic?" },
-    Top { by: By::Client, id: "clients", title: "Clients", question: "Which hosts ask for the most traffic?" },
+    Top {
+        by: By::Client,
+        id: "clients",
+        title: "Clients",
+        question: "Which hosts ask for the most traffic?",
+    },
     Top {
         by: By::Conversation,
         id: "conversations",
@@ -33,16 +38,20 @@ pub(super) static TOPS: [Top; 3] = [
 
 /// How much room the table of services has, and each other one.
 const SERVICES: Room = Room { rows: 400, octets: 420_000 };
-const TOP: Room = Room { rows: 100, octets: 80_000 };
+pub(super) const TOP: Room = Room { rows: 100, octets: 80_000 };
 
 /// What each evidence means.
 pub(super) const fn meaning(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::User => "a registry file of yours says so",
-        Evidence::Advertised => "a DNS SRV record or another protocol's own message names this address and port",
+        Evidence::Advertised => {
+            "a DNS SRV record or another protocol's own message names this address and port"
+        }
         Evidence::Payload => "the first octets of the flow are those of this service's protocol",
         Evidence::Registered => "IANA assigns the port to it; nothing confirms that it is what runs there",
-        Evidence::None => "no name: the port is not assigned, the side that serves is unknown, or there are no ports",
+        Evidence::None => {
+            "no name: the port is not assigned, the side that serves is unknown, or there are no ports"
+        }
     }
 }
 
@@ -216,13 +225,20 @@ pub(super) struct Columns {
 impl Columns {
     fn of(by: Division) -> Self {
         Self {
-            key: by.to_string(),
+            key: title_of(by),
             host: by.is_of_hosts(),
             ports: !by.tells("ports") && by != By::Client.into() && by != By::Conversation.into(),
             clients: !by.tells("clients"),
             servers: !by.tells("servers"),
         }
     }
+}
+
+/// The word of a division as the head of a column.
+fn title_of(by: Division) -> String {
+    let mut word = by.to_string().replace(',', ", ");
+    word.get_mut(..1).map(str::make_ascii_uppercase);
+    word
 }
 
 /// A section with the largest of something.
@@ -239,7 +255,7 @@ pub(super) struct TopSection {
 /// The sections behind that of the services, those without rows left out.
 pub(super) fn tops(page: &Page) -> askama::Result<Vec<TopSection>> {
     let mut sections = Vec::new();
-    for table in page.tables.iter().skip(2).filter(|table| table.summary.len() > 0) {
+    for table in page.tables.iter().skip(2).filter(|table| table.rows() > 0) {
         let known = TOPS.iter().find(|top| table.by == top.by.into());
         let by = table.by.to_string();
         let (id, title, question) = match known {
@@ -253,11 +269,15 @@ pub(super) fn tops(page: &Page) -> askama::Result<Vec<TopSection>> {
     Ok(sections)
 }
 
+/// The rows that a table has room for.
+pub(super) fn largest(sort: summary::Sort) -> summary::Options {
+    summary::Options { sort, top: Some(TOP.rows), ..summary::Options::default() }
+}
+
 fn top_rows(page: &Page, table: &Table, columns: &Columns) -> askama::Result<Rows> {
     let whole = page.span.octets;
     let room = TOP.at_most(page.options.top);
-    let options = summary::Options { sort: page.options.sort, top: Some(room.rows), ..summary::Options::default() };
-    let rows = table.summary.rows(&options).into_iter().map(|row| TopRow {
+    let rows = table.summary.rows(&largest(page.options.sort)).into_iter().map(|row| TopRow {
         columns,
         key: cut(&row.key),
         host: cut(row.host.as_deref().unwrap_or_default()),
@@ -275,5 +295,5 @@ fn top_rows(page: &Page, table: &Table, columns: &Columns) -> askama::Result<Row
         mismatch: row.mismatch,
         mismatched: figure::count(row.mismatch),
     });
-    Rows::of(rows, table.summary.len(), room)
+    Rows::of(rows, table.rows(), room)
 }

@@ -171,7 +171,9 @@ impl Timeline {
     /// What was counted.
     pub fn finish(mut self) -> Traffic {
         self.settle();
-        if self.ends[0] > self.ends[1] {
+        if self.ends[0] <= self.ends[1] {
+            self.reach(self.ends[0]);
+        } else {
             return Traffic { untimed: self.untimed, ..Traffic::default() };
         }
         let mut services: BTreeMap<String, Vec<(usize, u64)>> = BTreeMap::new();
@@ -213,7 +215,8 @@ impl Traffic {
     /// The services with most octets, and the octets of each.
     pub fn largest(&self, most: usize) -> Vec<(&str, u64)> {
         let octets = |cells: &[(usize, u64)]| cells.iter().map(|(_, octets)| octets).sum();
-        let mut all: Vec<_> = self.services.iter().map(|(key, cells)| (key.as_str(), octets(cells))).collect();
+        let mut all: Vec<_> =
+            self.services.iter().map(|(key, cells)| (key.as_str(), octets(cells))).collect();
         all.sort_by(|a: &(_, u64), b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
         all.truncate(most);
         all
@@ -235,5 +238,74 @@ impl Traffic {
             octets[at] += more;
         }
         octets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn counted(packets: &[(&str, u64, u64)]) -> Timeline {
+        let mut timeline = Timeline::new(None);
+        packets.iter().for_each(|&(key, time, octets)| timeline.count(key, Some(Timestamp(time)), octets));
+        timeline
+    }
+
+    #[test]
+    fn each_step_divides_the_next() {
+        assert!(STEPS.windows(2).all(|pair| pair[1] > pair[0] && pair[1] % pair[0] == 0));
+    }
+
+    #[test]
+    fn steps_grow_until_they_are_few_enough() {
+        // 240 ms are as many steps as there may be of a millisecond, one more makes them twice as long.
+        let traffic = counted(&[("a", 5 * SECOND, 7), ("b", 5 * SECOND + 239_999_999, 9)]).finish();
+        assert_eq!((traffic.step, traffic.start, traffic.steps), (1_000_000, 5 * SECOND, 240));
+        let traffic = counted(&[("a", 5 * SECOND, 7), ("b", 5 * SECOND + 240_000_000, 9)]).finish();
+        assert_eq!((traffic.step, traffic.steps), (2_000_000, 121));
+        assert_eq!((traffic.of("b")[120], traffic.all().iter().sum::<u64>()), (9, 16));
+        assert_eq!(traffic.largest(9), [("b", 9), ("a", 7)]);
+        // From the epoch to the last time there is.
+        let traffic = counted(&[("a", 0, 1), ("a", u64::MAX, 2)]).finish();
+        assert!(traffic.steps <= 240 && traffic.of("a").iter().sum::<u64>() == 3);
+        let mut untimed = Timeline::new(None);
+        untimed.count("a", None, 5);
+        let traffic = untimed.finish();
+        assert_eq!((traffic.steps, traffic.untimed), (0, 1));
+    }
+
+    #[test]
+    fn a_given_step_is_doubled() {
+        let mut timeline = Timeline::new(Some(3 * SECOND));
+        timeline.count("a", Some(Timestamp(0)), 1);
+        timeline.count("a", Some(Timestamp(3 * 999 * SECOND)), 1);
+        assert_eq!(timeline.clone().finish().step, 3 * SECOND);
+        timeline.count("a", Some(Timestamp(3 * 1000 * SECOND)), 1);
+        assert_eq!(timeline.finish().step, 6 * SECOND);
+    }
+
+    proptest::proptest! {
+        /// However packets are shared out, and in which order, the sums are the same.
+        #[test]
+        fn parts_add_up_to_the_whole(
+            packets in proptest::collection::vec((0..4_usize, 0..u64::MAX >> 1, 0..2000_u64, 0..3_usize), 1..60),
+            shift in 0..50_u32,
+        ) {
+            let keys = ["a", "b", "c", "d"];
+            let (mut whole, mut parts) = (Timeline::new(None), [0; 3].map(|_| Timeline::new(None)));
+            for &(key, time, octets, part) in &packets {
+                let time = Some(Timestamp(time >> shift));
+                whole.count(keys[key], time, octets);
+                parts[part].count(keys[key], time, octets);
+            }
+            let [mut first, second, third] = parts;
+            first.add(third);
+            first.add(second);
+            let (whole, parts) = (whole.finish(), first.finish());
+            proptest::prop_assert_eq!((whole.step, whole.start, whole.steps), (parts.step, parts.start, parts.steps));
+            proptest::prop_assert_eq!(whole.services, parts.services);
+        }
     }
 }

@@ -189,7 +189,8 @@ fn facts(page: &Page, hosts: usize, evidence: &[EvidenceRow]) -> Vec<Fact> {
         fact("packets", figure::count(span.packets), String::new()),
         fact("on the wire", figure::octets(span.octets), format!("{} octets", figure::count(span.octets))),
     ];
-    facts.extend(length(page).map(|length| fact("from first to last", figure::length(length), String::new())));
+    facts
+        .extend(length(page).map(|length| fact("from first to last", figure::length(length), String::new())));
     facts.push(fact("services", figure::count(services_of(page) as u64), String::new()));
     facts.push(fact("hosts", figure::count(hosts as u64), String::new()));
     facts.push(fact(
@@ -217,7 +218,9 @@ fn sentences(page: &Page, hosts: usize, evidence: &[EvidenceRow], troubles: usiz
     let mut sentences = Vec::new();
     let summary = &page.tables[0].summary;
     if let Some(largest) = summary.rows(&Default::default()).first() {
-        let guess = if largest.is_guess() { ", a name that only its port suggests" } else { "" };
+        let only_port = largest.evidence().keys().all(|&word| word == "registered");
+        let guess =
+            if largest.name.is_some() && only_port { ", by what its port is registered for" } else { "" };
         sentences.push(format!(
             "Most traffic is {}{guess}: {} of {}.",
             cut(&largest.key),
@@ -272,7 +275,11 @@ fn troubles(page: &Page, advertised: &Advertised) -> Vec<Trouble> {
         }
     };
     for error in page.errors.iter().take(INPUTS) {
-        tell(cut(error), 1, "what comes before it in that input is in this page, what comes behind it is not");
+        tell(
+            cut(error),
+            1,
+            "what comes before it in that input is in this page, what comes behind it is not",
+        );
     }
     let more = page.errors.len().saturating_sub(INPUTS);
     tell("further inputs with errors".to_owned(), more as u64, "as those above");
@@ -302,7 +309,11 @@ fn troubles(page: &Page, advertised: &Advertised) -> Vec<Trouble> {
     );
     tell("packets without a time stamp".to_owned(), page.traffic.untimed, "they are in no chart over time");
     for &(count, what) in &page.losses {
-        tell(what.to_owned(), count, "memory is bounded, or the capture says what cannot be: it was not kept");
+        tell(
+            what.to_owned(),
+            count,
+            "no room was left for them, or they make no sense: what they would have told is missing",
+        );
     }
     if page.evicted {
         tell(
@@ -312,7 +323,11 @@ fn troubles(page: &Page, advertised: &Advertised) -> Vec<Trouble> {
         );
     }
     for (what, count) in &advertised.dropped {
-        tell(format!("DNS-SD {what} beyond the bounds of the inventory"), *count, "memory is bounded: they were not kept");
+        tell(
+            format!("DNS-SD {what} beyond the bounds of the inventory"),
+            *count,
+            "memory is bounded: they were not kept",
+        );
     }
     all
 }

@@ -261,7 +261,15 @@ impl Summary {
         self.rows.iter_mut().for_each(Row::part);
     }
 
+    /// Forgets all but the rows asked for: nothing can be added any more.
+    #[cfg(feature = "html")]
+    pub(in crate::report) fn keep(&mut self, options: &Options) {
+        let kept: Vec<_> = self.rows(options).into_iter().cloned().collect();
+        *self = Self { rows: kept, mismatched: self.mismatched, ..Self::default() };
+    }
+
     /// How many rows there are.
+    #[cfg(feature = "html")]
     pub(in crate::report) fn len(&self) -> usize {
         self.rows.len()
     }
