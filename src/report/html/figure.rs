@@ -63,7 +63,7 @@ pub(super) fn length(nanos: u64) -> String {
     }
     let [(one, unit), (other, smaller)] = match seconds {
         ..3600 => [(seconds / 60, "min"), (seconds % 60, "s")],
-        ..86_400 => [(seconds / 3600, "h"), (seconds / 60 % 60, "min")],
+        3600..86_400 => [(seconds / 3600, "h"), (seconds / 60 % 60, "min")],
         _ => [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h")],
     };
     let rest = if other == 0 { String::new() } else { format!(" {other}\u{a0}{smaller}") };
@@ -88,10 +88,10 @@ pub(super) fn clock(time: u64, step: u64) -> String {
     let text = machine_time(Timestamp(time));
     let (from, to) = match step {
         0..10_000_000 => (11, 23),
-        ..100_000_000 => (11, 22),
-        ..1_000_000_000 => (11, 21),
-        ..60_000_000_000 => (11, 19),
-        ..DAY => (11, 16),
+        10_000_000..100_000_000 => (11, 22),
+        100_000_000..1_000_000_000 => (11, 21),
+        1_000_000_000..60_000_000_000 => (11, 19),
+        60_000_000_000..DAY => (11, 16),
         _ => (5, 10),
     };
     text.get(from..to).unwrap_or(&text).to_owned()

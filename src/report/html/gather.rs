@@ -91,15 +91,15 @@ impl Gathered {
     }
 }
 
-impl Sink<Option<Gathered>> for Gathered {
-    fn take(&mut self, part: &mut Option<Gathered>) -> io::Result<()> {
+impl Sink<Option<Self>> for Gathered {
+    fn take(&mut self, part: &mut Option<Self>) -> io::Result<()> {
         match part {
             Some(grown) if grown.span.packets >= WORTH_ADDING => self.rest(part),
             _ => Ok(()),
         }
     }
 
-    fn rest(&mut self, part: &mut Option<Gathered>) -> io::Result<()> {
+    fn rest(&mut self, part: &mut Option<Self>) -> io::Result<()> {
         if let Some(later) = part.take() {
             self.add(later);
         }

@@ -208,7 +208,12 @@ impl Page {
         }
         self.traffic = timeline.finish();
         self.files.clone_from(&outcome.opened);
-        self.errors = outcome.errors.iter().map(ToString::to_string).collect();
+        for error in outcome.errors.iter().map(ToString::to_string) {
+            // What is met when an input is read again was met before.
+            if !self.errors.contains(&error) {
+                self.errors.push(error);
+            }
+        }
         self.live = outcome.losses;
         self.stopped = outcome.stopped;
     }
