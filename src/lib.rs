@@ -51,8 +51,8 @@
 //! - [`sink`]: what becomes of records.
 //! - [`pipeline`]: the one loop over inputs; [`report`]: views of what is known: summary, flows, discovery.
 //!
-//! Of the Cargo features, all on by default, `compression` and `libpcap` are told of in [`capture`]; `cli` is the
-//! command, which the library does not need.
+//! Of the Cargo features, all on by default, `compression` and `libpcap` are told of in [`capture`]; `html` brings
+//! `report::html`; `cli` is the command, which the library does not need.
 
 pub mod announce;
 pub mod capture;

@@ -35,7 +35,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("aes", &["payload"]),
     ("aes_gcm", &["payload"]),
     ("anstyle", &["sink"]),
-    ("base64", &["text", "flow"]),
+    ("askama", &["report"]),
+    ("base64", &["text", "flow", "report"]),
     ("clap", &["cli"]),
     ("comfy_table", &["text"]),
     // What IANA and IEEE publish, which is read and written as they do; all other CSV is made by `text`.
@@ -56,7 +57,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),
-    ("sha2", &["payload"]),
+    ("sha2", &["payload", "report"]),
     ("signal_hook", &["cli"]),
     ("strsim", &["select"]),
     ("tempfile", &["registry", "cli"]),

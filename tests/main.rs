@@ -9,7 +9,7 @@ mod material;
 mod house;
 
 /// Builds that leave something out say so.
-#[cfg(any(not(feature = "compression"), not(feature = "libpcap")))]
+#[cfg(any(not(feature = "compression"), not(feature = "html"), not(feature = "libpcap")))]
 mod without;
 
 /// Decoding, compared with tshark, whose tables are compressed.
@@ -102,6 +102,9 @@ mod mixed;
 /// What `-w` may replace, and what becomes of it.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod outputs;
+/// The page of a summary.
+#[cfg(all(feature = "cli", feature = "compression", feature = "html", feature = "libpcap"))]
+mod page;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;

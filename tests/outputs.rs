@@ -178,3 +178,58 @@ fn names_of_files_forge_no_lines() {
     assert_eq!((said.code, said.error.lines().count()), (3, 1), "{}", said.error);
     assert!(said.error.contains(r"none\010portolan"), "{}", said.error);
 }
+
+#[test]
+fn every_command_writes_to_the_file_that_is_named() {
+    let folder = Scratch::new("outputs-named");
+    let out = shown(&folder.0.join("out"));
+    for run in [
+        &["summary", "office.pcapng"][..],
+        &["summary", "--interval", "1s", "--format", "json", "office.pcapng"],
+        &["annotate", "office.pcapng"],
+        &["flows", "--format", "csv", "office.pcapng"],
+        &["flows", "-c", "9", "office.pcapng"],
+        &["hosts", "office.pcapng"],
+        &["discover", "office.pcapng"],
+        &["explain", "office.pcapng", "--packet", "3"],
+        &["registry", "lookup", "443/tcp"],
+    ] {
+        let printed = good(run);
+        assert_eq!(good(&[run, &["-o", &out]].concat()), "", "{run:?}");
+        assert_eq!(fs::read_to_string(&out).unwrap(), printed, "{run:?}");
+        assert_eq!(good(&[run, &["-o", "-"]].concat()), printed, "{run:?}");
+    }
+    // `-o` may stand before the command, and nothing is left behind.
+    good(&["-o", &out, "summary", "office.pcapng"]);
+    assert_eq!(fs::read_to_string(&out).unwrap(), good(&["office.pcapng"]));
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+}
+
+#[test]
+fn no_report_takes_the_place_of_what_is_read() {
+    let folder = Scratch::new("outputs-read");
+    let (input, layer) = (folder.file("in", &sample()), folder.file("layer", b"10.0.0.1 80/tcp own\n"));
+    let (hard, soft) = (folder.0.join("hard"), folder.0.join("soft"));
+    fs::hard_link(&input, &hard).unwrap();
+    symlink("in", &soft).unwrap();
+    for command in ["summary", "annotate", "flows", "hosts", "discover"] {
+        for target in [&input, &hard, &soft, &layer] {
+            let run = [command, &shown(&input), "--registry", &shown(&layer), "-o", &shown(target)];
+            let said = portolan(&run);
+            assert_eq!((said.code, said.out.as_str()), (2, ""), "{run:?}: {}", said.error);
+            assert!(said.error.ends_with("is an input: write to another file\n"), "{}", said.error);
+        }
+    }
+    assert!(fs::read(&input).unwrap() == sample() && fs::read(&layer).unwrap().starts_with(b"10.0.0.1"));
+    // What is there stays where there is nothing to tell instead; a folder cannot be written to.
+    let (kept, text) = (folder.file("kept", b"before"), folder.file("text", b"hello, world\n"));
+    assert_eq!(portolan(&["summary", &shown(&text), "-o", &shown(&kept)]).code, 3);
+    assert_eq!(fs::read(&kept).unwrap(), b"before");
+    assert_eq!(portolan(&["summary", &shown(&input), "-o", "/nonexistent/out"]).code, 8);
+    assert_eq!(portolan(&["annotate", &shown(&input), "-o", "a", "-w", "b"]).code, 2);
+    // Neither is read what a run writes.
+    let own = shown(&folder.0.join("own.pcapng"));
+    fs::copy(&input, &own).unwrap();
+    let said = portolan(&["summary", "--recursive", &shown(&folder.0), "-o", &own]);
+    assert_eq!(said.code, 0, "{}", said.error);
+}

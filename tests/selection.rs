@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     capture::Scratch,
     cli::{command, good, portolan},
+    generator::captures::{Plan, Shape},
     material,
 };
 
@@ -383,4 +384,40 @@ fn pieces_of_a_capture_are_taken_in_the_order_of_their_time() {
         good(&run).contains("advertised")
     };
     assert!(!names(&[]) && names(&["--together"]) && !names(&["--separate"]));
+}
+
+/// Parts that are left to grow between batches count, too, whichever of them is at hand when the input ends.
+#[test]
+fn sums_of_packets_are_those_of_one_thread() {
+    let folder = Scratch::new("selection-threads");
+    let mut octets = Vec::new();
+    Plan { packets: 60_000, flows: 2_000, ..Plan::new(Shape::Mix) }.write(&mut octets).unwrap();
+    let file = folder.file("mix.pcap", &octets).display().to_string();
+    for by in [&["--interval", "1s"][..], &["--by", "vlan"]] {
+        let run = |threads: &str| {
+            good(
+                &[
+                    &[
+                        "summary",
+                        "--format",
+                        "json",
+                        "-q",
+                        "--threads",
+                        threads,
+                        "--min-stretch",
+                        "1000000",
+                        &file,
+                    ],
+                    by,
+                ]
+                .concat(),
+            )
+        };
+        let one = run("1");
+        let rows = one.matches("\"packets\": ").count();
+        assert!(rows > 1, "{one}");
+        for threads in ["2", "3", "5"] {
+            assert!(run(threads) == one, "{by:?} on {threads} threads");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What a build says that leaves a feature out.
 
+#[cfg(any(not(feature = "compression"), not(feature = "libpcap")))]
 use portolan::capture;
 
 #[cfg(not(feature = "compression"))]
@@ -85,8 +86,19 @@ mod libpcap {
     }
 }
 
+#[cfg(all(not(feature = "html"), feature = "cli"))]
+mod html {
+    #[test]
+    fn the_command_refuses_pages() {
+        let office = crate::material::sample("office.pcapng");
+        let expected = "portolan: --format html: this build was made without the feature `html`\n".to_owned();
+        let said = super::run(&["summary", "--format", "html", office.to_str().unwrap()]);
+        assert_eq!(said, (2, 0, expected));
+    }
+}
+
 /// Packets of `office.pcapng`, as capinfos counts them.
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", any(not(feature = "compression"), not(feature = "libpcap"))))]
 const PACKETS: usize = 212;
 
 /// The command's exit code, how many lines it printed, and what it said.

@@ -20,7 +20,7 @@ use super::{
     exit,
     input::{Input, Session},
     message,
-    output::Output,
+    output::{self, Output},
     passes::{self, Passes},
     select::{self, Where},
 };
@@ -71,8 +71,14 @@ impl Annotate {
 
 pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     let format = args.format();
-    let file_named_pcap =
-        args.write.as_ref().is_some_and(|path| path.extension().is_some_and(|end| end == "pcap"));
+    if args.write.is_some() && global.output.is_some() {
+        message::error("-w and -o both say where the records go: give one of them");
+        return Err(End::Said(exit::USAGE));
+    }
+    let file_named_pcap = [&args.write, &global.output]
+        .into_iter()
+        .flatten()
+        .any(|path| path.extension().is_some_and(|end| end == "pcap"));
     if format == RecordFormat::Pcapng && file_named_pcap {
         message::error(
             "a pcap file cannot hold comments, so it cannot be annotated: write to a .pcapng file",
@@ -93,8 +99,9 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;
-    let job = Job { wanted, ..session.job_beside(args.write.as_deref())? };
-    let out = Output::new(args.write.as_deref())?;
+    let target = args.write.as_deref().or(global.output.as_deref());
+    let job = Job { wanted, ..session.job_beside(target)? };
+    let out = if args.write.is_some() { Output::new(target)? } else { output::of_job(global, &job)? };
     if format == RecordFormat::Text {
         args.time.tell_unknown_zone(global);
     }

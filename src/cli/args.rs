@@ -79,6 +79,9 @@ pub(crate) struct Global {
     /// Names of hosts of your own, in the form of /etc/hosts; they win over all others. May be given several times.
     #[arg(long, value_name = "FILE", global = true, help_heading = "Annotation")]
     pub(crate) hosts: Vec<PathBuf>,
+    /// Write the output to this file, which appears whole or not at all; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", global = true, help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
     /// Show no progress bar.
     #[arg(long, global = true, help_heading = "Diagnostics")]
     pub(crate) no_progress: bool,
@@ -93,7 +96,7 @@ pub(crate) struct Global {
 impl Global {
     /// Whether standard output gets colours.
     pub(crate) fn wants_color(&self) -> bool {
-        !self.no_color && self.color.is_wanted()
+        !self.no_color && self.output.is_none() && self.color.is_wanted()
     }
 }
 

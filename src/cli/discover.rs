@@ -57,7 +57,7 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
         types: args.kind.iter().cloned().collect(),
         hosts: args.host.iter().cloned().collect(),
         choice,
-        width: output::width(),
+        width: output::width(global),
     };
     let discovery = Discovery::new(options, job.inputs.names());
     report::write(global, &session, &mut job, args.format.into(), discovery, |_, _| {})

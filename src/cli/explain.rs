@@ -22,8 +22,7 @@ use super::{
     args::Global,
     exit,
     input::{Input, Session},
-    message,
-    output::Output,
+    message, output,
     watch::Watch,
 };
 
@@ -125,6 +124,7 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
         return Err(refuse("explain reads its input more than once: give files, not a pipe"));
     }
     let subject = of_file(subject, &job.inputs.names())?;
+    let mut out = output::of_job(global, &job)?;
     let (watch, again) = (session.watch("learning"), session.watch("explaining").again());
     let (mut all, mut text) = (Outcome::default(), None);
     while text.is_none() && !all.stopped && job.next_turn() {
@@ -141,7 +141,6 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
         message::error("what is to be explained is not in the capture");
         return Err(End::Said(if code == exit::GOOD { exit::DIFFERENT } else { code }));
     };
-    let mut out = Output::new(None)?;
     out.write_all(&text)?;
     out.finish()?;
     Ok(code)

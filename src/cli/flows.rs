@@ -61,7 +61,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
     let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
     list.choose(choice);
-    list.wrap(output::width());
+    list.wrap(output::width(global));
     if matches!(args.format, FlowFormat::Text) {
         args.time.tell_unknown_zone(global);
         // Programs get all fields.
@@ -70,6 +70,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});
     }
+    let out = output::of_job(global, &job)?;
     let (registry, threads) = (&session.registry, job.threads);
     let (way, mut picked) = ((list.needs(), false, "choosing"), Picked::default());
     let passes =
@@ -82,6 +83,6 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
                 list.add(knowledge, answers, registry);
             }
         })?;
-    report::print(&session, args.format.into(), list)?;
+    report::print(&session, args.format.into(), list, &passes.outcome, out)?;
     Ok(passes.code)
 }

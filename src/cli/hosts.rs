@@ -43,6 +43,8 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
     let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
     let session = Session::new(global, &args.input)?;
     let mut job = session.job()?;
-    let options = HostsOptions { numeric: args.input.is_numeric(), oui, choice, width: output::width() };
+    output::refuse(global, &args.oui)?;
+    let options =
+        HostsOptions { numeric: args.input.is_numeric(), oui, choice, width: output::width(global) };
     report::write(global, &session, &mut job, args.format.into(), HostList::new(options), |_, _| {})
 }

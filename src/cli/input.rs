@@ -143,6 +143,8 @@ impl Input {
 /// What a run has beside its job.
 pub(crate) struct Session<'a> {
     input: &'a Input,
+    /// What `-o` names.
+    target: Option<&'a Path>,
     /// The registry with the user's layers.
     pub(crate) registry: Registry,
     /// The user's names of hosts; none with `-n`.
@@ -156,7 +158,7 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Reads the registry, and begins to listen to signals.
-    pub(crate) fn new(global: &Global, input: &'a Input) -> Result<Self, End> {
+    pub(crate) fn new(global: &'a Global, input: &'a Input) -> Result<Self, End> {
         let registry = registry::load(global)?;
         let mut hosts = HostsFile::default();
         for file in &global.hosts {
@@ -171,6 +173,7 @@ impl<'a> Session<'a> {
         let wishes = signals::listen();
         Ok(Self {
             input,
+            target: global.output.as_deref(),
             registry,
             hosts,
             code: Cell::new(exit::GOOD),
@@ -180,9 +183,10 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Finds the files or begins to capture, and checks the filter before anything is read.
+    /// Finds the files or begins to capture, and checks the filter before anything is read. What `-o` names is not taken
+    /// from directories.
     pub(crate) fn job(&self) -> Result<Job<'_>, End> {
-        self.job_beside(None)
+        self.job_beside(self.target)
     }
 
     /// The same for a run that writes to `target`, which is not taken from directories.

@@ -12,8 +12,10 @@ use portolan::{
 };
 
 use super::{
-    End, exit,
-    output::{Output, width},
+    End,
+    args::Global,
+    exit,
+    output::{self, width},
 };
 
 #[derive(Args, Debug)]
@@ -32,9 +34,9 @@ pub(crate) enum ListFormat {
 }
 
 /// Lists the interfaces.
-pub(crate) fn run(args: &Interfaces) -> Result<u8, End> {
+pub(crate) fn run(global: &Global, args: &Interfaces) -> Result<u8, End> {
     let devices = capture::devices()?;
-    let mut out = Output::new(None)?;
+    let mut out = output::open(global, [])?;
     match args.format {
         ListFormat::Json => {
             let list: Vec<_> =
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &Interfaces) -> Result<u8, End> {
                     Cell::lines(&device.addresses),
                 ]);
             }
-            table.write(width(), &mut out)?;
+            table.write(width(global), &mut out)?;
             // What is missing is mostly the same for all, and holds a command to be copied whole.
             let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
             for device in &devices {

@@ -11,6 +11,7 @@ mod input;
 mod interfaces;
 pub(crate) mod message;
 mod output;
+mod page;
 mod passes;
 mod registry;
 mod report;
@@ -96,7 +97,7 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Discover(args) => discover::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
-        Command::Interfaces(args) => interfaces::run(args),
+        Command::Interfaces(args) => interfaces::run(&cli.global, args),
     }
 }
 

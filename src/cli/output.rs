@@ -8,10 +8,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use portolan::{Job, pipeline::Inputs};
 use tempfile::NamedTempFile;
 
 use super::{
-    End, message,
+    End,
+    args::Global,
+    exit, message,
     target::{self, Identity, Target},
 };
 
@@ -274,6 +277,36 @@ fn tell_leftovers(target: &Path) {
 }
 
 /// Columns of the terminal that tables go to; `None` where they go elsewhere and may be as wide as they are.
-pub(crate) fn width() -> Option<u16> {
-    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0)
+pub(crate) fn width(global: &Global) -> Option<u16> {
+    let terminal = terminal_size::terminal_size_of(io::stdout()).filter(|_| global.output.is_none());
+    terminal.map(|(width, _)| width.0)
+}
+
+/// Where the output of a command goes: to what `-o` names, which may be none of the files that are `read`.
+pub(crate) fn open<'f>(
+    global: &'f Global,
+    read: impl IntoIterator<Item = &'f PathBuf>,
+) -> Result<Output, End> {
+    refuse(global, global.registry.iter().chain(&global.hosts).chain(read))?;
+    Output::new(global.output.as_deref())
+}
+
+/// Refuses `-o` with the name of a file that is read beside the inputs.
+pub(crate) fn refuse<'f>(global: &Global, read: impl IntoIterator<Item = &'f PathBuf>) -> Result<(), End> {
+    let target = global.output.as_deref().and_then(Identity::at);
+    match read.into_iter().find(|file| target.is_some() && Identity::at(file) == target) {
+        Some(file) => {
+            message::error(format_args!("{} is an input: write to another file", file.display()));
+            Err(End::Said(exit::USAGE))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The same for a command that reads the inputs of a job.
+pub(crate) fn of_job(global: &Global, job: &Job<'_>) -> Result<Output, End> {
+    match &job.inputs {
+        Inputs::Files(files) => open(global, files),
+        Inputs::Live(_) => open(global, []),
+    }
 }

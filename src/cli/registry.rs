@@ -14,8 +14,7 @@ use portolan::{
 use super::{
     End,
     args::{Global, ReportFormat},
-    exit, message,
-    output::{self, Output},
+    exit, message, output,
 };
 
 /// Queries and care of the registry.
@@ -111,8 +110,13 @@ fn said(error: registry::Error) -> End {
 }
 
 pub(crate) fn run(global: &Global, command: &Registry) -> Result<u8, End> {
-    let mut out = Output::new(None)?;
-    let width = output::width();
+    let read: &[&PathBuf] = match command {
+        Registry::Import { file } => &[file],
+        Registry::Diff { old, new, .. } => &[old, new],
+        _ => &[],
+    };
+    let mut out = output::open(global, read.iter().copied())?;
+    let width = output::width(global);
     let mut code = exit::GOOD;
     match command {
         Registry::Lookup { queries, format } => {

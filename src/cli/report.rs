@@ -2,7 +2,15 @@
 
 use portolan::{Job, Report, pipeline::Outcome, report::Format};
 
-use super::{End, args::Global, input::Session, kept, output::Output, passes, watch::Show};
+use super::{
+    End,
+    args::Global,
+    input::Session,
+    kept,
+    output::{self, Output},
+    passes,
+    watch::Show,
+};
 
 /// Learns what a report needs and writes it. `complete` tells the report what was read.
 pub(crate) fn write<R: Report>(
@@ -26,19 +34,28 @@ pub(crate) fn write_showing<R: Report>(
     complete: impl FnOnce(&mut R, &Outcome),
     show: Option<&Show<'_>>,
 ) -> Result<u8, End> {
+    let out = output::of_job(global, job)?;
     let needs = (report.needs(), report.needs_answers());
     let passes = passes::learn(global, session, job, needs, show, |knowledge, answers| {
         report.add(knowledge, answers, &session.registry);
     })?;
     complete(&mut report, &passes.outcome);
-    print(session, format, report)?;
+    print(session, format, report, &passes.outcome, out)?;
     Ok(passes.code)
 }
 
-/// Writes a report to standard output.
-pub(crate) fn print(session: &Session<'_>, format: Format, report: impl Report) -> Result<(), End> {
+/// Writes a report; to a file only where there is anything to tell of, so that none of before is lost for nothing.
+pub(crate) fn print(
+    session: &Session<'_>,
+    format: Format,
+    report: impl Report,
+    outcome: &Outcome,
+    mut out: Output,
+) -> Result<(), End> {
     let report = kept(report);
-    let mut out = Output::new(None)?;
+    if !outcome.delivered && out.is_file() {
+        return Ok(out.abandon()?);
+    }
     report.write(&session.registry, format, &mut out)?;
     Ok(out.finish()?)
 }

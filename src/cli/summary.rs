@@ -24,12 +24,10 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, ReportFormat},
+    args::Global,
     exit,
     input::{Input, Session},
-    kept, message,
-    output::{self, Output},
-    passes, report,
+    kept, message, output, page, passes, report,
     select::{self, Where},
 };
 
@@ -76,7 +74,30 @@ pub(crate) struct Summary {
     pub(crate) interval: Option<Duration>,
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: SummaryFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// A table for people.
+    Table,
+    /// One JSON object.
+    Json,
+    /// CSV rows.
+    Csv,
+    /// A page for a browser, in one file: all that a capture tells, with charts.
+    Html,
+}
+
+impl From<SummaryFormat> for Option<Format> {
+    fn from(format: SummaryFormat) -> Self {
+        match format {
+            SummaryFormat::Table => Some(Format::Table),
+            SummaryFormat::Json => Some(Format::Json),
+            SummaryFormat::Csv => Some(Format::Csv),
+            SummaryFormat::Html => None,
+        }
+    }
 }
 
 /// A word of `--by`, as the report lists them.
@@ -141,6 +162,23 @@ fn order(text: &str) -> Result<(Sort, bool), String> {
     })
 }
 
+/// Refuses a table in a file whose name says that it is to hold something else.
+fn refuse_other_form(global: &Global, args: &Summary) -> Result<(), End> {
+    let end = global.output.as_deref().and_then(|path| path.extension()?.to_str());
+    let form = ["html", "json", "csv"]
+        .into_iter()
+        .find(|form| end.is_some_and(|end| end.eq_ignore_ascii_case(form)));
+    match form.filter(|_| args.format == SummaryFormat::Table) {
+        Some(form) => {
+            message::error(format_args!(
+                "-o without --format writes a table, whatever the file is called: add --format {form}"
+            ));
+            Err(End::Said(exit::USAGE))
+        }
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let by = Division::new(&args.by).map_err(|senseless| {
         message::error(senseless);
@@ -154,6 +192,8 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let columns = args.columns.as_deref().map(Columns::new).transpose();
     let columns = columns.map_err(|fault| select::tell("--columns", &fault, exit::USAGE))?;
     let wanted = args.chosen.packets()?;
+    refuse_other_form(global, args)?;
+    let Some(format) = args.format.into() else { return page::run(global, args, by) };
     let session = Session::new(global, &args.input)?;
     let mut job = Job { wanted, ..session.job()? };
     let options = summary::Options {
@@ -163,7 +203,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         columns,
         top: args.top,
         numeric: args.input.is_numeric(),
-        width: output::width(),
+        width: output::width(global),
     };
     let selects = passes::charts_selection(&job);
     let so_far = SoFar { options, registry: &session.registry };
@@ -179,9 +219,9 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
             totals.add(knowledge, &answers, registry);
             so_far.tell(|out| totals.write(registry, Format::Table, out));
         };
-        let format = args.format.into();
         return report::write_showing(global, &session, &mut job, format, totals, complete, Some(&show));
     }
+    let mut out = output::of_job(global, &job)?;
     let counted = Counted::new(args.interval, by);
     let mut counted = Shown { counted, so_far, length: args.interval, tell: session.tell(), shows: false };
     let sums = Sums::new(args.interval, by);
@@ -199,8 +239,10 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let files = &passes.outcome.opened;
     let losses = passes.outcome.losses;
     let scope = Scope { files, span: &span, evicted, losses, registry: &session.registry };
-    let mut out = Output::new(None)?;
-    summary::write(&whole, intervals, &scope, &options, args.format.into(), &mut out)?;
+    if !passes.outcome.delivered && out.is_file() {
+        return Ok(out.abandon().map(|()| passes.code)?);
+    }
+    summary::write(&whole, intervals, &scope, &options, format, &mut out)?;
     out.finish()?;
     Ok(passes.code)
 }

@@ -219,9 +219,9 @@ fn habit(option: &str, command: &Command) -> Option<String> {
             "",
             "statistics are commands: `portolan summary --by conversation FILE`, `portolan flows FILE`",
         )]),
-        "-o" | "--output" | "--out" => first(&[
-            ("write", "`-w FILE` writes to a file, with `--format` in other forms than pcapng"),
-            ("", "`> FILE` keeps the output; preferences of Wireshark are not known here"),
+        "-w" | "--write" | "--out" => first(&[
+            ("write", "`-w FILE` writes an annotated capture, `-o FILE` what else is printed"),
+            ("", "`-o FILE` writes the output to a file"),
         ]),
         "-T" | "-F" | "-E" | "-e" => format_hint(None, command),
         "-D" | "--list-interfaces" => first(&[("", "`portolan interfaces` lists what one can capture on")]),

@@ -4,6 +4,8 @@ pub mod discover;
 pub mod explain;
 pub mod flows;
 pub mod hosts;
+#[cfg(feature = "html")]
+pub mod html;
 pub mod interfaces;
 pub mod registry;
 pub mod summary;

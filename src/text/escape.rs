@@ -3,6 +3,8 @@
 //! Answers in captures come from strangers. No control octet reaches a terminal, no formula a
 //! spreadsheet, no tag an HTML page.
 
+use std::fmt;
+
 /// Appends `octets` for a terminal or a line of text.
 ///
 /// UTF-8 is kept but for control characters and characters that reorder or hide text (Unicode's control and format
@@ -114,6 +116,39 @@ pub(crate) fn close_csv(start: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends text of an HTML page: inside an element, or an attribute in quotes.
+///
+/// What begins or ends markup becomes a character reference; control characters and those that reorder or hide text
+/// become `\DDD` per octet, as for a [`terminal`].
+///
+/// ```
+/// let mut html = String::new();
+/// portolan::text::escape::html("<b a='\"&\u{202e}", &mut html)?;
+/// assert_eq!(html, r"&lt;b a=&#39;&quot;&amp;\226\128\174");
+/// # Ok::<(), std::fmt::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of `out`.
+pub fn html(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
+    for c in text.chars() {
+        match c {
+            '&' => out.write_str("&amp;")?,
+            '<' => out.write_str("&lt;")?,
+            '>' => out.write_str("&gt;")?,
+            '"' => out.write_str("&quot;")?,
+            '\'' => out.write_str("&#39;")?,
+            c if is_hostile(c) => {
+                let mut escaped = Vec::new();
+                terminal_char(c, &mut escaped);
+                out.write_str(&String::from_utf8_lossy(&escaped))?;
+            }
+            c => out.write_char(c)?,
+        }
+    }
+    Ok(())
+}
+
 /// Appends the beginning that no medium escapes, which is nearly always everything, and returns the rest.
 fn copy_plain<'a>(octets: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let len = octets.iter().position(|&octet| !passes(octet)).unwrap_or(octets.len());
@@ -223,7 +258,10 @@ mod tests {
             let text = format!("a{c}b");
             let (terminal, csv) = (written(terminal, text.as_bytes()), written(csv, text.as_bytes()));
             let json = format!("\"{}\"", written(json, text.as_bytes()));
-            for shown in [&terminal, &csv, &json, &harmless(text.clone())] {
+            let mut page = String::new();
+            html(&text, &mut page).unwrap();
+            assert!(!page.contains(['<', '>', '"', '\'']), "U+{:04X}: {page:?}", c as u32);
+            for shown in [&terminal, &csv, &json, &page, &harmless(text.clone())] {
                 assert!(!shown.contains(is_hostile), "U+{:04X}: {shown:?}", c as u32);
             }
             // JSON says the same as before.

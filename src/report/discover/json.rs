@@ -8,7 +8,7 @@ use std::{
 use super::{All, COLUMNS, View, attributes, defines, missing, subject_text};
 use crate::{
     dns::{
-        inventory::{Event, Finding, Instance, Limits, Query, Server, Type},
+        inventory::{Event, Finding, Instance, Query, Server, Type},
         json::{member_name, member_pair},
         name::label_text,
     },
@@ -283,18 +283,8 @@ impl<W: Write> Json<'_, W> {
 
     /// What the bounds of the inventory kept out, where they did.
     fn limits(&mut self, all: &All<'_, '_>) -> io::Result<()> {
-        let sum = |of: fn(&Limits) -> u64| all.views.iter().map(|view| of(&view.inventory.limits())).sum();
-        let all: [(_, u64); 7] = [
-            ("names", sum(|limits| limits.names)),
-            ("types", sum(|limits| limits.types)),
-            ("texts", sum(|limits| limits.texts)),
-            ("records", sum(|limits| limits.records)),
-            ("questions", sum(|limits| limits.questions)),
-            ("events", sum(|limits| limits.events)),
-            ("findings", sum(|limits| limits.findings)),
-        ];
         let mut before = r#","dropped":{"#;
-        for (name, count) in all.into_iter().filter(|(_, count)| *count > 0) {
+        for (name, count) in all.dropped() {
             self.put(format_args!(r#"{before}"{name}":{count}"#))?;
             before = ",";
         }

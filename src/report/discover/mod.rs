@@ -5,12 +5,15 @@ pub mod fields;
 mod json;
 mod table;
 
+#[cfg(feature = "html")]
+pub(super) use table::packet;
+
 use std::{io, net::IpAddr};
 
 use crate::{
     dns::{
         Name, Pair, ServiceType,
-        inventory::{Counts, Event, Finding, FindingKind, Instance, Inventory, Query, Subject, Type},
+        inventory::{Counts, Event, Finding, FindingKind, Instance, Inventory, Limits, Query, Subject, Type},
         pairs,
     },
     knowledge::{Answers, Knowledge, Options},
@@ -79,6 +82,13 @@ impl Discovery {
     pub fn new(options: DiscoverOptions, files: Vec<String>) -> Self {
         Self { options, files, inventories: Vec::new() }
     }
+
+    /// Hands `tell` what was asked for.
+    #[cfg(feature = "html")]
+    pub(super) fn tell<T>(&self, registry: &Registry, tell: impl FnOnce(&All<'_, '_>) -> T) -> T {
+        let views = views(&self.inventories, registry, &self.files, &self.options);
+        tell(&All { views: &views, registry, options: &self.options })
+    }
 }
 
 impl Report for Discovery {
@@ -112,12 +122,8 @@ pub fn write(
     format: Format,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let apart = inventories.len() > 1;
-    let views = inventories.iter().enumerate().map(|(number, inventory)| {
-        let of = files.get(number).filter(|_| apart).map(String::as_str);
-        View { inventory, of, registry, files, options }
-    });
-    let all = All { views: &views.collect::<Vec<_>>(), registry, options };
+    let views = views(inventories, registry, files, options);
+    let all = All { views: &views, registry, options };
     match format {
         Format::Table => table::write(&all, out),
         Format::Json => json::write(&all, out),
@@ -125,8 +131,23 @@ pub fn write(
     }
 }
 
+/// What of each inventory was asked for.
+fn views<'a>(
+    inventories: &'a [Inventory],
+    registry: &'a Registry,
+    files: &'a [String],
+    options: &'a DiscoverOptions,
+) -> Vec<View<'a>> {
+    let apart = inventories.len() > 1;
+    let views = inventories.iter().enumerate().map(|(number, inventory)| {
+        let of = files.get(number).filter(|_| apart).map(String::as_str);
+        View { inventory, of, registry, files, options }
+    });
+    views.collect()
+}
+
 /// The parts of all inventories that were asked for.
-struct All<'v, 'a> {
+pub(super) struct All<'v, 'a> {
     views: &'v [View<'a>],
     registry: &'a Registry,
     options: &'a DiscoverOptions,
@@ -134,7 +155,7 @@ struct All<'v, 'a> {
 
 impl<'v, 'a> All<'v, 'a> {
     /// What each inventory has of something, each with the view that it is of.
-    fn each<T, I: Iterator<Item = T>>(
+    pub(super) fn each<T, I: Iterator<Item = T>>(
         &self,
         items: impl Fn(&'v View<'a>) -> I,
     ) -> impl Iterator<Item = (&'v View<'a>, T)> {
@@ -164,7 +185,7 @@ impl<'v, 'a> All<'v, 'a> {
         self.views.len() > 1
     }
 
-    fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         let mut all = Counts::default();
         for counts in self.views.iter().map(|view| view.inventory.counts()) {
             all.messages += counts.messages;
@@ -175,20 +196,35 @@ impl<'v, 'a> All<'v, 'a> {
         }
         all
     }
+
+    /// What the bounds of the inventories kept out, where they did.
+    pub(super) fn dropped(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let sum = |of: fn(&Limits) -> u64| self.views.iter().map(|view| of(&view.inventory.limits())).sum();
+        let all: [(_, u64); 7] = [
+            ("names", sum(|limits| limits.names)),
+            ("types", sum(|limits| limits.types)),
+            ("texts", sum(|limits| limits.texts)),
+            ("records", sum(|limits| limits.records)),
+            ("questions", sum(|limits| limits.questions)),
+            ("events", sum(|limits| limits.events)),
+            ("findings", sum(|limits| limits.findings)),
+        ];
+        all.into_iter().filter(|(_, count)| *count > 0)
+    }
 }
 
 /// The part of an inventory that was asked for.
-struct View<'a> {
+pub(super) struct View<'a> {
     inventory: &'a Inventory,
     /// The name of its file, where each has an inventory.
-    of: Option<&'a str>,
+    pub(super) of: Option<&'a str>,
     registry: &'a Registry,
     files: &'a [String],
     options: &'a DiscoverOptions,
 }
 
 impl<'a> View<'a> {
-    fn instances(&self) -> impl Iterator<Item = Instance<'a>> {
+    pub(super) fn instances(&self) -> impl Iterator<Item = Instance<'a>> {
         let mut wanted = self.options.choice.wanted.clone();
         self.inventory.instances().filter(move |instance| {
             self.wants_type(&instance.service)
@@ -208,7 +244,7 @@ impl<'a> View<'a> {
         Some(self.instances().map(|instance| instance.service).collect())
     }
 
-    fn types(&self) -> impl Iterator<Item = Type<'a>> {
+    pub(super) fn types(&self) -> impl Iterator<Item = Type<'a>> {
         let chosen = self.chosen_types();
         self.inventory.types().filter(move |known| {
             self.wants_type(&known.service) && is_among(chosen.as_deref(), &known.service)
@@ -230,7 +266,7 @@ impl<'a> View<'a> {
     }
 
     /// What is remarkable, and the service types that the registry does not have.
-    fn findings(&self) -> impl Iterator<Item = Finding<'a>> {
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding<'a>> {
         let (chosen, names) = (self.chosen_types(), self.names());
         let known = self.inventory.findings().filter(move |finding| match finding.subject {
             Subject::Name(name) => wants_name(&names, &name),
@@ -285,7 +321,7 @@ impl<'a> View<'a> {
     }
 
     /// The registry's row of a service type.
-    fn registration(&self, service: &ServiceType<'_>) -> Option<Registration<'a>> {
+    pub(super) fn registration(&self, service: &ServiceType<'_>) -> Option<Registration<'a>> {
         let name = std::str::from_utf8(service.name).ok()?;
         self.registry.service_type(name, if service.tcp { "tcp" } else { "udp" })
     }
@@ -307,7 +343,7 @@ fn wants_name(names: &Option<Vec<Name<'_>>>, name: &Name<'_>) -> bool {
 }
 
 /// The attributes of an instance: of each key the first pair (RFC 6763 section 6.4).
-fn attributes<'a>(instance: &Instance<'a>) -> Vec<Pair<'a>> {
+pub(super) fn attributes<'a>(instance: &Instance<'a>) -> Vec<Pair<'a>> {
     let mut found: Vec<Pair<'a>> = Vec::new();
     for pair in instance.txt.iter().copied().flat_map(pairs) {
         if !found.iter().any(|known| known.key.eq_ignore_ascii_case(pair.key)) {
@@ -318,7 +354,7 @@ fn attributes<'a>(instance: &Instance<'a>) -> Vec<Pair<'a>> {
 }
 
 /// Appends `key` or `key=value`, escaped for a terminal.
-fn pair_text(pair: &Pair<'_>, out: &mut Vec<u8>) {
+pub(super) fn pair_text(pair: &Pair<'_>, out: &mut Vec<u8>) {
     escape::terminal(pair.key, out);
     if let Some(value) = pair.value {
         out.push(b'=');
@@ -327,7 +363,7 @@ fn pair_text(pair: &Pair<'_>, out: &mut Vec<u8>) {
 }
 
 /// Whether the registry defines a key; `None` where it gives no list of keys.
-fn defines(keys: Option<&TxtKeys<'_>>, key: &[u8]) -> Option<bool> {
+pub(super) fn defines(keys: Option<&TxtKeys<'_>>, key: &[u8]) -> Option<bool> {
     match keys? {
         keys @ TxtKeys::Keys(_) => Some(std::str::from_utf8(key).is_ok_and(|key| keys.defines(key))),
         TxtKeys::None => Some(false),
@@ -336,14 +372,14 @@ fn defines(keys: Option<&TxtKeys<'_>>, key: &[u8]) -> Option<bool> {
 }
 
 /// What is missing of an instance, by name.
-fn missing(instance: &Instance<'_>) -> impl Iterator<Item = &'static str> {
+pub(super) fn missing(instance: &Instance<'_>) -> impl Iterator<Item = &'static str> {
     let missing = instance.missing;
     let all = [(missing.srv, "srv"), (missing.txt, "txt"), (missing.address, "address")];
     all.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, name)| name)
 }
 
 /// Appends what a finding is about, escaped for a terminal.
-fn subject_text(subject: &Subject<'_>, out: &mut Vec<u8>) {
+pub(super) fn subject_text(subject: &Subject<'_>, out: &mut Vec<u8>) {
     match subject {
         Subject::Name(name) => name.text(out),
         Subject::Type(service) => service.text(out),

@@ -167,7 +167,7 @@ fn findings(all: &All<'_, '_>) -> Table {
 }
 
 /// `17`, or `office.pcapng:17` where there are several files.
-fn packet(view: &View<'_>, packet: PacketId) -> String {
+pub(in crate::report) fn packet(view: &View<'_>, packet: PacketId) -> String {
     let mut text = Vec::new();
     if let Some(file) = view.file(packet.file) {
         escape::terminal(file.as_bytes(), &mut text);

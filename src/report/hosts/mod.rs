@@ -11,6 +11,8 @@ use std::{
 
 use hashbrown::HashMap;
 
+#[cfg(feature = "html")]
+pub(super) use self::write::mac_text;
 use crate::{
     flow::{FiveTuple, Tally},
     hosts::{Mac, Oui, Source, is_host},
@@ -72,39 +74,39 @@ struct Seen {
 
 /// A name of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
-    name: String,
-    source: Source,
+pub(super) struct Name {
+    pub(super) name: String,
+    pub(super) source: Source,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
 }
 
 /// A service, from one side or the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Service {
-    port: u16,
-    transport: String,
-    name: Option<String>,
+pub(super) struct Service {
+    pub(super) port: u16,
+    pub(super) transport: String,
+    pub(super) name: Option<String>,
 }
 
 /// Who is at the other side, the best that came of it, and the strongest evidence of its name.
 #[derive(Clone, Debug, Default)]
-struct Peers {
-    addresses: BTreeSet<IpAddr>,
-    state: Option<State>,
-    evidence: Option<Evidence>,
+pub(super) struct Peers {
+    pub(super) addresses: BTreeSet<IpAddr>,
+    pub(super) state: Option<State>,
+    pub(super) evidence: Option<Evidence>,
 }
 
 /// A record: one host.
 #[derive(Debug, Default)]
-struct Host<'r> {
-    addresses: Vec<IpAddr>,
-    macs: BTreeSet<Mac>,
-    vendor: Option<&'r str>,
-    names: Vec<Name>,
-    offers: BTreeMap<&'r Service, Peers>,
-    uses: BTreeMap<&'r Service, Peers>,
-    tally: Tally,
+pub(super) struct Host<'r> {
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) macs: BTreeSet<Mac>,
+    pub(super) vendor: Option<&'r str>,
+    pub(super) names: Vec<Name>,
+    pub(super) offers: BTreeMap<&'r Service, Peers>,
+    pub(super) uses: BTreeMap<&'r Service, Peers>,
+    pub(super) tally: Tally,
 }
 
 impl HostList {
@@ -225,7 +227,7 @@ impl HostList {
     }
 
     /// The records, those with most octets first.
-    fn hosts(&self) -> Vec<Host<'_>> {
+    pub(super) fn hosts(&self) -> Vec<Host<'_>> {
         let is_shown = |address: &IpAddr, seen: &Seen| seen.sent || !self.groups.contains(address);
         let mut roots: HashMap<IpAddr, IpAddr> = HashMap::new();
         for &(one, other) in &self.joined {
@@ -292,7 +294,7 @@ impl Peers {
         self.evidence = [self.evidence, more.evidence].into_iter().flatten().min();
     }
 
-    fn evidence(&self) -> Evidence {
+    pub(super) fn evidence(&self) -> Evidence {
         self.evidence.unwrap_or(Evidence::None)
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-fn mac_text(mac: Mac) -> String {
+pub(in crate::report) fn mac_text(mac: Mac) -> String {
     let mut text = Vec::new();
     number::mac_hyphens(mac, &mut text);
     String::from_utf8_lossy(&text).into_owned()

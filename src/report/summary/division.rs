@@ -209,7 +209,7 @@ impl Division {
     }
 
     /// Whether the parts tell a column, so that tables need not have it.
-    pub(super) fn tells(&self, path: &str) -> bool {
+    pub(in crate::report) fn tells(&self, path: &str) -> bool {
         let any = |parts: &[By]| parts.iter().any(|&part| self.has(part));
         match path {
             "name" => !self.is_of_hosts() && !self.is_of_endpoint() || any(&[By::Service]),

@@ -260,11 +260,6 @@ impl Summary {
         number
     }
 
-    /// How many rows there are.
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Has no further rows made than so many.
     fn limit(&mut self, most: usize) {
         self.most = most.min(MOST_ROWS);
@@ -285,7 +280,7 @@ impl Summary {
     }
 
     /// Adds the rows of another.
-    fn add(&mut self, other: Self) {
+    pub(in crate::report) fn add(&mut self, other: Self) {
         if self.rows.is_empty() && other.rows.len() <= self.most {
             *self = Self { most: self.most, ..other };
             return;
@@ -324,13 +319,25 @@ impl Summary {
         self.rows.iter_mut().for_each(Row::part);
     }
 
+    /// Forgets all but the rows asked for: nothing can be added any more.
+    #[cfg(feature = "html")]
+    pub(in crate::report) fn keep(&mut self, options: &Options) {
+        let kept: Vec<_> = self.rows(options).into_iter().cloned().collect();
+        *self = Self { rows: kept, mismatched: self.mismatched, ..Self::default() };
+    }
+
+    /// How many rows there are.
+    pub(in crate::report) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Octets of all rows.
-    fn octets(&self) -> u64 {
+    pub(in crate::report) fn octets(&self) -> u64 {
         self.rows.iter().map(|row| row.bytes).sum()
     }
 
     /// Damaged packets of all rows.
-    fn damaged(&self) -> Damaged {
+    pub(in crate::report) fn damaged(&self) -> Damaged {
         let mut all = Damaged::default();
         self.rows.iter().for_each(|row| all.add(&row.damaged));
         all

@@ -53,12 +53,12 @@ pub struct Row {
     is_of_endpoint: bool,
     /// How strong that is.
     named_by: Option<Evidence>,
-    pub(super) name: Option<String>,
+    pub(in crate::report) name: Option<String>,
     /// What the host is called that it is about, escaped as on a terminal.
-    pub(super) host: Option<String>,
+    pub(in crate::report) host: Option<String>,
     pub(super) transport: Option<String>,
-    pub(super) ports: BTreeSet<u16>,
-    pub(super) description: Option<String>,
+    pub(in crate::report) ports: BTreeSet<u16>,
+    pub(in crate::report) description: Option<String>,
     /// Packets.
     pub packets: u64,
     /// Octets on the wire.
@@ -68,21 +68,21 @@ pub struct Row {
     met: HashSet<(FlowKey, usize)>,
     /// Spares looking for it again.
     last_port: Option<u16>,
-    pub(super) clients: Hosts,
-    pub(super) servers: Hosts,
+    pub(in crate::report) clients: Hosts,
+    pub(in crate::report) servers: Hosts,
     /// Endpoints that were asked and did not answer.
-    pub(super) asked: HashSet<Endpoint>,
+    pub(in crate::report) asked: HashSet<Endpoint>,
     /// Endpoints that were asked and refused.
-    pub(super) refused: HashSet<Endpoint>,
+    pub(in crate::report) refused: HashSet<Endpoint>,
     /// Packets of flows that speak something else than their port's name says.
-    pub(super) mismatch: u64,
+    pub(in crate::report) mismatch: u64,
     pub(super) first: Option<u64>,
     pub(super) last: Option<u64>,
     /// Packets by [`Evidence`].
     evidence: [u64; Evidence::ALL.len()],
     pub(super) damaged: Damaged,
     /// Whether flows left early, so that distinct hosts were lost.
-    pub(super) approximate: bool,
+    pub(in crate::report) approximate: bool,
     /// Whether it was added up packet by packet without a look at flows, so that how many there were is not known.
     by_packet: bool,
 }
@@ -142,7 +142,7 @@ impl Row {
     }
 
     /// How many flows, where that is known.
-    pub(super) fn flows(&self) -> Option<u64> {
+    pub(in crate::report) fn flows(&self) -> Option<u64> {
         (!self.by_packet).then_some(self.flows + self.met.len() as u64)
     }
 
@@ -216,7 +216,7 @@ impl Row {
     }
 
     /// Whether its name is only registered, for ports above 1023, and nothing confirms it.
-    pub(super) fn is_guess(&self) -> bool {
+    pub(in crate::report) fn is_guess(&self) -> bool {
         let only = self.evidence[Evidence::Registered as usize];
         self.name.is_some() && only > 0 && only == self.packets && self.ports.iter().all(|&port| port > 1023)
     }
@@ -250,7 +250,7 @@ impl Row {
     }
 
     /// Packets by how their name is known, in the order of the words.
-    pub(super) fn evidence(&self) -> BTreeMap<&'static str, u64> {
+    pub(in crate::report) fn evidence(&self) -> BTreeMap<&'static str, u64> {
         let counts =
             Evidence::ALL.iter().map(|&evidence| (evidence.as_str(), self.evidence[evidence as usize]));
         counts.filter(|&(_, packets)| packets > 0).collect()
@@ -258,7 +258,7 @@ impl Row {
 }
 
 /// An address, a port of it and the protocol.
-pub(super) type Endpoint = (IpAddr, u16, TransportProtocol);
+pub(in crate::report) type Endpoint = (IpAddr, u16, TransportProtocol);
 
 /// Adds a set to another: the larger one takes the smaller one in.
 fn join<T: Eq + Hash>(all: &mut HashSet<T>, mut more: HashSet<T>) {
@@ -270,7 +270,7 @@ fn join<T: Eq + Hash>(all: &mut HashSet<T>, mut more: HashSet<T>) {
 
 /// Distinct addresses.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hosts {
+pub(in crate::report) struct Hosts {
     v4: HashSet<Ipv4Addr>,
     v6: HashSet<Ipv6Addr>,
 }
@@ -288,7 +288,7 @@ impl Hosts {
         join(&mut self.v6, other.v6);
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::report) fn len(&self) -> u64 {
         (self.v4.len() + self.v6.len()) as u64
     }
 }

@@ -1,0 +1,83 @@
+//! `summary --format html`: a page for a browser.
+
+use portolan::report::summary::Division;
+
+use super::{End, args::Global, summary::Summary};
+
+#[cfg(not(feature = "html"))]
+pub(crate) fn run(_global: &Global, _args: &Summary, _by: Division) -> Result<u8, End> {
+    super::message::error("--format html: this build was made without the feature `html`");
+    Err(End::Said(super::exit::USAGE))
+}
+
+#[cfg(feature = "html")]
+pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, End> {
+    use portolan::{
+        Job,
+        report::html::{Page, PageOptions},
+    };
+
+    use super::{exit, input::Session, kept, message, output, passes};
+
+    if args.columns.is_some() {
+        message::error("--columns chooses columns of tables, JSON and CSV: a page has its own");
+        return Err(End::Said(exit::USAGE));
+    }
+    let wanted = args.chosen.packets()?;
+    let session = Session::new(global, &args.input)?;
+    let mut job = Job { wanted, ..session.job()? };
+    let mut out = output::of_job(global, &job)?;
+    if out.is_terminal() {
+        message::error("standard output is a terminal, which a page is not for: use -o FILE, or a pipe");
+        return Err(End::Said(exit::USAGE));
+    }
+    let options = PageOptions {
+        by: Some(by),
+        sort: args.sort.0.into(),
+        turned: args.sort.1,
+        top: args.top,
+        numeric: args.input.is_numeric(),
+        interval: args.interval,
+        threads: job.threads,
+        separate: job.separate,
+        selects: passes::charts_selection(&job),
+        command: command(),
+    };
+    let registry = &session.registry;
+    let mut page = Page::new(options, job.inputs.names());
+    let (way, gather) = ((page.needs(), false, "counting"), page.gather());
+    let mut gathered = gather.sink();
+    let passes = passes::chart(
+        global,
+        &session,
+        &mut job,
+        way,
+        &gather,
+        &mut gathered,
+        |knowledge, answers, sink| {
+            page.add(knowledge, answers, registry, sink);
+        },
+    )?;
+    page.finish(gathered, &passes.outcome);
+    let page = kept(page);
+    if !passes.outcome.delivered {
+        out.abandon()?;
+        return Ok(passes.code);
+    }
+    page.write(registry, &mut out)?;
+    out.finish()?;
+    Ok(passes.code)
+}
+
+/// The command line, as a shell would take it.
+#[cfg(feature = "html")]
+fn command() -> String {
+    let quoted = |word: std::ffi::OsString| {
+        let word = word.to_string_lossy().into_owned();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@%+".contains(c);
+        let plain = !word.is_empty() && word.chars().all(is_plain);
+        if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    let arguments = std::env::args_os().skip(1).map(quoted);
+    std::iter::once("portolan".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+}
