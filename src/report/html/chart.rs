@@ -184,7 +184,7 @@ fn times(start: u64, end: u64) -> Vec<Mark> {
         fractions.chain(ROUND.iter().map(|seconds| seconds * SECOND)).filter(|&round| round >= 1_000_000);
     let round = rounds.chain(days).find(|round| length / round <= MARKS).unwrap_or(length);
     let first = start.div_ceil(round).saturating_mul(round);
-    let marks = (0..=MARKS + 1).filter_map(|number| first.checked_add(number * round));
+    let marks = (0..=MARKS + 1).filter_map(|number| first.checked_add(round.checked_mul(number)?));
     let marks = marks.take_while(|&time| time <= end).enumerate();
     let marks = marks.map(|(number, time)| Mark {
         at: short(figure::percent(time - start, length)),
