@@ -232,6 +232,8 @@ impl Page {
     /// Those of `out`.
     pub fn write(&self, registry: &Registry, out: &mut dyn io::Write) -> io::Result<()> {
         let page = view::of(self, registry).and_then(|view| view.render());
-        out.write_all(page.map_err(io::Error::other)?.as_bytes())
+        out.write_all(page.map_err(io::Error::other)?.as_bytes())?;
+        // Templates lose their last line's end.
+        out.write_all(b"\n")
     }
 }
