@@ -620,7 +620,7 @@ fn is_tagged(octets: &[u8]) -> bool {
     let tag = octets.iter().take(16).position(|&octet| octet == b' ');
     let command = tag.and_then(|tag| octets.get(tag + 1..)).unwrap_or_default();
     let is = |word: &&[u8]| command.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
-    COMMANDS.iter().any(|word| is(&word))
+    COMMANDS.iter().any(is)
 }
 
 /// The half of a turn in this direction, be it a client's or a server's, agreed or not.
