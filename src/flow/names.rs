@@ -122,6 +122,11 @@ impl Names {
         self.all.get((number as usize).checked_sub(1)?)
     }
 
+    /// Numbers of what both directions told; 0 where that is nothing.
+    pub(super) fn numbers(&self, index: u32) -> [u32; 2] {
+        self.told.get(&index).copied().unwrap_or_default()
+    }
+
     /// Whether what else may tell a name finds no room.
     pub(super) fn is_full(&self) -> bool {
         self.open.len() >= OPEN || self.noted >= NOTED

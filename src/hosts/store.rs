@@ -40,6 +40,8 @@ pub struct Hosts {
     lost: u64,
     /// Grows whenever a name may be another one.
     changes: u64,
+    /// Its value when something was learned of an address.
+    changed: HashMap<IpAddr, u64>,
 }
 
 /// Texts, each once.
@@ -47,17 +49,23 @@ pub struct Hosts {
 struct Names {
     all: Vec<Box<str>>,
     ids: HashMap<Box<str>, u32>,
+    octets: usize,
 }
 
 impl Names {
-    fn id(&mut self, text: &str) -> u32 {
+    /// The number of a text; `None` for a new one that finds no room.
+    fn id(&mut self, text: &str) -> Option<u32> {
         if let Some(&id) = self.ids.get(text) {
-            return id;
+            return Some(id);
+        }
+        if self.all.len() >= Hosts::MAX_NAMES || self.octets + text.len() > Hosts::MAX_OCTETS {
+            return None;
         }
         let id = self.all.len() as u32;
+        self.octets += text.len();
         self.all.push(text.into());
         self.ids.insert(text.into(), id);
-        id
+        Some(id)
     }
 }
 
@@ -126,6 +134,10 @@ impl Hosts {
     /// Most addresses whose names are kept of a source; most pairs of an address and a client; most transactions of
     /// DHCP; most proofs that addresses are one host's.
     pub const MAX_ADDRESSES: usize = 65_536;
+    /// Most distinct names that are kept, and most octets of all of them.
+    pub const MAX_NAMES: usize = 1 << 18;
+    /// See [`Self::MAX_NAMES`].
+    pub const MAX_OCTETS: usize = 32 << 20;
     /// Most names after each other that are kept of an address.
     pub const MAX_RUNS: usize = 64;
     /// Most octets of what a host says of itself; what is longer is not kept. RFC 3418 has 255 as the most of `sysName`.
@@ -141,8 +153,10 @@ impl Hosts {
         for (address, name) in &file.names {
             let mut text = Vec::new();
             escape::terminal(name.as_bytes(), &mut text);
-            let name = self.names.id(&String::from_utf8_lossy(&text));
-            self.user.insert(*address, name);
+            match self.names.id(&String::from_utf8_lossy(&text)) {
+                Some(name) => _ = self.user.insert(*address, name),
+                None => self.lost += 1,
+            }
         }
     }
 
@@ -211,7 +225,7 @@ impl Hosts {
             }
             Called::Domain(name) => name_text(&name),
         });
-        let name = text.map(|text| self.names.id(&String::from_utf8_lossy(&text)));
+        let name = text.and_then(|text| self.names.id(&String::from_utf8_lossy(&text)));
         let address = address.filter(|&address| is_host(address)).zip(Some(time));
         self.lend(transaction, Lease { name, address, mac });
     }
@@ -227,6 +241,9 @@ impl Hosts {
         let before = lease.address.map(|(address, _)| address);
         lease.add(later);
         let now = lease.address.map(|(address, _)| address);
+        for address in [before, now].into_iter().flatten() {
+            self.changed.insert(address, self.changes);
+        }
         if before != now {
             before.map(|address| self.lent.remove(&(address, transaction.clone())));
             now.map(|address| self.lent.insert((address, transaction)));
@@ -250,8 +267,12 @@ impl Hosts {
             self.lost += 1;
             return;
         }
+        let Some(name) = self.names.id(&String::from_utf8_lossy(text)) else {
+            self.lost += 1;
+            return;
+        };
         self.changes += 1;
-        let name = self.names.id(&String::from_utf8_lossy(text));
+        self.changed.insert(address, self.changes);
         let run = Run { name, first: time, last: time };
         self.told.entry((address, source)).or_default().push(run);
         if let Some(client) = client {
@@ -289,6 +310,11 @@ impl Hosts {
         }
     }
 
+    /// [`Self::changes`] when something was last learned of an address; 0 for never.
+    pub(crate) fn changed(&self, address: IpAddr) -> u64 {
+        self.changed.get(&address).copied().unwrap_or_default()
+    }
+
     /// Grows whenever something is learned by which an address may be called otherwise.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
@@ -306,9 +332,9 @@ impl Hosts {
 
     /// Adds what the next stretch of the capture taught.
     pub fn merge(&mut self, later: Self) {
-        let ids: Vec<u32> = later.names.all.iter().map(|name| self.names.id(name)).collect();
-        let renamed = |run: Run| Run { name: ids[run.name as usize], ..run };
-        self.lost += later.lost;
+        let ids: Vec<Option<u32>> = later.names.all.iter().map(|name| self.names.id(name)).collect();
+        let renamed = |run: Run| Some(Run { name: ids[run.name as usize]?, ..run });
+        self.lost += later.lost + ids.iter().filter(|id| id.is_none()).count() as u64;
         self.changes += 1;
         for (key, series) in later.told {
             if self.told.len() < Self::MAX_ADDRESSES || self.told.contains_key(&key) {
@@ -328,7 +354,7 @@ impl Hosts {
             }
         }
         for (key, lease) in later.leases {
-            self.lend(key, Lease { name: lease.name.map(|name| ids[name as usize]), ..lease });
+            self.lend(key, Lease { name: lease.name.and_then(|name| ids[name as usize]), ..lease });
         }
         for (address, mac) in later.macs {
             self.note_mac(address, mac);
@@ -442,11 +468,11 @@ impl Hosts {
 
 impl Series {
     /// Appends those of the next stretch.
-    fn add(&mut self, later: Self, renamed: impl Fn(Run) -> Run) {
+    fn add(&mut self, later: Self, renamed: impl Fn(Run) -> Option<Run>) {
         if later.overflowed {
             *self = Self::default();
         }
-        later.runs.into_iter().for_each(|run| self.push(renamed(run)));
+        later.runs.into_iter().filter_map(renamed).for_each(|run| self.push(run));
         self.overflowed |= later.overflowed;
     }
 }

@@ -326,3 +326,32 @@ proptest! {
         prop_assert!(whole.macs().eq(merged.macs()));
     }
 }
+
+/// A flood of distinct names stays within its bound and says so; a name that was met before is still told.
+#[test]
+fn distinct_names_are_bounded() {
+    let mut hosts = Hosts::new();
+    tell(&mut hosts, 0, "192.0.2.1", b"first");
+    for number in 0..=Hosts::MAX_NAMES {
+        tell(&mut hosts, 1, "192.0.2.1", format!("n{number}").as_bytes());
+    }
+    // The first and all but two found room; of names of one address only the last ones are kept.
+    assert_eq!(hosts.losses()[0].0, 2);
+    tell(&mut hosts, 2, "192.0.2.1", b"first");
+    assert_eq!(hosts.name_of(ip(WEB), Some(ip("192.0.2.1")), at(3)).unwrap().0, "first.example");
+    assert_eq!(hosts.losses()[0].0, 2);
+}
+
+/// What was learned of an address is news for it alone.
+#[test]
+fn changes_are_told_by_address() {
+    let mut hosts = Hosts::new();
+    assert_eq!((hosts.changes(), hosts.changed(ip(WEB))), (0, 0));
+    tell(&mut hosts, 0, "192.0.2.1", b"first");
+    let (changes, of_web) = (hosts.changes(), hosts.changed(ip(WEB)));
+    assert!(changes > 0 && of_web == changes);
+    see(&mut hosts, 1, ("192.0.2.53", 53), ("192.0.2.1", 40_000), &{
+        Builder::response().answer(&[b"other", b"example"], RecordType::A, 60, &[192, 0, 2, 81]).octets()
+    });
+    assert!(hosts.changes() > changes && hosts.changed(ip(WEB)) == of_web);
+}

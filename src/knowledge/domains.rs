@@ -62,8 +62,9 @@ struct Numbers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Basis {
     side: Side,
-    told: [bool; 2],
-    /// What was known of hosts.
+    /// Numbers of what both directions told.
+    told: [u32; 2],
+    /// How much was known of hosts.
     changes: u64,
 }
 
@@ -99,14 +100,22 @@ impl Domains {
 
     /// Works out the names of a five-tuple anew, where more is known than before.
     pub(super) fn revise(&mut self, tuple: &FiveTuple<'_>, side: Side, knowledge: &Knowledge) {
-        let flows = knowledge.flows();
-        let told = [Direction::Up, Direction::Down].map(|way| flows.told(tuple.id, way).is_some());
+        let told = knowledge.flows().told_numbers(tuple.id);
         let changes = knowledge.hosts().map_or(0, Hosts::changes);
-        let basis = Some(Basis { side, told, changes });
-        if self.numbers.at(tuple.id, Numbers::default()).basis != basis {
-            self.name(tuple, side, knowledge);
-            self.numbers.at(tuple.id, Numbers::default()).basis = basis;
+        let known = self.numbers.at(tuple.id, Numbers::default());
+        if let Some(basis) = &mut known.basis
+            && (basis.side, basis.told) == (side, told)
+        {
+            let ends = [tuple.key.low().0, tuple.key.high().0];
+            let is_news =
+                |address| knowledge.hosts().is_some_and(|hosts| hosts.changed(address) > basis.changes);
+            if basis.changes == changes || !ends.into_iter().any(is_news) {
+                basis.changes = changes;
+                return;
+            }
         }
+        self.name(tuple, side, knowledge);
+        self.numbers.at(tuple.id, Numbers::default()).basis = Some(Basis { side, told, changes });
     }
 
     fn name(&mut self, tuple: &FiveTuple<'_>, side: Side, knowledge: &Knowledge) {
