@@ -42,7 +42,7 @@ fn tcp(from: ([u8; 4], u16), to: ([u8; 4], u16), flags: u8) -> Vec<u8> {
 }
 
 /// Two connections of the same five-tuple, a question over IPv6 and a ping, in the order of the file.
-fn capture() -> Vec<u8> {
+pub(crate) fn capture() -> Vec<u8> {
     pcap(&[
         (10_000_000, tcp(CLIENT, SERVER, SYN)),
         (10_100_000, tcp(SERVER, CLIENT, SYN | ACK)),

@@ -131,3 +131,6 @@ mod spoken;
 /// Command lines that cannot be followed, those of other tools among them, and inputs that are not named.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod usage;
+/// Flows as Zeek's log of connections.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod zeek;

@@ -1,5 +1,5 @@
 //! `docs/schema/` and `docs/fields.md` are what the tables of fields say, and what the commands write is what they say.
-//! `docs/reads.md` is made with them.
+//! `docs/reads.md` and `docs/zeek.md` are made with them.
 //!
 //! `UPDATE_DOCS=1 cargo test schema` writes them anew.
 
@@ -33,6 +33,7 @@ use crate::{
     fields::{early_clock, shown_capture},
     reads::list_of_what_is_read,
     summary::samples,
+    zeek::list_of_zeek_fields,
 };
 
 /// A table of fields without how they are read.
@@ -343,8 +344,11 @@ fn name_of(kind: Type) -> String {
 
 /// The files below `docs/` that are made from the tables and lists of the source.
 fn files() -> Vec<(String, String)> {
-    let mut files =
-        vec![("fields.md".to_owned(), list_of_fields()), ("reads.md".to_owned(), list_of_what_is_read())];
+    let mut files = vec![
+        ("fields.md".to_owned(), list_of_fields()),
+        ("reads.md".to_owned(), list_of_what_is_read()),
+        ("zeek.md".to_owned(), list_of_zeek_fields()),
+    ];
     for document in documents() {
         let text = serde_json::to_string_pretty(&schema(&document)).unwrap();
         files.push((format!("schema/{}.json", document.name), text + "\n"));

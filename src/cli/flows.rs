@@ -14,8 +14,9 @@ use portolan::{
 use super::{
     End,
     args::{Global, Time},
+    exit,
     input::{Input, Session},
-    output, passes, report,
+    message, output, passes, report,
     select::{Rows, Where},
 };
 
@@ -43,21 +44,28 @@ pub(crate) enum FlowFormat {
     Json,
     /// A CSV row each.
     Csv,
+    /// A line of Zeek's conn.log in JSON each.
+    Zeek,
 }
 
 impl From<FlowFormat> for Format {
     fn from(format: FlowFormat) -> Self {
         match format {
             FlowFormat::Text => Self::Table,
-            FlowFormat::Json => Self::Json,
+            FlowFormat::Json | FlowFormat::Zeek => Self::Json,
             FlowFormat::Csv => Self::Csv,
         }
     }
 }
 
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
+    let is_zeek = matches!(args.format, FlowFormat::Zeek);
     let schema = schema();
     let choice = args.rows.choice(&args.chosen, &schema, |names| schema.columns(names))?;
+    if is_zeek && choice.columns.is_some() {
+        message::error("--columns does not go with --format zeek, whose fields are Zeek's");
+        return Err(End::Said(exit::USAGE));
+    }
     let session = Session::new(global, &args.input)?;
     let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
     list.choose(choice);
@@ -67,6 +75,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
         // Programs get all fields.
         list = if args.input.is_numeric() { list.numeric() } else { list };
     }
+    list = if is_zeek { list.zeek() } else { list };
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});
     }

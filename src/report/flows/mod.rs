@@ -2,6 +2,7 @@
 
 pub mod fields;
 mod pick;
+pub mod zeek;
 
 use std::{
     io::{self, Write},
@@ -11,6 +12,7 @@ use std::{
 use fields::{FLOW, OfFlow};
 use hashbrown::HashMap;
 pub use pick::{Pick, Picked};
+use zeek::Course;
 
 use crate::{
     flow::{Direction, FiveTuple, Flow, FlowId, community_id},
@@ -37,6 +39,8 @@ pub enum Form {
     Json,
     /// A CSV row each.
     Csv,
+    /// A line of Zeek's `conn.log` in JSON each.
+    Zeek,
 }
 
 /// The report: every flow, one a line.
@@ -45,6 +49,8 @@ pub struct FlowList {
     times: TimeStyle,
     /// Show no names of hosts.
     numeric: bool,
+    /// JSON is a log of Zeek's.
+    is_zeek: bool,
     flows: Vec<Listed>,
     labels: Vec<Label>,
     /// What ends are called, each once.
@@ -86,6 +92,7 @@ struct Listed {
     protocol: TransportProtocol,
     ends: [End; 2],
     service: Option<(Known, Direction)>,
+    course: Course,
     /// What its ends are called: by the number of its five-tuple, or in the list.
     named: Namer,
 }
@@ -99,6 +106,11 @@ impl FlowList {
     /// The same without names of hosts.
     pub fn numeric(self) -> Self {
         Self { numeric: true, ..self }
+    }
+
+    /// The same with Zeek's log of connections for JSON; it has no columns to choose.
+    pub fn zeek(self) -> Self {
+        Self { is_zeek: true, ..self }
     }
 
     /// Shows these of them, in this order.
@@ -169,6 +181,7 @@ impl Report for FlowList {
     fn write(&self, _registry: &Registry, format: Format, out: &mut dyn Write) -> io::Result<()> {
         let form = match format {
             Format::Table => Form::Text(self.times),
+            Format::Json if self.is_zeek => Form::Zeek,
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
         };
@@ -196,6 +209,7 @@ pub struct FlowRow<'n> {
     protocol: TransportProtocol,
     ends: [End; 2],
     service: Option<Service<'n>>,
+    course: Course,
     named: Option<Named<'n>>,
 }
 
@@ -254,6 +268,7 @@ fn write_rows(
         }
         Form::Json => json_lines(flows, &FLOW.iter().collect::<Vec<_>>(), out),
         Form::Csv => csv_lines(flows, &columns(&FLOW).collect::<Vec<_>>(), out),
+        Form::Zeek => records(flows, out, |flow, _, line| zeek::line(flow, line)),
     }
 }
 
@@ -289,6 +304,7 @@ fn write_columns(
             json_lines(flows, &grouped(distinct(columns).into_iter().map(|at| &FLOW[at]).collect()), out)
         }
         Form::Csv => csv_lines(flows, &fields, out),
+        Form::Zeek => write_rows(flows, None, form, out),
     }
 }
 
@@ -335,12 +351,13 @@ fn sorted<'n>(
     labels: &'n [Label],
     called: impl Fn(Namer) -> Option<Named<'n>>,
 ) -> Vec<FlowRow<'n>> {
-    let row = |&Listed { first, last, protocol, ends, service, named }: &Listed| FlowRow {
+    let row = |&Listed { first, last, protocol, ends, service, course, named }: &Listed| FlowRow {
         named: called(named),
         first,
         last,
         protocol,
         ends,
+        course,
         service: service.and_then(|(known, direction)| {
             Some(Service { label: labels.get(known.label as usize)?, known, direction })
         }),
@@ -398,6 +415,7 @@ fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>,
             protocol: tuple.key.protocol(),
             ends,
             service: known.map(|known| (known, *initiator)),
+            course: Course::of(tuple, *initiator, tally.packets),
             named: Namer::Tuple(tuple.id),
         });
     }
