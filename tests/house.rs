@@ -38,6 +38,8 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("askama", &["report"]),
     ("base64", &["text", "flow", "report"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("comfy_table", &["text"]),
     // What IANA and IEEE publish, which is read and written as they do; all other CSV is made by `text`.
     ("csv", &["registry", "hosts"]),

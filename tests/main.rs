@@ -96,6 +96,9 @@ mod limits;
 /// The command on a live interface, with real servers in network namespaces.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod live;
+/// Help, man pages, completions, and what `make install` does with them.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod manual;
 /// Interfaces of different link types in one file.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod mixed;

@@ -12,8 +12,16 @@ use portolan::{
 };
 
 use super::{
-    annotate::Annotate, discover::Discover, explain::Explain, flows::Flows, hosts::Hosts,
-    interfaces::Interfaces, message, registry::Registry, summary::Summary,
+    annotate::Annotate,
+    discover::Discover,
+    explain::Explain,
+    flows::Flows,
+    hosts::Hosts,
+    interfaces::Interfaces,
+    manual::{Completions, Help, Man},
+    message,
+    registry::Registry,
+    summary::Summary,
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.
@@ -25,6 +33,7 @@ use super::{
     name = "portolan",
     version = version(),
     arg_required_else_help = true,
+    disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Examples:
   portolan office.pcapng                        as portolan summary office.pcapng
@@ -34,6 +43,7 @@ use super::{
   portolan hosts office.pcapng                  which hosts, and what they offer
   portolan discover office.pcapng               what hosts advertise over DNS-SD
   portolan registry lookup 443/tcp _ipp._tcp    what IANA has registered
+  portolan help evidence                        how a name is known; others: rules, formats, filters, fields
 
 Exit codes:
   0 good · 1 differences found (registry diff), or nothing (explain, registry lookup, registry search)
@@ -191,6 +201,27 @@ Exit code 1: what is asked for is not in the capture.")]
   portolan interfaces
   portolan interfaces --format json | jq '.[].name'")]
     Interfaces(Interfaces),
+    /// Print what a shell completes the command line with.
+    #[command(after_help = "Examples:
+  portolan completions bash > ~/.local/share/bash-completion/completions/portolan
+  portolan completions zsh > ~/.zfunc/_portolan
+  portolan completions fish > ~/.config/fish/completions/portolan.fish
+  portolan completions powershell >> $PROFILE
+
+`make install` and the Debian package put them where shells look for them.")]
+    Completions(Completions),
+    /// Print the manual page of a command or a topic, or write all of them.
+    #[command(after_help = "Examples:
+  portolan man flows | man -l -
+  portolan man registry lookup > portolan-registry-lookup.1
+  portolan man --out ~/.local/share/man")]
+    Man(Man),
+    /// Explain a command, or a topic: evidence, rules, formats, filters, fields.
+    #[command(after_help = "Examples:
+  portolan help flows
+  portolan help registry lookup
+  portolan help evidence")]
+    Help(Help),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

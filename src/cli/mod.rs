@@ -9,6 +9,7 @@ mod flows;
 mod hosts;
 mod input;
 mod interfaces;
+mod manual;
 pub(crate) mod message;
 mod output;
 mod page;
@@ -98,6 +99,9 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
         Command::Interfaces(args) => interfaces::run(&cli.global, args),
+        Command::Completions(args) => manual::completions(&cli.global, args),
+        Command::Man(args) => manual::man(&cli.global, args),
+        Command::Help(args) => manual::help(&cli.global, args),
     }
 }
 
