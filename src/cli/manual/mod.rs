@@ -190,7 +190,7 @@ fn command_page(command: &Command) -> io::Result<Vec<u8>> {
         };
         if !part.is_empty() {
             roff.control("SH", [heading]);
-            verbatim(&mut roff, lines.lines());
+            verbatim(&mut roff, lines.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)));
         }
     }
     roff.control("SH", ["SEE ALSO"]);

@@ -97,7 +97,7 @@ pub static CONNECTION: [ZeekField; 16] = [
         }
     }),
     field("orig_pkts", "count", "packets from there", |flow, out| {
-        count(Some(flow.originator().packets), out)
+        count(Some(flow.originator().packets), out);
     }),
     field("resp_pkts", "count", "packets back", |flow, out| count(Some(flow.responder().packets), out)),
     field("ip_proto", "count", "number of its protocol (Zeek 7.1 and later)", |flow, out| {
