@@ -61,4 +61,4 @@ uninstall:
 
 # Builds target/debian/portolan_*.deb with cargo-deb.
 deb: build share
-	cargo deb --locked --no-build
+	cargo deb --locked --no-build --strip
