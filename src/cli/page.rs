@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
     }
     let options = PageOptions {
         by: Some(by),
-        sort: args.sort.0.into(),
+        sort: args.sort.0,
         turned: args.sort.1,
         top: args.top,
         numeric: args.input.is_numeric(),

@@ -17,7 +17,7 @@ use portolan::{
     pipeline::Outcome,
     report::{
         Format,
-        summary::{self, By, Columns, Counted, Division, Intervals, Scope, Sums, Totals},
+        summary::{self, By, Columns, Counted, Division, Intervals, Scope, Sort, Sums, Totals},
     },
     text::time::duration,
 };
@@ -118,48 +118,13 @@ fn divisions() -> impl TypedValueParser<Value = By> {
     PossibleValuesParser::new(words).map(|word| division(&word))
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Sort {
-    #[value(alias = "octets")]
-    Bytes,
-    Packets,
-    Flows,
-    Clients,
-    Servers,
-    Asked,
-    Refused,
-    Mismatch,
-    First,
-    Last,
-    Name,
-}
-
-impl From<Sort> for summary::Sort {
-    fn from(sort: Sort) -> Self {
-        match sort {
-            Sort::Bytes => Self::Bytes,
-            Sort::Packets => Self::Packets,
-            Sort::Flows => Self::Flows,
-            Sort::Clients => Self::Clients,
-            Sort::Servers => Self::Servers,
-            Sort::Asked => Self::Asked,
-            Sort::Refused => Self::Refused,
-            Sort::Mismatch => Self::Mismatch,
-            Sort::First => Self::First,
-            Sort::Last => Self::Last,
-            Sort::Name => Self::Name,
-        }
-    }
-}
-
 /// Reads what rows are ordered by, and whether that is turned round.
 fn order(text: &str) -> Result<(Sort, bool), String> {
     let (word, is_turned) = text.strip_prefix('-').map_or((text, false), |word| (word, true));
-    Sort::from_str(word, false).map(|sort| (sort, is_turned)).map_err(|_| {
-        let words: Vec<_> = Sort::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
-        let words: Vec<_> = words.iter().map(|word| word.get_name()).collect();
-        format!("it takes {}", words.join(", "))
-    })
+    let is_meant = |sort: &Sort| sort.as_str() == word || *sort == Sort::Bytes && word == "octets";
+    let sort = Sort::ALL.into_iter().find(is_meant);
+    sort.map(|sort| (sort, is_turned))
+        .ok_or_else(|| format!("it takes {}", Sort::ALL.map(Sort::as_str).join(", ")))
 }
 
 /// Refuses a table in a file whose name says that it is to hold something else.
@@ -198,7 +163,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let mut job = Job { wanted, ..session.job()? };
     let options = summary::Options {
         by,
-        sort: args.sort.0.into(),
+        sort: args.sort.0,
         turned: args.sort.1,
         columns,
         top: args.top,

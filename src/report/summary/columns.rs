@@ -34,6 +34,38 @@ pub enum Sort {
 }
 
 impl Sort {
+    /// Every one.
+    pub const ALL: [Self; 11] = [
+        Self::Bytes,
+        Self::Packets,
+        Self::Flows,
+        Self::Clients,
+        Self::Servers,
+        Self::Asked,
+        Self::Refused,
+        Self::Mismatch,
+        Self::First,
+        Self::Last,
+        Self::Name,
+    ];
+
+    /// Its word on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Packets => "packets",
+            Self::Flows => "flows",
+            Self::Clients => "clients",
+            Self::Servers => "servers",
+            Self::Asked => "asked",
+            Self::Refused => "refused",
+            Self::Mismatch => "mismatch",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Name => "name",
+        }
+    }
+
     /// The order of two rows, or the other way round; rows that are alike by their keys.
     pub(super) fn order(self, is_turned: bool, a: &Row, b: &Row) -> Ordering {
         let more = |of: fn(&Row) -> u64| turned(of(b).cmp(&of(a)), is_turned);
