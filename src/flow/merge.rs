@@ -104,6 +104,9 @@ impl<A: Address> FlowTable<A> {
         (later, number): (Facts, u32),
         theirs: &Self,
     ) -> u32 {
+        if self.names.as_ref().is_some_and(|names| names.is_full()) {
+            self.forget_names();
+        }
         let protocol = self.entry(index + 1).map(|entry| entry.key.protocol);
         let (Some(names), Some(theirs), Some(protocol)) = (&mut self.names, &theirs.names, protocol) else {
             return 0;

@@ -72,9 +72,11 @@ impl Notes {
     }
 
     fn append(&mut self, later: &Self) {
-        for piece in later.pieces.iter().take_while(|_| !self.is_complete) {
-            self.octets += piece.octets.len();
-            self.pieces.push(piece.clone());
+        for piece in &later.pieces {
+            if self.is_complete {
+                return;
+            }
+            self.add(&piece.carried());
         }
         self.is_complete |= later.is_complete;
     }
@@ -83,15 +85,6 @@ impl Notes {
 impl Piece {
     fn carried(&self) -> Carried<'_> {
         Carried { octets: &self.octets, wire: self.wire, sequence: self.sequence }
-    }
-}
-
-/// A reader for a direction that begins with this; `first` is the number of its first octet where a SYN told it.
-fn begin(protocol: TransportProtocol, first: Option<u32>, carried: &Carried<'_>) -> Option<NameReader> {
-    match protocol {
-        TransportProtocol::TCP => NameReader::of_segment(first, carried.sequence, carried.octets),
-        TransportProtocol::UDP => NameReader::of_datagram(carried.octets),
-        _ => None,
     }
 }
 
@@ -240,10 +233,8 @@ impl Names {
             TransportProtocol::TCP => {
                 NameReader::read_segment(first, carried.sequence, (carried.octets, carried.wire))
             }
-            _ => match begin(protocol, None, carried) {
-                Some(mut reader) => (read(&mut reader, protocol, carried), Some(reader)),
-                None => (Progress::Nothing, None),
-            },
+            TransportProtocol::UDP => NameReader::read_datagram(carried.octets),
+            _ => return false,
         };
         match (progress, reader) {
             (Progress::More, Some(reader)) => _ = self.open.insert(way, Open::Reader(reader)),
@@ -336,7 +327,9 @@ impl Names {
                     self.noted += notes.octets;
                 }
                 (Some(Open::Notes(notes)), _) => notes.is_complete = true,
-                (Some(Open::Reader(_)), Some(Open::Notes(notes))) => self.replay(way, protocol, notes),
+                (Some(Open::Reader(_)), Some(Open::Notes(notes))) => {
+                    self.replay(way, protocol, (&notes.pieces, notes.is_complete));
+                }
                 // It went on with what can tell nothing, or with another connection.
                 (Some(Open::Reader(_)), _) => self.close(way),
                 (None, _) => {}
@@ -345,11 +338,9 @@ impl Names {
         }
         match later_open {
             Some(Open::Notes(notes)) if !self.is_part || before.first.is_some() => {
-                let Some(first) = notes.pieces.first() else { return };
-                if let Some(reader) = begin(protocol, before.first, &first.carried()) {
-                    self.put(way, Open::Reader(reader));
-                    self.replay(way, protocol, notes);
-                }
+                let Some((first, rest)) = notes.pieces.split_first() else { return };
+                self.begin(way, protocol, before.first, &first.carried());
+                self.replay(way, protocol, (rest, notes.is_complete));
             }
             Some(open) => self.put(way, open.clone()),
             None => {}
@@ -359,16 +350,16 @@ impl Names {
         }
     }
 
-    /// Has the reader of a direction read what was noted.
-    fn replay(&mut self, way: Way, protocol: TransportProtocol, notes: &Notes) {
-        for piece in &notes.pieces {
+    /// Has the reader of a direction read what was noted, which may be all it sent that matters.
+    fn replay(&mut self, way: Way, protocol: TransportProtocol, (pieces, is_complete): (&[Piece], bool)) {
+        for piece in pieces {
             let Some(Open::Reader(reader)) = self.open.get_mut(&way) else { return };
             let progress = read(reader, protocol, &piece.carried());
             if !self.settle(way, progress) {
                 return;
             }
         }
-        if notes.is_complete {
+        if is_complete {
             self.close(way);
         }
     }
@@ -461,6 +452,21 @@ mod tests {
         assert!(!feed(&mut late, WAY, at + 1_400, &[0x16; 1_400], None));
         late.close_both(WAY.0);
         assert_eq!(late.noted, 0);
+    }
+
+    /// Parts that are joined to parts note no more than one of them would.
+    #[test]
+    fn notes_of_many_parts_are_bounded() {
+        let mut all = Names::new(true);
+        for number in 0..200 {
+            let mut part = Names::new(true);
+            feed(&mut part, WAY, number * 1_400, &[0x16; 1_400], None);
+            let before = Before { has_octets: number > 0, first: None };
+            all.join(WAY, TransportProtocol::TCP, before, (&part, WAY.0));
+        }
+        assert!((NOTED_EACH..NOTED_EACH + 1_400).contains(&all.noted), "{}", all.noted);
+        all.close_both(WAY.0);
+        assert_eq!(all.noted, 0);
     }
 
     #[test]

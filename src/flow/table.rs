@@ -509,7 +509,7 @@ impl<A: Address> FlowTable<A> {
 
     /// Makes room for other five-tuples that may tell a name: the least recently seen quarter is read no further.
     #[cold]
-    fn forget_names(&mut self) {
+    pub(super) fn forget_names(&mut self) {
         let Some(names) = &self.names else { return };
         let oldest = self.oldest_quarter(names.open());
         if let Some(names) = &mut self.names {

@@ -20,8 +20,8 @@ pub struct Named<'a> {
     pub low: Option<&'a str>,
     /// Name of the high end.
     pub high: Option<&'a str>,
-    /// What told the name of the end that serves: `svc.domain_source`.
-    pub source: Option<&'static str>,
+    /// What told the name of the end that serves.
+    pub source: Option<ToldFrom>,
     /// The name that a ClientHello of TLS, DTLS or QUIC asks for (RFC 6066 section 3).
     pub server_name: Option<&'a str>,
     /// Whether that hello holds an encrypted one (RFC 9849), so that this name is the outer one.
@@ -37,13 +37,39 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// The name of the end that serves.
-    pub fn server(&self, side: Side) -> Option<&'a str> {
-        match side {
+    /// The name of the end that serves, and the word for what told it: `svc.domain_source`.
+    pub fn server(&self, side: Side) -> Option<(&'a str, &'static str)> {
+        let name = match side {
             Side::Low => self.low,
             Side::High => self.high,
             Side::Both | Side::Neither => None,
+        };
+        name.zip(self.source.map(ToldFrom::as_str))
+    }
+}
+
+/// What told the name of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ToldFrom {
+    /// The client, who asked for it.
+    Client(ToldBy),
+    /// What names hosts.
+    Host(Source),
+}
+
+impl ToldFrom {
+    /// Its word in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client(by) => by.as_str(),
+            Self::Host(source) => source.as_str(),
         }
+    }
+
+    /// The words of all.
+    pub fn words() -> Vec<&'static str> {
+        let clients = ToldBy::ALL.into_iter().map(Self::Client);
+        clients.chain(Source::ALL.into_iter().map(Self::Host)).map(Self::as_str).collect()
     }
 }
 
@@ -52,10 +78,8 @@ impl<'a> Named<'a> {
 struct Numbers {
     /// Of the low and the high end, and of what the hello asks for.
     names: [u32; 3],
-    source: Option<&'static str>,
+    source: Option<ToldFrom>,
     has_encrypted_hello: bool,
-    /// Whether they were worked out, and of how much.
-    basis: Option<Basis>,
 }
 
 /// What names were worked out from, where only the past is known.
@@ -72,6 +96,8 @@ struct Basis {
 #[derive(Debug, Default)]
 pub(super) struct Domains {
     numbers: PerFlow<Numbers>,
+    /// What they were worked out from, where they are revised.
+    bases: PerFlow<Option<Basis>>,
     names: Vec<Box<str>>,
     ids: HashMap<Box<str>, u32>,
 }
@@ -88,7 +114,7 @@ impl Domains {
 
     /// Forgets whose numbers the names have.
     pub(super) fn renumber(&mut self) {
-        self.numbers = PerFlow::default();
+        (self.numbers, self.bases) = (PerFlow::default(), PerFlow::default());
     }
 
     /// Works out the names of all five-tuples, which serve as `side` says.
@@ -102,8 +128,7 @@ impl Domains {
     pub(super) fn revise(&mut self, tuple: &FiveTuple<'_>, side: Side, knowledge: &Knowledge) {
         let told = knowledge.flows().told_numbers(tuple.id);
         let changes = knowledge.hosts().map_or(0, Hosts::changes);
-        let known = self.numbers.at(tuple.id, Numbers::default());
-        if let Some(basis) = &mut known.basis
+        if let Some(basis) = self.bases.at(tuple.id, None)
             && (basis.side, basis.told) == (side, told)
         {
             let ends = [tuple.key.low().0, tuple.key.high().0];
@@ -115,7 +140,7 @@ impl Domains {
             }
         }
         self.name(tuple, side, knowledge);
-        self.numbers.at(tuple.id, Numbers::default()).basis = Some(Basis { side, told, changes });
+        *self.bases.at(tuple.id, None) = Some(Basis { side, told, changes });
     }
 
     fn name(&mut self, tuple: &FiveTuple<'_>, side: Side, knowledge: &Knowledge) {
@@ -141,7 +166,6 @@ impl Domains {
             names,
             source: source.map(|(_, source)| source),
             has_encrypted_hello: hello.is_some_and(|told| told.has_encrypted_hello),
-            basis: None,
         };
     }
 
@@ -162,13 +186,13 @@ fn end<'a>(
     told: Option<&'a Told>,
     time: Option<Timestamp>,
     hosts: Option<&'a Hosts>,
-) -> Option<(&'a str, &'static str)> {
+) -> Option<(&'a str, ToldFrom)> {
     let known = || hosts?.name_of(address, Some(peer), time);
     let told = told.and_then(|told| Some((told.name.as_ref()?, told.by)));
     match told.filter(|(name, _)| name.is_domain()) {
         Some((name, by)) if !hosts.is_some_and(|hosts| hosts.has_user_name(address)) => {
-            Some((name.as_str(), by.as_str()))
+            Some((name.as_str(), ToldFrom::Client(by)))
         }
-        _ => known().map(|(name, source)| (name, Source::as_str(source))),
+        _ => known().map(|(name, source)| (name, ToldFrom::Host(source))),
     }
 }

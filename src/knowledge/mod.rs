@@ -15,7 +15,7 @@ mod view;
 
 pub use answers::{Answers, Known};
 pub use departed::Departed;
-pub use domains::Named;
+pub use domains::{Named, ToldFrom};
 pub use totals::{Damaged, Span, Subject};
 pub use view::View;
 

@@ -29,14 +29,9 @@ enum Kind {
 }
 
 impl NameReader {
-    /// A reader of a TCP stream of which nothing but this segment has come yet; `first` is the number of its first
-    /// octet, where a SYN told it. `None` where no name can be told. The segment is to be [added](Self::segment).
-    pub fn of_segment(first: Option<u32>, sequence: u32, octets: &[u8]) -> Option<Self> {
-        Some(Self(Kind::Stream(Box::new(StreamNames::begin(first, sequence, octets)?))))
-    }
-
-    /// Reads the first segment alone, as [`Self::of_segment`] and [`Self::segment`] would: most tell all there is to tell, and
-    /// nothing is allocated for them. [`Progress::More`] comes with the reader that goes on.
+    /// Reads the first segment of a TCP stream that has come; `first` is the number of its first octet, where a SYN told it.
+    ///
+    /// Most tell all there is to tell, and nothing is allocated for them. [`Progress::More`] comes with the reader that goes on.
     pub fn read_segment(
         first: Option<u32>,
         sequence: u32,
@@ -54,10 +49,11 @@ impl NameReader {
         (reader.segment(sequence, octets, wire), Some(reader))
     }
 
-    /// A reader of datagrams that begin with this one; `None` where no name can be told. The datagram is to be
-    /// [added](Self::datagram).
-    pub fn of_datagram(octets: &[u8]) -> Option<Self> {
-        Some(Self(Kind::Datagrams(Box::new(DatagramNames::begin(octets)?))))
+    /// Reads the first datagram of a direction; [`Progress::More`] comes with the reader that goes on.
+    pub fn read_datagram(octets: &[u8]) -> (Progress, Option<Self>) {
+        let Some(datagrams) = DatagramNames::begin(octets) else { return (Progress::Nothing, None) };
+        let mut reader = Self(Kind::Datagrams(Box::new(datagrams)));
+        (reader.datagram(octets), Some(reader))
     }
 
     /// Adds a segment: its sequence number, and the octets captured of the `wire` octets of its payload.

@@ -129,9 +129,7 @@ impl StreamNames {
             Form::Http2 { next, headers } => headers_of(whole, next, headers),
         }
     }
-}
 
-impl StreamNames {
     /// Passes over words that turn to another protocol, if these do.
     fn turn(&mut self, stream: &[u8]) -> Progress {
         let whole = stream.get(self.begin..).unwrap_or_default();

@@ -606,9 +606,8 @@ fn may_ask(octets: &[u8]) -> bool {
         // LDAP, PostgreSQL, RDP, SOCKS, TDS, and the request of MySQL, behind its length of 32 octets.
         [0x30, ..] | [0, 0, 0, 8, ..] | [3, 0, ..] | [4 | 5 | 0x12, ..] | [32, 0, 0, 1, ..] => true,
         [first, ..] if first.is_ascii_graphic() => {
-            let begin = octets.first_chunk::<4>().map(|word| word.map(|octet| octet.to_ascii_uppercase()));
             let is_word = |begin: &[u8; 4]| WORDS.iter().any(|word| word.eq_ignore_ascii_case(begin));
-            begin.is_some_and(|begin| is_word(&begin)) || is_tagged(octets)
+            octets.first_chunk().is_some_and(is_word) || is_tagged(octets)
         }
         _ => false,
     }

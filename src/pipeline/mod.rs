@@ -32,6 +32,7 @@ use crate::{
     hosts::HostsFile,
     knowledge::{Knowledge, View},
     packet::{Batch, Interface, Timestamp},
+    record::fields::{PACKET, Per},
     registry::Registry,
     savefile::FileFormat,
     select::{Packets, Predicate, Window},
@@ -354,14 +355,8 @@ impl<'j> Job<'j> {
 
     /// Whether names of hosts are asked for to choose packets, whatever is shown of them.
     pub fn asks_domains(&self) -> bool {
-        const PATHS: [&str; 5] = [
-            "source.domain",
-            "destination.domain",
-            "tls.client.server_name",
-            "tls.client.encrypted_hello",
-            "svc.domain_source",
-        ];
-        self.wanted.as_ref().is_some_and(|wanted| PATHS.iter().any(|path| wanted.asks(path)))
+        let mut names = PACKET.iter().filter(|field| field.get.per == Per::Names);
+        self.wanted.as_ref().is_some_and(|wanted| names.any(|field| wanted.asks(field.path)))
     }
 
     /// Turns to the inputs that are learned next: to all of them, or where they are [`separate`](Job::separate) to one,

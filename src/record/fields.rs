@@ -12,10 +12,9 @@ use super::{
 use crate::{
     decode::{Network, Tunnel},
     dns::fields::MESSAGE,
-    hosts::Source,
+    knowledge::ToldFrom,
     naming::label::protocol_keyword,
     packet::TransportProtocol,
-    payload::ToldBy,
     text::field::{COUNT, Field, PORT, Type},
 };
 
@@ -38,6 +37,8 @@ pub enum Per {
     Answer,
     /// Absent unless the packet is an ICMP error that quotes another.
     Quoted,
+    /// What the ends of its flow are called, which is [learned](crate::knowledge::Options::domains) on request only.
+    Names,
 }
 
 impl<T: Taker> OfPacket<T> {
@@ -74,6 +75,15 @@ const fn about<T: Taker>(path: &'static str, of: Field<OfService>, get: Get<T>) 
     of.at(path, OfPacket { per: Per::Quoted, get }).late()
 }
 
+const fn names<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    Field::read(path, kind, doc, OfPacket { per: Per::Names, get }).of_wave(4)
+}
+
 const fn answers<T: Taker>(
     path: &'static str,
     kind: Type,
@@ -97,11 +107,6 @@ pub(crate) const DESTINATION_DOMAIN: &str =
 pub(crate) const SERVER_NAME: &str = "name that the ClientHello of TLS, DTLS or QUIC asks for (RFC 6066 section 3), in all packets of the flow";
 pub(crate) const ENCRYPTED_HELLO: &str = "true where that hello holds an encrypted one (RFC 9849): the name is the outer one, if it is not sent without meaning";
 pub(crate) const DOMAIN_SOURCE: &str = "what told the name of the end that serves";
-
-/// The words of what names hosts: what a flow's client asks for, and what tells names of addresses.
-pub(crate) fn domain_sources() -> Vec<&'static str> {
-    ToldBy::ALL.map(ToldBy::as_str).into_iter().chain(Source::ALL.map(Source::as_str)).collect()
-}
 
 /// The fields of a packet.
 pub static PACKET: [Field<OfPacket>; 71] = packet_fields();
@@ -242,10 +247,9 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
             one(record.headers.ports.map(|ports| Value::Number(ports.0.into())), put);
         })
         .ecs(),
-        packet("source.domain", Type::Escaped, SOURCE_DOMAIN, |record, put| {
+        names("source.domain", Type::Escaped, SOURCE_DOMAIN, |record, put| {
             one(record.domains().0.map(|name| Value::Escaped(name.as_bytes())), put);
         })
-        .of_wave(4)
         .ecs(),
         packet(
             "destination.mac",
@@ -264,22 +268,19 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
             one(record.headers.ports.map(|ports| Value::Number(ports.1.into())), put);
         })
         .ecs(),
-        packet("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |record, put| {
+        names("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |record, put| {
             one(record.domains().1.map(|name| Value::Escaped(name.as_bytes())), put);
         })
-        .of_wave(4)
         .ecs(),
-        packet("tls.client.server_name", Type::Escaped, SERVER_NAME, |record, put| {
+        names("tls.client.server_name", Type::Escaped, SERVER_NAME, |record, put| {
             let name = record.named.and_then(|named| named.server_name);
             one(name.map(|name| Value::Escaped(name.as_bytes())), put);
         })
-        .of_wave(4)
         .ecs(),
-        packet("tls.client.encrypted_hello", Type::Flag, ENCRYPTED_HELLO, |record, put| {
+        names("tls.client.encrypted_hello", Type::Flag, ENCRYPTED_HELLO, |record, put| {
             let hides = record.named.is_some_and(|named| named.has_encrypted_hello);
             one(hides.then_some(Value::Flag(true)), put);
-        })
-        .of_wave(4),
+        }),
         answers(
             "row",
             Type::Text,
@@ -307,10 +308,9 @@ const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
         answer("svc.layers", LAYERS, |record, put| LAYERS.of(record.service, put)).late(),
         answer("svc.mismatch", MISMATCH, |record, put| MISMATCH.of(record.service, put)).late(),
         answer("svc.registered", REGISTERED, |record, put| REGISTERED.of(record.service, put)).late(),
-        packet("svc.domain_source", Type::OneOf(domain_sources), DOMAIN_SOURCE, |record, put| {
+        names("svc.domain_source", Type::OneOf(ToldFrom::words), DOMAIN_SOURCE, |record, put| {
             one(record.server_domain().map(|(_, source)| Value::Word(source.as_bytes())), put);
-        })
-        .of_wave(4),
+        }),
         quoted(
             "about.transport",
             Type::Word,

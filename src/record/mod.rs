@@ -96,8 +96,7 @@ impl<'a> Record<'a> {
 
     /// What the end that serves is called, and what told that.
     pub fn server_domain(&self) -> Option<(&'a str, &'static str)> {
-        let named = self.named?;
-        named.server(self.service?.known.side).zip(named.source)
+        self.named?.server(self.service?.known.side)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::{End, FlowRow};
 use crate::{
+    knowledge::ToldFrom,
     packet::Timestamp,
     record::{
         Each, Value,
         fields::{
             DESTINATION_DOMAIN, DOMAIN_SOURCE, ENCRYPTED_HELLO, PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN,
-            domain_sources, protocol,
+            protocol,
         },
         svc::{
             ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME,
@@ -145,7 +146,7 @@ pub static FLOW: [Field<OfFlow>; 40] = [
     answer("svc.layers", LAYERS, |flow, put| LAYERS.of(flow.service, put)).late(),
     answer("svc.mismatch", MISMATCH, |flow, put| MISMATCH.of(flow.service, put)).late(),
     answer("svc.registered", REGISTERED, |flow, put| REGISTERED.of(flow.service, put)).late(),
-    flow("svc.domain_source", Type::OneOf(domain_sources), DOMAIN_SOURCE, |flow, put| {
+    flow("svc.domain_source", Type::OneOf(ToldFrom::words), DOMAIN_SOURCE, |flow, put| {
         if let Some((_, source)) = flow.server_domain() {
             put(Value::Word(source.as_bytes()));
         }

@@ -16,7 +16,7 @@ use zeek::Course;
 
 use crate::{
     flow::{Direction, FiveTuple, Flow, FlowId, community_id},
-    knowledge::{Answers, Knowledge, Known, Named, Options},
+    knowledge::{Answers, Knowledge, Known, Named, Options, ToldFrom},
     naming::label::{Label, protocol_word},
     packet::{Timestamp, TransportProtocol},
     record::{Each, Put as _, Service, ValueWriter},
@@ -68,7 +68,7 @@ pub struct FlowList {
 struct Called {
     /// Of the low and the high end, and of what a hello asks for.
     names: [Option<Box<str>>; 3],
-    source: Option<&'static str>,
+    source: Option<ToldFrom>,
     has_encrypted_hello: bool,
 }
 
@@ -446,8 +446,7 @@ impl FlowRow<'_> {
 
     /// What the end that serves is called, and what told that.
     fn server_domain(&self) -> Option<(&str, &'static str)> {
-        let named = self.named?;
-        named.server(self.service?.known.side).zip(named.source)
+        self.named?.server(self.service?.known.side)
     }
 
     fn community_id(&self) -> Option<[u8; 30]> {
