@@ -13,7 +13,7 @@ impl Walk<'_, '_> {
         }
         match link {
             LinkType::ETHERNET => Ok(Next::Ethernet),
-            LinkType::LINUX_SLL => self.linux_sll(),
+            LinkType::LINUX_SLL | LinkType::NETLINK => self.linux_sll(),
             LinkType::LINUX_SLL2 => self.linux_sll2(),
             // The version in the packet is heeded, whatever the link type promises.
             LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => {

@@ -14,6 +14,7 @@ mod link;
 mod link_protocol;
 mod lowpan;
 mod mirror;
+mod netlink;
 mod packed;
 mod ppp;
 mod reader;
@@ -380,7 +381,7 @@ pub struct Headers {
     pub payload_wire_len: u32,
     /// Sequence number of a TCP segment whose header was read whole; else 0.
     pub sequence: u32,
-    /// Frames or packets that came behind the one read in the same aggregate (A-MSDU, ALP); they are not read.
+    /// Frames or packets that came behind the one read in the same aggregate (A-MSDU, ALP, netlink); they are not read.
     pub further: u16,
     /// What kind of piece of a packet it is, where such are not put together.
     pub piece: Option<Piece>,

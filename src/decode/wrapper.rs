@@ -31,7 +31,7 @@ impl Walk<'_, '_> {
         const GRE_IPV6: u16 = 823;
         self.headers.to_group = matches!(packet_type, 1 | 2);
         match (hardware, protocol) {
-            (NETLINK, _) => self.end(Kind::NonIp),
+            (NETLINK, family) => self.netlink(family),
             (FRAME_RELAY, _) => Ok(Next::Link(LinkType::FRELAY)),
             (RADIOTAP, _) => Ok(Next::Link(LinkType::IEEE802_11_RADIOTAP)),
             // What GRE says: its header was taken off, its protocol field is this one.

@@ -106,6 +106,8 @@ impl LinkType {
     pub const NETANALYZER: Self = Self(240);
     /// IP over InfiniBand.
     pub const IPOIB: Self = Self(242);
+    /// Linux netlink messages behind a cooked header.
+    pub const NETLINK: Self = Self(253);
     /// Apple's packet tap.
     pub const PKTAP: Self = Self(258);
     /// IEEE 802.3br mPackets.
