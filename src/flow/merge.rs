@@ -55,6 +55,7 @@ impl<A: Address> FlowTable<A> {
             std::mem::swap(&mut ahead, &mut asked);
             group = next;
         }
+        self.joined += later.joined;
         self.octets.undecided += later.octets.undecided;
         if let (Some(names), Some(later)) = (&mut self.names, &later.names) {
             names.lost += later.lost;
@@ -156,6 +157,7 @@ impl<A: Address> FlowTable<A> {
                 }
             }
             if let Some(flows) = self.earlier.get(&index) {
+                rest.room_for_ended = rest.room_for_ended.saturating_sub(flows.len());
                 rest.earlier.insert(kept, flows.clone());
             }
             if let (Some(tentative), Some(Some(head))) =
@@ -164,6 +166,7 @@ impl<A: Address> FlowTable<A> {
                 tentative.insert(kept, *head);
             }
         }
+        rest.joined = self.joined;
         rest.octets.undecided = self.octets.undecided;
         if let (Some(names), Some(own)) = (&mut rest.names, &self.names) {
             names.lost = own.lost;

@@ -113,7 +113,7 @@ pub struct FiveTuple<'t> {
     pub facts: Facts,
     /// The flow that its last packet belongs to.
     pub current: Flow,
-    /// Flows before that, oldest first; added up into one unless [`FlowOptions::each`] keeps them.
+    /// Flows before that, oldest first; added up into one unless [`FlowOptions::each`] keeps them, and there is room.
     pub earlier: &'t [Flow],
     /// What came before its first SYN, where only a merge can tell whether that was another flow.
     pub apart: Option<&'t Flow>,
@@ -422,6 +422,11 @@ impl Flows {
     /// Five-tuples whose first octets had to go before they were all there.
     pub(crate) fn undecided(&self) -> u64 {
         self.v4.octets.undecided + self.v6.octets.undecided
+    }
+
+    /// Flows that ended and were added to another of their five-tuple, as there was no room to keep them apart.
+    pub(crate) fn joined(&self) -> u64 {
+        self.v4.joined + self.v6.joined
     }
 
     /// Names of servers that found no room, or could not be read to their end.

@@ -30,6 +30,8 @@ use crate::{
 pub(crate) const GROUP: usize = 32;
 /// Five-tuples of each family held by default before the least recently used leave.
 pub const DEFAULT_LIMIT: usize = 4_000_000;
+/// Flows of each family that ended and are kept apart; further ones are added to the last one of their five-tuple.
+pub(super) const ENDED: usize = 4_000_000;
 
 /// Entries are kept in blocks of this many, so that growing copies none and doubles nothing.
 const BLOCK: usize = 1 << 10;
@@ -85,6 +87,10 @@ pub(super) struct FlowTable<A> {
     /// Flows that ended, by five-tuple. Few five-tuples are used twice.
     pub(super) earlier: HashMap<u32, Vec<Flow>>,
     pub(super) keep_earlier: bool,
+    /// How many more of them may be kept apart.
+    pub(super) room_for_ended: usize,
+    /// Flows that were to be kept apart and found no room.
+    pub(super) joined: u64,
     /// Set in a table of a later stretch: counters before the first SYN, until it is known whether it began a flow.
     pub(super) tentative: Option<HashMap<u32, Flow>>,
     pub(super) octets: Octets,
@@ -106,6 +112,8 @@ impl<A: Address> FlowTable<A> {
             len: 0,
             earlier: HashMap::new(),
             keep_earlier: options.each,
+            room_for_ended: ENDED,
+            joined: 0,
             tentative: options.part.then(HashMap::new),
             octets: Octets::default(),
             names: options.names.then(|| Box::new(Names::new(options.part))),
@@ -558,7 +566,14 @@ impl<A: Address> FlowTable<A> {
         let earlier = self.earlier.entry(index).or_default();
         match earlier.last_mut() {
             Some(sum) if !self.keep_earlier => sum.tally.then(&flow.tally),
-            _ => earlier.push(flow),
+            Some(sum) if self.room_for_ended == 0 => {
+                sum.tally.then(&flow.tally);
+                self.joined += 1;
+            }
+            _ => {
+                earlier.push(flow);
+                self.room_for_ended = self.room_for_ended.saturating_sub(1);
+            }
         }
     }
 

@@ -180,3 +180,34 @@ fn the_least_recently_seen_leave_first() {
     assert!(table.find(&packets[0].key).is_some());
     assert!(table.find(&packets[1].key).is_none());
 }
+
+/// A connection that is opened anew each second.
+fn reopened(times: Range<u64>) -> Vec<Observation<'static, V4>> {
+    let open = |second: u64| packet(1, 2, true, second * 1_000_000_000, Phase::Open);
+    let close = |second: u64| packet(1, 2, true, second * 1_000_000_000 + 1, Phase::Close);
+    times.flat_map(|second| [open(second), close(second)]).collect()
+}
+
+#[test]
+fn flows_that_ended_are_added_up_where_there_is_no_room_to_keep_them_apart() {
+    let (five, whole) = (reopened(0..5), reopened(0..9));
+    let with_room = |packets: &[Observation<'_, V4>], later| {
+        let options = FlowOptions { each: true, part: later, ..FlowOptions::default() };
+        let mut table = FlowTable::new(Seed::random(), options);
+        table.room_for_ended = 3;
+        take(&mut table, packets);
+        table
+    };
+    let table = with_room(&five, false);
+    let tuple = table.tuple(0).unwrap();
+    // Five flows: three apart, the fourth with the third, the fifth is the current one.
+    assert_eq!((tuple.earlier.len(), tuple.flows, table.joined), (3, 5, 1));
+    assert_eq!(tuple.earlier[2].tally.packets[Direction::Up as usize], 4);
+    assert_eq!(tuple.total().packets[Direction::Up as usize], 10);
+    let mut parts = with_room(&five, false);
+    parts.merge(&with_room(&whole[10..], true));
+    let tuple = parts.tuple(0).unwrap();
+    assert_eq!((tuple.earlier.len(), tuple.flows), (3, 9));
+    assert_eq!(tuple.total().packets[Direction::Up as usize], 18);
+    assert_eq!(parts.joined, 5);
+}

@@ -361,6 +361,10 @@ impl Knowledge {
     pub fn losses(&self) -> impl Iterator<Item = (u64, &'static str)> {
         let flows = [
             (self.departed.flows(), "flows that left the full flow table early"),
+            (
+                self.flows.joined(),
+                "flows that ended and are added to another of the same ends, as there was no room to keep them apart",
+            ),
             (self.flows.fragments.unplaced(), "fragments that found no room to wait for the others"),
             (
                 self.flows.lost_names(),
