@@ -39,8 +39,8 @@
 //! - [`packet`]: the words every stage shares; `ranges`: shares of work for threads.
 //! - [`text`]: what comes from strangers made harmless; numbers and times written fast; [`savefile`]: the formats of
 //!   capture files, free of I/O; [`decode`]: from the octets of a frame to addresses and ports; [`payload`]: what the
-//!   first octets of a flow say, which naming does not ask yet; [`announce`]: endpoints that messages of FTP, SIP, SSDP
-//!   and the port mapper of Sun RPC tell of, which naming does not ask yet either.
+//!   first octets of a flow say; [`announce`]: endpoints that messages of FTP, SIP, SSDP and the port mapper of Sun RPC tell
+//!   of.
 //! - [`registry`]: the IANA Service Name and Transport Protocol Port Number Registry; [`capture`]: files, standard
 //!   input and live interfaces as a [`capture::Source`] of batches; [`dns`]: DNS messages, mDNS and DNS-SD;
 //!   [`flow`]: the flow table, fragments, peers.
