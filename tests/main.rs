@@ -35,12 +35,17 @@ mod generator;
 /// The samples, against the tables that came with their recording.
 mod samples;
 
+/// What holds for any octets: the checks of the fuzz targets.
+#[path = "fuzz/checks.rs"]
+mod checks;
 /// DNS messages and the inventory, compared with tshark.
 mod dns;
 /// The examples, run over samples.
 mod examples;
 /// The one loop over inputs: order of calls, ends, and what an observer sees.
 mod job;
+/// What fuzzing found.
+mod regressions;
 /// Captures changed anywhere.
 mod robustness;
 /// Rows add up, and neither threads nor compression change a report.

@@ -1,0 +1,42 @@
+//! What fuzzing found, and every sample, through the checks of the fuzz targets (`tests/fuzz/`).
+
+use std::{fs, path::Path};
+
+use crate::{checks::ALL, summary::samples};
+
+/// The octets in `tests/fuzz/regressions/TARGET/`, whatever found them, do no harm any more.
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/regressions");
+    for (target, check) in ALL {
+        let Ok(entries) = fs::read_dir(folder.join(target)) else { continue };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            eprintln!("{}", path.display());
+            check(&fs::read(path).unwrap());
+        }
+    }
+}
+
+/// Every target has its program, and every program its check.
+#[test]
+fn every_fuzz_target_is_a_check() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/fuzz_targets");
+    let mut programs: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    programs.sort();
+    assert_eq!(programs, ALL.map(|(target, _)| target));
+}
+
+/// Samples are what checks say of any octets, as captures and, without their meaning, as all else.
+#[test]
+fn samples_pass_every_check() {
+    for path in samples() {
+        let octets = fs::read(&path).unwrap();
+        for (target, check) in ALL {
+            eprintln!("{target} {}", path.display());
+            check(&octets);
+        }
+    }
+}
