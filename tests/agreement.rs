@@ -68,6 +68,7 @@ fn theirs(fields: &BTreeMap<&str, &str>) -> Option<Seen> {
     // The k-th token of a transport has the k-th ports of its fields.
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut last = None;
+    let is_log = fields["frame.protocols"].starts_with("netlink:");
     for token in fields["frame.protocols"].split(':') {
         let (transport, field) = match token {
             "tcp" => ("tcp", "tcp"),
@@ -75,8 +76,10 @@ fn theirs(fields: &BTreeMap<&str, &str>) -> Option<Seen> {
             "udplite" => ("udp-lite", "udp"),
             "sctp" => ("sctp", "sctp"),
             "dccp" => ("dccp", "dccp"),
+            // Others of several packets that were logged; the last speaks for the frame.
+            "icmp" | "icmpv6" if is_log => continue,
             // What follows ICMP is quoted, and what follows the others is a sample of other traffic.
-            "icmp" | "icmpv6" | "sflow" | "openflow" | "netlink" => break,
+            "icmp" | "icmpv6" | "sflow" | "openflow" => break,
             // The ports are those of the innermost packet, which may have none.
             "ip" | "ipv6" => {
                 last = None;
