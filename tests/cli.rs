@@ -11,11 +11,12 @@ use serde_json::Value;
 
 use crate::{capture::Scratch, compression::compressed, material};
 
-/// The command in the folder of the samples, with no registry of the user's.
+/// The command in the folder of the samples, with neither a registry nor settings of the user's.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
     command.args(arguments).current_dir(material::sample("")).stdin(Stdio::null());
     command.env("XDG_DATA_HOME", "/nonexistent").env_remove("CLICOLOR_FORCE").env("TZ", "UTC");
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env("XDG_CONFIG_DIRS", "/nonexistent");
     command
 }
 

@@ -64,6 +64,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("strsim", &["select"]),
     ("tempfile", &["registry", "cli"]),
     ("terminal_size", &["cli"]),
+    ("toml", &["cli"]),
     ("winnow", &["select"]),
     ("zstd", &["capture"]),
 ];

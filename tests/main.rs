@@ -59,9 +59,18 @@ mod advertised;
 /// The command line: exit codes, messages, formats.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cli;
+/// Settings of the environment and of files.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod config;
+/// The commands of the cookbook.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "html", feature = "libpcap"))]
+mod cookbook;
 /// Captures cut anywhere.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cuts;
+/// Two captures compared.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod diff;
 /// What servers are called, by what clients ask them for and by what was told of their addresses.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod domains;

@@ -15,12 +15,14 @@ use jsonschema::Validator;
 use portolan::{
     record::fields::PACKET,
     report::{
+        diff,
         discover::fields::DISCOVER,
         explain::fields::EXPLAIN,
         flows::fields::FLOW,
         hosts::fields::HOSTS,
         interfaces::INTERFACE,
         registry::fields::{ANSWER, DIFF, EXPORT, INFO},
+        settings::SETTING,
         summary::fields::SUMMARY,
     },
     text::field::{Ecs, Field, Presence, Type},
@@ -72,6 +74,7 @@ fn documents() -> Vec<Document> {
         document("summary", "summary", "A summary", Form::Object, &SUMMARY),
         document("hosts", "hosts", "The hosts of a capture", Form::Object, &HOSTS),
         document("discover", "discover", "An inventory of DNS-SD", Form::Object, &DISCOVER),
+        document("diff", "diff", "The differences of two captures", Form::Object, &diff::fields::DIFF),
         document("explain", "explain", "Why a packet or a flow got its name", Form::Object, &EXPLAIN),
         document(
             "registry-lookup",
@@ -89,6 +92,7 @@ fn documents() -> Vec<Document> {
             Form::Object,
             &DIFF,
         ),
+        document("config", "config show", "Settings", Form::List, &SETTING),
         document("interfaces", "interfaces", "Interfaces", Form::List, &INTERFACE),
     ]
 }
@@ -520,6 +524,13 @@ fn check_captures(checks: &mut BTreeMap<&'static str, Check>) {
             run("summary", &with(&["summary", "--interval", "1s", "--by", by]));
         }
     }
+    let changed = "mdns-ipp-6631.pcap";
+    for [before, after] in
+        [["office.pcapng", changed], [changed, "office.pcapng"], ["http-get.pcap", "http-get.pcap"]]
+    {
+        let arguments = [&["diff", before, after], &json[..]].concat();
+        checks.get_mut("diff").unwrap().check(&portolan(&arguments).out, &arguments);
+    }
     // Standard error has a note of the time that cannot be shown.
     let early = ["annotate", "--format", "json", &file("clock.pcapng", &early_clock(b"br0"))];
     checks.get_mut("packet").unwrap().check(&portolan(&early).out, &early);
@@ -554,6 +565,17 @@ fn check_registries(checks: &mut BTreeMap<&'static str, Check>) {
     run("registry-info", &[&["registry", "info"], &json[..]].concat());
     run("registry-export", &[&["registry", "export"], &json[..]].concat());
     run("interfaces", &["interfaces", "--format", "json"]);
+    file("config.toml", b"threads = 2\n[flows]\ntop = 3\n");
+    let settings = folder.0.join("portolan");
+    fs::create_dir_all(&settings).unwrap();
+    fs::rename(folder.0.join("config.toml"), settings.join("config.toml")).unwrap();
+    let arguments = ["config", "show", "--format", "json"];
+    let shown = command(&arguments)
+        .env("XDG_CONFIG_HOME", &folder.0)
+        .env("PORTOLAN_COLOR", "never")
+        .output()
+        .unwrap();
+    checks.get_mut("config").unwrap().check(&String::from_utf8(shown.stdout).unwrap(), &arguments);
     // The built-in registry does not keep who asked for a port and when; an imported one does.
     let old = good(&["registry", "export"]);
     let (data, old_file) = (folder.0.join("data"), file("old.csv", old.as_bytes()));
@@ -608,7 +630,9 @@ fn what_commands_write_is_valid() {
 
 /// Fields that no capture here shows: what an interface lost, what a bound of memory kept out, makers of MACs that are not of the lab's own, and what is rarely spoken in flows that an ICMP
 /// error complains about.
-const UNSEEN: [&str; 17] = [
+const UNSEEN: [&str; 19] = [
+    "diff: before.incomplete",
+    "diff: after.incomplete",
     "discover: dropped.names",
     "discover: dropped.types",
     "discover: dropped.texts",

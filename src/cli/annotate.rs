@@ -94,7 +94,8 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     }
     let wanted = args.rows.packets()?;
     let columns = select::chosen(args.columns.as_deref(), |names| packets().columns(names))?;
-    if columns.is_some() && !matches!(format, RecordFormat::Json | RecordFormat::Csv) {
+    let has_columns = matches!(format, RecordFormat::Json | RecordFormat::Csv);
+    if columns.is_some() && !has_columns && !global.is_configured("columns") {
         message::error("--columns chooses fields of --format json and --format csv: other forms have none");
         return Err(End::Said(exit::USAGE));
     }

@@ -13,6 +13,8 @@ use portolan::{
 
 use super::{
     annotate::Annotate,
+    config::Config,
+    diff::Difference,
     discover::Discover,
     explain::Explain,
     flows::Flows,
@@ -42,11 +44,12 @@ use super::{
   portolan summary -i eth0 --duration 30s       the same, live
   portolan hosts office.pcapng                  which hosts, and what they offer
   portolan discover office.pcapng               what hosts advertise over DNS-SD
+  portolan diff monday.pcapng friday.pcapng     what is new, gone or changed
   portolan registry lookup 443/tcp _ipp._tcp    what IANA has registered
   portolan help evidence                        how a name is known; others: rules, formats, filters, fields
 
 Exit codes:
-  0 good · 1 differences found (registry diff), or nothing (explain, registry lookup, registry search)
+  0 good · 1 differences found (diff, registry diff), or nothing (explain, registry lookup, registry search)
   2 usage
   3 input cannot be opened or is no capture
   4 input damaged or cut short, results up to there printed
@@ -101,9 +104,17 @@ pub(crate) struct Global {
     /// Say more.
     #[arg(short, long, global = true, help_heading = "Diagnostics")]
     pub(crate) verbose: bool,
+    /// The options that settings say and the command line does not.
+    #[arg(skip)]
+    pub(crate) configured: Vec<String>,
 }
 
 impl Global {
+    /// Whether an option is what a setting says: for a case in which nobody has asked for it.
+    pub(crate) fn is_configured(&self, option: &str) -> bool {
+        self.configured.iter().any(|known| known == option)
+    }
+
     /// Whether standard output gets colours.
     pub(crate) fn wants_color(&self) -> bool {
         !self.no_color && self.output.is_none() && self.color.is_wanted()
@@ -187,6 +198,16 @@ Addresses are joined into one host only where a name of multicast DNS or a MAC p
 
 Exit code 1: what is asked for is not in the capture.")]
     Explain(Explain),
+    /// Compare two captures: what is new, gone, moved or changed.
+    #[command(after_help = "Examples:
+  portolan diff yesterday.pcapng today.pcapng
+  portolan diff --where 'kind == server and changes == new' yesterday.pcapng today.pcapng
+  portolan diff --threshold 200 --format json yesterday.pcapng today.pcapng | jq '.differences[].what'
+  portolan diff --format html -o changes.html yesterday.pcapng today.pcapng
+
+Services, servers, hosts, instances of DNS-SD and domains are compared. Exit code 1: something is different; \
+4 where an input is damaged, whatever is different.")]
+    Diff(Difference),
     /// Look into the IANA registry of service names and port numbers.
     #[command(
         subcommand,
@@ -201,6 +222,18 @@ Exit code 1: what is asked for is not in the capture.")]
   portolan interfaces
   portolan interfaces --format json | jq '.[].name'")]
     Interfaces(Interfaces),
+    /// Show the settings: of the environment, of config.toml, and those built in.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  portolan config path
+  portolan config show
+  PORTOLAN_COLOR=never portolan config show
+
+Every long option that does not say what one run is about can be set: as a line `threads = 2` of config.toml, for one command below \
+`[flows]`, or as PORTOLAN_THREADS. Options given win over the environment, that over the user's file, and that over the system's."
+    )]
+    Config(Config),
     /// Print what a shell completes the command line with.
     #[command(after_help = "Examples:
   portolan completions bash > ~/.local/share/bash-completion/completions/portolan
@@ -222,6 +255,32 @@ Exit code 1: what is asked for is not in the capture.")]
   portolan help registry lookup
   portolan help evidence")]
     Help(Help),
+}
+
+impl Command {
+    /// Its word on the command line.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Annotate(_) => "annotate",
+            Self::Summary(_) => "summary",
+            Self::Flows(_) => "flows",
+            Self::Hosts(_) => "hosts",
+            Self::Discover(_) => "discover",
+            Self::Explain(_) => "explain",
+            Self::Diff(_) => "diff",
+            Self::Registry(_) => "registry",
+            Self::Interfaces(_) => "interfaces",
+            Self::Config(_) => "config",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Help(_) => "help",
+        }
+    }
+
+    /// Whether settings hold for it: what explains the program, or finds the settings, must work where these are wrong.
+    pub(crate) const fn takes_settings(&self) -> bool {
+        !matches!(self, Self::Config(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -42,8 +42,9 @@ pub(crate) struct Discover {
 
 pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
     args.input.refuse_selection("discover", "what hosts advertise")?;
-    let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
-    if choice.columns.is_some() && args.format == ReportFormat::Csv && (args.events || args.queries) {
+    let mut choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
+    let has_others = args.format == ReportFormat::Csv && (args.events || args.queries);
+    if has_others && choice.columns.take().is_some() && !global.is_configured("columns") {
         message::error(
             "--columns chooses fields of instances, and --events and --queries write others in CSV",
         );

@@ -61,8 +61,8 @@ impl From<FlowFormat> for Format {
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let is_zeek = matches!(args.format, FlowFormat::Zeek);
     let schema = schema();
-    let choice = args.rows.choice(&args.chosen, &schema, |names| schema.columns(names))?;
-    if is_zeek && choice.columns.is_some() {
+    let mut choice = args.rows.choice(&args.chosen, &schema, |names| schema.columns(names))?;
+    if is_zeek && choice.columns.take().is_some() && !global.is_configured("columns") {
         message::error("--columns does not go with --format zeek, whose fields are Zeek's");
         return Err(End::Said(exit::USAGE));
     }

@@ -32,7 +32,7 @@ use super::{
 };
 
 /// What to read.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct Input {
     /// Capture files; `-` is standard input. Format and compression (gzip, zstd, lz4, xz) are told by content.
@@ -91,6 +91,14 @@ pub(crate) struct Input {
     /// Size of the kernel's capture buffer, in MiB; 32 by default.
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     buffer: Option<u32>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// How captures are read, whichever they are.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct Reading {
     /// Addresses instead of names of hosts, wherever a report shows them.
     #[arg(short, hide_short_help = true, action = ArgAction::Count)]
     numeric: u8,
@@ -112,6 +120,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Files that have nothing to do with each other.
+    pub(crate) fn apart(files: Vec<PathBuf>, reading: Reading) -> Self {
+        Self { files, separate: true, reading, ..Self::default() }
+    }
+
     /// Ends a report with a usage error where packets of files are selected: `what` it tells is learned from all of them.
     pub(crate) fn refuse_selection(&self, report: &str, what: &str) -> Result<(), End> {
         if !self.selects_from_files() && self.window().is_all() {
@@ -125,7 +138,7 @@ impl Input {
 
     /// Whether names of hosts are not to be shown.
     pub(crate) fn is_numeric(&self) -> bool {
-        self.numeric > 0
+        self.reading.numeric > 0
     }
 
     /// Whether packets are chosen from files, not by how long and with which filter an interface is listened to.
@@ -166,7 +179,7 @@ impl<'a> Session<'a> {
                 message::error(error);
                 End::Said(exit::INPUT)
             })?;
-            if input.numeric == 0 {
+            if input.reading.numeric == 0 {
                 hosts.add(read);
             }
         }
@@ -195,8 +208,8 @@ impl<'a> Session<'a> {
         let input = self.input;
         self.refuse_empty_window()?;
         let mut decoder =
-            if input.no_decap { Decoder::default().without_decap() } else { Decoder::default() };
-        for decap in &input.decap {
+            if input.reading.no_decap { Decoder::default().without_decap() } else { Decoder::default() };
+        for decap in &input.reading.decap {
             decoder = decoder.decap(*decap);
         }
         let (inputs, accept) = match &input.interface {
@@ -212,9 +225,9 @@ impl<'a> Session<'a> {
             window: input.window(),
             count: input.count,
             separate: self.is_separate() && job.inputs.names().len() > 1,
-            threads: input.threads.map_or(job.threads, usize::from),
-            min_stretch: input.min_stretch,
-            limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.max_unpacked },
+            threads: input.reading.threads.map_or(job.threads, usize::from),
+            min_stretch: input.reading.min_stretch,
+            limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.reading.max_unpacked },
             ..job
         })
     }

@@ -2,6 +2,8 @@
 
 mod annotate;
 mod args;
+mod config;
+mod diff;
 mod discover;
 pub(crate) mod exit;
 mod explain;
@@ -17,6 +19,7 @@ mod passes;
 mod registry;
 mod report;
 mod select;
+mod settings;
 mod signals;
 mod summary;
 mod target;
@@ -36,8 +39,8 @@ use portolan::capture;
 /// Parses the arguments, runs, and says how it went.
 pub(crate) fn main() -> u8 {
     let arguments: Vec<_> = env::args_os().collect();
-    let cli = match usage::parse(&arguments) {
-        Ok(cli) => cli,
+    let (cli, arguments) = match usage::parse(&arguments) {
+        Ok(parsed) => parsed,
         Err(error)
             if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
         {
@@ -56,7 +59,7 @@ pub(crate) fn main() -> u8 {
             };
         }
     };
-    match run(&cli) {
+    match settings::over(cli, &arguments).and_then(|cli| run(&cli)) {
         Ok(code) => code,
         Err(End::Said(code)) => code,
         // Whoever reads our output has read enough.
@@ -96,9 +99,11 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Flows(args) => flows::run(&cli.global, args),
         Command::Hosts(args) => hosts::run(&cli.global, args),
         Command::Discover(args) => discover::run(&cli.global, args),
+        Command::Diff(args) => diff::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
         Command::Interfaces(args) => interfaces::run(&cli.global, args),
+        Command::Config(args) => config::run(&cli.global, args),
         Command::Completions(args) => manual::completions(&cli.global, args),
         Command::Man(args) => manual::man(&cli.global, args),
         Command::Help(args) => manual::help(&cli.global, args),

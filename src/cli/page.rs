@@ -1,13 +1,32 @@
-//! `summary --format html`: a page for a browser.
+//! `summary --format html`, and what pages of other commands share with it.
 
 use portolan::report::summary::Division;
 
-use super::{End, args::Global, summary::Summary};
+use super::{End, args::Global, exit, message, output::Output, summary::Summary};
 
 #[cfg(not(feature = "html"))]
 pub(crate) fn run(_global: &Global, _args: &Summary, _by: Division) -> Result<u8, End> {
-    super::message::error("--format html: this build was made without the feature `html`");
-    Err(End::Said(super::exit::USAGE))
+    Err(not_built())
+}
+
+#[cfg(not(feature = "html"))]
+fn not_built() -> End {
+    message::error("--format html: this build was made without the feature `html`");
+    End::Said(exit::USAGE)
+}
+
+/// Refuses a page that would go to a terminal, or that this build does not make.
+#[cfg_attr(not(feature = "html"), expect(unused_variables, reason = "no page is made at all"))]
+pub(crate) fn refuse(out: &Output) -> Result<(), End> {
+    #[cfg(not(feature = "html"))]
+    return Err(not_built());
+    #[cfg(feature = "html")]
+    if out.is_terminal() {
+        message::error("standard output is a terminal, which a page is not for: use -o FILE, or a pipe");
+        return Err(End::Said(exit::USAGE));
+    }
+    #[cfg(feature = "html")]
+    Ok(())
 }
 
 #[cfg(feature = "html")]
@@ -17,9 +36,9 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
         report::html::{Page, PageOptions},
     };
 
-    use super::{exit, input::Session, kept, message, output, passes};
+    use super::{input::Session, kept, output, passes};
 
-    if args.columns.is_some() {
+    if args.columns.is_some() && !global.is_configured("columns") {
         message::error("--columns chooses columns of tables, JSON and CSV: a page has its own");
         return Err(End::Said(exit::USAGE));
     }
@@ -27,10 +46,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
     let session = Session::new(global, &args.input)?;
     let mut job = Job { wanted, ..session.job()? };
     let mut out = output::of_job(global, &job)?;
-    if out.is_terminal() {
-        message::error("standard output is a terminal, which a page is not for: use -o FILE, or a pipe");
-        return Err(End::Said(exit::USAGE));
-    }
+    refuse(&out)?;
     let options = PageOptions {
         by: Some(by),
         sort: args.sort.0,
@@ -71,7 +87,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
 
 /// The command line, as a shell would take it.
 #[cfg(feature = "html")]
-fn command() -> String {
+pub(crate) fn command() -> String {
     let quoted = |word: std::ffi::OsString| {
         let word = word.to_string_lossy().into_owned();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@%+".contains(c);

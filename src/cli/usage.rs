@@ -9,11 +9,11 @@ use clap::{
 
 use super::{args::Cli, message};
 
-/// Parses a command line. A capture file in place of a command is to be summed up.
-pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, Error> {
+/// Parses a command line, and returns it in the form that was parsed. A capture file in place of a command is to be summed up.
+pub(crate) fn parse(arguments: &[OsString]) -> Result<(Cli, Vec<OsString>), Error> {
     let error = match Cli::try_parse_from(arguments) {
         Err(error) if error.kind() == ErrorKind::InvalidSubcommand => error,
-        result => return result,
+        result => return result.map(|cli| (cli, arguments.to_vec())),
     };
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return Err(error);
@@ -29,7 +29,12 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, Error> {
     }
     let mut arguments = arguments.to_vec();
     arguments.insert(at, "summary".into());
-    Cli::try_parse_from(arguments)
+    Ok((Cli::try_parse_from(&arguments)?, arguments))
+}
+
+/// Whether an error is about the value of an option.
+pub(crate) fn is_of_value(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation)
 }
 
 /// Whether a word is meant for a file: there is one, or it looks like the name of one.
@@ -93,7 +98,7 @@ fn list(error: &Error, kind: ContextKind) -> String {
 }
 
 /// What is wrong, in one sentence.
-fn sentence(error: &Error, name: &str) -> String {
+pub(crate) fn sentence(error: &Error, name: &str) -> String {
     let option = plain(text(error, ContextKind::InvalidArg));
     match error.kind() {
         ErrorKind::UnknownArgument if option.starts_with('-') => format!("`{name}` has no option `{option}`"),

@@ -1,5 +1,6 @@
 //! Views of what is known. Adding a report is writing a view: none touches a packet.
 
+pub mod diff;
 pub mod discover;
 pub mod explain;
 pub mod flows;
@@ -8,6 +9,7 @@ pub mod hosts;
 pub mod html;
 pub mod interfaces;
 pub mod registry;
+pub mod settings;
 pub mod summary;
 
 use std::io;

@@ -33,7 +33,7 @@ pub use choice::Choice;
 pub use fault::Fault;
 pub use order::{Order, Rank};
 pub use predicate::Predicate;
-pub use schema::{Entry, Schema, Subject, numbers};
+pub use schema::{Entry, Schema, Subject, nearest, numbers};
 pub use tree::Trees;
 pub use window::{Bound, Stretch, Window};
 

@@ -197,7 +197,7 @@ pub fn numbers(names: &[String], known: &[&str]) -> Result<Vec<usize>, Fault> {
 }
 
 /// The word that is nearest to another, where one is near enough.
-pub(super) fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let likeness = |known: &'w str| (strsim::normalized_damerau_levenshtein(word, known), known);
     let near = words.map(likeness).filter(|(likeness, _)| *likeness >= NEAR);
     // Of those that are alike the first.

@@ -2,6 +2,7 @@
 //!
 //! - [`escape`]: what comes from strangers, for a terminal, JSON or CSV.
 //! - [`number`], [`time`]: numbers, addresses and times, appended to a reused buffer; lengths of time read.
+//! - `figure`: figures as people read them, rounded.
 //! - [`domain`]: names of hosts, shortened to what belongs together.
 //! - [`field`]: what a field of an output is.
 //! - [`Prefix`]: addresses and prefixes read.
@@ -12,6 +13,8 @@ pub(crate) mod csv;
 pub mod domain;
 pub mod escape;
 pub mod field;
+#[cfg_attr(not(feature = "html"), allow(dead_code, reason = "pages show the most kinds of figures"))]
+pub(crate) mod figure;
 #[doc(hidden)]
 pub mod json;
 pub mod number;

@@ -30,6 +30,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Active, Self::Partial, Self::Goodbye, Self::Expired, Self::Heard];
+
     /// The name in lower case: `active`.
     pub fn as_str(self) -> &'static str {
         match self {

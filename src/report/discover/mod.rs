@@ -84,7 +84,6 @@ impl Discovery {
     }
 
     /// Hands `tell` what was asked for.
-    #[cfg(feature = "html")]
     pub(super) fn tell<T>(&self, registry: &Registry, tell: impl FnOnce(&All<'_, '_>) -> T) -> T {
         let views = views(&self.inventories, registry, &self.files, &self.options);
         tell(&All { views: &views, registry, options: &self.options })

@@ -11,7 +11,6 @@ use std::{
 
 use hashbrown::HashMap;
 
-#[cfg(feature = "html")]
 pub(super) use self::write::mac_text;
 use crate::{
     flow::{FiveTuple, Tally},

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{figure, timeline::Traffic};
+use super::timeline::Traffic;
+use crate::text::figure;
 
 /// Services that have an area of their own; the others share one.
 pub(super) const SERIES: usize = 8;

@@ -5,7 +5,7 @@
 //! ([`Harmless`]); what they may load is bounded by a policy in their head that knows the hashes of their own script and style.
 
 mod chart;
-mod figure;
+mod difference;
 mod gather;
 mod network;
 mod rows;
@@ -19,6 +19,7 @@ use std::{fmt, io, sync::LazyLock, time::Duration};
 
 use askama::{Template as _, filters::Escaper};
 
+pub use difference::differences;
 pub use gather::{Gather, Gathered};
 pub use timeline::{Timeline, Traffic};
 

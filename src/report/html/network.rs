@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 
 use super::{
-    Page, figure,
+    Page,
     rows::{Room, Rows, cut, escaped},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         discover::{self, All, View, attributes, defines, pair_text, subject_text},
         hosts::{Host, Peers, Service, mac_text},
     },
-    text::{escape, time::machine_time},
+    text::{escape, figure, time::machine_time},
 };
 
 const HOSTS: Room = Room { rows: 300, octets: 320_000 };

@@ -56,7 +56,7 @@ impl Rows {
 
     /// What is said of it where rows are left out.
     pub(super) fn told(&self) -> Option<String> {
-        use super::figure::count;
+        use crate::text::figure::count;
         let [shown, all] = [self.shown, self.all].map(|number| count(number as u64));
         (self.left_out() > 0).then(|| format!("The first {shown} of {all} are shown here."))
     }

@@ -3,12 +3,13 @@
 use askama::Template;
 
 use super::{
-    Page, Table, chart, figure,
+    Page, Table, chart,
     rows::{Room, Rows, cut},
 };
 use crate::{
     naming::Evidence,
     report::summary::{self, By, Division, Row},
+    text::figure,
 };
 
 /// A table of the largest of something. A division that a page shall have further is added to [`TOPS`].

@@ -9,16 +9,15 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Page,
     chart::Chart,
-    figure,
     network::{self, Advertised},
     rows::{Room, Rows, cut},
     services::{self, Figure, Part, TopSection},
 };
-use crate::{naming::Evidence, registry::Registry};
+use crate::{naming::Evidence, registry::Registry, text::figure};
 
 /// The only script and the only style of a page.
-const SCRIPT: &str = include_str!("../../../templates/page.js");
-const STYLE: &str = include_str!("../../../templates/page.css");
+pub(super) const SCRIPT: &str = include_str!("../../../templates/page.js");
+pub(super) const STYLE: &str = include_str!("../../../templates/page.css");
 
 /// How much room the figures of the chart have.
 const STEPS: Room = Room { rows: 1000, octets: 160_000 };
@@ -61,10 +60,10 @@ pub(super) struct View {
 }
 
 /// A figure that stands for the whole.
-struct Fact {
-    name: &'static str,
-    value: String,
-    exact: String,
+pub(super) struct Fact {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) exact: String,
 }
 
 /// How much is known in one way.
@@ -93,7 +92,7 @@ struct Trouble {
 }
 
 /// What a policy calls a script or a style by.
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     let mut base64 = [0; 44];
     // 32 octets are 44 characters with their padding.
     let written = STANDARD.encode_slice(Sha256::digest(text.as_bytes()), &mut base64);
@@ -155,16 +154,23 @@ fn steps(chart: &Chart) -> askama::Result<Rows> {
     Rows::of(rows, chart.table.len(), STEPS)
 }
 
+/// The name of a file without its folder.
+pub(super) fn name(file: &str) -> String {
+    match file {
+        "-" => "standard input".to_owned(),
+        file => {
+            let name = Path::new(file).file_name().map_or(file.into(), |name| name.to_string_lossy());
+            cut(&name)
+        }
+    }
+}
+
 /// The names of the files without their folders.
 fn title(page: &Page) -> String {
-    let name = |file: &String| match file.as_str() {
-        "-" => "standard input".to_owned(),
-        file => Path::new(file).file_name().map_or(file.into(), |name| name.to_string_lossy()).into_owned(),
-    };
     match page.files.as_slice() {
         [] => "nothing".to_owned(),
-        [file] => cut(&name(file)),
-        [first, others @ ..] => format!("{} and {} more", cut(&name(first)), others.len()),
+        [file] => name(file),
+        [first, others @ ..] => format!("{} and {} more", name(first), others.len()),
     }
 }
 

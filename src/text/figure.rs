@@ -1,12 +1,13 @@
 //! Figures as people read them: rounded, with their units.
 
-use crate::{packet::Timestamp, text::time::machine_time};
+use super::time::machine_time;
+use crate::packet::Timestamp;
 
 /// Stands between groups of three digits.
 const THIN: char = '\u{202f}';
 
 /// `4 800 000`, with narrow spaces that no line breaks at.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 * THIN.len_utf8());
     for (place, digit) in digits.chars().enumerate() {
@@ -19,7 +20,7 @@ pub(super) fn count(value: u64) -> String {
 }
 
 /// Octets in decimal units, three digits or so: `85 B`, `16.8 kB`, `3.28 GB`.
-pub(super) fn octets(value: u64) -> String {
+pub(crate) fn octets(value: u64) -> String {
     if value < 1000 {
         return format!("{value}\u{a0}B");
     }
@@ -37,7 +38,7 @@ pub(super) fn octets(value: u64) -> String {
 }
 
 /// `33.1 %`; `<0.1 %` where it is more than nothing.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     let percent = percent(part, whole);
     if part > 0 && whole > 0 && percent < 0.1 {
         "<0.1\u{a0}%".to_owned()
@@ -47,12 +48,12 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// A part in per cent; 0 of nothing.
-pub(super) fn percent(part: u64, whole: u64) -> f64 {
+pub(crate) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
 /// A length of time in ns: `200 ms`, `10.97 s`, `5 min 3 s`, `2 d 4 h`.
-pub(super) fn length(nanos: u64) -> String {
+pub(crate) fn length(nanos: u64) -> String {
     let millis = nanos as f64 / 1e6;
     if millis < 1000.0 {
         return format!("{}\u{a0}ms", trimmed(millis));
@@ -77,13 +78,13 @@ fn trimmed(value: f64) -> String {
 }
 
 /// The day of a time in ns since the epoch, in UTC: `2026-11-22`.
-pub(super) fn day(time: u64) -> String {
+pub(crate) fn day(time: u64) -> String {
     machine_time(Timestamp(time)).chars().take(10).collect()
 }
 
 /// Time of day in UTC, as exactly as steps of that length in ns need it: `21:24`, `21:24:24`, `21:24:24.596`; with month
 /// and day in front where steps are days.
-pub(super) fn clock(time: u64, step: u64) -> String {
+pub(crate) fn clock(time: u64, step: u64) -> String {
     const DAY: u64 = 86_400_000_000_000;
     let text = machine_time(Timestamp(time));
     let (from, to) = match step {
