@@ -65,6 +65,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("tempfile", &["registry", "cli"]),
     ("terminal_size", &["cli"]),
     ("toml", &["cli"]),
+    ("ureq", &["cli"]),
     ("winnow", &["select"]),
     ("zstd", &["capture"]),
 ];

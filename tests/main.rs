@@ -9,7 +9,12 @@ mod material;
 mod house;
 
 /// Builds that leave something out say so.
-#[cfg(any(not(feature = "compression"), not(feature = "html"), not(feature = "libpcap")))]
+#[cfg(any(
+    not(feature = "compression"),
+    not(feature = "html"),
+    not(feature = "libpcap"),
+    not(feature = "update")
+))]
 mod without;
 
 /// Decoding, compared with tshark, whose tables are compressed.
@@ -145,6 +150,9 @@ mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;
+/// The registry fetched anew.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap", feature = "update"))]
+mod update;
 /// Command lines that cannot be followed, those of other tools among them, and inputs that are not named.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod usage;

@@ -97,6 +97,16 @@ mod html {
     }
 }
 
+#[cfg(all(not(feature = "update"), feature = "cli"))]
+mod update {
+    #[test]
+    fn the_command_fetches_nothing() {
+        let expected =
+            "portolan: registry update: this build was made without the feature `update`\n".to_owned();
+        assert_eq!(super::run(&["registry", "update"]), (2, 0, expected));
+    }
+}
+
 /// Packets of `office.pcapng`, as capinfos counts them.
 #[cfg(all(feature = "cli", any(not(feature = "compression"), not(feature = "libpcap"))))]
 const PACKETS: usize = 212;

@@ -23,6 +23,8 @@ mod settings;
 mod signals;
 mod summary;
 mod target;
+#[cfg(feature = "update")]
+mod update;
 mod usage;
 mod watch;
 

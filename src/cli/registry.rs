@@ -3,19 +3,28 @@
 use std::{
     io::{self, Write as _},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Subcommand;
 use portolan::{
     registry::{self, Registry as Records},
     report::registry as report,
+    text::time::duration,
 };
+
+#[cfg(feature = "update")]
+use super::update::run as update;
 
 use super::{
     End,
     args::{Global, ReportFormat},
     exit, message, output,
 };
+
+/// Where IANA publishes the registry.
+const IANA: &str =
+    "https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.csv";
 
 /// Queries and care of the registry.
 #[derive(Debug, Subcommand)]
@@ -64,6 +73,21 @@ Exits with 1 where nothing is found.")]
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Fetch IANA's current registry, check it, and use it from now on.
+    #[command(after_help = "Examples:
+  portolan registry update
+  portolan registry update --from https://mirror.example/service-names-port-numbers.csv
+
+Nothing is replaced unless all of a sound, newer registry came. `portolan registry info` tells which one is in use, and how old it is; \
+without a network, `portolan registry import FILE` takes a copy that came another way.")]
+    Update {
+        /// Where to fetch IANA's CSV from.
+        #[arg(long, value_name = "URL", default_value = IANA)]
+        from: String,
+        /// How long it may take.
+        #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+        timeout: Duration,
+    },
     /// Write the registry in use, as CSV or JSON.
     #[command(after_help = "Examples:
   portolan registry export > registry.csv
@@ -109,7 +133,16 @@ fn said(error: registry::Error) -> End {
     End::Said(exit::INPUT)
 }
 
+#[cfg(not(feature = "update"))]
+fn update(_global: &Global, _from: &str, _within: Duration) -> Result<u8, End> {
+    message::error("registry update: this build was made without the feature `update`");
+    Err(End::Said(exit::USAGE))
+}
+
 pub(crate) fn run(global: &Global, command: &Registry) -> Result<u8, End> {
+    if let Registry::Update { from, timeout } = command {
+        return update(global, from, *timeout);
+    }
     let read: &[&PathBuf] = match command {
         Registry::Import { file } => &[file],
         Registry::Diff { old, new, .. } => &[old, new],
@@ -153,6 +186,7 @@ pub(crate) fn run(global: &Global, command: &Registry) -> Result<u8, End> {
             let (rows, updated, target) = (imported.len(), imported.updated(), target.display());
             writeln!(out, "{rows} records of {updated} are kept in {target} and used from now on")?;
         }
+        Registry::Update { .. } => {}
         Registry::Export { format } => report::export(&load(global)?, (*format).into(), &mut out)?,
         Registry::Diff { old, new, format } => {
             let (old, new) = (Records::read(old).map_err(said)?, Records::read(new).map_err(said)?);

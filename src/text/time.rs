@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp as Moment, civil::Time, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp as Moment,
+    civil::{Date, Time},
+    tz::TimeZone,
+};
 
 use super::number::{decimal, padded};
 use crate::packet::Timestamp;
@@ -195,6 +199,17 @@ pub fn time_of_day(text: &str) -> Option<Duration> {
     time.duration_since(Time::midnight()).try_into().ok()
 }
 
+/// Days from a date, `YYYY-MM-DD`, until today in UTC; 0 of one that is yet to come, nothing of a text that is no date.
+pub fn days_since(date: &str) -> Option<u64> {
+    days_between(date, TimeZone::UTC.to_datetime(Moment::now()).date())
+}
+
+fn days_between(from: &str, to: Date) -> Option<u64> {
+    let from: Date = from.parse().ok()?;
+    let days = to.duration_since(from).as_hours() / 24;
+    Some(u64::try_from(days).unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +254,21 @@ mod tests {
         // How long a month is depends on which.
         for wrong in ["soon", "", "5 parsecs", "1mo"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ages_are_whole_days() {
+        let today = |text: &str| text.parse().unwrap();
+        // 2028 has a 29th of February.
+        for (from, to, days) in [
+            ("2026-09-30", "2026-09-30", Some(0)),
+            ("2026-09-30", "2026-11-27", Some(58)),
+            ("2028-02-28", "2028-03-01", Some(2)),
+            ("2026-12-01", "2026-11-27", Some(0)),
+            ("unknown", "2026-11-27", None),
+        ] {
+            assert_eq!(days_between(from, today(to)), days, "{from} {to}");
         }
     }
 }

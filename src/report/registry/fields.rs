@@ -47,9 +47,10 @@ static KEY: [Field; 2] = [
 ];
 
 /// The fields of `registry info`.
-pub static INFO: [Field; 11] = [
+pub static INFO: [Field; 12] = [
     Field::new("schema", Type::OneOf(|| vec!["portolan/registry-info/1"]), "what this object is").always(),
     Field::new("registry.updated", Type::Word, "date of the registry").always(),
+    Field::new("registry.age_days", COUNT, "how long ago that is by the clock of this machine").unit("days"),
     Field::new("registry.source", Type::Text, "where it comes from").always(),
     Field::new("records", COUNT, "rows").always(),
     Field::new("names", COUNT, "distinct names, without regard to case").always(),

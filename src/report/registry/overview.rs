@@ -9,7 +9,7 @@ use crate::packet::TransportProtocol;
 use crate::registry::{Registry, Status, Transport};
 use crate::{
     report::Format,
-    text::{csv, json, table::Cell},
+    text::{csv, json, table::Cell, time::days_since},
 };
 
 #[derive(Serialize)]
@@ -31,6 +31,9 @@ struct Overview<'a> {
 #[derive(Serialize)]
 struct About<'a> {
     updated: &'a str,
+    /// Days since then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_days: Option<u64>,
     source: &'a str,
 }
 
@@ -68,6 +71,10 @@ pub fn overview(
     }
     let mut rows = vec![
         ("updated".to_owned(), registry.updated().to_owned()),
+        (
+            "age in days".to_owned(),
+            overview.registry.age_days.map(|days| days.to_string()).unwrap_or_default(),
+        ),
         ("source".to_owned(), registry.source().to_owned()),
         ("records".to_owned(), overview.records.to_string()),
         ("names".to_owned(), overview.names.to_string()),
@@ -100,7 +107,11 @@ impl<'a> Overview<'a> {
         let transports = Transport::ALL.into_iter().map(Some).chain([None]);
         Self {
             schema: "portolan/registry-info/1",
-            registry: About { updated: registry.updated(), source: registry.source() },
+            registry: About {
+                updated: registry.updated(),
+                age_days: days_since(registry.updated()),
+                source: registry.source(),
+            },
             records: registry.len(),
             names: names.len(),
             names_without_port: names.len() - with_port.len(),
