@@ -62,6 +62,7 @@ pub mod flow;
 pub mod hosts;
 pub mod knowledge;
 pub mod naming;
+mod packed;
 pub mod packet;
 pub mod payload;
 pub mod pipeline;

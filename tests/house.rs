@@ -6,10 +6,11 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "packet",
     "ranges",
     "text",
+    "packed",
     "savefile",
     "decode",
     "payload",
@@ -52,6 +53,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
     ("pcap", &["capture"]),
+    ("postcard", &["packed"]),
     ("prefetch_index", &["flow"]),
     ("quick_xml", &["registry"]),
     ("regex", &["select"]),
@@ -59,7 +61,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),
-    ("sha2", &["payload", "report"]),
+    ("sha2", &["payload", "pipeline", "report"]),
     ("signal_hook", &["cli"]),
     ("strsim", &["select"]),
     ("tempfile", &["registry", "cli"]),
@@ -67,7 +69,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("toml", &["cli"]),
     ("ureq", &["cli"]),
     ("winnow", &["select"]),
-    ("zstd", &["capture"]),
+    ("zstd", &["capture", "knowledge"]),
 ];
 
 /// A source file, its module, and its lines without comments and tests.

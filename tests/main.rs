@@ -103,6 +103,9 @@ mod harmless;
 /// Hosts, their names, and what proves that addresses belong together.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod hosts;
+/// Knowledge as files: pieces of a capture say what one run says.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod know;
 /// Real servers on their own ports and on those of others, and what the command says of them.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod laboratory;

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, net::IpAddr};
 use hashbrown::HashMap;
 
 use super::{store::Control, sunrpc::Call};
-use crate::packet::Timestamp;
+use crate::{
+    packed::{Broken, Reader, Writer, check},
+    packet::Timestamp,
+};
 
 /// What a call and its reply have in common: addresses, ports and the transaction.
 pub(super) type Transaction = (Control, u32);
@@ -52,6 +55,30 @@ impl Calls {
         (number + self.limit as u64 >= seen).then_some(call)
     }
 
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.put(&self.seen);
+        // Of each transaction only the latest call is known.
+        let calls = self.order.iter().map(|(number, transaction)| {
+            let known = self.known.get(transaction).filter(|(latest, _)| latest == number);
+            (number, transaction, known.map(|&(_, call)| call))
+        });
+        out.all(calls);
+    }
+
+    pub(super) fn read(limit: usize, reader: &mut Reader<'_>) -> Result<Self, Broken> {
+        let mut calls = Self { seen: reader.get_if(|&seen| seen < 1 << 52)?, ..Self::new(limit) };
+        let seen = calls.seen;
+        reader.all(limit, |(number, transaction, call): (u64, Transaction, Option<Call>)| {
+            check(number < seen && calls.order.back().is_none_or(|&(last, _)| last < number))?;
+            if let Some(call) = call {
+                check(calls.known.insert(transaction, (number, call)).is_none())?;
+            }
+            calls.order.push_back((number, transaction));
+            Ok(())
+        })?;
+        Ok(calls)
+    }
+
     /// Appends the calls of the next stretch.
     pub(super) fn merge(&mut self, later: &Self) {
         // Those that the next stretch forgot left no room for any of these.
@@ -64,7 +91,7 @@ impl Calls {
 }
 
 /// A reply without a call in its own stretch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Reply {
     pub(super) from: Timestamp,
     pub(super) transaction: Transaction,

@@ -30,6 +30,7 @@ mod sip;
 mod ssdp;
 mod store;
 mod sunrpc;
+mod word;
 
 #[cfg(test)]
 mod testing;
@@ -48,7 +49,7 @@ use crate::payload::Protocol;
 const PORT_MAPPER: u16 = 111;
 
 /// The protocol of a message that tells of endpoints: `svc.advertised_by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Announcer {
     /// FTP: replies 227 and 229, commands PORT and EPRT (RFC 959 section 5.3, RFC 2428).
     Ftp,

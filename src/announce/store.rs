@@ -1,5 +1,7 @@
 //! Who said what: announced endpoints, and for which flows they count.
 
+mod stored;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     net::IpAddr,
@@ -11,10 +13,13 @@ use super::{
     ftp, sip, ssdp,
     sunrpc::{self, Rpc},
 };
-use crate::packet::{Timestamp, TransportProtocol};
+use crate::{
+    packed::Word,
+    packet::{Timestamp, TransportProtocol},
+};
 
 /// Two endpoints of a control flow in ascending order, the same for both of its directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Control {
     /// Its protocol.
     pub protocol: TransportProtocol,
@@ -32,10 +37,11 @@ impl Control {
 }
 
 /// What a message says of an endpoint: whoever listens there takes what the name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Announcement {
     /// A service name (`ftp-data`, `http`), or a word where IANA has none (`rtp`).
-    pub name: &'static str,
+    #[serde(with = "super::word")]
+    pub name: Word,
     /// The protocol of the message.
     pub by: Announcer,
     /// When the message was seen.
@@ -86,7 +92,7 @@ pub struct Announced {
 }
 
 /// Endpoints in order, the messages about each by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 struct Key {
     address: IpAddr,
     protocol: TransportProtocol,
@@ -238,13 +244,17 @@ impl Announced {
             self.known.remove(&oldest);
             self.dropped += 1;
         }
-        self.ports.resize(1 << 10, 0);
-        if let Some(ports) = self.ports.get_mut(usize::from(key.port / 64)) {
-            *ports |= 1 << (key.port % 64);
-        }
+        self.note_port(key.port);
         self.known.insert(key, announcement);
         self.order.push_back(key);
         self.next += 1;
+    }
+
+    fn note_port(&mut self, port: u16) {
+        self.ports.resize(1 << 10, 0);
+        if let Some(ports) = self.ports.get_mut(usize::from(port / 64)) {
+            *ports |= 1 << (port % 64);
+        }
     }
 
     /// A control flow was closed (TCP FIN or RST): what was announced in it before counts for no flow that begins later.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Endpoint, PORT_MAPPER, Tell, address};
+use crate::packed::Word;
 use crate::packet::TransportProtocol;
 use crate::payload::{Protocol, Reader, check, program_word};
 
@@ -15,12 +16,12 @@ pub(super) enum Rpc<'a> {
 }
 
 /// What a call to the port mapper asks for, and so what its reply holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Call {
     /// The port of a program over a protocol.
-    Port(&'static str, TransportProtocol),
+    Port(#[serde(with = "super::word")] Word, TransportProtocol),
     /// The universal address of a program over the protocol of the call.
-    Address(&'static str, TransportProtocol),
+    Address(#[serde(with = "super::word")] Word, TransportProtocol),
     /// All ports.
     Ports,
     /// All universal addresses.

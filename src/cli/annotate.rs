@@ -100,6 +100,9 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;
+    session.refuse_stored(
+        "a knowledge file holds no packets to annotate: give it as --knowledge, beside a capture",
+    )?;
     let target = args.write.as_deref().or(global.output.as_deref());
     let job = Job { wanted, ..session.job_beside(target)? };
     let out = if args.write.is_some() { Output::new(target)? } else { output::of_job(global, &job)? };

@@ -20,6 +20,7 @@ use super::{
     flows::Flows,
     hosts::Hosts,
     interfaces::Interfaces,
+    knowledge::{Learn, Merge},
     manual::{Completions, Help, Man},
     message,
     registry::Registry,
@@ -208,6 +209,23 @@ Exit code 1: what is asked for is not in the capture.")]
 Services, servers, hosts, instances of DNS-SD and domains are compared. Exit code 1: something is different; \
 4 where an input is damaged, whatever is different.")]
     Diff(Difference),
+    /// Write what captures teach to a file, for later runs, other machines and merging.
+    #[command(after_help = "Examples:
+  portolan learn monday.pcapng -o monday.know
+  portolan learn --recursive captures -o all.know
+  portolan summary monday.know
+  portolan annotate --knowledge monday.know monday-9h.pcapng
+
+A knowledge file holds flows, names, what DNS-SD advertised, and counters: no packets. `summary`, `flows`, `hosts` and `discover` \
+take it in place of captures.")]
+    Learn(Learn),
+    /// Join knowledge files, of pieces of one capture or of several captures, in order of time.
+    #[command(after_help = "Examples:
+  portolan merge monday.know tuesday.know -o week.know
+  portolan merge days/*.know -o month.know
+
+Merging is exact below the bounds, in any grouping of pieces that follow each other.")]
+    Merge(Merge),
     /// Look into the IANA registry of service names and port numbers.
     #[command(
         subcommand,

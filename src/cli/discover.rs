@@ -51,6 +51,7 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;
+    session.refuse_base("discover")?;
     let mut job = session.job()?;
     let options = DiscoverOptions {
         events: args.events,

@@ -116,6 +116,8 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
         return Err(refuse("nothing to explain is given"));
     };
     let session = Session::new(global, &args.input)?;
+    session.refuse_base("explain")?;
+    session.refuse_stored("explain shows the octets that decided, and a knowledge file holds no packets")?;
     if !session.reads_files() {
         return Err(refuse("explain reads files, as they must be read more than once"));
     }

@@ -79,6 +79,12 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});
     }
+    if session.base().is_some() {
+        message::error(
+            "--knowledge does not go with -f, -c, --from and --to in flows: flows have whole counters",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
     let out = output::of_job(global, &job)?;
     let (registry, threads) = (&session.registry, job.threads);
     let (way, mut picked) = ((list.needs(), false, "choosing"), Picked::default());

@@ -42,6 +42,7 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
     })?;
     let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
     let session = Session::new(global, &args.input)?;
+    session.refuse_base("hosts")?;
     let mut job = session.job()?;
     output::refuse(global, &args.oui)?;
     let options =

@@ -24,7 +24,7 @@ use portolan::{
 use super::{
     End,
     args::Global,
-    exit, message, output, registry,
+    exit, knowledge, message, output, registry,
     signals::{self, Wishes},
     target::Identity,
     usage,
@@ -91,6 +91,10 @@ pub(crate) struct Input {
     /// Size of the kernel's capture buffer, in MiB; 32 by default.
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     buffer: Option<u32>,
+    /// Name packets and flows by what this knowledge file knows (`portolan learn`), too; totals are of the inputs alone. Inputs
+    /// that it was learned from are recognised and not learned again.
+    #[arg(long, value_name = "FILE", conflicts_with = "interface", help_heading = "Annotation")]
+    knowledge: Option<PathBuf>,
     #[command(flatten)]
     reading: Reading,
 }
@@ -158,6 +162,8 @@ pub(crate) struct Session<'a> {
     input: &'a Input,
     /// What `-o` names.
     target: Option<&'a Path>,
+    /// Knowledge files among the inputs.
+    pub(crate) stored: Vec<PathBuf>,
     /// The registry with the user's layers.
     pub(crate) registry: Registry,
     /// The user's names of hosts; none with `-n`.
@@ -184,8 +190,10 @@ impl<'a> Session<'a> {
             }
         }
         let wishes = signals::listen();
+        let stored = input.files.iter().chain(&input.read).filter(|path| knowledge::is_stored(path));
         Ok(Self {
             input,
+            stored: stored.cloned().collect(),
             target: global.output.as_deref(),
             registry,
             hosts,
@@ -207,6 +215,7 @@ impl<'a> Session<'a> {
         let target = target.and_then(Identity::at);
         let input = self.input;
         self.refuse_empty_window()?;
+        self.refuse_choice_of_stored()?;
         let mut decoder =
             if input.reading.no_decap { Decoder::default().without_decap() } else { Decoder::default() };
         for decap in &input.reading.decap {
@@ -247,6 +256,46 @@ impl<'a> Session<'a> {
         Err(End::Said(exit::USAGE))
     }
 
+    /// What `--knowledge` names.
+    pub(crate) fn base(&self) -> Option<&Path> {
+        self.input.knowledge.as_deref()
+    }
+
+    /// Refuses knowledge beside the inputs, where a report is of what is known and not of packets or flows.
+    pub(crate) fn refuse_base(&self, report: &str) -> Result<(), End> {
+        if self.input.knowledge.is_none() {
+            return Ok(());
+        }
+        message::error(format_args!(
+            "--knowledge names packets and flows: {report} takes knowledge files as inputs, where it can use them"
+        ));
+        Err(End::Said(exit::USAGE))
+    }
+
+    /// Refuses knowledge files as inputs.
+    pub(crate) fn refuse_stored(&self, reason: &str) -> Result<(), End> {
+        match self.stored.first() {
+            Some(path) => {
+                message::error(format_args!("{}: {reason}", path.display()));
+                Err(End::Said(exit::USAGE))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to choose packets where knowledge files are among the inputs, and to name them by another one.
+    fn refuse_choice_of_stored(&self) -> Result<(), End> {
+        if self.input.selects_from_files() {
+            self.refuse_stored(
+                "a knowledge file holds no packets for -f, -c, --from or --to to choose from",
+            )?;
+        }
+        if self.input.knowledge.is_some() {
+            self.refuse_stored("--knowledge names captures: portolan merge joins knowledge files")?;
+        }
+        Ok(())
+    }
+
     fn filter(&self) -> Result<Option<Filter>, End> {
         Ok(self.input.filter.as_deref().map(Filter::new).transpose()?)
     }
@@ -263,6 +312,10 @@ impl<'a> Session<'a> {
 
     fn files(&self, target: Option<Identity>) -> Result<Inputs, End> {
         let mut paths: Vec<_> = self.input.files.iter().chain(&self.input.read).cloned().collect();
+        paths.retain(|path| !self.stored.contains(path));
+        if paths.is_empty() && !self.stored.is_empty() {
+            return Ok(Inputs::Files(Vec::new()));
+        }
         if paths.is_empty() {
             if !is_piped_in() {
                 message::error("give a capture file, `-` for standard input, or `-i INTERFACE`");

@@ -11,6 +11,7 @@ mod flows;
 mod hosts;
 mod input;
 mod interfaces;
+mod knowledge;
 mod manual;
 pub(crate) mod message;
 mod output;
@@ -103,6 +104,8 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Discover(args) => discover::run(&cli.global, args),
         Command::Diff(args) => diff::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
+        Command::Learn(args) => knowledge::learn(&cli.global, args),
+        Command::Merge(args) => knowledge::merge(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
         Command::Interfaces(args) => interfaces::run(&cli.global, args),
         Command::Config(args) => config::run(&cli.global, args),

@@ -7,7 +7,7 @@ use std::{
 
 use portolan::{Answers, Encoder, Job, Knowledge, Sink, View, knowledge::Options, pipeline::Outcome};
 
-use super::{End, args::Global, exit, input::Session, message, watch::Show};
+use super::{End, args::Global, exit, input::Session, knowledge, message, watch::Show};
 
 /// How the passes over all inputs went.
 pub(crate) struct Passes {
@@ -37,12 +37,26 @@ pub(crate) fn learn(
 ) -> Result<Passes, End> {
     let watch = session.watch("learning").showing(show);
     let (began, mut all, mut losses) = (Instant::now(), Outcome::default(), Losses::default());
+    let mut base = knowledge::base(session, job)?;
     while !all.stopped && job.next_turn() {
-        let (mut knowledge, outcome) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
-        let answers = if needs_answers {
-            Answers::of(&knowledge, &session.registry, false, job.threads)
+        let is_stored = !session.stored.is_empty();
+        let (mut knowledge, outcome) = if is_stored {
+            knowledge::joined(global, session, job, &watch)?
         } else {
-            Answers::default()
+            job.learn(options, &watch).map_err(|failure| watch.end(failure))?
+        };
+        let answers = match base.take() {
+            _ if !needs_answers => Answers::default(),
+            Some(base) => {
+                let again = session.watch("learning").again();
+                again.knows(&watch);
+                let (whole, _) = job.learn_on(base, &again).map_err(|failure| again.end(failure))?;
+                let of_whole = Answers::of(&whole, &session.registry, false, job.threads);
+                let answers = Answers::of_piece(&knowledge, &whole, &of_whole);
+                knowledge.set_learned_hosts(whole);
+                answers
+            }
+            None => Answers::of(&knowledge, &session.registry, false, job.threads),
         };
         losses.add(&knowledge);
         known(&mut knowledge, &answers);
@@ -65,6 +79,8 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
     sink: &mut S,
     mut known: impl FnMut(&mut Knowledge, &Answers, &mut S),
 ) -> Result<Passes, End> {
+    let mut base = knowledge::base(session, job)?;
+    refuse_packets(session, job, base.is_some() && causal)?;
     let causal = causal || !job.inputs.can_be_read_twice();
     let options = Options { domains: options.domains || job.asks_domains(), ..options };
     let watch = session.watch(if causal { doing } else { "learning" });
@@ -78,7 +94,11 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
             (knowledge, answers)
         } else {
             let (began, registry) = (Instant::now(), &session.registry);
-            let (knowledge, learned) = job.learn(options, &watch).map_err(|failure| watch.end(failure))?;
+            let learned = match base.take() {
+                Some(base) => job.learn_on(base, &watch),
+                None => job.learn(options, &watch),
+            };
+            let (knowledge, learned) = learned.map_err(|failure| watch.end(failure))?;
             let ids = encoder.shows_community_ids() || job.asks_community_ids();
             let answers = Answers::of(&knowledge, registry, ids, job.threads);
             learning += began.elapsed();
@@ -99,6 +119,31 @@ pub(crate) fn chart<E: Encoder, S: Sink<E::Part>>(
     let code = exit::worse(session.code.get(), code);
     losses.tell(global);
     Ok(Passes { code, outcome: all, learning })
+}
+
+/// Refuses to show packets of inputs that hold none, and to know only the past where a file knows more.
+fn refuse_packets(session: &Session<'_>, job: &Job<'_>, is_contradiction: bool) -> Result<(), End> {
+    if is_contradiction {
+        message::error(
+            "--causal knows only the past, and --knowledge names by more than that: give one of them",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
+    let Some(path) = session.stored.first() else { return Ok(()) };
+    let (reason, code) = if job.wanted.is_some() {
+        ("--where asks packets here, and a knowledge file holds none", exit::FILTER)
+    } else {
+        ("a knowledge file holds no packets: only sums of flows are in it", exit::USAGE)
+    };
+    message::error(format_args!("{}: {reason}", path.display()));
+    Err(End::Said(code))
+}
+
+/// Says what did not fit into memory.
+pub(crate) fn tell_losses(global: &Global, knowledge: &Knowledge) {
+    let mut losses = Losses::default();
+    losses.add(knowledge);
+    losses.tell(global);
 }
 
 /// Forgets what was known where inputs are separate. Else the process ends next, and keeps it to its end: the system takes

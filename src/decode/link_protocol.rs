@@ -1,7 +1,7 @@
 //! Protocols between link and network that carry no packets and are known by what leads to them.
 
 /// A protocol between link and network that only its organisation, or the link type, has a number for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum LinkProtocol {
     /// AppleTalk's datagram delivery.

@@ -39,7 +39,7 @@ pub(crate) use transport::sctp_message;
 use crate::packet::{LinkType, TransportProtocol};
 
 /// The innermost network addresses of a frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Network {
     /// No IP header was read.
     #[default]
@@ -240,7 +240,9 @@ impl Tunnel {
 }
 
 /// What a frame is counted under where it has no ports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[non_exhaustive]
 pub enum Kind {
     /// An IP packet of this protocol: its ports, or its keyword in IANA's "Protocol Numbers".
@@ -261,7 +263,7 @@ pub enum Kind {
 }
 
 /// An IP fragment (RFC 791, RFC 8200 section 4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fragment {
     /// Identification: 16 bits in IPv4, 32 in IPv6.
     pub id: u32,

@@ -8,10 +8,10 @@ use super::{
     overlaps::Overlaps,
     streams::{Segment, Streams},
 };
-use crate::packet::PacketId;
 use crate::{
     decode::{Fragment, Headers, Network},
-    packet::{Timestamp, TransportProtocol},
+    packed::{Broken, Reader, Writer, check},
+    packet::{PacketId, Timestamp, TransportProtocol},
 };
 
 /// Ports and payload of a reassembled UDP datagram; or those of a TCP segment, with the messages that it completes, each
@@ -57,7 +57,7 @@ struct Log {
     full: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Piece {
     packet: PacketId,
     time: Option<Timestamp>,
@@ -69,7 +69,7 @@ struct Piece {
     len: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 enum Part {
     /// With the octets that it had on the wire.
     Fragment(Fragment, u32),
@@ -175,6 +175,41 @@ impl Fragmented {
     /// Whether the stretch has more pieces than could be noted down.
     pub(crate) fn is_full(&self) -> bool {
         self.log.as_ref().is_some_and(|log| log.full)
+    }
+
+    /// Forgets the pieces of a part that were learned otherwise.
+    pub(crate) fn forget_log(&mut self) {
+        self.log = Some(Log::default());
+    }
+
+    /// Writes the pieces that a part noted down.
+    pub(crate) fn write(&self, out: &mut Writer) {
+        let empty = Log::default();
+        let log = self.log.as_ref().unwrap_or(&empty);
+        out.put(&log.full);
+        out.all(log.pieces.iter());
+        out.put(&log.octets[..]);
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+        let mut log = Log { full: reader.get()?, ..Log::default() };
+        let mut len = 0usize;
+        reader.all(Self::MAX_LOG / Self::ENTRY, |piece: Piece| {
+            len = len.checked_add(piece.len).ok_or(Broken)?;
+            let in_order = log.pieces.last().is_none_or(|last| last.packet <= piece.packet);
+            let ends = match piece.part {
+                Part::Fragment(fragment, len) => [fragment.offset, len],
+                Part::Segment(_) => [0; 2],
+            };
+            check(in_order && piece.packet.number < 1 << 52 && ends.iter().all(|&end| end <= 1 << 24))?;
+            log.pieces.push(piece);
+            Ok(())
+        })?;
+        let octets: &[u8] = reader.get()?;
+        check(octets.len() == len && len <= Self::MAX_LOG)?;
+        log.octets = octets.to_vec();
+        Ok(Self { log: Some(log), ..Self::default() })
     }
 
     /// Calls `visit` with each piece noted down, in order: fragments, and what segments hold beside whole messages.

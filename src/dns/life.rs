@@ -24,7 +24,7 @@ impl Origin {
 }
 
 /// From a sighting to the end of its TTL; open where the capture has no times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Span {
     pub first: Option<Timestamp>,
     pub end: Option<Timestamp>,
@@ -33,13 +33,13 @@ pub(super) struct Span {
 /// The life of a record, on each interface that showed it.
 ///
 /// What two stretches of a capture saw, [merged](Self::merge) in order, is what both together would have seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Life {
     scopes: Vec<Scoped>,
 }
 
 /// The life of a record on one interface.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Scoped {
     scope: Option<u32>,
     /// When it was alive, in order and apart. The last one of [`Life::MAX_SPANS`] takes in all that follow.
@@ -157,6 +157,12 @@ impl Life {
             }
             scoped.last = scoped.last.max(other.last);
         }
+    }
+
+    /// Whether what a file says can have been seen.
+    pub(super) fn is_sound(&self) -> bool {
+        self.scopes.len() <= Self::MAX_SCOPES
+            && self.scopes.iter().all(|scoped| scoped.spans.len() <= Self::MAX_SPANS)
     }
 
     fn spans(&self) -> impl Iterator<Item = Span> {

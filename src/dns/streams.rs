@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Where the octets of a segment belong that are no whole messages by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Segment {
     /// Sequence number of the first one.
     start: u32,

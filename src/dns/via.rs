@@ -4,7 +4,7 @@ use super::Message;
 use crate::packet::TransportProtocol;
 
 /// The way a DNS message travelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Via {
     /// Multicast DNS: UDP with 5353 on either side, unicast replies and legacy queries included (RFC 6762).
     Mdns,

@@ -44,7 +44,7 @@ pub struct Carried<'b> {
 }
 
 /// Packets, octets and times of one flow, or of several added up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     /// Octets on the wire, upwards (low to high endpoint) and downwards.
     pub octets: [u64; 2],
@@ -110,7 +110,7 @@ pub(super) fn latest(one: u64, other: u64) -> u64 {
 }
 
 /// One finished or current flow of a five-tuple.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Flow {
     /// Its counters and times.
     pub tally: Tally,
@@ -119,7 +119,7 @@ pub struct Flow {
 }
 
 /// What was seen of a five-tuple that helps to tell which side serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Facts(pub(super) u32);
 
 impl Facts {

@@ -16,7 +16,7 @@ pub const LIFETIME: u64 = 60_000_000_000;
 pub const LIMIT: usize = 1 << 18;
 
 /// What fragments of one datagram have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct DatagramKey {
     /// Source address.
     pub source: IpAddr,
@@ -29,16 +29,16 @@ pub struct DatagramKey {
 }
 
 /// One use of an identification.
-#[derive(Clone, Debug, Default)]
-struct Datagram {
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Datagram {
     /// Times of the first and the last fragment, in capture order.
     first: Option<u64>,
     last: Option<u64>,
     /// Ports, once the first fragment was seen.
     ports: Option<(u16, u16)>,
     /// Later fragments that came before the first one, and those after it.
-    before: Tally,
-    after: Tally,
+    pub(super) before: Tally,
+    pub(super) after: Tally,
 }
 
 impl Datagram {
@@ -55,12 +55,12 @@ impl Datagram {
 /// The datagrams whose fragments were met.
 #[derive(Debug, Default)]
 pub struct Fragments {
-    datagrams: HashMap<DatagramKey, Vec<Datagram>>,
-    len: usize,
+    pub(super) datagrams: HashMap<DatagramKey, Vec<Datagram>>,
+    pub(super) len: usize,
     /// Fragments for whose datagram there was no room.
-    unplaced: u64,
+    pub(super) unplaced: u64,
     /// When [`Fragments::forget`] ran last because there was no room.
-    forgot: Option<u64>,
+    pub(super) forgot: Option<u64>,
 }
 
 impl Fragments {

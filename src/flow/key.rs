@@ -35,11 +35,15 @@ pub trait Address: Copy + Ord + Default + Send + Sync + std::fmt::Debug {
 }
 
 /// An IPv4 address in host byte order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct V4(u32);
 
 /// An IPv6 address, upper and lower half in host byte order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct V6(u64, u64);
 
 impl From<[u8; 4]> for V4 {
@@ -100,7 +104,7 @@ impl Address for V6 {
 }
 
 /// Which way a packet went through its flow's key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Direction {
     /// From the lower endpoint to the higher one.
     #[default]
@@ -123,7 +127,7 @@ impl Direction {
 ///
 /// Packets without ports (ICMP, or a fragment whose first part is missing) have the key of their
 /// addresses and protocol, with `ported` false and both ports 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(C)]
 pub struct FlowKey<A> {
     /// Address of the lower endpoint.
@@ -182,7 +186,7 @@ impl<A: Address> FlowKey<A> {
 }
 
 /// A five-tuple over either family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Key {
     /// Over IPv4.
     V4(FlowKey<V4>),
@@ -217,6 +221,11 @@ impl Key {
             Self::V6(key) => (key.low_port, key.high_port, key.ported),
         };
         ported.then_some((low, high))
+    }
+
+    /// What keys are put in order by, whatever table they lie in.
+    pub(crate) fn order(&self) -> impl Ord + use<> {
+        (self.low(), self.high(), self.protocol(), self.ports())
     }
 
     /// The protocol.

@@ -177,6 +177,7 @@ impl<A: Address> FlowTable<A> {
     /// Appends one five-tuple of a later stretch if it is as most are: one flow, of which nothing was kept apart.
     #[inline]
     fn append_plain(&mut self, index: u32, new: bool, later: &Entry<A>) -> bool {
+        let is_part = self.tentative.is_some();
         let Some(entry) = self.entry_mut(index + 1) else { return false };
         if later.ended > 0 || later.facts.has(Facts::HAS_EARLIER) || later.facts.has(Facts::SET_APART) {
             return false;
@@ -185,6 +186,9 @@ impl<A: Address> FlowTable<A> {
             *entry = *later;
             entry.facts.0 &= !(Facts::SHOWS | Facts::BOTH_SHOWN);
             return true;
+        }
+        if later.facts.has(Facts::OPENED) && is_part {
+            return false;
         }
         let packets = [0, 1].map(|way: usize| entry.packets[way].checked_add(later.packets[way]));
         let [Some(up), Some(down)] = packets else { return false };
@@ -202,6 +206,9 @@ impl<A: Address> FlowTable<A> {
     /// Appends one five-tuple of a later stretch: what it had before its first SYN, the flows that ended in it, and
     /// its current flow.
     fn append(&mut self, index: u32, new: bool, head: Option<&Flow>, ended: &[Flow], later: &Entry<A>) {
+        if new && self.tentative.is_some() {
+            return self.append_apart(index, head, ended, later);
+        }
         let Some(entry) = self.entry_mut(index + 1) else { return };
         if new {
             *entry = Entry { ended: 0, ..*later };
@@ -225,11 +232,14 @@ impl<A: Address> FlowTable<A> {
                 1 if head.is_some() => entry.facts.has(Facts::CLOSED),
                 _ => true,
             };
+            let opens = if position == 0 { opened } else { head.is_some() && position == 1 };
             if splits {
                 self.end(index, flow.initiator);
                 steps += 1;
             } else if begun {
                 entry.restart(flow.initiator);
+            } else if opens {
+                self.set_apart(index, flow.initiator);
             }
             begun = false;
             self.join(index, &flow.tally);
@@ -239,6 +249,19 @@ impl<A: Address> FlowTable<A> {
         entry.ended = flows_before + steps + later.ended - ended.len() as u32;
         if later.facts.has(Facts::CLOSED) {
             entry.facts.0 |= Facts::CLOSED;
+        }
+    }
+
+    /// Takes a five-tuple of a later stretch over into a part that did not meet it: what came before its first SYN stays apart.
+    fn append_apart(&mut self, index: u32, head: Option<&Flow>, ended: &[Flow], later: &Entry<A>) {
+        let Some(entry) = self.entry_mut(index + 1) else { return };
+        *entry = *later;
+        entry.facts.0 &= !(Facts::SHOWS | Facts::BOTH_SHOWN);
+        if !ended.is_empty() {
+            self.earlier.insert(index, ended.to_vec());
+        }
+        if let (Some(tentative), Some(head)) = (&mut self.tentative, head) {
+            tentative.insert(index, *head);
         }
     }
 

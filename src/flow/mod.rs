@@ -4,7 +4,7 @@
 //! who serves. Whoever reads it sees addresses as the standard library has them; only this module knows the two tables.
 //!
 //! - `key`: the five-tuple in canonical order, and which way a packet went through it.
-//! - `entry`, `table`, `merge`: the table of one family.
+//! - `entry`, `table`, `merge`: the table of one family; `stored`: its octets in a file.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
 //! - `octets`, `names`: what it showed first, and which server that names.
 //! - `peers`: what other flows say of each endpoint.
@@ -20,6 +20,7 @@ mod merge;
 mod names;
 mod octets;
 mod peers;
+mod stored;
 mod table;
 #[cfg(test)]
 mod tests;

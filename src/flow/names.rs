@@ -1,5 +1,7 @@
 //! Names of servers that five-tuples told, and what is read of those that may still tell one.
 
+mod stored;
+
 use hashbrown::HashMap;
 
 use super::{entry::Carried, key::Direction};
@@ -40,7 +42,7 @@ pub(super) struct Names {
 }
 
 /// What may still tell a name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 enum Open {
     Reader(NameReader),
     /// In a later stretch, of which the beginning may lie in an earlier one.
@@ -48,7 +50,7 @@ enum Open {
 }
 
 /// What a direction sent, until it is known what it goes on with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Notes {
     pieces: Vec<Piece>,
     octets: usize,
@@ -56,7 +58,7 @@ struct Notes {
     is_complete: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Piece {
     sequence: u32,
     wire: u32,

@@ -1,5 +1,7 @@
 //! What five-tuples showed first, as long as that may change what it says, and what it said.
 
+mod stored;
+
 use hashbrown::HashMap;
 
 use super::{
@@ -18,7 +20,7 @@ pub(super) const LIMIT: usize = u16::MAX as usize;
 pub(super) const MOST_OCTETS: usize = 40 << 20;
 
 /// What the first octets of a five-tuple say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Shown {
     /// The verdict on what was sent first in both directions.
     pub verdict: Verdict,

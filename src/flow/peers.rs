@@ -12,7 +12,7 @@ use super::{
 use crate::ranges;
 
 /// Endpoints of five-tuples that left whose service is remembered.
-const MOST_SERVED: usize = 1 << 16;
+pub(super) const MOST_SERVED: usize = 1 << 16;
 
 /// What all flows of an endpoint say of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -273,6 +273,16 @@ impl Served {
             later.sort_unstable_by_key(|key| (key.low(), key.protocol().0));
         }
         later.into_iter().for_each(|key| self.insert_alone(key));
+    }
+
+    /// Those endpoints, as the lower ones of keys that have no other.
+    pub(super) fn of(keys: Vec<Key>) -> Self {
+        Self(keys.into_iter().collect())
+    }
+
+    /// The endpoints, as [`Self::of`] takes them, in no order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.0.iter().copied()
     }
 
     fn insert_alone(&mut self, key: Key) {

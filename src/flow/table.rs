@@ -579,7 +579,7 @@ impl<A: Address> FlowTable<A> {
 
     /// Keeps what came before the first SYN of a later stretch apart, until [`FlowTable::merge`].
     #[cold]
-    fn set_apart(&mut self, index: u32, initiator: Direction) {
+    pub(super) fn set_apart(&mut self, index: u32, initiator: Direction) {
         let Some(entry) = self.entry(index + 1) else { return };
         let first_flow = entry.ended == 0 && !entry.facts.has(Facts::CLOSED);
         let flow = entry.flow();

@@ -118,6 +118,57 @@ proptest! {
             prop_assert_eq!(seen(&merged), seen(&filled(&packets, keep, false)));
         }
     }
+
+    /// Four parts, joined in each of the groupings that there are.
+    #[test]
+    fn parts_merge_in_any_grouping(
+        packets in histories(false), cuts in proptest::array::uniform3(0usize..120)
+    ) {
+        let mut cuts = cuts.map(|cut| cut.min(packets.len()));
+        cuts.sort_unstable();
+        for keep in [true, false] {
+            let part = |number: usize| {
+                let from = if number == 0 { 0 } else { cuts[number - 1] };
+                filled(&packets[from..cuts.get(number).copied().unwrap_or(packets.len())], keep, true)
+            };
+            let join = |mut one: FlowTable<V4>, other: FlowTable<V4>| {
+                one.merge(&other);
+                one
+            };
+            let groupings = [
+                join(join(join(part(0), part(1)), part(2)), part(3)),
+                join(join(part(0), join(part(1), part(2))), part(3)),
+                join(join(part(0), part(1)), join(part(2), part(3))),
+                join(part(0), join(join(part(1), part(2)), part(3))),
+                join(part(0), join(part(1), join(part(2), part(3)))),
+            ];
+            let whole = seen(&filled(&packets, keep, false));
+            for grouped in groupings {
+                let merged = join(filled(&[], keep, false), grouped);
+                prop_assert_eq!(seen(&merged), whole.clone());
+            }
+        }
+    }
+}
+
+/// Parts join to parts first, in whatever groups.
+#[test]
+fn a_syn_in_the_middle_of_parts_begins_a_flow_only_where_one_was_closed() {
+    let phases = [Phase::Open, Phase::None, Phase::Close, Phase::None, Phase::Open, Phase::None, Phase::Open];
+    let packets: Vec<_> =
+        (0..).zip(phases).map(|(n, phase)| packet(1, 2, true, 1_000 * MINUTE + n, phase)).collect();
+    let whole = seen(&filled(&packets, true, false));
+    assert_eq!(whole[0].2, 2);
+    let part = |number: usize| filled(&packets[number..=number], true, true);
+    let mut all = part(packets.len() - 1);
+    for number in (0..packets.len() - 1).rev() {
+        let mut first = part(number);
+        first.merge(&all);
+        all = first;
+    }
+    let mut merged = filled(&[], true, false);
+    merged.merge(&all);
+    assert_eq!(seen(&merged), whole);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub use crate::announce::Message;
 use crate::packet::TransportProtocol;
 
 /// Where the name of a host comes from: `svc.domain_source`, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Source {
     /// The user says so (`--hosts`).
     User,

@@ -1,5 +1,7 @@
 //! Who was told which name when.
 
+mod stored;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -70,20 +72,20 @@ impl Names {
 }
 
 /// One name after the other, each for as long as nothing else was told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Series {
     runs: Vec<Run>,
     overflowed: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Run {
     name: u32,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Lease {
     name: Option<u32>,
     address: Option<(IpAddr, Option<Timestamp>)>,

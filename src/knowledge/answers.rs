@@ -133,6 +133,29 @@ impl Answers {
         answers
     }
 
+    /// Answers for a piece of what is known of a `whole`, as this has them: what is counted is the piece's.
+    pub fn of_piece(piece: &Knowledge, whole: &Knowledge, answers: &Self) -> Self {
+        let mut own = Self { labels: answers.labels.clone(), ..Self::default() };
+        let mut ids = Vec::with_capacity(piece.flows().len());
+        for tuple in piece.flows().five_tuples() {
+            let id = whole.flows().find(&tuple.key);
+            *own.known.at(tuple.id, None) = id.and_then(|id| answers.get(id));
+            ids.push((tuple.id, id));
+        }
+        own.domains = answers.domains.as_ref().map(|domains| Box::new(domains.of_piece(&ids)));
+        for tuple in piece.only_quoted() {
+            let known = whole.flows().find(&tuple.key).and_then(|id| answers.get(id));
+            if let Some(known) = known.or_else(|| answers.quoted(&tuple.key)) {
+                own.quoted.insert(tuple.key, known);
+            }
+        }
+        let gone = piece.departed().map(|gone| Kind::Ip(gone.protocol));
+        for kind in piece.others().map(|(kind, _)| kind).chain(gone) {
+            own.learn_kind(kind);
+        }
+        own
+    }
+
     /// All labels in the order they were met.
     pub fn labels(&self) -> &Labels {
         &self.labels

@@ -9,12 +9,14 @@ use crate::{
         self,
         label::{Label, Labels},
     },
+    packed::{Broken, Reader, Writer, check},
     packet::TransportProtocol,
     registry::Registry,
+    text::escape::is_harmless,
 };
 
 /// Totals of five-tuples that had to leave, under the name they had then.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Departed {
     /// Their label.
     pub label: Label,
@@ -61,6 +63,21 @@ impl Graves {
         grave.damaged.add(damaged);
     }
 
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.all(self.0.iter());
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+        let mut graves = Self::default();
+        reader.all(1 << 22, |(key, gone): ((String, Option<u16>), Departed)| {
+            let text = std::str::from_utf8(&gone.label.text).map_err(|_| Broken)?;
+            check(is_harmless(text) && gone.tally.is_sound() && gone.flows < 1 << 52)?;
+            check(gone.damaged.counts().all(|(_, count)| count < 1 << 52))?;
+            check(graves.0.insert(key, gone).is_none())
+        })?;
+        Ok(graves)
+    }
+
     pub(super) fn merge(&mut self, later: Self) {
         for (key, gone) in later.0 {
             let known = self.0.entry(key);
@@ -92,7 +109,7 @@ impl Knowledge {
     /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
     #[cold]
     fn shrink(&mut self, keep: usize, registry: &Registry) {
-        let Self { options, flows, dns, announced, totals, departed, hosts: _, quoted: _ } = self;
+        let Self { options, flows, dns, announced, totals, departed, .. } = self;
         let leaving = flows.oldest(keep);
         flows.prepare(&leaving);
         let context = context(options, flows, (dns, announced), &totals.span, registry, 1);

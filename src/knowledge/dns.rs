@@ -1,13 +1,14 @@
 //! What DNS messages taught, whole, in fragments or in several segments.
 
-use super::Options;
+use super::{Options, Shift};
 use crate::{
     decode::Headers,
     dns::{
-        Advertised, Fragmented, Origin, Segment, Via, Whole,
+        Advertised, Fragmented, Message, Notes, Origin, Segment, Via, Whole,
         inventory::{Inventory, Sighting},
     },
     hosts::Hosts,
+    packed::{Broken, Reader, Writer},
     packet::{Frame, PacketId, Timestamp},
 };
 
@@ -16,8 +17,13 @@ use crate::{
 pub(super) struct Dns {
     causal: bool,
     pub(super) advertised: Advertised,
+    /// Where the order of all messages is known.
     pub(super) inventory: Option<Inventory>,
+    /// What a part notes down for it instead.
+    notes: Option<Notes>,
     fragmented: Fragmented,
+    /// Parts whose messages could not all be noted down, and were not read again for them.
+    lacking: u64,
     /// What messages in pieces taught. It counts after all else, as pieces do not know in which stretch their message
     /// will be complete.
     late: Advertised,
@@ -33,8 +39,10 @@ impl Dns {
         Self {
             causal: options.causal,
             advertised: if options.causal { Advertised::causal() } else { Advertised::new() },
-            inventory: options.inventory.then(Inventory::default),
+            inventory: (options.inventory && !part).then(Inventory::default),
+            notes: (options.inventory && part).then(Notes::default),
             fragmented: Fragmented::new(part, options.causal),
+            lacking: 0,
             late: Advertised::new(),
             names_hosts: options.hosts,
             told: None,
@@ -71,9 +79,7 @@ impl Dns {
                 let origin = Origin { sender: sighting.source.0, via, interface: frame.interface };
                 self.advertised.observe(origin, frame.time, &message);
             }
-            if let Some(inventory) = &mut self.inventory {
-                inventory.observe(sighting, &message);
-            }
+            self.take_stock(sighting, &message);
         }
         if via == Via::Tcp
             && let Some((segment, rest)) = Segment::of(headers, payload, whole)
@@ -82,20 +88,33 @@ impl Dns {
         }
     }
 
-    /// Learns only what a frame adds to a message that is not whole in it.
+    /// Joins a whole message to the inventory, or notes it down for that.
+    #[inline]
+    fn take_stock(&mut self, sighting: Sighting, message: &Message<'_>) {
+        if let Some(inventory) = &mut self.inventory {
+            inventory.observe(sighting, message);
+        } else if let Some(notes) = &mut self.notes {
+            notes.add(sighting, message);
+        }
+    }
+
+    /// Learns only what a frame adds to the inventory, and to a message that is not whole in it.
     #[cold]
-    pub(super) fn learn_piece(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+    pub(super) fn learn_order(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
         if headers.fragment.is_some() {
             return self.learn_fragment(frame, headers, file);
         }
         let Some(ports) = headers.ports else { return };
-        if Via::of(headers.protocol, ports.0, ports.1) != Some(Via::Tcp) {
-            return;
-        }
+        let Some(via) = Via::of(headers.protocol, ports.0, ports.1) else { return };
+        let Some(sighting) = sighting(frame, headers, ports, file) else { return };
         let payload = headers.payload(frame.octets);
-        let whole = Via::Tcp.messages(payload).map(|message| 2 + message.octets().len()).sum();
-        if let Some((segment, rest)) = Segment::of(headers, payload, whole)
-            && let Some(sighting) = sighting(frame, headers, ports, file)
+        let mut whole = 0;
+        for message in via.messages(payload) {
+            whole += 2 + message.octets().len();
+            self.take_stock(sighting, &message);
+        }
+        if via == Via::Tcp
+            && let Some((segment, rest)) = Segment::of(headers, payload, whole)
         {
             self.take_piece(sighting, headers, Some(segment), rest);
         }
@@ -157,13 +176,19 @@ impl Dns {
         self.fragmented.dropped()
     }
 
-    /// Whether there were more pieces of messages than a later stretch can note down.
-    pub(super) fn lacks_pieces(&self) -> bool {
-        self.fragmented.is_full()
+    /// Whether there were more messages, or pieces of them, than a part can note down.
+    pub(super) fn lacks_notes(&self) -> bool {
+        self.fragmented.is_full() || self.notes.as_ref().is_some_and(Notes::is_full)
+    }
+
+    /// Forgets the messages, and pieces of them, that were noted down: they were learned otherwise.
+    pub(super) fn forget_notes(&mut self) {
+        self.fragmented.forget_log();
+        self.notes = self.notes.take().map(|_| Notes::default());
     }
 
     /// What the bounds kept out: how often, and what in words.
-    pub(super) fn losses(&self) -> [(u64, &'static str); 10] {
+    pub(super) fn losses(&self) -> [(u64, &'static str); 11] {
         let limits = self.inventory.as_ref().map(Inventory::limits).unwrap_or_default();
         [
             (
@@ -173,6 +198,10 @@ impl Dns {
             (
                 self.fragmented.streams_given_up(),
                 "streams of DNS over TCP, too many or with too many holes to be put together",
+            ),
+            (
+                self.lacking + u64::from(self.lacks_notes()),
+                "parts of the capture with more DNS messages than are kept for a merge: it is not exact for them",
             ),
             (self.advertised.dropped(), "SRV and address records too many to be learned"),
             (limits.names, "no room in the inventory for names"),
@@ -186,16 +215,18 @@ impl Dns {
     }
 
     /// Appends what the stretch that follows taught, whose frames were numbered too low by `shift`.
-    ///
-    /// An inventory cannot be merged: it is the order of its messages that counts. Who asks for one learns in one piece.
-    pub(super) fn merge(&mut self, later: Self, shift: u64) {
-        debug_assert!(later.inventory.is_none(), "the inventory of a later stretch would be lost");
+    pub(super) fn merge(&mut self, later: Self, shift: Shift) {
+        self.lacking += later.lacking + u64::from(later.lacks_notes());
+        let mut notes = later.notes.iter().flat_map(Notes::messages).peekable();
         later.fragmented.replay(|(packet, interface), time, headers, segment, payload| {
-            let packet = PacketId { number: packet.number + shift, ..packet };
+            // What is whole in a frame comes before what it adds to other messages.
+            while let Some((sighting, message)) = notes.next_if(|(noted, _)| noted.packet <= packet) {
+                self.take_stock(Sighting { packet: shift.of(sighting.packet), ..sighting }, &message);
+            }
             let Some((from, to)) = headers.network.addresses() else { return };
             let (source, destination) = headers.ports.unwrap_or_default();
             let sighting = Sighting {
-                packet,
+                packet: shift.of(packet),
                 time,
                 interface,
                 source: (from, source),
@@ -204,11 +235,36 @@ impl Dns {
             };
             self.take_piece(sighting, headers, segment, payload);
         });
+        for (sighting, message) in notes {
+            self.take_stock(Sighting { packet: shift.of(sighting.packet), ..sighting }, &message);
+        }
         self.advertised.merge(later.advertised);
         self.late.merge(later.late);
         if let Some(told) = later.told {
             self.told.get_or_insert_default().merge(*told);
         }
+    }
+
+    /// Writes what a part learned: nothing else than its facts and its notes is in it.
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.put(&self.lacking);
+        self.advertised.write(out);
+        self.fragmented.write(out);
+        if let Some(notes) = &self.notes {
+            notes.write(out);
+        }
+    }
+
+    /// Reads what [`Self::write`] wrote of a part that was learned with these options.
+    pub(super) fn read(options: &Options, reader: &mut Reader<'_>) -> Result<Self, Broken> {
+        let mut dns = Self::new(options, true);
+        dns.lacking = reader.get_if(|&lacking| lacking < 1 << 52)?;
+        dns.advertised = Advertised::read(reader)?;
+        dns.fragmented = Fragmented::read(reader)?;
+        if dns.notes.is_some() {
+            dns.notes = Some(Notes::read(reader)?);
+        }
+        Ok(dns)
     }
 
     /// The end of what is learned with hindsight. Packets without DNS make time pass, too.
@@ -346,8 +402,144 @@ mod tests {
             let (mut first, mut later) = (Dns::new(&options, false), Dns::new(&options, true));
             learn(&mut first, &pieces[..cut], 0);
             learn(&mut later, &pieces[cut..], cut);
-            first.merge(later, 0);
+            first.merge(later, Shift::default());
             prop_assert_eq!(outcome(first, count), outcome(one, count));
+        }
+    }
+
+    /// One thing that hosts say over multicast DNS or DNS: after how many seconds, on which interface, from whom, of which
+    /// instance, what, and whether in two fragments.
+    type Said = (u64, u32, u8, u8, u8, bool);
+
+    fn said() -> impl Strategy<Value = Vec<Said>> {
+        proptest::collection::vec((0..90u64, 0..2u32, 1..4u8, 0..3u8, 0..8u8, any::<bool>()), 0..60)
+    }
+
+    fn octets_of(&(_, _, sender, instance, what, _): &Said) -> Vec<u8> {
+        let service: &[&[u8]] = &[b"_ipp", b"_tcp", b"local"];
+        let label = [b'p', b'0' + instance];
+        let name: &[&[u8]] = &[&label, b"_ipp", b"_tcp", b"local"];
+        let host: &[&[u8]] = &[b"host", &[b'a' + sender], b"local"];
+        let pointer = crate::dns::testing::wire(name);
+        let records = |builder: Builder, ttl| {
+            builder
+                .answer(service, RecordType::PTR, ttl, &pointer)
+                .flush(name, RecordType::SRV, ttl, &srv(631, host))
+                .flush(host, RecordType::A, ttl, &[192, 0, 2, sender])
+        };
+        match what {
+            0 | 1 => records(Builder::response(), 120),
+            2 => records(Builder::response(), 0),
+            3 => Builder::query().question(service, RecordType::PTR, 1),
+            4 => Builder::query().question(service, RecordType::PTR, 1).answer(
+                service,
+                RecordType::PTR,
+                60,
+                &pointer,
+            ),
+            5 => Builder::query().question(name, RecordType::ANY, 1).record(
+                crate::dns::Section::Authority,
+                name,
+                RecordType::SRV,
+                1,
+                120,
+                &srv(631, host),
+            ),
+            6 => Builder::response().flush(name, RecordType::TXT, 60, &[2, b'a', b'0' + sender]),
+            _ => Builder::response().answer(host, RecordType::A, 60, &[192, 0, 2, 100 + sender]),
+        }
+        .octets()
+    }
+
+    /// What is said as frames, two where it is in fragments.
+    fn frames_of(all: &[Said]) -> Vec<(Headers, Vec<u8>, Timestamp, u32)> {
+        let (mut frames, mut now) = (Vec::new(), 0);
+        for (said, id) in all.iter().zip(1..) {
+            let &(gap, interface, sender, _, what, in_two) = said;
+            now += gap;
+            let time = Timestamp((1_000 + now) * Timestamp::SECOND);
+            let port = if what == 7 { 53 } else { 5353 };
+            let octets = octets_of(said);
+            let headers = |part: &[u8], ports, fragment: Option<crate::decode::Fragment>| Headers {
+                network: Network::V4([192, 0, 2, sender], [224, 0, 0, 251]),
+                protocol: TransportProtocol::UDP,
+                ports,
+                fragment,
+                fragment_len: part.len() as u32,
+                payload_len: part.len() as u32,
+                payload_wire_len: part.len() as u32,
+                ..Headers::default()
+            };
+            let ports = Some((port, port));
+            if !in_two {
+                frames.push((headers(&octets, ports, None), octets, time, interface));
+                continue;
+            }
+            let (one, other) = octets.split_at(octets.len() / 16 * 8);
+            let fragment = |offset, more| Some(crate::decode::Fragment { id, offset, more });
+            frames.push((headers(one, ports, fragment(0, true)), one.to_vec(), time, interface));
+            let offset = 8 + one.len() as u32;
+            frames.push((headers(other, None, fragment(offset, false)), other.to_vec(), time, interface));
+        }
+        frames
+    }
+
+    fn take_all(mut dns: Dns, frames: &[(Headers, Vec<u8>, Timestamp, u32)], first: usize) -> Dns {
+        for ((headers, octets, time, interface), number) in frames.iter().zip(first..) {
+            let frame = Frame {
+                number: number as u64,
+                time: Some(*time),
+                interface: *interface,
+                link: LinkType::ETHERNET,
+                octets,
+                original_len: octets.len() as u32,
+            };
+            dns.learn(&frame, headers, 0);
+        }
+        dns
+    }
+
+    fn stock(mut dns: Dns) -> String {
+        dns.settle(Some(Timestamp(10_000 * Timestamp::SECOND)));
+        let inventory = dns.inventory.expect("a whole has one");
+        let instances: Vec<_> = inventory.instances().collect();
+        let types: Vec<_> = inventory.types().collect();
+        let (queries, events): (Vec<_>, Vec<_>) =
+            (inventory.queries().collect(), inventory.events().collect());
+        let findings: Vec<_> = inventory.findings().collect();
+        let counts = (inventory.counts(), inventory.limits());
+        format!("{instances:?} {types:?} {queries:?} {events:?} {findings:?} {counts:?}")
+    }
+
+    proptest! {
+        /// However a capture is cut, and in whatever groups its parts are merged, through files or not.
+        #[test]
+        fn an_inventory_of_parts_is_that_of_one_pass(
+            all in said(), cuts in proptest::array::uniform2(any::<Index>())
+        ) {
+            let options = Options { inventory: true, ..Options::default() };
+            let (whole, part) = (|| Dns::new(&options, false), || Dns::new(&options, true));
+            let frames = frames_of(&all);
+            let mut cuts = cuts.map(|cut| cut.index(frames.len() + 1));
+            cuts.sort_unstable();
+            let parts = || {
+                let [one, two] = cuts;
+                [(0, one), (one, two), (two, frames.len())].map(|(from, to)| {
+                    let learned = take_all(part(), &frames[from..to], from + 1);
+                    let mut file = Writer::default();
+                    learned.write(&mut file);
+                    Dns::read(&options, &mut Reader::new(&file.finish().unwrap())).unwrap()
+                })
+            };
+            let merge = |mut one: Dns, other: Dns| {
+                one.merge(other, Shift::default());
+                one
+            };
+            let expected = stock(take_all(whole(), &frames, 1));
+            let [one, two, three] = parts();
+            prop_assert_eq!(stock(merge(whole(), merge(merge(one, two), three))), expected.clone());
+            let [one, two, three] = parts();
+            prop_assert_eq!(stock(merge(merge(whole(), one), merge(two, three))), expected);
         }
     }
 

@@ -112,6 +112,16 @@ impl Domains {
         Some(Named { low, high, source, server_name, has_encrypted_hello })
     }
 
+    /// The names that five-tuples of a piece have here, by their numbers there and here.
+    pub(super) fn of_piece(&self, ids: &[(FlowId, Option<FlowId>)]) -> Self {
+        let mut piece = Self { names: self.names.clone(), ..Self::default() };
+        for &(own, id) in ids {
+            let numbers = id.and_then(|id| self.numbers.get(id)).unwrap_or_default();
+            *piece.numbers.at(own, Numbers::default()) = numbers;
+        }
+        piece
+    }
+
     /// Forgets whose numbers the names have.
     pub(super) fn renumber(&mut self) {
         (self.numbers, self.bases) = (PerFlow::default(), PerFlow::default());

@@ -7,6 +7,7 @@ mod answers;
 mod departed;
 mod dns;
 mod domains;
+pub mod file;
 mod quoted;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod view;
 pub use answers::{Answers, Known};
 pub use departed::Departed;
 pub use domains::{Named, ToldFrom};
+pub use file::{FileError, InputId};
 pub use totals::{Damaged, Span, Subject};
 pub use view::View;
 
@@ -85,12 +87,24 @@ pub struct Place {
 pub struct Shift {
     /// How much too low its frames were numbered.
     pub number: u64,
+    /// How much too low its inputs were numbered.
+    pub file: u32,
+}
+
+impl Shift {
+    /// A packet as it is numbered together with those before.
+    pub(crate) fn of(self, packet: PacketId) -> PacketId {
+        PacketId { file: packet.file.saturating_add(self.file), number: packet.number + self.number }
+    }
 }
 
 /// All that is remembered of a capture.
 #[derive(Debug)]
 pub struct Knowledge {
     options: Options,
+    is_part: bool,
+    /// What was learned from, where that is kept.
+    inputs: Vec<InputId>,
     flows: Flows,
     dns: Dns,
     announced: Announced,
@@ -113,11 +127,11 @@ impl Knowledge {
     }
 
     fn new(options: Options, part: bool) -> Self {
-        let Options { flows: each, causal: at_once, ports_only, domains: names, .. } = options;
-        let flows = FlowOptions { each, part, at_once, ports_only, names };
         Self {
             options,
-            flows: Flows::new(flows),
+            is_part: part,
+            inputs: Vec::new(),
+            flows: Flows::new(flow_options(&options, part)),
             dns: Dns::new(&options, part),
             announced: if part { Announced::part() } else { Announced::new() },
             hosts: (options.hosts || options.domains).then(Box::default),
@@ -171,6 +185,13 @@ impl Knowledge {
     pub fn set_hosts(&mut self, file: &HostsFile) {
         if let Some(hosts) = &mut self.hosts {
             hosts.set_user(file);
+        }
+    }
+
+    /// Takes over the names of hosts that were learned of more, where names are kept here.
+    pub fn set_learned_hosts(&mut self, whole: Self) {
+        if self.hosts.is_some() {
+            self.hosts = whole.hosts;
         }
     }
 
@@ -336,10 +357,10 @@ impl Knowledge {
         }
     }
 
-    /// Learns only what a frame adds to a DNS message that is not whole in it: for stretches that
-    /// [lack](Self::lacks_pieces) that.
-    pub(crate) fn learn_dns_piece(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
-        self.dns.learn_piece(frame, headers, file);
+    /// Learns only what depends on the order of all DNS messages: the inventory, and messages that are not whole in a frame.
+    /// For stretches that [lack](Self::lacks_notes) that.
+    pub(crate) fn learn_order(&mut self, frame: &Frame<'_>, headers: &Headers, file: u32) {
+        self.dns.learn_order(frame, headers, file);
     }
 
     /// The DNS messages that this frame completes.
@@ -386,10 +407,15 @@ impl Knowledge {
         all.filter(|&(count, _)| count > 0)
     }
 
-    /// Whether this is of a later stretch with more pieces of DNS messages than could be noted down: whoever merges it
-    /// must have them learned before.
-    pub(crate) fn lacks_pieces(&self) -> bool {
-        self.dns.lacks_pieces()
+    /// Whether this is a part with more DNS messages, or pieces of them, than could be noted down: whoever merges it must have
+    /// [them learned](Self::learn_order) before, or the merge is not exact.
+    pub(crate) fn lacks_notes(&self) -> bool {
+        self.dns.lacks_notes()
+    }
+
+    /// Forgets the DNS messages that were noted down: they were learned otherwise.
+    pub(crate) fn forget_notes(&mut self) {
+        self.dns.forget_notes();
     }
 
     /// Gives later fragments to the flows of their first ones: the end of a run with hindsight.
@@ -410,7 +436,7 @@ impl Knowledge {
     /// all sums are the same.
     pub fn merge(&mut self, later: Self, shift: Shift, registry: &Registry) {
         self.make_room_for(&later, registry);
-        self.dns.merge(later.dns, shift.number);
+        self.dns.merge(later.dns, shift);
         self.announced.merge(later.announced);
         if let (Some(hosts), Some(later)) = (&mut self.hosts, later.hosts) {
             hosts.merge(*later);
@@ -419,6 +445,24 @@ impl Knowledge {
         self.totals.merge(later.totals);
         self.departed.merge(later.departed);
         self.quoted.merge(later.quoted);
+        self.inputs.extend(later.inputs);
+    }
+
+    /// Appends the knowledge of other inputs, which follow those of this one.
+    pub fn append(&mut self, later: Self, registry: &Registry) {
+        let file = u32::try_from(self.inputs.len()).unwrap_or(u32::MAX);
+        self.merge(later, Shift { number: 0, file }, registry);
+    }
+
+    /// What was learned from, in the order of their numbers; empty unless it was learned as a
+    /// [part](crate::Job::learn_part).
+    pub fn inputs(&self) -> &[InputId] {
+        &self.inputs
+    }
+
+    /// Notes what was learned from.
+    pub(crate) fn note_input(&mut self, input: InputId) {
+        self.inputs.push(input);
     }
 
     /// What the rules may know beside the flow itself: everything, or what is known at this moment.
@@ -426,6 +470,11 @@ impl Knowledge {
         let learned = (&self.dns, &self.announced);
         context(&self.options, &self.flows, learned, &self.totals.span, registry, threads)
     }
+}
+
+fn flow_options(options: &Options, part: bool) -> FlowOptions {
+    let &Options { flows: each, causal: at_once, ports_only, domains: names, .. } = options;
+    FlowOptions { each, part, at_once, ports_only, names }
 }
 
 fn context<'k>(

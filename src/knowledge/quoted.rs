@@ -6,6 +6,7 @@ use super::Knowledge;
 use crate::{
     decode::Headers,
     flow::{Ends, FiveTuple, Key},
+    packed::{Broken, Reader, Writer},
 };
 
 /// Five-tuples that were quoted, in the order they were met.
@@ -31,6 +32,19 @@ impl Quoted {
                 self.all.push(key);
             }
         }
+    }
+
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.all(self.all.iter());
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+        let mut quoted = Self::default();
+        reader.all(Self::LIMIT, |key| {
+            quoted.add([key]);
+            Ok(())
+        })?;
+        Ok(quoted)
     }
 
     /// Appends those of the stretch that follows.

@@ -7,11 +7,12 @@ use hashbrown::HashMap;
 use crate::{
     decode::{Headers, Kind, Reason},
     flow::{Direction, Ends, Key, Tally},
+    packed::{Broken, Reader, Writer, check},
     packet::{Frame, Oddities, Timestamp},
 };
 
 /// Packets by the reason their decoding stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Damaged {
     /// Cut by the snap length inside a header.
     pub truncated: u64,
@@ -46,7 +47,7 @@ impl Damaged {
 }
 
 /// What a packet is counted under: its five-tuple, or what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Subject {
     /// A five-tuple.
     Flow(Key),
@@ -55,7 +56,7 @@ pub enum Subject {
 }
 
 /// Totals of a capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Span {
     /// Packets.
     pub packets: u64,
@@ -149,6 +150,34 @@ impl Totals {
     /// The damaged packets of a five-tuple that leaves.
     pub(super) fn forget(&mut self, key: Key) -> Damaged {
         self.damaged.remove(&Subject::Flow(key)).unwrap_or_default()
+    }
+
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.put(&(self.span, self.oddities));
+        out.all(self.others.iter());
+        let mut damaged: Vec<_> = self.damaged.iter().collect();
+        damaged.sort_unstable_by_key(|(subject, _)| match subject {
+            Subject::Flow(key) => (Some(key.order()), None),
+            Subject::Other(kind) => (None, Some(*kind)),
+        });
+        out.all(damaged.into_iter());
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+        let may_be = |count: u64| count < 1 << 52;
+        let (span, oddities): (Span, Oddities) = reader.get()?;
+        let counts = [span.packets, span.octets, span.captured, span.implausible];
+        let odd = [oddities.fractions, oddities.beyond, oddities.unnamed];
+        check(counts.into_iter().chain(odd).all(may_be))?;
+        let mut totals = Self { span, oddities, ..Self::default() };
+        reader.all(1 << 20, |(kind, tally): (Kind, Tally)| {
+            check(tally.is_sound() && totals.others.insert(kind, tally).is_none())
+        })?;
+        reader.all(1 << 24, |(subject, damaged): (Subject, Damaged)| {
+            check([damaged.truncated, damaged.malformed, damaged.too_deep].into_iter().all(may_be))?;
+            check(totals.damaged.insert(subject, damaged).is_none())
+        })?;
+        Ok(totals)
     }
 
     pub(super) fn merge(&mut self, later: Self) {

@@ -12,6 +12,7 @@ use crate::{
     dns::Via,
     flow::Key,
     naming::{Answer, Evidence, Name, Speech, State, serving},
+    packed::Word,
     packet::TransportProtocol,
     registry::{self, Registration, Registry, UserEntry},
     text::{escape, number},
@@ -62,7 +63,7 @@ pub fn kind_word(kind: Kind) -> Cow<'static, str> {
 }
 
 /// What all flows with the same answer have in common.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Label {
     /// Key of its row in a summary: `https/tcp`, `49200/tcp`, `unknown/udp`, `icmp`, `arp`.
     pub key: String,
@@ -79,7 +80,8 @@ pub struct Label {
     /// DNS-SD instance, where it was advertised.
     pub instance: Option<String>,
     /// What advertised it: `mdns`, `dns`, `ftp`, `sip`, `sunrpc`, `ssdp`.
-    pub advertised_by: Option<&'static str>,
+    #[serde(with = "announcer")]
+    pub advertised_by: Option<Word>,
     /// Answers registered for the port, in registry order.
     pub candidates: Vec<String>,
     /// Its protocol; 0 where there is no IP.
@@ -96,6 +98,29 @@ pub struct Label {
     pub is_unregistered: bool,
     /// `443/tcp https`, harmless on a terminal.
     pub(crate) text: Vec<u8>,
+}
+
+/// The words for what advertises a service, as text in files.
+mod announcer {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::packed::word;
+
+    #[expect(clippy::ref_option, reason = "that is how serde hands it over")]
+    pub(super) fn serialize<S: Serializer>(
+        by: &Option<&'static str>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        by.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<&'static str>, D::Error> {
+        const WORDS: [&str; 6] = ["mdns", "dns", "ftp", "sip", "sunrpc", "ssdp"];
+        let find = |text: &str| word::find(text, WORDS).ok_or_else(|| D::Error::custom("no such word"));
+        <Option<&str>>::deserialize(deserializer)?.map(find).transpose()
+    }
 }
 
 /// What tells one label from another.

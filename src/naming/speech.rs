@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What is spoken, as far as the octets tell surely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Speech {
     /// The protocol.
     pub protocol: Protocol,

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How far a flow came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum State {
     /// A connection was made, or both ends sent data.
     Established,

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A link-layer header type: the LINKTYPE_* value of a pcap file header or of a pcapng
 /// Interface Description Block (<https://www.tcpdump.org/linktypes.html>). Any value is representable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct LinkType(pub u16);
 
 impl LinkType {

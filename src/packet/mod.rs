@@ -12,7 +12,9 @@ pub use link_type::LinkType;
 pub use protocol::TransportProtocol;
 
 /// A moment of capture time: nanoseconds since the Unix epoch, UTC. Reaches the year 2554.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
@@ -100,7 +102,7 @@ impl Frame<'_> {
 }
 
 /// A packet of the capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct PacketId {
     /// Index of the file among the inputs.
     pub file: u32,
@@ -151,7 +153,7 @@ pub struct Batch {
 }
 
 /// Packets whose time stamp is not what it should be, or whose interface is lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Oddities {
     /// Their fraction of a second is a second or more.
     pub(crate) fractions: u64,

@@ -1,7 +1,9 @@
 //! The protocol that a packet carries.
 
 /// An assigned internet protocol number (IANA "Protocol Numbers"), the `protocolIdentifier` of IPFIX.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct TransportProtocol(pub u8);
 
 impl TransportProtocol {

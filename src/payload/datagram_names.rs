@@ -9,7 +9,7 @@ use super::server_name::ToldBy;
 use super::stream_names::told_by;
 
 /// Reads the datagrams of one direction until the name is told, or cannot be any more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct DatagramNames {
     form: Form,
     /// The handshake: in QUIC the stream of all, in DTLS one message.
@@ -18,7 +18,7 @@ pub(super) struct DatagramNames {
     left: u8,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 enum Form {
     /// QUIC: the id that the keys of the last packet which could be opened follow from, and how often opening one may
     /// still be tried.
@@ -28,6 +28,15 @@ enum Form {
 }
 
 impl DatagramNames {
+    /// Whether a reader that comes from a file reads on without harm.
+    pub(super) fn is_sound(&self) -> bool {
+        let form = match self.form {
+            Form::Quic { tries, .. } => tries <= Self::TRIES,
+            Form::Dtls(message) => message.is_none_or(|(_, len)| len <= 1 << 24),
+        };
+        form && self.left <= Self::MOST && self.gathered.is_sound()
+    }
+
     /// Most datagrams that are waited for.
     const MOST: u8 = 16;
 

@@ -1,7 +1,7 @@
 //! Octets of a stream or message that come in pieces, in any order and more than once.
 
 /// The first octets of something that comes in pieces. Where pieces overlap, what came first stays.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Gathered {
     octets: Vec<u8>,
     /// One bit for each octet that was seen, where there is a hole.
@@ -11,6 +11,13 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    /// Whether the parts fit each other.
+    pub(super) fn is_sound(&self) -> bool {
+        let len = self.octets.len();
+        let seen = if self.seen.is_empty() { len == self.whole } else { self.seen.len() == len.div_ceil(64) };
+        len <= Self::LIMIT && self.whole <= len && seen
+    }
+
     /// Most octets that are kept: a hello of 16 KiB, and headers of the records it is in.
     pub(super) const LIMIT: usize = (16 << 10) + 1_024;
 

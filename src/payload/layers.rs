@@ -11,7 +11,7 @@ use super::tls::Record;
 use super::{industry, media, rpc, text};
 
 /// Layers from the outermost; empty where no more than one is known.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Layers([Option<Protocol>; Self::KEPT]);
 
 impl Layers {

@@ -19,16 +19,24 @@ pub enum Progress {
 ///
 /// It takes segments in any order and more than once, and datagrams in any order but for those that tell keys. It holds
 /// at most 17 KiB. What is not whole tells nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct NameReader(Kind);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 enum Kind {
     Stream(Box<StreamNames>),
     Datagrams(Box<DatagramNames>),
 }
 
 impl NameReader {
+    /// Whether a reader that comes from a file reads on without harm.
+    pub(crate) fn is_sound(&self) -> bool {
+        match &self.0 {
+            Kind::Stream(stream) => stream.is_sound(),
+            Kind::Datagrams(datagrams) => datagrams.is_sound(),
+        }
+    }
+
     /// Reads the first segment of a TCP stream that has come; `first` is the number of its first octet, where a SYN told it.
     ///
     /// Most tell all there is to tell, and nothing is allocated for them. [`Progress::More`] comes with the reader that goes on.

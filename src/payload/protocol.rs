@@ -8,7 +8,8 @@ use std::{
 /// A protocol that octets speak: one word of a closed list, in one octet.
 ///
 /// Layers that are never a flow's own protocol (`websocket`, `nfs`) are words of the same list.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Protocol(NonZeroU8);
 
 /// What the list holds of one protocol.
@@ -273,6 +274,20 @@ impl Protocol {
     }
 }
 
+impl From<Protocol> for u8 {
+    fn from(protocol: Protocol) -> Self {
+        protocol.id()
+    }
+}
+
+impl TryFrom<u8> for Protocol {
+    type Error = &'static str;
+
+    fn try_from(id: u8) -> Result<Self, Self::Error> {
+        Self::from_id(id).ok_or("no protocol has this number")
+    }
+}
+
 impl std::fmt::Debug for Protocol {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.word())
@@ -280,7 +295,7 @@ impl std::fmt::Debug for Protocol {
 }
 
 /// A set of protocols.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Protocols([u64; Self::BITS / 64]);
 
 impl Protocols {

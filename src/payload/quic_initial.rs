@@ -60,7 +60,7 @@ impl Version {
 }
 
 /// A connection id (RFC 9000 section 17.2): at most 20 octets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct ConnectionId {
     octets: [u8; Self::LIMIT],
     len: u8,

@@ -1,7 +1,7 @@
 //! Names of servers, as clients tell them.
 
 /// What the first words of a client tell of the server that they are for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Told {
     /// The name, where it is told and may be one.
     pub name: Option<ServerName>,
@@ -14,7 +14,7 @@ pub struct Told {
 }
 
 /// What the name of a server is told in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ToldBy {
     /// The ClientHello of TLS or DTLS.
     Tls,
@@ -22,6 +22,13 @@ pub enum ToldBy {
     Http,
     /// The ClientHello in QUIC.
     Quic,
+}
+
+impl Told {
+    /// Whether what a file says can have been told: its name is one that is shown as it is.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.name.as_ref().is_none_or(|name| ServerName::of_hello(name.0.as_bytes()).as_ref() == Some(name))
+    }
 }
 
 impl ToldBy {
@@ -40,7 +47,7 @@ impl ToldBy {
 
 /// The name of a host: letters, digits, hyphens and underscores in labels, as it was written but for a dot
 /// at its end; or an IPv4 address in its place, or what else a hello asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ServerName(Box<str>);
 
 impl ServerName {

@@ -87,7 +87,7 @@ impl<'a> Sight<'a> {
 }
 
 /// How sure a pattern is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Strength {
     /// Nothing is known.
     Nothing,

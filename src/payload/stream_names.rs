@@ -13,7 +13,7 @@ use super::web::{METHODS, PREFACE};
 use super::{hpack, proxies};
 
 /// Reads one direction of a connection until the name is told, or cannot be any more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct StreamNames {
     /// Sequence number of the first octet.
     base: u32,
@@ -24,7 +24,7 @@ pub(super) struct StreamNames {
 }
 
 /// What the octets are, as far as they were read: each is looked at a bounded number of times, however they come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 enum Form {
     /// Nothing is at hand, or too little.
     Unknown,
@@ -39,6 +39,18 @@ enum Form {
 }
 
 impl StreamNames {
+    /// Whether a reader that comes from a file reads on without harm: it stands where its octets may be.
+    pub(super) fn is_sound(&self) -> bool {
+        let may_be = |at: usize| at <= 2 * Gathered::LIMIT;
+        let form = match self.form {
+            Form::Unknown => true,
+            Form::Tls { next, have } => may_be(next) && may_be(have),
+            Form::Http { searched: at, .. } | Form::Ahead { looked: at } => may_be(at),
+            Form::Http2 { next, headers } => may_be(next) && headers.is_none_or(may_be),
+        };
+        form && may_be(self.begin) && self.gathered.is_sound()
+    }
+
     /// How far above the first octet a segment must begin for holes before it to be given up.
     const FAR: u32 = 1 << 16;
 

@@ -16,7 +16,7 @@ use super::{brokers, proxies};
 use crate::packet::TransportProtocol;
 
 /// One of the two ends of a flow, told by what it sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Sender {
     /// The one whose window is the first argument of [`look`]; usually who sent first.
     First,
@@ -35,7 +35,7 @@ impl Sender {
 }
 
 /// What the first octets of a flow say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {
     /// How sure it is. Only what is strong names a flow; two weak halves that fit are strong.
     pub strength: Strength,

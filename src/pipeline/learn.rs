@@ -82,7 +82,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// Where the input is damaged; what came before it is learned.
-    fn learn(
+    pub(super) fn learn(
         &self,
         mut reader: Reader<'_>,
         number: u32,
@@ -94,7 +94,6 @@ impl Run<'_> {
         if let Reader::File(file) = &mut reader
             && self.threads > 1
             && selection.is_all()
-            && !options.inventory
             && let Some(stretches) = file.stretches()
             && self.is_worth_threads(stretches.len())
         {
@@ -234,17 +233,19 @@ impl Split<'_> {
             drop(guess);
             (self.read(expected.clone(), end, Knowledge::part(self.options)), 0)
         };
-        if later.knowledge.lacks_pieces() {
-            self.learn_pieces(&expected, end, knowledge);
+        let Learned { knowledge: mut later, end: ended, result } = later;
+        if later.lacks_notes() {
+            self.learn_order(&expected, end, knowledge);
+            later.forget_notes();
         }
-        knowledge.merge(later.knowledge, Shift { number: shift }, self.run.registry);
-        later.result.map_err(|error| error.after(shift))?;
-        Ok(Position { packets: later.end.packets + shift, ..later.end })
+        knowledge.merge(later, Shift { number: shift, file: 0 }, self.run.registry);
+        result.map_err(|error| error.after(shift))?;
+        Ok(Position { packets: ended.packets + shift, ..ended })
     }
 
-    /// Reads a stretch again for the pieces of DNS messages in it, where there were too many to be noted down.
+    /// Reads a stretch again for the DNS messages in it, where there were too many to be noted down.
     #[cold]
-    fn learn_pieces(&self, from: &Position, end: u64, knowledge: &mut Knowledge) {
+    fn learn_order(&self, from: &Position, end: u64, knowledge: &mut Knowledge) {
         let mut stretch = self.stretches.stretch(from.state.clone(), from.offset..end, from.packets + 1);
         let mut batch = Batch::new();
         // Damage ends this turn where it ended the first one, which reports it.
@@ -252,7 +253,7 @@ impl Split<'_> {
             let learned =
                 for_each(self.run.decoder, &mut Selection::all(), &batch, |_, frame, headers, _| {
                     if let Some(headers) = headers {
-                        knowledge.learn_dns_piece(&frame, headers, self.file);
+                        knowledge.learn_order(&frame, headers, self.file);
                     }
                     Ok::<(), capture::Error>(())
                 });

@@ -11,6 +11,7 @@
 mod batch;
 mod chart;
 mod follow;
+mod known;
 mod learn;
 
 use std::{
@@ -142,6 +143,8 @@ pub struct Job<'j> {
     pub limits: Limits,
     /// Which inputs are at hand.
     pub turns: Turns,
+    /// The numbers that inputs have in what is known; their places among the inputs where this is empty.
+    pub numbers: Vec<u32>,
     /// Threads to use, at least 1. No result depends on it.
     pub threads: usize,
     /// Octets a stretch has at least: [`MIN_STRETCH`].
@@ -338,6 +341,7 @@ impl<'j> Job<'j> {
             separate: false,
             limits: Limits::default(),
             turns: Turns::default(),
+            numbers: Vec::new(),
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             min_stretch: MIN_STRETCH,
         }
@@ -412,7 +416,7 @@ impl<'j> Job<'j> {
         mut pass: impl FnMut(&Run<'_>, &mut Selection<'_>, Open<'_>) -> Result<(), Failure>,
     ) -> Result<Outcome, Failure> {
         let Self { inputs, registry, decoder, accept, window, wanted, count, .. } = self;
-        let Self { limits, threads, min_stretch, turns, .. } = self;
+        let Self { limits, threads, min_stretch, turns, numbers, .. } = self;
         let run = Run { registry, decoder, observer, threads: *threads, min_stretch: *min_stretch };
         let mut selection = match selects {
             true => Selection::new(accept.as_deref_mut(), *count, turns.taken).only(
@@ -427,7 +431,8 @@ impl<'j> Job<'j> {
         match inputs {
             Inputs::Files(files) => {
                 let several = files.len() > 1;
-                for (number, path) in (0..).zip(files.iter()).take(at.end).skip(at.start) {
+                for (place, path) in files.iter().enumerate().take(at.end).skip(at.start) {
+                    let number = numbers.get(place).copied().unwrap_or(place as u32);
                     if observer.is_stopped() {
                         break;
                     }

@@ -157,6 +157,11 @@ fn copy_plain<'a>(octets: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     rest
 }
 
+/// Whether a text that was escaped for a terminal holds nothing hostile: not so where it comes from elsewhere.
+pub(crate) fn is_harmless(text: &str) -> bool {
+    !text.contains(is_hostile)
+}
+
 /// Whether a text passes every medium as it is.
 pub(super) fn is_plain(text: &str) -> bool {
     text.bytes().all(passes)

@@ -1,6 +1,7 @@
 //! Where SRV records say services are: the endpoints that naming may call `advertised`.
 
 mod full;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +59,7 @@ pub struct Advertised {
 /// Address, whether TCP, port.
 type Endpoint = (IpAddr, bool, u16);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Service {
     key: Box<[u8]>,
     name: Box<str>,
@@ -76,7 +77,7 @@ struct Service {
     seen: Life,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Host {
     name: Box<[u8]>,
     /// Who told of it first.

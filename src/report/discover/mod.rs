@@ -100,6 +100,10 @@ impl Report for Discovery {
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, _answers: &Answers, _registry: &Registry) {
+        // What comes from files tells itself what it was learned from.
+        if !knowledge.inputs().is_empty() {
+            self.files = knowledge.inputs().iter().map(|input| input.name.clone()).collect();
+        }
         self.inventories.extend(knowledge.take_inventory());
     }
 

@@ -1,0 +1,181 @@
+//! `learn` and `merge`: knowledge as files; and knowledge files as inputs, or beside them.
+
+use std::{
+    mem,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use portolan::{
+    Job, Knowledge, Registry,
+    knowledge::{Options, file},
+    packet::Timestamp,
+    pipeline::{Inputs, Outcome},
+};
+
+use super::{
+    End,
+    args::Global,
+    exit,
+    input::{Input, Session},
+    message, output, passes, registry,
+    watch::Watch,
+};
+
+/// What is learned for a file: all that any report asks for.
+pub(crate) fn everything() -> Options {
+    Options { flows: true, inventory: true, hosts: true, domains: true, ..Options::default() }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Learn {
+    #[command(flatten)]
+    pub(crate) input: Input,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Merge {
+    /// Knowledge files of stretches of one capture, or of several.
+    #[arg(value_name = "FILE", required = true, help_heading = "Input")]
+    files: Vec<PathBuf>,
+}
+
+fn refuse(reason: &str) -> End {
+    message::error(reason);
+    End::Said(exit::USAGE)
+}
+
+/// Reads a knowledge file.
+pub(crate) fn open(path: &Path) -> Result<Knowledge, End> {
+    let failed = |reason: &dyn std::fmt::Display| {
+        message::error(format_args!("{}: {reason}", path.display()));
+        End::Said(exit::INPUT)
+    };
+    let known = Knowledge::open(path).map_err(|error| failed(&error))?;
+    let Options { flows, inventory, hosts, domains, ports_only, .. } = *known.options();
+    if flows && inventory && hosts && domains && !ports_only {
+        Ok(known)
+    } else {
+        Err(failed(&"its knowledge is not all that reports ask for: write it with portolan learn"))
+    }
+}
+
+/// Writes knowledge to where `-o` says.
+fn write(known: &Knowledge, registry: &Registry, mut out: output::Output) -> Result<(), End> {
+    if out.is_terminal() {
+        return Err(refuse(
+            "standard output is a terminal, which knowledge is not for: use -o FILE, or a pipe",
+        ));
+    }
+    known.write(registry.updated(), &mut out)?;
+    Ok(out.finish()?)
+}
+
+pub(crate) fn learn(global: &Global, args: &Learn) -> Result<u8, End> {
+    args.input.refuse_selection("learn", "a knowledge file")?;
+    let session = Session::new(global, &args.input)?;
+    session.refuse_stored("learn reads captures; portolan merge joins knowledge files")?;
+    let mut job = session.job()?;
+    // Whatever is merged later is joined in order of time, and so is this.
+    job.separate = false;
+    job.inputs.sort_by_time();
+    let out = output::of_job(global, &job)?;
+    if out.is_terminal() {
+        return Err(refuse(
+            "standard output is a terminal, which knowledge is not for: use -o FILE, or a pipe",
+        ));
+    }
+    let watch = session.watch("learning");
+    let (known, outcome) = job.learn_part(everything(), &watch).map_err(|failure| watch.end(failure))?;
+    let code = exit::worse(session.code.get(), watch.code(&outcome)?);
+    passes::tell_losses(global, &known);
+    if !outcome.delivered && out.is_file() {
+        return Ok(out.abandon().map(|()| code)?);
+    }
+    write(&known, &session.registry, out)?;
+    mem::forget(known);
+    Ok(code)
+}
+
+pub(crate) fn merge(global: &Global, args: &Merge) -> Result<u8, End> {
+    output::refuse(global, &args.files)?;
+    let registry = registry::load(global)?;
+    let out = output::open(global, &args.files)?;
+    let mut parts = args.files.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
+    tell_overlaps(global, &mut parts);
+    let mut all = Knowledge::part(everything());
+    for part in parts {
+        all.append(part, &registry);
+    }
+    passes::tell_losses(global, &all);
+    write(&all, &registry, out)?;
+    mem::forget(all);
+    Ok(exit::GOOD)
+}
+
+/// When a part begins: without a time behind all others.
+fn began(part: &Knowledge) -> Timestamp {
+    part.span().first().unwrap_or(Timestamp(u64::MAX))
+}
+
+/// Puts parts in order of time, and says where they do not follow each other.
+fn tell_overlaps(global: &Global, parts: &mut [Knowledge]) {
+    parts.sort_by_key(began);
+    let overlap = |pair: &[Knowledge]| {
+        let (last, first) = (pair[0].span().last(), pair[1].span().first());
+        last.zip(first).is_some_and(|(last, first)| first < last)
+    };
+    let count = parts.windows(2).filter(|pair| overlap(pair)).count();
+    if count > 0 && !global.quiet {
+        message::note(format_args!(
+            "stretches of time that overlap are merged as if one followed the other: {count}"
+        ));
+    }
+}
+
+/// What knowledge files that are given as inputs know together with the captures that are, settled.
+pub(crate) fn joined(
+    global: &Global,
+    session: &Session<'_>,
+    job: &mut Job<'_>,
+    watch: &Watch<'_>,
+) -> Result<(Knowledge, Outcome), End> {
+    let mut parts = session.stored.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut outcome = Outcome { delivered: true, ..Outcome::default() };
+    outcome.opened = session.stored.iter().map(|path| path.display().to_string()).collect();
+    if matches!(&job.inputs, Inputs::Files(files) if !files.is_empty()) {
+        job.separate = false;
+        let (part, learned) = job.learn_part(everything(), watch).map_err(|failure| watch.end(failure))?;
+        parts.push(part);
+        outcome.add(learned);
+    }
+    tell_overlaps(global, &mut parts);
+    let mut known = Knowledge::whole(everything());
+    for part in parts {
+        known.append(part, &session.registry);
+    }
+    known.settle();
+    known.set_hosts(&job.hosts);
+    Ok((known, outcome))
+}
+
+/// What `--knowledge` knows, to learn on.
+pub(crate) fn base(session: &Session<'_>, job: &Job<'_>) -> Result<Option<Knowledge>, End> {
+    let Some(path) = session.base() else { return Ok(None) };
+    if !job.inputs.can_be_read_twice() {
+        return Err(refuse("--knowledge names inputs that can be read twice: give files, not a pipe"));
+    }
+    if job.separate {
+        return Err(refuse(
+            "--knowledge is of one capture, and its inputs are pieces of it: files that are separate are not (--together)",
+        ));
+    }
+    let mut known = Knowledge::whole(everything());
+    known.append(open(path)?, &session.registry);
+    Ok(Some(known))
+}
+
+/// Whether a file is one of knowledge.
+pub(crate) fn is_stored(path: &Path) -> bool {
+    file::is_knowledge(path)
+}

@@ -1,0 +1,355 @@
+//! Knowledge as files: pieces of a capture, learned each alone and merged in any grouping, say what one run says.
+
+use std::{fs, path::Path};
+
+use portolan::{
+    Answers, Job, Knowledge, Registry, Report, View,
+    capture::{self, Source as _},
+    knowledge::Options,
+    packet::Batch,
+    pipeline::Inputs,
+    report::{
+        Format,
+        discover::{DiscoverOptions, Discovery},
+        flows::FlowList,
+        hosts::{HostList, HostsOptions},
+        summary::{self, By, Totals},
+    },
+    savefile::FileFormat,
+    sink::{Json, Writer},
+    text::time::TimeStyle,
+};
+
+use crate::{
+    capture::Scratch,
+    cli::{bad, good, portolan},
+    generator::captures::{Plan, Shape},
+    material::sample,
+    summary::{samples, shared_captures},
+};
+
+/// All that is learned for a file.
+fn everything() -> Options {
+    Options { flows: true, inventory: true, hosts: true, domains: true, ..Options::default() }
+}
+
+/// A capture, unpacked, and where its packets lie in it.
+struct Capture {
+    octets: Vec<u8>,
+    records: Vec<usize>,
+    is_pcapng: bool,
+}
+
+impl Capture {
+    /// `None` of what cannot be cut: with several sections, or what no record is in.
+    fn read(path: &Path) -> Option<Self> {
+        let mut source = capture::open(path).ok()?;
+        let is_pcapng = source.format() == FileFormat::Pcapng || source.format().is_translated();
+        let (mut octets, mut records, mut batch) = (Vec::new(), Vec::new(), Batch::new());
+        while let Ok(true) = source.fill(&mut batch) {
+            let position = octets.len();
+            octets.extend_from_slice(batch.octets());
+            records.extend(batch.located().iter().map(|located| position + located.record as usize));
+        }
+        let capture = Self { octets, records, is_pcapng };
+        let sections =
+            if is_pcapng { capture.blocks().filter(|(kind, _)| *kind == 0x0a0d_0d0a).count() } else { 1 };
+        // Behind several captures in one file another header lies.
+        let is_one = is_pcapng || capture.records.windows(2).all(|pair| pair[1] - pair[0] < 1 << 18);
+        (sections == 1 && is_one && !capture.records.is_empty()).then_some(capture)
+    }
+
+    /// Type and place of every block of a pcapng.
+    fn blocks(&self) -> impl Iterator<Item = (u32, std::ops::Range<usize>)> {
+        let is_big = self.octets.get(8) == Some(&0x1a);
+        let number = move |at: usize| {
+            let octets = self.octets.get(at..at + 4)?.try_into().ok()?;
+            Some(if is_big { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) })
+        };
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let (kind, len) = (number(at)?, number(at + 4)? as usize);
+            let block = at..at + len.next_multiple_of(4).max(12);
+            at = block.end;
+            Some((kind, block))
+        })
+    }
+
+    /// So many pieces, each a capture: header and interfaces, and the records from one cut to the next.
+    fn pieces(&self, count: usize) -> Vec<Vec<u8>> {
+        let cut = |number: usize| match self.records.len() * number / count {
+            0 => self.records[0],
+            packet if packet == self.records.len() => self.octets.len(),
+            packet => self.records[packet],
+        };
+        let begin = |at: usize| {
+            if !self.is_pcapng {
+                return self.octets[..self.records[0]].to_vec();
+            }
+            let described = self.blocks().take_while(|(_, block)| block.start < at);
+            let kept = described.filter(|(kind, _)| matches!(kind, 0x0a0d_0d0a | 1));
+            kept.flat_map(|(_, block)| self.octets[block].to_vec()).collect()
+        };
+        (0..count)
+            .map(|number| [begin(cut(number)), self.octets[cut(number)..cut(number + 1)].to_vec()].concat())
+            .collect()
+    }
+}
+
+fn job<'r>(path: &Path, registry: &'r Registry) -> Job<'r> {
+    Job { threads: 1, ..Job::new(Inputs::Files(vec![path.to_owned()]), registry) }
+}
+
+fn written(known: &Knowledge) -> Vec<u8> {
+    let mut file = Vec::new();
+    known.write("2026-09-30", &mut file).unwrap();
+    file
+}
+
+fn read(file: &[u8]) -> Knowledge {
+    Knowledge::read(&mut &file[..]).unwrap()
+}
+
+/// A part of both, written.
+fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
+    let mut all = read(one);
+    all.append(read(other), registry);
+    written(&all)
+}
+
+/// What a file knows, to be asked.
+fn whole(file: &[u8], registry: &Registry) -> Knowledge {
+    let mut whole = Knowledge::whole(everything());
+    whole.append(read(file), registry);
+    whole
+}
+
+/// JSON of every packet of a file, without the numbers of frames.
+fn annotated(job: &mut Job<'_>, known: &Knowledge, registry: &Registry) -> String {
+    let answers = Answers::of(known, registry, true, 1);
+    let view = View { knowledge: known, answers: &answers, registry };
+    let mut out = Vec::new();
+    job.chart(&view, Json::default(), &mut Writer::new(&mut out), &()).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let mut parts = text.split("\"frame\":{\"number\":");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    parts.for_each(|part| all.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit())));
+    all
+}
+
+fn report(mut report: impl Report, known: &mut Knowledge, format: Format, registry: &Registry) -> String {
+    let answers = Answers::of(known, registry, false, 1);
+    report.add(known, &answers, registry);
+    let mut out = Vec::new();
+    report.write(registry, format, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// What every report says of a capture, each with what `learn` learns for it.
+fn reports(registry: &Registry, mut learn: impl FnMut(Options) -> Knowledge) -> Vec<String> {
+    let mut all = Vec::new();
+    for by in By::ALL {
+        let options = summary::Options { by: by.into(), ..summary::Options::default() };
+        if !options.by.needs_packets() {
+            let totals = Totals::new(options, 1);
+            let mut known = learn(totals.needs());
+            all.push(report(totals, &mut known, Format::Json, registry));
+        }
+    }
+    let flows = FlowList::new(TimeStyle::Utc);
+    let mut known = learn(flows.needs());
+    all.push(report(flows, &mut known, Format::Json, registry));
+    let hosts = HostList::new(HostsOptions::default());
+    let mut known = learn(hosts.needs());
+    all.push(report(hosts, &mut known, Format::Json, registry));
+    let discovery = Discovery::new(DiscoverOptions::default(), Vec::new());
+    let mut known = learn(discovery.needs());
+    all.push(report(discovery, &mut known, Format::Csv, registry));
+    all
+}
+
+/// Cuts a capture, learns its pieces, merges them and compares with one run. Returns whether it could be cut.
+fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
+    let Some(capture) = Capture::read(path) else { return false };
+    let one = scratch.file("one", &capture.octets);
+    let mut expected = None;
+    for (count, from_the_end) in [(2, false), (3, true), (7, false), (7, true)] {
+        if capture.records.len() < count {
+            continue;
+        }
+        let (expected_json, expected_reports) = expected.get_or_insert_with(|| {
+            let learn = |options| job(&one, registry).learn(options, &()).unwrap().0;
+            let known = learn(Options { domains: true, ..Options::default() });
+            (annotated(&mut job(&one, registry), &known, registry), reports(registry, learn))
+        });
+        let pieces: Vec<_> = capture.pieces(count).into_iter().enumerate().collect();
+        let pieces: Vec<_> =
+            pieces.iter().map(|(number, octets)| scratch.file(&format!("piece{number}"), octets)).collect();
+        let parts = pieces
+            .iter()
+            .map(|piece| written(&job(piece, registry).learn_part(everything(), &()).unwrap().0));
+        let known = if from_the_end {
+            parts.rev().reduce(|later, part| merged(&part, &later, registry))
+        } else {
+            parts.reduce(|known, part| merged(&known, &part, registry))
+        };
+        let known = known.unwrap();
+        let mut joined = String::new();
+        for piece in &pieces {
+            let mut job = job(piece, registry);
+            let (known, _) = job.learn_on(whole(&known, registry), &()).unwrap();
+            assert_eq!(known.inputs().len(), count, "{path:?}: a piece is not recognised");
+            joined.push_str(&annotated(&mut job, &known, registry));
+        }
+        assert!(
+            joined == *expected_json,
+            "{path:?} in {count}: {}",
+            first_difference(&joined, expected_json)
+        );
+        let said = reports(registry, |_| {
+            let mut known = whole(&known, registry);
+            known.settle();
+            known
+        });
+        for (said, expected) in said.iter().zip(expected_reports.iter()) {
+            assert!(said == expected, "{path:?} in {count}: {}", first_difference(said, expected));
+        }
+    }
+    true
+}
+
+fn first_difference(one: &str, other: &str) -> String {
+    let pair = one.lines().zip(other.lines()).find(|(one, other)| one != other);
+    pair.map_or_else(|| "one is longer".to_owned(), |(one, other)| format!("{one}\ninstead of\n{other}"))
+}
+
+#[test]
+fn pieces_of_every_sample_say_what_one_run_says() {
+    let (scratch, registry) = (Scratch::new("pieces"), Registry::built_in());
+    let cut = samples().iter().filter(|path| check(path, &scratch, &registry)).count();
+    assert!(cut > 50, "{cut}");
+}
+
+#[test]
+fn pieces_of_shared_captures_say_what_one_run_says() {
+    let (scratch, registry) = (Scratch::new("shared-pieces"), Registry::built_in());
+    let small = |path: &&std::path::PathBuf| fs::metadata(path).is_ok_and(|file| file.len() < 200 << 10);
+    let all: Vec<_> = shared_captures().into_iter().map(|(path, _)| path).collect();
+    let step = (all.len() / 160).max(1);
+    let chosen: Vec<_> = all.iter().step_by(step).filter(small).collect();
+    let cut = chosen.iter().filter(|path| check(path, &scratch, &registry)).count();
+    assert!(all.is_empty() || cut >= 60, "{cut} of {}", chosen.len());
+}
+
+/// Named one by one, packets behind the cut lose what those before it told; with the knowledge of both they do not.
+#[test]
+fn the_office_cut_at_packet_12_is_named_as_a_whole() {
+    let scratch = Scratch::new("office");
+    let capture = Capture::read(&sample("office.pcapng")).unwrap();
+    let begin = capture.pieces(1).remove(0);
+    let cut = capture.records[12];
+    let head: Vec<u8> = capture
+        .blocks()
+        .take_while(|(_, block)| block.start < cut)
+        .filter(|(kind, _)| matches!(kind, 0x0a0d_0d0a | 1))
+        .flat_map(|(_, block)| capture.octets[block].to_vec())
+        .collect();
+    let octets = [&capture.octets[..cut], &[head, capture.octets[cut..].to_vec()].concat()[..]];
+    let names = ["whole", "a", "b"];
+    let files: Vec<String> = names
+        .iter()
+        .zip([&begin[..], octets[0], octets[1]])
+        .map(|(name, octets)| scratch.file(&format!("{name}.pcapng"), octets).display().to_string())
+        .collect();
+    let know = |name: &str| scratch.0.join(name).display().to_string();
+    good(&["learn", &files[2], "-o", &know("b.know")]);
+    good(&["learn", &files[1], "-o", &know("a.know")]);
+    // In whatever order they are given.
+    good(&["merge", &know("b.know"), &know("a.know"), "-o", &know("all.know")]);
+    let columns = ["--format", "csv", "--columns", "@timestamp,svc.name,svc.evidence,svc.rule,source.domain"];
+    let annotate = |more: &[&str]| {
+        let all = [&["annotate"], &columns[..], more].concat();
+        good(&all).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let whole = annotate(&[&files[0]]);
+    let pieces = [annotate(&[&files[1]]), annotate(&[&files[2]])].concat();
+    let all = know("all.know");
+    let known = [annotate(&["--knowledge", &all, &files[1]]), annotate(&["--knowledge", &all, &files[2]])];
+    assert_ne!(pieces, whole);
+    assert_eq!(known.concat(), whole);
+    // As an input it is counted.
+    let json = |file: &str| {
+        let text = good(&["summary", "--format", "json", "--by", "server", file]);
+        let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value["capture"]["files"].take();
+        value
+    };
+    assert_eq!(json(&all), json(&files[0]));
+    for command in [&["flows", "--format", "json"][..], &["hosts"], &["discover", "--format", "csv"]] {
+        let of = |file: &str| good(&[command, &[file]].concat());
+        assert_eq!(of(&all), of(&files[0]), "{command:?}");
+    }
+    // Totals are of the input alone.
+    let flows =
+        |more: &[&str]| good(&[&["flows", "--format", "csv", "--columns", "network.packets"], more].concat());
+    assert_eq!(flows(&["--knowledge", &all, &files[1]]), flows(&[&files[1]]));
+    // What it was not learned from is learned on top.
+    let last = annotate(&["--knowledge", &know("a.know"), &files[2]]);
+    assert_eq!(last, whole[12..]);
+}
+
+#[test]
+fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
+    let scratch = Scratch::new("know-refused");
+    let know = scratch.0.join("office.know").display().to_string();
+    good(&["learn", "office.pcapng", "-o", &know]);
+    let said = |arguments: &[&str], code: i32, reason: &str| {
+        let out = portolan(arguments);
+        assert_eq!((out.code, out.stderr.contains(reason)), (code, true), "{arguments:?}: {}", out.stderr);
+    };
+    for selection in [&["-f", "udp"][..], &["-c", "1"], &["--from", "+1s"]] {
+        said(&[&["flows"], selection, &[&*know]].concat(), 2, "holds no packets");
+    }
+    for by in ["vlan", "interface"] {
+        said(&["summary", "--by", by, &know], 2, "holds no packets");
+    }
+    said(&["summary", "--interval", "1s", &know], 2, "holds no packets");
+    said(&["summary", "--format", "html", &know], 2, "holds no packets");
+    said(&["summary", "--where", "svc.name == mdns", &know], 5, "a knowledge file holds none");
+    said(&["annotate", &know], 2, "holds no packets to annotate");
+    said(&["explain", "--packet", "1", &know], 2, "holds no packets");
+    said(&["hosts", "--knowledge", &know, "office.pcapng"], 2, "takes knowledge files as inputs");
+    said(&["annotate", "--causal", "--knowledge", &know, "office.pcapng"], 2, "--causal knows only the past");
+    good(&["flows", "--where", "svc.name == mdns", &know]);
+    let file = fs::read(&know).unwrap();
+    let cut = scratch.file("cut.know", &file[..file.len() / 2]).display().to_string();
+    said(&["summary", &cut], 3, "cut short");
+    let mut later = file.clone();
+    later[8] = 2;
+    let later = scratch.file("later.know", &later).display().to_string();
+    bad(
+        &["summary", &later],
+        3,
+        &format!(
+            "portolan: {later}: knowledge in form 2, which another version of portolan wrote: this one reads form 1; \
+             learn it anew\n"
+        ),
+    );
+    said(&["merge", "office.pcapng", "-o", &know], 3, "no knowledge file");
+}
+
+/// 200,000 flows would do; 20,000 are the same by flow.
+#[test]
+fn a_flow_takes_at_most_80_octets() {
+    let (scratch, registry) = (Scratch::new("know-size"), Registry::built_in());
+    for shape in [Shape::Mix, Shape::Small] {
+        let plan = Plan { packets: 200_000, flows: 20_000, ..Plan::new(shape) };
+        let mut octets = Vec::new();
+        plan.write(&mut octets).unwrap();
+        let path = scratch.file("generated", &octets);
+        let (known, _) = job(&path, &registry).learn_part(everything(), &()).unwrap();
+        let (flows, size) = (known.flows().len(), written(&known).len());
+        println!("{shape:?}: {size} octets for {flows} flows, {} a flow", size / flows);
+        assert!(size <= 80 * flows, "{shape:?}: {size} octets for {flows} flows");
+    }
+}
