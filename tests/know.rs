@@ -305,7 +305,7 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     good(&["learn", "office.pcapng", "-o", &know]);
     let said = |arguments: &[&str], code: i32, reason: &str| {
         let out = portolan(arguments);
-        assert_eq!((out.code, out.stderr.contains(reason)), (code, true), "{arguments:?}: {}", out.stderr);
+        assert_eq!((out.code, out.error.contains(reason)), (code, true), "{arguments:?}: {}", out.error);
     };
     for selection in [&["-f", "udp"][..], &["-c", "1"], &["--from", "+1s"]] {
         said(&[&["flows"], selection, &[&*know]].concat(), 2, "holds no packets");
@@ -314,7 +314,7 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
         said(&["summary", "--by", by, &know], 2, "holds no packets");
     }
     said(&["summary", "--interval", "1s", &know], 2, "holds no packets");
-    said(&["summary", "--format", "html", &know], 2, "holds no packets");
+    said(&["summary", "--format", "html", "--interval", "1s", &know], 2, "holds no packets");
     said(&["summary", "--where", "svc.name == mdns", &know], 5, "a knowledge file holds none");
     said(&["annotate", &know], 2, "holds no packets to annotate");
     said(&["explain", "--packet", "1", &know], 2, "holds no packets");
@@ -331,8 +331,8 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
         &["summary", &later],
         3,
         &format!(
-            "portolan: {later}: knowledge in form 2, which another version of portolan wrote: this one reads form 1; \
-             learn it anew\n"
+            "{later}: knowledge in form 2, which another version of portolan wrote: this one reads form 1; \
+             learn it anew"
         ),
     );
     said(&["merge", "office.pcapng", "-o", &know], 3, "no knowledge file");

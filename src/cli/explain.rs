@@ -22,7 +22,7 @@ use super::{
     args::Global,
     exit,
     input::{Input, Session},
-    message, output,
+    knowledge, message, output,
     watch::Watch,
 };
 
@@ -117,7 +117,9 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     };
     let session = Session::new(global, &args.input)?;
     session.refuse_base("explain")?;
-    session.refuse_stored("explain shows the octets that decided, and a knowledge file holds no packets")?;
+    if matches!(subject, Subject::Packet(..)) {
+        session.refuse_stored("a knowledge file holds no packets: explain a flow or an endpoint of it")?;
+    }
     if !session.reads_files() {
         return Err(refuse("explain reads files, as they must be read more than once"));
     }
@@ -130,12 +132,15 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     let (watch, again) = (session.watch("learning"), session.watch("explaining").again());
     let (mut all, mut text) = (Outcome::default(), None);
     while text.is_none() && !all.stopped && job.next_turn() {
-        let learned = job.learn(Options::default(), &watch);
-        let (knowledge, outcome) = learned.map_err(|failure| watch.end(failure))?;
+        let (known, outcome) = if session.stored.is_empty() {
+            job.learn(Options::default(), &watch).map_err(|failure| watch.end(failure))?
+        } else {
+            knowledge::joined(global, &session, &mut job, &watch)?
+        };
         all.add(outcome);
         again.knows(&watch);
-        let answers = Answers::of(&knowledge, &session.registry, true, job.threads);
-        let view = View { knowledge: &knowledge, answers: &answers, registry: &session.registry };
+        let answers = Answers::of(&known, &session.registry, true, job.threads);
+        let view = View { knowledge: &known, answers: &answers, registry: &session.registry };
         text = explained(&mut job, &view, &subject, args.format, &again)?;
     }
     let code = exit::worse(session.code.get(), watch.code(&all)?);

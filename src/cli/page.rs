@@ -32,11 +32,11 @@ pub(crate) fn refuse(out: &Output) -> Result<(), End> {
 #[cfg(feature = "html")]
 pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, End> {
     use portolan::{
-        Job,
+        Answers, Job,
         report::html::{Page, PageOptions},
     };
 
-    use super::{input::Session, kept, output, passes};
+    use super::{input::Session, kept, knowledge, output, passes};
 
     if args.columns.is_some() && !global.is_configured("columns") {
         message::error("--columns chooses columns of tables, JSON and CSV: a page has its own");
@@ -44,7 +44,11 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
     }
     let wanted = args.chosen.packets()?;
     let session = Session::new(global, &args.input)?;
+    if args.interval.is_some() {
+        session.refuse_stored("a knowledge file holds no packets to add up by --interval")?;
+    }
     let mut job = Job { wanted, ..session.job()? };
+    passes::refuse_wanted(&session, &job)?;
     let mut out = output::of_job(global, &job)?;
     refuse(&out)?;
     let options = PageOptions {
@@ -63,26 +67,36 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
     let mut page = Page::new(options, job.inputs.names());
     let (way, gather) = ((page.needs(), false, "counting"), page.gather());
     let mut gathered = gather.sink();
-    let passes = passes::chart(
-        global,
-        &session,
-        &mut job,
-        way,
-        &gather,
-        &mut gathered,
-        |knowledge, answers, sink| {
-            page.add(knowledge, answers, registry, sink);
-        },
-    )?;
-    page.finish(gathered, &passes.outcome);
+    let (code, outcome) = if session.stored.is_empty() {
+        let passes = passes::chart(
+            global,
+            &session,
+            &mut job,
+            way,
+            &gather,
+            &mut gathered,
+            |knowledge, answers, sink| {
+                page.add(knowledge, answers, registry, sink);
+            },
+        )?;
+        (passes.code, passes.outcome)
+    } else {
+        // Without packets nothing is known of when octets came, and the page has no chart of that.
+        let watch = session.watch("learning");
+        let (mut known, outcome) = knowledge::joined(global, &session, &mut job, &watch)?;
+        let answers = Answers::of(&known, registry, false, job.threads);
+        page.add(&mut known, &answers, registry, &mut gathered);
+        (exit::worse(session.code.get(), watch.code(&outcome)?), outcome)
+    };
+    page.finish(gathered, &outcome);
     let page = kept(page);
-    if !passes.outcome.delivered {
+    if !outcome.delivered {
         out.abandon()?;
-        return Ok(passes.code);
+        return Ok(code);
     }
     page.write(registry, &mut out)?;
     out.finish()?;
-    Ok(passes.code)
+    Ok(code)
 }
 
 /// The command line, as a shell would take it.

@@ -129,14 +129,16 @@ fn refuse_packets(session: &Session<'_>, job: &Job<'_>, is_contradiction: bool) 
         );
         return Err(End::Said(exit::USAGE));
     }
-    let Some(path) = session.stored.first() else { return Ok(()) };
-    let (reason, code) = if job.wanted.is_some() {
-        ("--where asks packets here, and a knowledge file holds none", exit::FILTER)
-    } else {
-        ("a knowledge file holds no packets: only sums of flows are in it", exit::USAGE)
-    };
+    refuse_wanted(session, job)?;
+    session.refuse_stored("a knowledge file holds no packets: only sums of flows are in it")
+}
+
+/// Refuses to choose packets by what they say of inputs that hold none.
+pub(crate) fn refuse_wanted(session: &Session<'_>, job: &Job<'_>) -> Result<(), End> {
+    let Some(path) = session.stored.first().filter(|_| job.wanted.is_some()) else { return Ok(()) };
+    let reason = "--where asks packets here, and a knowledge file holds none";
     message::error(format_args!("{}: {reason}", path.display()));
-    Err(End::Said(code))
+    Err(End::Said(exit::FILTER))
 }
 
 /// Says what did not fit into memory.
