@@ -321,6 +321,17 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     said(&["hosts", "--knowledge", &know, "office.pcapng"], 2, "takes knowledge files as inputs");
     said(&["annotate", "--causal", "--knowledge", &know, "office.pcapng"], 2, "--causal knows only the past");
     good(&["flows", "--where", "svc.name == mdns", &know]);
+    said(&["summary", &know, "-o", &know], 2, "is an input");
+    // What needs no packets takes it.
+    let page = good(&["summary", "--format", "html", &know]);
+    assert!(page.contains("id=\"hosts\"") && page.len() < 2 << 20);
+    let explained = good(&["explain", "--endpoint", "192.0.2.30:49154/tcp", &know]);
+    assert!(explained.contains("http"), "{explained}");
+    for both in [[&know, "office.pcapng"], ["office.pcapng", &know], [&know, &know]] {
+        let json: serde_json::Value =
+            serde_json::from_str(&good(&["diff", "--format", "json", both[0], both[1]])).unwrap();
+        assert_eq!(json["differences"], serde_json::json!([]), "{both:?}");
+    }
     let file = fs::read(&know).unwrap();
     let cut = scratch.file("cut.know", &file[..file.len() / 2]).display().to_string();
     said(&["summary", &cut], 3, "cut short");

@@ -292,6 +292,8 @@ impl Command {
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
             Self::Help(_) => "help",
+            Self::Learn(_) => "learn",
+            Self::Merge(_) => "merge",
         }
     }
 

@@ -17,7 +17,8 @@ use super::{
     args::Global,
     exit,
     input::{Input, Reading, Session},
-    kept, message, output, passes,
+    kept, message, output,
+    passes::{self, Passes},
     select::{Rows, Where},
 };
 
@@ -65,7 +66,8 @@ pub(crate) fn run(global: &Global, args: &Difference) -> Result<u8, End> {
     let input = Input::apart(both.map(Clone::clone).to_vec(), args.reading.clone());
     let session = Session::new(global, &input)?;
     let mut job = session.job()?;
-    if job.inputs.names().len() < both.len() {
+    let is_stored = !session.stored.is_empty();
+    if !is_stored && job.inputs.names().len() < both.len() {
         return Err(End::Said(session.code.get()));
     }
     let mut out = output::of_job(global, &job)?;
@@ -77,9 +79,13 @@ pub(crate) fn run(global: &Global, args: &Difference) -> Result<u8, End> {
         threads: job.threads,
         width: output::width(global),
     });
-    let passes = passes::learn(global, &session, &mut job, (diff.needs(), true), None, |known, answers| {
-        diff.add(known, answers, &session.registry);
-    })?;
+    let passes = if is_stored {
+        each_alone(global, args, &mut diff)?
+    } else {
+        passes::learn(global, &session, &mut job, (diff.needs(), true), None, |known, answers| {
+            diff.add(known, answers, &session.registry);
+        })?
+    };
     if passes.outcome.opened.len() < both.len() || passes.outcome.stopped {
         // Of one side alone nothing can be told.
         out.abandon()?;
@@ -100,6 +106,29 @@ pub(crate) fn run(global: &Global, args: &Difference) -> Result<u8, End> {
     }
     out.finish()?;
     Ok(if differs { exit::worse(passes.code, exit::DIFFERENT) } else { passes.code })
+}
+
+/// Takes in both sides, of which one or both are knowledge files.
+fn each_alone(global: &Global, args: &Difference, diff: &mut Diff) -> Result<Passes, End> {
+    let mut all: Option<Passes> = None;
+    for path in [&args.before, &args.after] {
+        let input = Input::apart(vec![path.clone()], args.reading.clone());
+        let side = Session::new(global, &input)?;
+        let mut job = side.job()?;
+        let needs = (diff.needs(), true);
+        let passes = passes::learn(global, &side, &mut job, needs, None, |known, answers| {
+            diff.add(known, answers, &side.registry);
+        })?;
+        all = Some(match all {
+            None => passes,
+            Some(mut all) => {
+                all.code = exit::worse(all.code, passes.code);
+                all.outcome.add(passes.outcome);
+                all
+            }
+        });
+    }
+    all.ok_or(End::Said(exit::INTERNAL))
 }
 
 /// Refuses a page that this build does not make, or that would go to a terminal.

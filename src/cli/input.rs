@@ -290,6 +290,12 @@ impl<'a> Session<'a> {
                 "a knowledge file holds no packets for -f, -c, --from or --to to choose from",
             )?;
         }
+        let target = self.target.and_then(Identity::at);
+        let mut read = self.stored.iter().chain(&self.input.knowledge);
+        if let Some(path) = read.find(|path| target.is_some() && Identity::at(path) == target) {
+            message::error(format_args!("{} is an input: write to another file", path.display()));
+            return Err(End::Said(exit::USAGE));
+        }
         if self.input.knowledge.is_some() {
             self.refuse_stored("--knowledge names captures: portolan merge joins knowledge files")?;
         }

@@ -257,9 +257,7 @@ impl<A: Address> FlowTable<A> {
         let Some(entry) = self.entry_mut(index + 1) else { return };
         *entry = *later;
         entry.facts.0 &= !(Facts::SHOWS | Facts::BOTH_SHOWN);
-        if !ended.is_empty() {
-            self.earlier.insert(index, ended.to_vec());
-        }
+        ended.iter().for_each(|flow| self.add_earlier(index, *flow));
         if let (Some(tentative), Some(head)) = (&mut self.tentative, head) {
             tentative.insert(index, *head);
         }

@@ -32,6 +32,7 @@ impl Tally {
 
 impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
     fn write(&self, out: &mut Writer) {
+        out.put(&self.joined);
         out.count(self.len());
         let mut before = 0u64;
         for entry in self.entries() {
@@ -55,6 +56,7 @@ impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
 
     /// Reads what [`Self::write`] wrote of a table of the same kind into this one, which is empty.
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Broken> {
+        self.joined = reader.get_if(|&joined| joined <= MOST)?;
         let mut before = 0u64;
         let count = reader.count(CAPACITY)?;
         for index in 0..count {
@@ -80,6 +82,8 @@ impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
         reader.all(count, |(index, flows): (u32, Vec<Flow>)| {
             let sound = !flows.is_empty() && (keeps_each || flows.len() == 1);
             check((index as usize) < count && sound && flows.iter().all(|flow| flow.tally.is_sound()))?;
+            let left = self.room_for_ended.checked_sub(flows.len());
+            self.room_for_ended = left.ok_or(Broken)?;
             earlier.push((index, flows));
             Ok(())
         })?;
