@@ -35,7 +35,7 @@ const ORDER: [&str; 22] = [
 const FOREIGN: &[(&str, &[&str])] = &[
     ("aes", &["payload"]),
     ("aes_gcm", &["payload"]),
-    ("anstyle", &["sink"]),
+    ("anstyle", &["sink", "text", "report"]),
     ("askama", &["report"]),
     ("base64", &["text", "flow", "report"]),
     ("clap", &["cli"]),

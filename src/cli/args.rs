@@ -96,6 +96,9 @@ pub(crate) struct Global {
     /// Write the output to this file, which appears whole or not at all; `-` is standard output.
     #[arg(short, long, value_name = "FILE", global = true, help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+    /// Figures as they are, where tables on a terminal would have them rounded: `50645` for `50.6 kB`.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) exact: bool,
     /// Show no progress bar.
     #[arg(long, global = true, help_heading = "Diagnostics")]
     pub(crate) no_progress: bool,

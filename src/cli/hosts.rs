@@ -45,7 +45,12 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
     session.refuse_base("hosts")?;
     let mut job = session.job()?;
     output::refuse(global, &args.oui)?;
-    let options =
-        HostsOptions { numeric: args.input.is_numeric(), oui, choice, width: output::width(global) };
+    let options = HostsOptions {
+        numeric: args.input.is_numeric(),
+        oui,
+        choice,
+        width: output::width(global),
+        rounded: output::rounds(global),
+    };
     report::write(global, &session, &mut job, args.format.into(), HostList::new(options), |_, _| {})
 }

@@ -282,6 +282,11 @@ pub(crate) fn width(global: &Global) -> Option<u16> {
     terminal.map(|(width, _)| width.0)
 }
 
+/// Whether figures are rounded: for people, who look at a terminal, unless they want them exact.
+pub(crate) fn rounds(global: &Global) -> bool {
+    width(global).is_some() && !global.exact
+}
+
 /// Where the output of a command goes: to what `-o` names, which may be none of the files that are `read`.
 pub(crate) fn open<'f>(
     global: &'f Global,

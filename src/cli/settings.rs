@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 use super::{End, args::Cli, exit, message, usage};
 
 /// What says what one run is about, or how another option is given: never a setting.
-const OF_ONE_RUN: [&str; 22] = [
+const OF_ONE_RUN: [&str; 21] = [
     "community-id",
     "duration",
     "endpoint",
@@ -39,7 +39,6 @@ const OF_ONE_RUN: [&str; 22] = [
     "type",
     "version",
     "where",
-    "write",
 ];
 
 /// Octets of a file at most.

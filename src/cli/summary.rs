@@ -169,6 +169,8 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         top: args.top,
         numeric: args.input.is_numeric(),
         width: output::width(global),
+        rounded: output::rounds(global),
+        color: global.wants_color(),
     };
     let selects = passes::charts_selection(&job);
     let so_far = SoFar { options, registry: &session.registry };

@@ -47,6 +47,17 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     }
 }
 
+/// A bar of so many columns of a terminal for a part of a whole, in eighths of them: `██▌`.
+pub(crate) fn bar(part: u64, whole: u64, columns: u16) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if whole == 0 {
+        return String::new();
+    }
+    let eighths = u128::from(part.min(whole)) * u128::from(columns) * 8 / u128::from(whole);
+    let (full, rest) = ((eighths / 8) as usize, (eighths % 8) as usize);
+    "█".repeat(full) + EIGHTHS[rest]
+}
+
 /// A part in per cent; 0 of nothing.
 pub(crate) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
@@ -126,6 +137,17 @@ mod tests {
             (share(1, 5000), share(0, 5), share(5, 0)),
             ("<0.1\u{a0}%".into(), "0.0\u{a0}%".into(), "0.0\u{a0}%".into())
         );
+    }
+
+    #[test]
+    fn bars_are_drawn_in_eighths() {
+        for (part, columns, text) in
+            [(0, 10, ""), (1, 10, "█"), (10, 10, "██████████"), (1, 4, "▍"), (3, 2, "▌"), (11, 2, "██")]
+        {
+            assert_eq!(bar(part, 10, columns), text, "{part} {columns}");
+        }
+        assert_eq!(bar(1, 0, 10), "");
+        assert_eq!(bar(u64::MAX, u64::MAX, 3), "███");
     }
 
     #[test]

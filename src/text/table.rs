@@ -6,6 +6,7 @@ use std::{
     ops::Range,
 };
 
+use anstyle::Style;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use super::escape;
@@ -66,6 +67,7 @@ pub struct Table {
     inner: comfy_table::Table,
     padding: (u16, u16),
     right: Vec<Range<usize>>,
+    styles: Vec<(usize, Style)>,
 }
 
 impl Table {
@@ -73,7 +75,7 @@ impl Table {
     pub fn new(header: &[&'static str]) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(presets::NOTHING).set_header(header);
-        Self { inner, padding: (1, 1), right: Vec::new() }
+        Self { inner, padding: (1, 1), right: Vec::new(), styles: Vec::new() }
     }
 
     /// Begins the lines with the first column; columns are parted by two spaces.
@@ -104,6 +106,17 @@ impl Table {
         self.inner.is_empty()
     }
 
+    /// How many columns of a terminal it takes where nothing is wrapped.
+    pub fn width(&self) -> usize {
+        let padding = usize::from(self.padding.0 + self.padding.1);
+        self.inner.column_max_content_widths().iter().map(|&width| usize::from(width) + padding).sum()
+    }
+
+    /// Draws a row in this way; 0 is the header, and what is not said is plain.
+    pub fn style(&mut self, row: usize, style: Style) {
+        self.styles.push((row, style));
+    }
+
     /// Writes the header and all rows. Cells are wrapped where the table would be wider than `width`, in columns of
     /// a terminal; `None` is as wide as it gets.
     ///
@@ -119,7 +132,17 @@ impl Table {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        self.inner.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
+        let lines: Vec<_> = self.inner.lines().collect();
+        // Of wrapped rows it is not known which lines are theirs.
+        let is_wrapped = lines.len() != self.inner.row_count() + 1;
+        for (number, line) in lines.iter().enumerate() {
+            let style = self.styles.iter().rfind(|(row, _)| *row == number && !is_wrapped);
+            match style {
+                Some((_, style)) => writeln!(out, "{style}{}{style:#}", line.trim_end())?,
+                None => writeln!(out, "{}", line.trim_end())?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -160,6 +183,20 @@ mod tests {
         assert_eq!(written(services().flush(), None), expected.join("\n"));
         assert_eq!((services().len(), Table::new(&["x"]).is_empty()), (2, true));
         assert_eq!(written(Table::new(&["x"]), Some(80)), " x\n");
+    }
+
+    #[test]
+    fn rows_are_drawn_where_they_are_lines() {
+        let mut table = Table::new(&["key"]).flush();
+        table.row([Cell::text("a")]);
+        table.row([Cell::text("b")]);
+        table.style(0, Style::new().bold());
+        table.style(2, Style::new().dimmed());
+        assert_eq!(table.width(), 5);
+        assert_eq!(written(table, None), "\u{1b}[1mkey\u{1b}[0m\na\n\u{1b}[2mb\u{1b}[0m\n");
+        let mut wrapped = services();
+        wrapped.style(1, Style::new().bold());
+        assert!(!written(wrapped, None).contains('\u{1b}'));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct HostsOptions {
     pub choice: Choice<Trees>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
+    /// Whether tables have rounded figures with units: for people.
+    pub rounded: bool,
 }
 
 /// The report: a table, one JSON object (`portolan/hosts/1`), or CSV.
@@ -323,7 +325,7 @@ impl Report for HostList {
     fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
         let (hosts, columns) = (self.chosen(), self.options.choice.columns.as_deref());
         match (format, columns) {
-            (Format::Table, None) => write::table(&hosts, self.options.width, out),
+            (Format::Table, None) => write::table(&hosts, &self.options, out),
             (Format::Table, Some(columns)) => write::columns(&hosts, columns, self.options.width, out),
             (Format::Json, _) => write::json(&hosts, columns, registry.updated(), out),
             (Format::Csv, _) => write::csv(&hosts, columns.unwrap_or(&write::ALL), out),

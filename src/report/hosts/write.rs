@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{COLUMNS, Host, Name, Peers, Service};
+use super::{COLUMNS, Host, HostsOptions, Name, Peers, Service};
 use crate::{
     hosts::{Mac, Source},
     naming::{Evidence, State},
@@ -16,6 +16,7 @@ use crate::{
     text::{
         csv,
         field::distinct,
+        figure,
         json::{self, Tree},
         number,
         table::{Cell, Table},
@@ -71,7 +72,7 @@ fn cut(mut texts: Vec<String>) -> Cell {
     Cell::lines(texts)
 }
 
-pub(super) fn table(hosts: &[Host<'_>], width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Write) -> io::Result<()> {
     let has_vendor = hosts.iter().any(|host| host.vendor.is_some());
     let mut header = vec!["HOST", "NAME", "MAC"];
     header.extend(has_vendor.then_some("VENDOR"));
@@ -98,11 +99,14 @@ pub(super) fn table(hosts: &[Host<'_>], width: Option<u16>, out: &mut dyn Write)
         cells.extend(has_vendor.then(|| Cell::text(host.vendor.unwrap_or_default())));
         cells.push(cut(services(&host.offers, true)));
         cells.push(cut(services(&host.uses, false)));
-        cells.push(Cell::shown(host.tally.all_packets()));
-        cells.push(Cell::shown(host.tally.all_octets()));
+        let (packets, octets) = (host.tally.all_packets(), host.tally.all_octets());
+        cells.extend(match options.rounded {
+            true => [Cell::shown(figure::count(packets)), Cell::shown(figure::octets(octets))],
+            false => [Cell::shown(packets), Cell::shown(octets)],
+        });
         table.row(cells);
     }
-    table.write(width, out)?;
+    table.write(options.width, out)?;
     writeln!(out, "{} {}", hosts.len(), if hosts.len() == 1 { "host" } else { "hosts" })?;
     let guesses = |host: &Host<'_>| {
         let all = services(&host.offers, true).into_iter().chain(services(&host.uses, false));

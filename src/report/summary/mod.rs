@@ -58,6 +58,11 @@ pub struct Options {
     pub numeric: bool,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
+    /// Whether tables have rounded figures with units, leave columns out where they find no room, and draw bars where there is
+    /// some: for people.
+    pub rounded: bool,
+    /// Whether rows are drawn in colours: grey where a name is only registered, yellow where something else is spoken.
+    pub color: bool,
 }
 
 impl Options {

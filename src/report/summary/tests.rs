@@ -284,6 +284,44 @@ fn tables_are_for_people() {
 }
 
 #[test]
+fn terminals_have_what_there_is_room_for() {
+    let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
+    let lines = |width: u16, color: bool| -> Vec<String> {
+        let options = Options { width: Some(width), rounded: true, color, ..Options::default() };
+        let text = written(|out| table(&sample(), None, &scope(&knowledge, &registry), &options, out));
+        text.lines().take(4).map(|line| line.replace('\u{a0}', " ")).collect()
+    };
+    // Of 30 columns: all for 7,000 octets, 10 and 5 eighths for 2,500 (85.7 eighths), 2 and one for 500 (17.1).
+    let wide = [
+        " service    port     packets   octets    %  flows  clients  servers  known by".to_owned(),
+        format!(
+            " https/tcp  443           11  7.00 kB  0.0      2        1        2  registered            {}",
+            "█".repeat(30)
+        ),
+        format!(
+            " many/udp   5 ports       10  2.50 kB  0.0      5        1        1  advertised 8, user 2  {}▋",
+            "█".repeat(10)
+        ),
+        format!(" arp                       4    500 B  0.0{}██▏", " ".repeat(49)),
+    ];
+    assert_eq!(lines(200, false), wide);
+    // The full table takes 90 columns: servers, clients and flows have 9, 9 and 7 of them.
+    for (width, left_out) in
+        [(89, &["servers"][..]), (79, &["servers", "clients"]), (70, &["servers", "clients", "flows"])]
+    {
+        let lines = lines(width, false);
+        let titles = ["packets", "octets", "%", "flows", "clients", "servers", "known"];
+        for title in titles {
+            let has = lines[0].split_whitespace().any(|word| word == title);
+            assert_eq!(has, !left_out.contains(&title), "{width} {title}: {lines:?}");
+        }
+        assert!(lines.iter().all(|line| line.chars().count() <= usize::from(width)), "{lines:?}");
+    }
+    // None of these rows is a guess, or speaks something else.
+    assert_eq!(lines(200, true), wide);
+}
+
+#[test]
 fn intervals_are_tables_of_their_own() {
     let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
     let intervals =

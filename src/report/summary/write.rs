@@ -6,6 +6,7 @@ use std::{
     rc::Rc,
 };
 
+use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{By, Division, Interval, MOST_ROWS, OTHERS, Options, Row, Scope, Summary};
@@ -15,7 +16,7 @@ use crate::{
     packet::Timestamp,
     report::Format,
     text::{
-        csv, json,
+        csv, figure, json,
         table::{Cell, Table},
         time::machine_time,
     },
@@ -120,6 +121,16 @@ impl Value<'_> {
         }
     }
 
+    /// The same with amounts rounded.
+    fn rounded(&self, path: &str) -> Cell {
+        match self {
+            Self::Total(octets) if path == "bytes" => Cell::shown(figure::octets(*octets)),
+            Self::Total(count) => Cell::shown(figure::count(*count)),
+            Self::Distinct(count) => Cell::maybe(count.filter(|&count| count > 0).map(figure::count)),
+            _ => self.cell(),
+        }
+    }
+
     /// For people: the little that tells nothing is left out.
     fn cell(&self) -> Cell {
         match self {
@@ -201,7 +212,14 @@ pub fn table(
         writeln!(out)?;
     }
     let mut line = format!("{} packets, {} octets", span.packets, span.octets);
-    if let (Some(first), Some(last)) = (span.first(), span.last()) {
+    if options.rounded {
+        line = format!("{} packets, {}", figure::count(span.packets), figure::octets(span.octets));
+        if let (Some(first), Some(last)) = (span.first(), span.last()) {
+            let seconds: String = machine_time(first).chars().take(19).collect();
+            line +=
+                &format!(", {} from {} UTC", figure::length(last.since(first)), seconds.replace('T', " "));
+        }
+    } else if let (Some(first), Some(last)) = (span.first(), span.last()) {
         let seconds = last.since(first) as f64 / 1e9;
         line += &format!(", {seconds:.3} s from {} to {}", machine_time(first), machine_time(last));
     }
@@ -290,20 +308,50 @@ fn chosen_table(summary: &Summary, options: &Options) -> Table {
     table
 }
 
+/// The columns that a narrow terminal has no room for, the first to go first.
+const DISPENSABLE: [&str; 5] = ["servers", "clients", "flows", "%", "packets"];
+
+/// How wide bars are: where there is not so much room left, there are none; and at most.
+const BARS: (u16, u16) = (10, 30);
+
+/// A table with all that tells something; for people, with what there is room for.
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
     if options.columns.is_some() {
         return chosen_table(summary, options);
     }
+    let width = options.width.filter(|_| options.rounded).map(usize::from);
+    let mut table = full_table(summary, octets, options, &[], None);
+    for left_out in 1..=DISPENSABLE.len() {
+        if width.is_none_or(|width| table.width() <= width) {
+            break;
+        }
+        table = full_table(summary, octets, options, &DISPENSABLE[..left_out], None);
+    }
+    let room = width.and_then(|width| u16::try_from(width.checked_sub(table.width() + 2)?).ok());
+    match room.filter(|&room| room >= BARS.0 && table.len() > 1) {
+        Some(room) => full_table(summary, octets, options, &[], Some(room.min(BARS.1))),
+        None => table,
+    }
+}
+
+fn full_table(
+    summary: &Summary,
+    octets: u64,
+    options: &Options,
+    left_out: &[&str],
+    bars: Option<u16>,
+) -> Table {
     let (rows, by) = (summary.rows(options), options.by);
     let says_something = |column: &Column, row: &Row| match (column.value)(row) {
         Value::Distinct(count) if RARE.contains(&column.path) => count > Some(0),
         value => value.cell() != Cell::default(),
     };
     let tells = |column: &&Column| {
-        let is_told = column.title.is_none() || by.tells(column.path);
+        let is_told = column.title.is_none() || by.tells(column.path) || left_out.contains(&column.path);
         !is_told && (rows.is_empty() || rows.iter().any(|row| says_something(column, row)))
     };
     let shown: Vec<&Column> = COLUMNS[1..].iter().filter(tells).collect();
+    let has_share = !left_out.contains(&"%");
     let mut header: Vec<_> = by.parts().iter().map(|part| part.as_str()).collect();
     let mut right = Vec::new();
     for column in &shown {
@@ -311,13 +359,15 @@ fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
         // What a row is about may be a host, and then it has the host's name.
         let is_of_hosts = column.path == "name" && by.is_of_hosts();
         header.extend(if is_of_hosts { Some("name") } else { column.title });
-        if column.path == "bytes" {
+        if column.path == "bytes" && has_share {
             right.push(header.len());
             header.push("%");
         }
     }
+    header.extend(bars.map(|_| ""));
     let mut table = right.into_iter().fold(Table::new(&header), |table, at| table.right(at..at + 1));
-    for row in rows {
+    let most = rows.iter().map(|row| row.bytes).max().unwrap_or(0);
+    for (number, row) in rows.into_iter().enumerate() {
         let share = if octets == 0 { 0.0 } else { row.bytes as f64 * 100.0 / octets as f64 };
         let named = |is_name: bool, text: &str| {
             if is_name && row.is_guess() { Cell::text(&format!("~ {text}")) } else { Cell::text(text) }
@@ -327,13 +377,28 @@ fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
         for column in &shown {
             cells.push(match (column.value)(row) {
                 Value::Text(Some(text)) => named(column.path == "name", text),
+                value if options.rounded => value.rounded(column.path),
                 value => value.cell(),
             });
-            cells.extend((column.path == "bytes").then(|| Cell::shown(format_args!("{share:.1}"))));
+            let has_share = has_share && column.path == "bytes";
+            cells.extend(has_share.then(|| Cell::shown(format_args!("{share:.1}"))));
         }
+        cells.extend(bars.map(|columns| Cell::shown(figure::bar(row.bytes, most, columns))));
         table.row(cells);
+        if let Some(style) = style(row).filter(|_| options.color) {
+            table.style(number + 1, style);
+        }
     }
     table
+}
+
+/// How a row is drawn whose name is not to be taken as it stands.
+fn style(row: &Row) -> Option<Style> {
+    match row {
+        row if row.mismatch > 0 => Some(AnsiColor::Yellow.on_default()),
+        row if row.is_guess() => Some(AnsiColor::BrightBlack.on_default()),
+        _ => None,
+    }
 }
 
 #[derive(Serialize)]
