@@ -46,16 +46,24 @@
 //!   [`flow`]: the flow table, fragments, peers.
 //! - [`naming`]: the rules that say which side serves and how its name is known.
 //! - [`knowledge`]: all that is remembered of a capture, and the answers of all its flows.
-//! - [`record`]: one annotated packet.
+//! - [`record`]: one annotated packet; `columns`: many of them as batches of Arrow.
 //! - [`select`]: which records are shown, by what they say, and in which order.
 //! - [`sink`]: what becomes of records.
 //! - [`pipeline`]: the one loop over inputs; [`report`]: views of what is known: summary, flows, discovery.
 //!
-//! Of the Cargo features, all on by default, `compression` and `libpcap` are told of in [`capture`]; `html` brings
-//! `report::html`; `cli` is the command, which the library does not need.
+//! Of the Cargo features, all but `parquet` on by default, `compression` and `libpcap` are told of in [`capture`]; `html`
+//! brings `report::html`, `parquet` brings `columns`; `cli` is the command, which the rest of the library does not need.
+
+// What the command names as `portolan`, like any program that uses the library.
+#[cfg(feature = "cli")]
+extern crate self as portolan;
 
 pub mod announce;
 pub mod capture;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "parquet")]
+pub mod columns;
 pub mod decode;
 pub mod dns;
 pub mod flow;

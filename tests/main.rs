@@ -13,6 +13,7 @@ mod house;
     not(feature = "compression"),
     not(feature = "html"),
     not(feature = "libpcap"),
+    not(feature = "parquet"),
     not(feature = "update")
 ))]
 mod without;

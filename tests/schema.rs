@@ -242,7 +242,7 @@ fn list_of_fields() -> String {
 Every field of every record, as portolan's tables list them; the JSON Schemas in [schema/](schema/) are made from the
 same tables. Written by `UPDATE_DOCS=1 cargo test schema`: change the tables, not this page.
 
-A path joins the keys of JSON by dots; `[]` stands behind a list. Columns of CSV are named by the paths with underscores in
+A path joins the keys of JSON by dots; `[]` stands behind a list. Columns are named by the paths with underscores in
 place of the dots, and the values of a list share a cell: words are parted by spaces, notes and DNS messages by `; `. What is
 absent is absent: there is no null and no `-`, and a cell is empty. \"Always\" means in every record, \"with it\" wherever the
 object is that the field stands in.

@@ -97,6 +97,22 @@ mod html {
     }
 }
 
+#[cfg(all(not(feature = "parquet"), feature = "cli"))]
+mod parquet {
+    #[test]
+    fn the_command_refuses_columns() {
+        let office = crate::material::sample("office.pcapng");
+        for command in ["annotate", "summary", "flows", "hosts", "discover"] {
+            for form in ["parquet", "arrow"] {
+                let said = super::run(&[command, "--format", form, office.to_str().unwrap()]);
+                let expected =
+                    format!("portolan: --format {form}: this build was made without the feature `parquet`\n");
+                assert_eq!(said, (2, 0, expected), "{command}");
+            }
+        }
+    }
+}
+
 #[cfg(all(not(feature = "update"), feature = "cli"))]
 mod update {
     #[test]

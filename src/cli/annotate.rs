@@ -6,17 +6,22 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+#[cfg(feature = "parquet")]
+use portolan::sink::BatchWriter;
 use portolan::{
-    Encoder, Job,
+    Encoder, Job, Sink,
     knowledge::Options,
     pipeline::Inputs,
     select::packets,
     sink::{Csv, Fields, Json, Pcapng, Text, Writer},
 };
 
+#[cfg(feature = "parquet")]
+use super::columns;
 use super::{
     End,
     args::{Global, Time},
+    columns::Columns,
     exit,
     input::{Input, Session},
     message,
@@ -37,7 +42,7 @@ pub(crate) struct Annotate {
     /// Write to this file: annotated pcapng, unless --format says otherwise.
     #[arg(short, value_name = "FILE", help_heading = "Output")]
     pub(crate) write: Option<PathBuf>,
-    /// Only these fields, in this order, in CSV and JSON: `@timestamp,source.ip,svc.name`.
+    /// Only these fields, in this order, in all forms for programs but pcapng: `@timestamp,source.ip,svc.name`.
     #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "Output")]
     pub(crate) columns: Option<Vec<String>>,
     /// How text shows times.
@@ -61,6 +66,21 @@ pub(crate) enum RecordFormat {
     Csv,
     /// The capture itself, with annotations as packet comments.
     Pcapng,
+    /// A file of Apache Parquet: a column each field.
+    Parquet,
+    /// The same columns as a stream of Apache Arrow (IPC).
+    Arrow,
+}
+
+impl RecordFormat {
+    /// What columns are written as, for forms that have them.
+    fn columns(self) -> Option<Columns> {
+        match self {
+            Self::Parquet => Some(Columns::Parquet),
+            Self::Arrow => Some(Columns::Arrow),
+            Self::Text | Self::Json | Self::Csv | Self::Pcapng => None,
+        }
+    }
 }
 
 impl Annotate {
@@ -71,6 +91,7 @@ impl Annotate {
 
 pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     let format = args.format();
+    format.columns().map_or(Ok(()), Columns::check)?;
     if args.write.is_some() && global.output.is_some() {
         message::error("-w and -o both say where the records go: give one of them");
         return Err(End::Said(exit::USAGE));
@@ -94,9 +115,11 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     }
     let wanted = args.rows.packets()?;
     let columns = select::chosen(args.columns.as_deref(), |names| packets().columns(names))?;
-    let has_columns = matches!(format, RecordFormat::Json | RecordFormat::Csv);
+    let has_columns = !matches!(format, RecordFormat::Text | RecordFormat::Pcapng);
     if columns.is_some() && !has_columns && !global.is_configured("columns") {
-        message::error("--columns chooses fields of --format json and --format csv: other forms have none");
+        message::error(
+            "--columns chooses fields of --format json, csv, parquet and arrow: other forms have none",
+        );
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;
@@ -113,53 +136,101 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         message::error("standard output is a terminal, which pcapng is not for: use -w FILE, or a pipe");
         return Err(End::Said(exit::USAGE));
     }
+    format.columns().map_or(Ok(()), |form| form.refuse_terminal(&out))?;
     refuse_loss(&job, args, format, global, &out)?;
     let color = args.write.is_none() && global.wants_color();
+    let run = Run::new(global, &session, job, args);
     match format {
-        RecordFormat::Text => {
-            annotate(global, &session, job, args, Text::new(args.time.into(), color, global.verbose), out)
-        }
+        RecordFormat::Text => run.octets(&Text::new(args.time.into(), color, global.verbose), out),
         RecordFormat::Json => match columns {
-            Some(columns) => annotate(global, &session, job, args, Fields::new(&columns), out),
-            None => annotate(global, &session, job, args, Json::default(), out),
+            Some(columns) => run.octets(&Fields::new(&columns), out),
+            None => run.octets(&Json::default(), out),
         },
-        RecordFormat::Csv => {
-            let csv = columns.map_or_else(Csv::default, |columns| Csv::of(&columns));
-            annotate(global, &session, job, args, csv, out)
-        }
-        RecordFormat::Pcapng => {
-            annotate(global, &session, job, args, Pcapng::new(session.registry.updated()), out)
-        }
+        RecordFormat::Csv => run.octets(&columns.map_or_else(Csv::default, |columns| Csv::of(&columns)), out),
+        RecordFormat::Pcapng => run.octets(&Pcapng::new(session.registry.updated()), out),
+        RecordFormat::Parquet => run.columns(columns.as_deref(), Columns::Parquet, out),
+        RecordFormat::Arrow => run.columns(columns.as_deref(), Columns::Arrow, out),
     }
 }
 
-fn annotate(
-    global: &Global,
-    session: &Session<'_>,
-    mut job: Job<'_>,
-    args: &Annotate,
-    encoder: impl Encoder<Part = Vec<u8>>,
-    mut out: Output,
-) -> Result<u8, End> {
-    let twice = job.inputs.can_be_read_twice();
-    if !twice && !args.causal && session.reads_files() {
-        message::note("the input cannot be read twice, so each packet is named by what came before it");
+/// What annotating needs, whatever the records are written as.
+struct Run<'r> {
+    global: &'r Global,
+    session: &'r Session<'r>,
+    job: Job<'r>,
+    args: &'r Annotate,
+    twice: bool,
+    hindsight: bool,
+    /// DNS messages that are not shown.
+    hidden: u64,
+}
+
+impl<'r> Run<'r> {
+    fn new(global: &'r Global, session: &'r Session<'r>, job: Job<'r>, args: &'r Annotate) -> Self {
+        let twice = job.inputs.can_be_read_twice();
+        if !twice && !args.causal && session.reads_files() {
+            message::note("the input cannot be read twice, so each packet is named by what came before it");
+        }
+        Self { global, session, job, args, twice, hindsight: twice && !args.causal, hidden: 0 }
     }
-    let hindsight = twice && !args.causal;
-    let mut sink = Writer::new(&mut out).at_once(args.line_buffered && !hindsight);
-    // Names of hosts are shown to people unless they want numbers; programs get all fields.
-    let is_text = args.format() == RecordFormat::Text;
-    let domains = !(is_text && args.input.is_numeric());
-    let options = Options { domains, ..Options::default() };
-    let (way, mut hidden) = ((options, args.causal, "annotating"), 0);
-    let charted = passes::chart(global, session, &mut job, way, &encoder, &mut sink, |knowledge, _, _| {
-        hidden += knowledge.dropped_messages();
-    });
+
+    /// Writes records as octets.
+    fn octets(mut self, encoder: &impl Encoder<Part = Vec<u8>>, mut out: Output) -> Result<u8, End> {
+        let at_once = self.args.line_buffered && !self.hindsight;
+        let charted = self.chart(encoder, &mut Writer::new(&mut out).at_once(at_once));
+        self.conclude(charted, out)
+    }
+
+    /// Writes records as columns of these fields, or of all.
+    #[cfg(feature = "parquet")]
+    fn columns(mut self, columns: Option<&[usize]>, form: Columns, mut out: Output) -> Result<u8, End> {
+        let encoder = columns::encoder(&self.job, columns);
+        let mut sink = BatchWriter::new(&mut out, form.form(), encoder.schema());
+        let charted = self.chart(&encoder, &mut sink);
+        drop(sink);
+        self.conclude(charted, out)
+    }
+
+    /// Was [refused](Columns::check) before.
+    #[cfg(not(feature = "parquet"))]
+    fn columns(self, _: Option<&[usize]>, form: Columns, _: Output) -> Result<u8, End> {
+        form.check().map(|()| exit::INTERNAL)
+    }
+
+    fn chart<E: Encoder>(&mut self, encoder: &E, sink: &mut impl Sink<E::Part>) -> Result<Passes, End> {
+        let Self { global, session, job, args, hidden, .. } = self;
+        // Names of hosts are shown to people unless they want numbers; programs get all fields.
+        let is_text = args.format() == RecordFormat::Text;
+        let domains = !(is_text && args.input.is_numeric());
+        let way = (Options { domains, ..Options::default() }, args.causal, "annotating");
+        passes::chart(global, session, job, way, encoder, sink, |knowledge, _, _| {
+            *hidden += knowledge.dropped_messages();
+        })
+    }
+
+    /// Puts the output in its place, and says what is to be said.
+    fn conclude(self, charted: Result<Passes, End>, out: Output) -> Result<u8, End> {
+        let Self { global, job, args, twice, hindsight, hidden, .. } = self;
+        conclude((global, args), &job, (twice, hindsight, hidden), charted, out)
+    }
+}
+
+fn conclude(
+    (global, args): (&Global, &Annotate),
+    job: &Job<'_>,
+    (twice, hindsight, hidden): (bool, bool, u64),
+    charted: Result<Passes, End>,
+    out: Output,
+) -> Result<u8, End> {
     let charted = match charted {
         // What cannot be read again is kept as far as it was written.
         Err(End::Output(error)) if !twice && out.is_file() => {
-            let is_pcapng = args.format() == RecordFormat::Pcapng;
-            let kept = out.rescue(if is_pcapng { whole_blocks } else { whole_lines });
+            let kept = out.rescue(match args.format() {
+                RecordFormat::Pcapng => whole_blocks,
+                // A stream ends with the last batch that was flushed; Parquet without its end is nothing.
+                RecordFormat::Parquet | RecordFormat::Arrow => |_: &[u8]| 0,
+                RecordFormat::Text | RecordFormat::Json | RecordFormat::Csv => whole_lines,
+            });
             if let Some(target) = kept {
                 message::note(format_args!(
                     "what was written before the error is kept in {}",
@@ -244,6 +315,8 @@ fn other_format(path: &Path) -> Option<&'static str> {
     match end.as_str() {
         "csv" | "tsv" => Some("add --format csv"),
         "json" | "jsonl" | "ndjson" => Some("add --format json"),
+        "parquet" => Some("add --format parquet"),
+        "arrow" | "arrows" => Some("add --format arrow"),
         "txt" | "text" | "log" => Some("add --format text"),
         _ => None,
     }
@@ -286,6 +359,8 @@ fn another(input: &Path, args: &Annotate) -> PathBuf {
         RecordFormat::Json => "json",
         RecordFormat::Csv => "csv",
         RecordFormat::Pcapng => "pcapng",
+        RecordFormat::Parquet => "parquet",
+        RecordFormat::Arrow => "arrows",
     });
     input.with_file_name(name)
 }

@@ -13,6 +13,7 @@ use portolan::{
 
 use super::{
     annotate::Annotate,
+    columns::{Columns, Form},
     config::Config,
     diff::Difference,
     discover::Discover,
@@ -357,6 +358,33 @@ impl From<ReportFormat> for report::Format {
             ReportFormat::Table => Self::Table,
             ReportFormat::Json => Self::Json,
             ReportFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+/// Forms of reports of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// A table for people.
+    Table,
+    /// One JSON object.
+    Json,
+    /// CSV rows.
+    Csv,
+    /// A file of Apache Parquet.
+    Parquet,
+    /// A stream of Apache Arrow (IPC).
+    Arrow,
+}
+
+impl From<RowFormat> for Form {
+    fn from(format: RowFormat) -> Self {
+        match format {
+            RowFormat::Table => Self::Text(report::Format::Table),
+            RowFormat::Json => Self::Text(report::Format::Json),
+            RowFormat::Csv => Self::Text(report::Format::Csv),
+            RowFormat::Parquet => Self::Columns(Columns::Parquet),
+            RowFormat::Arrow => Self::Columns(Columns::Arrow),
         }
     }
 }

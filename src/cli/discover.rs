@@ -8,7 +8,8 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, ReportFormat},
+    args::{Global, RowFormat},
+    columns::Form,
     exit,
     input::{Input, Session},
     message, output, report,
@@ -25,7 +26,7 @@ pub(crate) struct Discover {
     pub(crate) rows: Rows,
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: RowFormat,
     /// Show the life line: probes, announcements, updates, goodbyes, expiries, conflicts, renames.
     #[arg(long, help_heading = "Output")]
     pub(crate) events: bool,
@@ -41,12 +42,15 @@ pub(crate) struct Discover {
 }
 
 pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
+    let form = Form::from(args.format);
+    form.check()?;
     args.input.refuse_selection("discover", "what hosts advertise")?;
     let mut choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
-    let has_others = args.format == ReportFormat::Csv && (args.events || args.queries);
+    let is_flat = !matches!(args.format, RowFormat::Table | RowFormat::Json);
+    let has_others = is_flat && (args.events || args.queries);
     if has_others && choice.columns.take().is_some() && !global.is_configured("columns") {
         message::error(
-            "--columns chooses fields of instances, and --events and --queries write others in CSV",
+            "--columns chooses fields of instances, and --events and --queries write others in CSV, Parquet and Arrow",
         );
         return Err(End::Said(exit::USAGE));
     }
@@ -62,5 +66,5 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
         width: output::width(global),
     };
     let discovery = Discovery::new(options, job.inputs.names());
-    report::write(global, &session, &mut job, args.format.into(), discovery, |_, _| {})
+    report::write(global, &session, &mut job, form, discovery, |_, _| {})
 }

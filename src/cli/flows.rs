@@ -14,6 +14,7 @@ use portolan::{
 use super::{
     End,
     args::{Global, Time},
+    columns::{Columns, Form},
     exit,
     input::{Input, Session},
     message, output, passes, report,
@@ -46,20 +47,27 @@ pub(crate) enum FlowFormat {
     Csv,
     /// A line of Zeek's conn.log in JSON each.
     Zeek,
+    /// A file of Apache Parquet.
+    Parquet,
+    /// A stream of Apache Arrow (IPC).
+    Arrow,
 }
 
-impl From<FlowFormat> for Format {
+impl From<FlowFormat> for Form {
     fn from(format: FlowFormat) -> Self {
         match format {
-            FlowFormat::Text => Self::Table,
-            FlowFormat::Json | FlowFormat::Zeek => Self::Json,
-            FlowFormat::Csv => Self::Csv,
+            FlowFormat::Text => Self::Text(Format::Table),
+            FlowFormat::Json | FlowFormat::Zeek => Self::Text(Format::Json),
+            FlowFormat::Csv => Self::Text(Format::Csv),
+            FlowFormat::Parquet => Self::Columns(Columns::Parquet),
+            FlowFormat::Arrow => Self::Columns(Columns::Arrow),
         }
     }
 }
 
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
-    let is_zeek = matches!(args.format, FlowFormat::Zeek);
+    let (form, is_zeek) = (Form::from(args.format), matches!(args.format, FlowFormat::Zeek));
+    form.check()?;
     let schema = schema();
     let mut choice = args.rows.choice(&args.chosen, &schema, |names| schema.columns(names))?;
     if is_zeek && choice.columns.take().is_some() && !global.is_configured("columns") {
@@ -77,7 +85,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     }
     list = if is_zeek { list.zeek() } else { list };
     if !passes::charts_selection(&job) {
-        return report::write(global, &session, &mut job, args.format.into(), list, |_, _| {});
+        return report::write(global, &session, &mut job, form, list, |_, _| {});
     }
     if session.base().is_some() {
         message::error(
@@ -86,6 +94,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let out = output::of_job(global, &job)?;
+    form.refuse_terminal(&out)?;
     let (registry, threads) = (&session.registry, job.threads);
     let (way, mut picked) = ((list.needs(), false, "choosing"), Picked::default());
     let passes =
@@ -98,6 +107,6 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
                 list.add(knowledge, answers, registry);
             }
         })?;
-    report::print(&session, args.format.into(), list, &passes.outcome, out)?;
+    report::print(&session, form, list, &passes.outcome, out)?;
     Ok(passes.code)
 }

@@ -11,7 +11,8 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, ReportFormat},
+    args::{Global, RowFormat},
+    columns::Form,
     exit,
     input::{Input, Session},
     message, output, report,
@@ -28,13 +29,15 @@ pub(crate) struct Hosts {
     pub(crate) rows: Rows,
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: RowFormat,
     /// Tell who made network adapters by this file: IEEE's registry of MAC prefixes as CSV.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) oui: Option<PathBuf>,
 }
 
 pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
+    let form = Form::from(args.format);
+    form.check()?;
     args.input.refuse_selection("hosts", "what hosts are")?;
     let oui = args.oui.as_deref().map(Oui::read).transpose().map_err(|error| {
         message::error(error);
@@ -52,5 +55,5 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
         width: output::width(global),
         rounded: output::rounds(global),
     };
-    report::write(global, &session, &mut job, args.format.into(), HostList::new(options), |_, _| {})
+    report::write(global, &session, &mut job, form, HostList::new(options), |_, _| {})
 }

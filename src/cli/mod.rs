@@ -2,10 +2,11 @@
 
 mod annotate;
 mod args;
+mod columns;
 mod config;
 mod diff;
 mod discover;
-pub(crate) mod exit;
+mod exit;
 mod explain;
 mod flows;
 mod hosts;
@@ -13,7 +14,7 @@ mod input;
 mod interfaces;
 mod knowledge;
 mod manual;
-pub(crate) mod message;
+mod message;
 mod output;
 mod page;
 mod passes;
@@ -30,24 +31,38 @@ mod usage;
 mod watch;
 
 use std::{
-    env,
+    ffi::OsString,
     io::{self, Write as _},
     mem::ManuallyDrop,
+    panic,
+    sync::OnceLock,
 };
 
 use args::{Cli, Command};
 use clap::error::ErrorKind;
 use portolan::capture;
 
+/// The words of the command line, for those that show it.
+static ARGUMENTS: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Runs the command with these words, the first of which is its name, and returns its exit code. Meant for once in a
+/// process: it listens to signals, and leaves to the system to take back most of its memory.
+pub fn main(arguments: Vec<OsString>) -> u8 {
+    let arguments = ARGUMENTS.get_or_init(|| arguments);
+    panic::catch_unwind(|| parse_and_run(arguments)).unwrap_or_else(|_| {
+        message::error("internal error: please report it with the command and, if you can, the capture");
+        exit::INTERNAL
+    })
+}
+
 /// Parses the arguments, runs, and says how it went.
-pub(crate) fn main() -> u8 {
-    let arguments: Vec<_> = env::args_os().collect();
-    let (cli, arguments) = match usage::parse(&arguments) {
+fn parse_and_run(arguments: &[OsString]) -> u8 {
+    let (cli, arguments) = match usage::parse(arguments) {
         Ok(parsed) => parsed,
         Err(error)
             if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
         {
-            usage::tell(&error, &arguments);
+            usage::tell(&error, arguments);
             return exit::USAGE;
         }
         Err(error) => {
@@ -75,7 +90,7 @@ pub(crate) fn main() -> u8 {
 }
 
 /// Why a run ended without a result.
-enum End {
+pub(crate) enum End {
     /// The reason was printed; this is the exit code.
     Said(u8),
     /// The output failed.

@@ -108,6 +108,6 @@ pub(crate) fn command() -> String {
         let plain = !word.is_empty() && word.chars().all(is_plain);
         if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
     };
-    let arguments = std::env::args_os().skip(1).map(quoted);
+    let arguments = super::ARGUMENTS.get().into_iter().flatten().skip(1).cloned().map(quoted);
     std::iter::once("portolan".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }

@@ -25,6 +25,7 @@ use portolan::{
 use super::{
     End,
     args::Global,
+    columns::{self, Form},
     exit,
     input::{Input, Session},
     kept, message, output, page, passes, report,
@@ -87,15 +88,21 @@ pub(crate) enum SummaryFormat {
     Csv,
     /// A page for a browser, in one file: all that a capture tells, with charts.
     Html,
+    /// A file of Apache Parquet.
+    Parquet,
+    /// A stream of Apache Arrow (IPC).
+    Arrow,
 }
 
-impl From<SummaryFormat> for Option<Format> {
+impl From<SummaryFormat> for Option<Form> {
     fn from(format: SummaryFormat) -> Self {
         match format {
-            SummaryFormat::Table => Some(Format::Table),
-            SummaryFormat::Json => Some(Format::Json),
-            SummaryFormat::Csv => Some(Format::Csv),
+            SummaryFormat::Table => Some(Form::Text(Format::Table)),
+            SummaryFormat::Json => Some(Form::Text(Format::Json)),
+            SummaryFormat::Csv => Some(Form::Text(Format::Csv)),
             SummaryFormat::Html => None,
+            SummaryFormat::Parquet => Some(Form::Columns(columns::Columns::Parquet)),
+            SummaryFormat::Arrow => Some(Form::Columns(columns::Columns::Arrow)),
         }
     }
 }
@@ -130,7 +137,7 @@ fn order(text: &str) -> Result<(Sort, bool), String> {
 /// Refuses a table in a file whose name says that it is to hold something else.
 fn refuse_other_form(global: &Global, args: &Summary) -> Result<(), End> {
     let end = global.output.as_deref().and_then(|path| path.extension()?.to_str());
-    let form = ["html", "json", "csv"]
+    let form = ["html", "json", "csv", "parquet", "arrow"]
         .into_iter()
         .find(|form| end.is_some_and(|end| end.eq_ignore_ascii_case(form)));
     match form.filter(|_| args.format == SummaryFormat::Table) {
@@ -158,7 +165,8 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let columns = columns.map_err(|fault| select::tell("--columns", &fault, exit::USAGE))?;
     let wanted = args.chosen.packets()?;
     refuse_other_form(global, args)?;
-    let Some(format) = args.format.into() else { return page::run(global, args, by) };
+    let Some(form) = Option::<Form>::from(args.format) else { return page::run(global, args, by) };
+    form.check()?;
     let session = Session::new(global, &args.input)?;
     let mut job = Job { wanted, ..session.job()? };
     let options = summary::Options {
@@ -186,9 +194,10 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
             totals.add(knowledge, &answers, registry);
             so_far.tell(|out| totals.write(registry, Format::Table, out));
         };
-        return report::write_showing(global, &session, &mut job, format, totals, complete, Some(&show));
+        return report::write_showing(global, &session, &mut job, form, totals, complete, Some(&show));
     }
     let mut out = output::of_job(global, &job)?;
+    form.refuse_terminal(&out)?;
     let counted = Counted::new(args.interval, by);
     let mut counted = Shown { counted, so_far, length: args.interval, tell: session.tell(), shows: false };
     let sums = Sums::new(args.interval, by);
@@ -209,7 +218,13 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     if !passes.outcome.delivered && out.is_file() {
         return Ok(out.abandon().map(|()| passes.code)?);
     }
-    summary::write(&whole, intervals, &scope, &options, format, &mut out)?;
+    match form {
+        Form::Text(format) => summary::write(&whole, intervals, &scope, &options, format, &mut out)?,
+        Form::Columns(form) => {
+            let rows = (&*whole, intervals, &options);
+            columns::write_sums(rows, &session.registry, files, form, &mut out)?;
+        }
+    }
     out.finish()?;
     Ok(passes.code)
 }

@@ -115,7 +115,7 @@ pub static PACKET: [Field<OfPacket>; 71] = packet_fields();
 pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 71] = packet_fields();
 
 /// The table. It is as long as there are fields.
-const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
+pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
             one(record.frame.time.map(Value::Time), put);

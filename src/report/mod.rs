@@ -14,6 +14,8 @@ pub mod summary;
 
 use std::io;
 
+#[cfg(feature = "parquet")]
+use crate::columns::{Origin, Table};
 use crate::{
     knowledge::{Answers, Knowledge, Options},
     registry::Registry,
@@ -40,6 +42,16 @@ pub trait Report {
     /// # Errors
     /// Those of `out`.
     fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()>;
+}
+
+/// A report whose rows can be columns.
+#[cfg(feature = "parquet")]
+pub trait Columnar: Report {
+    /// Its rows as columns, which tell where they come from.
+    ///
+    /// # Errors
+    /// None but those of a fault of ours.
+    fn table(&self, registry: &Registry, origin: &Origin) -> io::Result<Table>;
 }
 
 /// How a report is written.

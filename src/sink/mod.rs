@@ -3,6 +3,8 @@
 //! An encoder keeps nothing from one packet to the next but reused memory, so clones of one work on different batches at a
 //! time. What stands where all threads meet is the sink: it sees each part once, in the order of the input.
 
+#[cfg(feature = "parquet")]
+mod columns;
 mod csv;
 mod fields;
 pub(crate) mod json;
@@ -13,6 +15,8 @@ mod writer;
 
 use std::io;
 
+#[cfg(feature = "parquet")]
+pub use self::columns::{BatchWriter, Batches, Columns, Gathered};
 pub use self::{csv::Csv, fields::Fields, json::Json, pcapng::Pcapng, text::Text, writer::Writer};
 use crate::{
     capture::Losses,

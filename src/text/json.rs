@@ -128,6 +128,23 @@ impl Tree {
         walk(&self.0, keys, put);
     }
 
+    /// Whether anything stands behind these keys.
+    pub fn has(&self, keys: &[&str]) -> bool {
+        self.at(keys).is_some()
+    }
+
+    fn at(&self, keys: &[&str]) -> Option<&serde_json::Value> {
+        keys.iter().try_fold(&self.0, |value, key| value.get(key))
+    }
+
+    /// The JSON of what stands behind these keys, on one line; `None` where nothing does.
+    pub fn json(&self, keys: &[&str]) -> Option<String> {
+        let mut out = Vec::new();
+        line(self.at(keys)?, &mut out).ok()?;
+        out.pop();
+        String::from_utf8(out).ok()
+    }
+
     /// The object of those of its members that have these keys, in this order.
     pub fn only<'t>(&'t self, keys: &'t [&'t str]) -> impl Serialize + 't {
         Only(&self.0, keys)

@@ -67,8 +67,8 @@ fn write_formats(command: &Command, text: &mut String) {
 
 /// The fields of records, by the tables that JSON, CSV and the schemas are made from.
 fn fields() -> String {
-    let mut text = "# Fields of records\n\nA path joins the keys of JSON by dots; `[]` stands behind a list. Columns of CSV have underscores \
-        in place of the dots. `--where`, `--sort` and `--columns` take paths.\n"
+    let mut text = "# Fields of records\n\nA path joins the keys of JSON by dots; `[]` stands behind a list. Columns of CSV, \
+        Parquet and Arrow have underscores in place of the dots. `--where`, `--sort` and `--columns` take paths.\n"
         .to_owned();
     write_fields("portolan annotate", &PACKET, &mut text);
     write_fields("portolan flows", &FLOW, &mut text);
@@ -120,7 +120,11 @@ mod tests {
             // That no rule spoke is no rule.
             assert!(has(rules, rule) || rule == "unknown" || rule == "listening", "{rule}");
         }
-        assert!(["text", "json", "csv", "pcapng", "table", "zeek"].iter().all(|word| has(formats, word)));
+        assert!(
+            ["text", "json", "csv", "pcapng", "table", "zeek", "parquet", "arrow"]
+                .iter()
+                .all(|word| has(formats, word))
+        );
         assert!(FLOW.iter().all(|field| fields.contains(&format!("| `{}", field.path))));
     }
 }

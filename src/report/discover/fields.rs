@@ -93,7 +93,7 @@ static TYPE: [Field; 6] = [
 ];
 
 /// The fields of a query.
-static QUERY: [Field; 6] = [
+pub(super) static QUERY: [Field; 6] = [
     FILE,
     Field::new("client", Type::Address, "who asks").always(),
     Field::new("name", Type::Escaped, "for which name").always(),
@@ -103,7 +103,7 @@ static QUERY: [Field; 6] = [
 ];
 
 /// The fields of an event.
-static EVENT: [Field; 6] = [
+pub(super) static EVENT: [Field; 6] = [
     Field::new(
         "event",
         Type::OneOf(|| vec!["probe", "announce", "update", "goodbye", "expiry", "conflict", "rename"]),

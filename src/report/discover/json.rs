@@ -5,7 +5,14 @@ use std::{
     net::IpAddr,
 };
 
+#[cfg(feature = "parquet")]
+use super::fields::{EVENT, INSTANCE, QUERY};
 use super::{All, COLUMNS, View, attributes, defines, missing, subject_text};
+#[cfg(feature = "parquet")]
+use crate::{
+    columns::{Origin, Table, TreeTable, spread},
+    text::field::{Field, distinct},
+};
 use crate::{
     dns::{
         inventory::{Event, Finding, Instance, Query, Server, Type},
@@ -49,11 +56,56 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl Write) -> io::Result<()> {
 
 /// An instance as its JSON has it.
 pub(super) fn tree(view: &View<'_>, instance: &Instance<'_>) -> Tree {
+    tree_of(|json| json.instance(view, instance))
+}
+
+/// What `write` writes as an object.
+fn tree_of(write: impl FnOnce(&mut Json<'_, io::Sink>) -> io::Result<()>) -> Tree {
     let mut json = Json { text: b"{".to_vec(), out: &mut io::sink() };
     // Writing to memory does not fail.
-    let _ = json.instance(view, instance);
+    let _ = write(&mut json);
     json.push("}");
     Tree::parse(&json.text)
+}
+
+/// Instances, events or queries as columns, as CSV has one of them.
+#[cfg(feature = "parquet")]
+pub(super) fn table(all: &All<'_, '_>, origin: &Origin) -> io::Result<Table> {
+    let options = all.options;
+    if options.events {
+        let mut rows = TreeTable::new(spread(&EVENT, &["packet"]), origin);
+        all.each(View::events)
+            .try_for_each(|(view, event)| rows.row(&tree_of(|json| json.event(view, &event))))?;
+        return rows.finish();
+    }
+    let apart = |(path, _): &(String, &Field)| path != "file" || all.are_apart();
+    if options.queries {
+        let mut rows = TreeTable::new(spread(&QUERY, &[]).into_iter().filter(apart).collect(), origin);
+        all.each(View::queries)
+            .try_for_each(|(view, query)| rows.row(&tree_of(|json| json.query(view, &query))))?;
+        return rows.finish();
+    }
+    let mut fields: Vec<_> = spread(&INSTANCE, &[]).into_iter().filter(apart).collect();
+    if let Some(columns) = options.choice.columns.as_deref() {
+        let is_of = |path: &str, key: &str| {
+            path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let keys = distinct(columns).into_iter().flat_map(keys);
+        let chosen = ["file"]
+            .into_iter()
+            .chain(keys)
+            .flat_map(|key| fields.iter().filter(move |(path, _)| is_of(path, key)).cloned());
+        let mut distinct: Vec<(String, &Field)> = Vec::new();
+        for field in chosen {
+            if !distinct.iter().any(|(path, _)| *path == field.0) {
+                distinct.push(field);
+            }
+        }
+        fields = distinct;
+    }
+    let mut rows = TreeTable::new(fields, origin);
+    all.instances().try_for_each(|(view, instance)| rows.row(&tree(view, &instance)))?;
+    rows.finish()
 }
 
 /// The keys of what stands in a column.

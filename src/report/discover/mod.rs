@@ -112,6 +112,18 @@ impl Report for Discovery {
     }
 }
 
+#[cfg(feature = "parquet")]
+impl crate::report::Columnar for Discovery {
+    fn table(
+        &self,
+        registry: &Registry,
+        origin: &crate::columns::Origin,
+    ) -> io::Result<crate::columns::Table> {
+        let views = views(&self.inventories, registry, &self.files, &self.options);
+        json::table(&All { views: &views, registry, options: &self.options }, origin)
+    }
+}
+
 /// Writes the inventory of all inputs, or one of each in their order. `files` are the names of the inputs; packets are
 /// told with their file where there are more than one.
 ///

@@ -14,6 +14,11 @@ use hashbrown::HashMap;
 pub use pick::{Pick, Picked};
 use zeek::Course;
 
+#[cfg(feature = "parquet")]
+use crate::{
+    columns::{Layout, Origin, Table as RowTable, TableMaker},
+    report::Columnar,
+};
 use crate::{
     flow::{Direction, FiveTuple, Flow, FlowId, community_id},
     knowledge::{Answers, Knowledge, Known, Named, Options, ToldFrom},
@@ -185,6 +190,36 @@ impl Report for FlowList {
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
         };
+        self.with_rows(|rows| match self.choice.columns.as_deref() {
+            None => write_rows(rows, self.began, form, out),
+            Some(columns) => write_columns(rows, columns, form, self.width, out),
+        })
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl Columnar for FlowList {
+    fn table(&self, _registry: &Registry, origin: &Origin) -> io::Result<RowTable> {
+        let fields: Vec<_> = match self.choice.columns.as_deref() {
+            None => columns(&FLOW).collect(),
+            Some(columns) => distinct(columns).into_iter().map(|column| &FLOW[column]).collect(),
+        };
+        let mut maker = TableMaker::new(Layout::new(fields.iter().copied()).told(origin));
+        self.with_rows(|rows| {
+            for flow in rows {
+                for (number, field) in fields.iter().enumerate() {
+                    maker.cell(number).all(|put| field.get.read(flow, put));
+                }
+                maker.end()?;
+            }
+            maker.finish()
+        })
+    }
+}
+
+impl FlowList {
+    /// Hands over the rows that were asked for, in their order.
+    fn with_rows<T>(&self, take: impl FnOnce(&[FlowRow<'_>]) -> T) -> T {
         let named = |namer| match namer {
             Namer::Listed(number) => self.named.get(number as usize).map(Called::named),
             _ => None,
@@ -194,10 +229,7 @@ impl Report for FlowList {
             // They may have been asked for to choose flows.
             rows.iter_mut().for_each(|row| row.named = None);
         }
-        match self.choice.columns.as_deref() {
-            None => write_rows(&rows, self.began, form, out),
-            Some(columns) => write_columns(&rows, columns, form, self.width, out),
-        }
+        take(&rows)
     }
 }
 

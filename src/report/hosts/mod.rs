@@ -12,6 +12,11 @@ use std::{
 use hashbrown::HashMap;
 
 pub(super) use self::write::mac_text;
+#[cfg(feature = "parquet")]
+use crate::{
+    columns::{Origin, Table, TreeTable},
+    text::field::distinct,
+};
 use crate::{
     flow::{FiveTuple, Tally},
     hosts::{Mac, Oui, Source, is_host},
@@ -330,5 +335,19 @@ impl Report for HostList {
             (Format::Json, _) => write::json(&hosts, columns, registry.updated(), out),
             (Format::Csv, _) => write::csv(&hosts, columns.unwrap_or(&write::ALL), out),
         }
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl crate::report::Columnar for HostList {
+    fn table(&self, _registry: &Registry, origin: &Origin) -> io::Result<Table> {
+        let columns = self.options.choice.columns.as_deref().map(distinct);
+        let columns = columns.as_deref().unwrap_or(&write::ALL);
+        let named = columns
+            .iter()
+            .filter_map(|&column| fields::HOST.iter().find(|field| field.path == COLUMNS[column]));
+        let mut rows = TreeTable::new(named.map(|field| (field.path.to_owned(), field)).collect(), origin);
+        self.chosen().iter().try_for_each(|host| rows.row(&write::tree(host)))?;
+        rows.finish()
     }
 }

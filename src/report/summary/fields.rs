@@ -41,7 +41,7 @@ pub static SUMMARY: [Field; 15] = [
 ];
 
 /// The fields of an interval.
-static INTERVAL: [Field; 2] = [
+pub(super) static INTERVAL: [Field; 2] = [
     Field::new(
         "start",
         Type::Time,

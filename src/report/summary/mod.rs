@@ -21,6 +21,8 @@ pub use division::{By, Division, Senseless};
 pub use intervals::{Interval, Intervals, MOST_INTERVALS};
 pub use rows::Row;
 pub use sums::{Counted, Sums};
+#[cfg(feature = "parquet")]
+pub use write::table_of_columns;
 pub use write::{csv, json, table, write};
 
 use crate::{
@@ -112,6 +114,17 @@ impl Report for Totals {
         let Self { files, span, evicted, losses, .. } = self;
         let scope = Scope { files, span, evicted: *evicted, losses: *losses, registry };
         write(&self.summary, None, &scope, &self.options, format, out)
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl crate::report::Columnar for Totals {
+    fn table(
+        &self,
+        _registry: &Registry,
+        origin: &crate::columns::Origin,
+    ) -> io::Result<crate::columns::Table> {
+        table_of_columns(&self.summary, None, &self.options, origin)
     }
 }
 

@@ -9,6 +9,8 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
+#[cfg(feature = "parquet")]
+use super::fields::{INTERVAL, ROW};
 use super::{By, Division, Interval, MOST_ROWS, OTHERS, Options, Row, Scope, Summary};
 use crate::{
     capture::Losses,
@@ -20,6 +22,11 @@ use crate::{
         table::{Cell, Table},
         time::machine_time,
     },
+};
+#[cfg(feature = "parquet")]
+use crate::{
+    columns::{Origin, Table as RowTable, TreeTable, spread},
+    text::json::Tree,
 };
 
 /// One column of the rows.
@@ -574,4 +581,53 @@ fn csv_rows(
         });
         start.clone().into_iter().chain(fields).collect()
     })
+}
+
+/// A row, and the interval that it is of.
+#[cfg(feature = "parquet")]
+#[derive(Serialize)]
+struct TimedRow<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<&'a str>,
+    #[serde(flatten)]
+    row: JsonRow<'a>,
+}
+
+/// The rows as columns: those of CSV, with packets by evidence in a column each.
+///
+/// # Errors
+/// None but those of a fault of ours.
+#[cfg(feature = "parquet")]
+pub fn table_of_columns(
+    summary: &Summary,
+    intervals: Option<&[Interval]>,
+    options: &Options,
+    origin: &Origin,
+) -> io::Result<RowTable> {
+    let all = spread(&ROW, &["keys", "evidence"]);
+    let start = intervals.map(|_| (INTERVAL[0].path.to_owned(), &INTERVAL[0]));
+    let mut fields: Vec<_> = start.into_iter().collect();
+    for column in chosen(options) {
+        let parts = if column.path == "key" { key_columns(&options.by) } else { &[] };
+        let of_keys = parts.iter().map(|part| format!("keys.{}", part.as_str()));
+        let wanted: Vec<_> = [column.path.to_owned()].into_iter().chain(of_keys).collect();
+        let is_wanted = |path: &str| {
+            let within =
+                |wanted: &String| path.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.'));
+            wanted.iter().any(|wanted| wanted == path || within(wanted))
+        };
+        fields.extend(all.iter().filter(|(path, _)| is_wanted(path)).cloned());
+    }
+    let mut table = TreeTable::new(fields, origin);
+    let mut add = |start: Option<&str>, summary: &Summary| {
+        let mut rows = json_rows(summary, options).into_iter();
+        rows.try_for_each(|row| table.row(&Tree::of(&TimedRow { start, row })))
+    };
+    match intervals {
+        None => add(None, summary)?,
+        Some(intervals) => {
+            intervals.iter().try_for_each(|part| add(part.start.map(time_text).as_deref(), &part.summary))?
+        }
+    }
+    table.finish()
 }
