@@ -1,0 +1,77 @@
+"""Names every flow of a capture and says how it knows.
+
+Each function takes a capture (a path, several paths, or the octets of one) and returns `Records`: batches of columns, which
+pandas, polars, DuckDB and pyarrow take through Arrow's C stream without a copy:
+
+    import polars, portolan
+    polars.DataFrame(portolan.flows("office.pcapng"))
+
+The columns are those of the command's `--format parquet`; `portolan help fields` lists what they mean, and so does the
+metadata of each (`meaning`, `unit`, `ecs`).
+"""
+
+from . import registry
+from ._native import Batch, PortolanError, Records, __version__
+from ._native import annotate as _annotate
+from ._native import discover as _discover
+from ._native import flows as _flows
+from ._native import hosts as _hosts
+from ._native import run as _run
+from ._native import summary as _summary
+
+__all__ = [
+    "Batch",
+    "PortolanError",
+    "Records",
+    "__version__",
+    "annotate",
+    "discover",
+    "flows",
+    "hosts",
+    "main",
+    "registry",
+    "summary",
+]
+
+
+def annotate(source, *, columns=None, where=None, count=None, registry=None, threads=None, strict=True):
+    """One record per packet, each batch made while the one before is used.
+
+    `columns` chooses fields by path, `where` packets by an expression as the command's `--where` takes it, `count` ends
+    after so many of them. `registry` lists files with names of your own. All packets are learned from first, so a path that
+    can be read only once (a pipe) has each packet named by what came before it.
+
+    A damaged capture raises `PortolanError` behind its last batch; with `strict=False` it ends there, and `Records.error`
+    tells. A file that cannot be opened raises at once.
+    """
+    return _annotate(
+        source, columns=columns, where=where, count=count, registry=registry, threads=threads, strict=strict
+    )
+
+
+def flows(source, *, where=None, registry=None, threads=None, strict=True):
+    """One record per flow, in the order in which they began."""
+    return _flows(source, where=where, registry=registry, threads=threads, strict=strict)
+
+
+def summary(source, *, by="service", registry=None, threads=None, strict=True):
+    """Packets and octets per service, or per what `by` says: a word of `--by`, or several."""
+    by = [by] if isinstance(by, str) else list(by)
+    return _summary(source, by=by, registry=registry, threads=threads, strict=strict)
+
+
+def hosts(source, *, registry=None, threads=None, strict=True):
+    """One record per host: addresses, MACs, names, and the services it offers and uses (as JSON)."""
+    return _hosts(source, registry=registry, threads=threads, strict=strict)
+
+
+def discover(source, *, what="instances", registry=None, threads=None, strict=True):
+    """What hosts advertise over DNS-SD: `instances`, `events` of their lives, or `queries` for them."""
+    return _discover(source, what=what, registry=registry, threads=threads, strict=strict)
+
+
+def main():
+    """The command `portolan`, in the same library."""
+    import sys
+
+    sys.exit(_run(["portolan", *sys.argv[1:]]))

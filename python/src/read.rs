@@ -1,0 +1,316 @@
+//! Jobs that Python starts.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use portolan::{
+    Answers, Job, Observer, Registry, View, capture,
+    columns::{Origin, RecordBatch, SchemaRef, Table},
+    knowledge::Options,
+    pipeline::{Inputs, Outcome},
+    report::{
+        Columnar,
+        summary::{self, Counted, Sums},
+    },
+    select::{Packets, Predicate},
+    sink::{Batches, Columns, Encoder},
+};
+use pyo3::{prelude::*, types::PyBytes};
+use tempfile::NamedTempFile;
+
+use crate::{
+    records::{Next, Records, Told},
+    sums_table,
+    trouble::Trouble,
+};
+
+/// What octets are called that are no file.
+const OCTETS: &str = "bytes";
+
+/// Batches that wait to be taken.
+const WAITING: usize = 4;
+
+/// Files, or a capture itself.
+pub(crate) enum Source {
+    Files(Vec<PathBuf>),
+    Octets(NamedTempFile),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Source {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(octets) = object.cast::<PyBytes>() {
+            // Captures are read twice, so they have to lie somewhere.
+            let (octets, mut file) = (octets.as_bytes(), NamedTempFile::new()?);
+            file.write_all(octets)?;
+            return Ok(Self::Octets(file));
+        }
+        match object.extract::<PathBuf>() {
+            Ok(file) => Ok(Self::Files(vec![file])),
+            Err(_) => object.extract::<Vec<PathBuf>>().map(Self::Files),
+        }
+    }
+}
+
+/// The registry in use, with these layers.
+pub(crate) fn registry(layers: &[PathBuf]) -> Result<Registry, Trouble> {
+    let (mut registry, _) = Registry::current();
+    for file in layers {
+        registry.add_layer(file).map_err(Trouble::said)?;
+    }
+    Ok(registry)
+}
+
+/// What is to be read, and how.
+pub(crate) struct Task {
+    source: Source,
+    registry: Registry,
+    threads: Option<usize>,
+    strict: bool,
+}
+
+/// Ends a job where somebody asked for that, or pressed Ctrl-C.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    /// What Python said; only where the thread at work is one of Python's.
+    interrupted: Option<Mutex<Option<PyErr>>>,
+}
+
+impl Watch {
+    fn of_python() -> Self {
+        Self { stop: Arc::default(), interrupted: Some(Mutex::default()) }
+    }
+
+    fn ended(self) -> PyResult<()> {
+        let said =
+            self.interrupted.and_then(|said| said.into_inner().unwrap_or_else(PoisonError::into_inner));
+        said.map_or(Ok(()), Err)
+    }
+}
+
+impl Observer for Watch {
+    fn is_stopped(&self) -> bool {
+        if let Some(interrupted) = &self.interrupted
+            && let Err(error) = Python::attach(|py| py.check_signals())
+        {
+            *interrupted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Task {
+    pub(crate) fn new(
+        source: Source,
+        layers: &[PathBuf],
+        threads: Option<usize>,
+        strict: bool,
+    ) -> PyResult<Self> {
+        let threads = threads.map(|threads| threads.max(1));
+        Ok(Self { source, registry: registry(layers)?, threads, strict })
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        match &self.source {
+            Source::Files(files) => files.clone(),
+            Source::Octets(file) => vec![file.path().to_owned()],
+        }
+    }
+
+    /// What the input is called where it is no file.
+    fn called(&self) -> Option<&'static str> {
+        matches!(self.source, Source::Octets(_)).then_some(OCTETS)
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        match self.called() {
+            Some(called) => vec![called.to_owned()],
+            None => self.files().iter().map(|file| file.display().to_string()).collect(),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        Origin { registry: self.registry.updated().to_owned(), inputs: self.names() }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// Tells at once of a file that is none, or no capture. What can be read only once is left alone.
+    pub(crate) fn look(&self) -> Result<(), Trouble> {
+        for file in self.files().iter().filter(|file| !file.exists() || file.is_file()) {
+            match capture::open(file) {
+                Ok(_) | Err(capture::Error::Damaged { .. }) => {}
+                Err(error) => return Err(Trouble::of(&error, self.called())),
+            }
+        }
+        Ok(())
+    }
+
+    fn job(&self, stop: &Arc<AtomicBool>) -> Job<'_> {
+        let mut job = Job::new(Inputs::Files(self.files()), &self.registry);
+        job.threads = self.threads();
+        job.limits.stop = Arc::clone(stop);
+        job
+    }
+
+    /// The first thing that is wrong with the inputs.
+    fn wrong(&self, outcome: &Outcome) -> Option<Trouble> {
+        outcome.errors.first().map(|error| Trouble::of(error, self.called()))
+    }
+
+    /// Learns the inputs, and makes rows of what a report says.
+    pub(crate) fn report<R: Columnar + Send>(self, py: Python<'_>, mut report: R) -> PyResult<Records> {
+        let watch = Watch::of_python();
+        let made = py.detach(|| -> Result<_, Trouble> {
+            let mut job = self.job(&watch.stop);
+            let learned = job.learn(report.needs(), &watch);
+            let (mut knowledge, outcome) =
+                learned.map_err(|failure| Trouble::failure(&failure, self.called()))?;
+            let answers = match report.needs_answers() {
+                true => Answers::of(&knowledge, &self.registry, false, job.threads),
+                false => Answers::default(),
+            };
+            report.add(&mut knowledge, &answers, &self.registry);
+            Ok((report.table(&self.registry, &self.origin())?, self.wrong(&outcome)))
+        });
+        watch.ended()?;
+        self.tell(made?)
+    }
+
+    /// Learns the inputs, then counts their packets.
+    pub(crate) fn sums(
+        self,
+        py: Python<'_>,
+        (sums, mut counted): (Sums, Counted),
+        options: summary::Options,
+    ) -> PyResult<Records> {
+        let watch = Watch::of_python();
+        let made = py.detach(|| -> Result<_, Trouble> {
+            let failed = |failure| Trouble::failure(&failure, self.called());
+            let mut job = self.job(&watch.stop);
+            let (knowledge, outcome) = job.learn(options.needs(), &watch).map_err(failed)?;
+            let answers = Answers::of(&knowledge, &self.registry, false, job.threads);
+            let view = View { knowledge: &knowledge, answers: &answers, registry: &self.registry };
+            job.chart(&view, sums, &mut counted, &watch).map_err(failed)?;
+            counted.name_hosts(&knowledge);
+            counted.part();
+            Ok((sums_table(counted, &options, &self.origin())?, self.wrong(&outcome)))
+        });
+        watch.ended()?;
+        self.tell(made?)
+    }
+
+    /// The records, unless what is wrong shall be told by an exception.
+    fn tell(&self, (table, wrong): (Table, Option<Trouble>)) -> PyResult<Records> {
+        match wrong {
+            Some(trouble) if self.strict => Err(trouble.into()),
+            wrong => Ok(Records::ready(table, wrong)),
+        }
+    }
+}
+
+/// A job at work on a thread of its own, which hands over batches. Dropping it ends the job.
+pub(crate) struct Reading {
+    schema: SchemaRef,
+    batches: Receiver<Result<RecordBatch, Trouble>>,
+    stop: Arc<AtomicBool>,
+    told: Told,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Reading {
+    /// Begins to annotate.
+    pub(crate) fn start(
+        task: Task,
+        encoder: Columns,
+        wanted: Option<Predicate<Packets>>,
+        count: Option<u64>,
+    ) -> Self {
+        let (sender, batches) = sync_channel(WAITING);
+        let (stop, told, schema) =
+            (Arc::<AtomicBool>::default(), Told::default(), Arc::clone(encoder.schema()));
+        let reading = Self { schema, batches, stop: Arc::clone(&stop), told: Arc::clone(&told) };
+        thread::spawn(move || {
+            let mut sink = Batches(|batch| {
+                sender.send(Ok(batch)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+            });
+            let wrong = annotate(&task, encoder, (wanted, count), &mut sink, stop);
+            if let Some(trouble) = wrong {
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble.clone());
+                if task.strict {
+                    // Where nobody takes it, nobody wants it.
+                    let _ = sender.send(Err(trouble));
+                }
+            }
+        });
+        reading
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// The next batch; nothing, where none came in time.
+    pub(crate) fn next(&mut self, patience: Option<Duration>) -> Result<Next, Trouble> {
+        let next = match patience {
+            None => self.batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(patience) => self.batches.recv_timeout(patience),
+        };
+        match next {
+            Ok(batch) => batch.map(Next::Batch),
+            Err(RecvTimeoutError::Timeout) => Ok(Next::Nothing),
+            Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
+        }
+    }
+}
+
+/// Annotates all packets, with hindsight where inputs can be read twice. Returns what is wrong with them.
+fn annotate<F: FnMut(RecordBatch) -> io::Result<()>>(
+    task: &Task,
+    encoder: Columns,
+    (wanted, count): (Option<Predicate<Packets>>, Option<u64>),
+    sink: &mut Batches<F>,
+    stop: Arc<AtomicBool>,
+) -> Option<Trouble> {
+    let watch = Watch { stop: Arc::clone(&stop), interrupted: None };
+    let mut job = task.job(&stop);
+    (job.wanted, job.count) = (wanted, count);
+    let options = Options { domains: true, ..Options::default() };
+    let run = || -> Result<Outcome, portolan::pipeline::Failure> {
+        if !job.inputs.can_be_read_twice() {
+            return job.follow(options, encoder, sink, &watch).map(|(_, _, outcome)| outcome);
+        }
+        let (knowledge, learned) = job.learn(options, &watch)?;
+        let ids = encoder.shows_community_ids() || job.asks_community_ids();
+        let answers = Answers::of(&knowledge, &task.registry, ids, job.threads);
+        let view = View { knowledge: &knowledge, answers: &answers, registry: &task.registry };
+        job.chart(&view, encoder, sink, &watch)?;
+        Ok(learned)
+    };
+    match run() {
+        Ok(outcome) => task.wrong(&outcome),
+        Err(failure) => Some(Trouble::failure(&failure, task.called())),
+    }
+}
