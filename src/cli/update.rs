@@ -90,7 +90,6 @@ fn without_file(error: &registry::Error) -> String {
         registry::Error::Io { cause, .. } => cause.to_string(),
         registry::Error::Malformed { line, reason, .. } => format!("line {line}: {reason}"),
         registry::Error::Unsuited { reason, .. } => reason.clone(),
-        _ => error.to_string(),
     }
 }
 

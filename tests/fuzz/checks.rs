@@ -25,10 +25,10 @@ use portolan::{
 };
 
 /// A check.
-pub type Check = fn(&[u8]);
+pub(crate) type Check = fn(&[u8]);
 
 /// All of them by the names of their targets.
-pub const ALL: [(&str, Check); 9] = [
+pub(crate) const ALL: [(&str, Check); 9] = [
     ("container", container),
     ("dns", dns),
     ("filter", filter),
@@ -49,7 +49,7 @@ fn file(octets: &[u8]) -> PathBuf {
 }
 
 /// Reading a capture: frames lie within what was read, one behind the other, and are numbered without gaps.
-pub fn container(octets: &[u8]) {
+pub(crate) fn container(octets: &[u8]) {
     let path = file(octets);
     if let Ok(mut source) = capture::open(&path) {
         let (mut batch, mut number, mut end) = (Batch::new(), 0, 0);
@@ -69,7 +69,7 @@ pub fn container(octets: &[u8]) {
 
 /// Decoding: the first two octets are a link type, the next four the length on the wire, all others a frame. What is said
 /// lies within the frame.
-pub fn frame(octets: &[u8]) {
+pub(crate) fn frame(octets: &[u8]) {
     let Some(&[l0, l1, w0, w1, w2, w3]) = octets.first_chunk() else { return };
     let octets = &octets[6..];
     let link = LinkType(u16::from_le_bytes([l0, l1]));
@@ -95,7 +95,7 @@ fn pieces<const N: usize>(mut octets: &[u8]) -> impl Iterator<Item = ([u8; N], &
 }
 
 /// Recognising what two directions show: pieces with way, flags, distance from the piece before, octets missing, length.
-pub fn payload(octets: &[u8]) {
+pub(crate) fn payload(octets: &[u8]) {
     let Some((&first, rest)) = octets.split_first() else { return };
     let protocol = if first & 1 == 0 { TransportProtocol::TCP } else { TransportProtocol::UDP };
     let mut windows = [Window::new(), Window::new()];
@@ -124,7 +124,7 @@ pub fn payload(octets: &[u8]) {
 }
 
 /// Names of servers in hellos and heads, in segments of any order and in datagrams.
-pub fn hello(octets: &[u8]) {
+pub(crate) fn hello(octets: &[u8]) {
     let _ = (Hello::read(octets).map(|hello| hello.server_name()), Head::read(octets).map(|_| ()));
     let mut message = Vec::new();
     let _ = join_records(octets, &mut message);
@@ -145,7 +145,7 @@ pub fn hello(octets: &[u8]) {
 }
 
 /// DNS messages: read, shown as valid JSON and as one harmless line, and taken into an inventory.
-pub fn dns(octets: &[u8]) {
+pub(crate) fn dns(octets: &[u8]) {
     let mut inventory = inventory::Inventory::new();
     for (number, ([seconds, sender, high, low], piece)) in (0..).zip(pieces::<4>(octets)).take(64) {
         let _ = low;
@@ -173,7 +173,7 @@ pub fn dns(octets: &[u8]) {
 }
 
 /// Registry files of any form: refused with a message, or read so that every row is found by its name.
-pub fn registry(octets: &[u8]) {
+pub(crate) fn registry(octets: &[u8]) {
     let path = file(octets);
     if let Ok(registry) = Registry::read(&path) {
         for row in registry.rows().take(1_000) {
@@ -193,7 +193,7 @@ pub fn registry(octets: &[u8]) {
 const SAMPLE: &[u8] = include_bytes!("../../samples/snmp-get.pcap");
 
 /// Expressions: refused with the mistake shown below the expression, or asked of packets.
-pub fn filter(octets: &[u8]) {
+pub(crate) fn filter(octets: &[u8]) {
     let Ok(text) = std::str::from_utf8(octets) else { return };
     match Predicate::<Packets>::new(text, &packets()) {
         Err(fault) => {
@@ -234,7 +234,7 @@ fn lines(octets: &[u8]) -> Vec<&str> {
 
 /// A whole run over a capture: every packet has its record in every format, sums are those of the packets, every report is
 /// written, and threads change nothing.
-pub fn pipeline(octets: &[u8]) {
+pub(crate) fn pipeline(octets: &[u8]) {
     let (path, registry) = (file(octets), Registry::built_in());
     let options = Options { domains: true, ..Options::default() };
     let mut outputs = [1, 2].map(|threads| {
@@ -306,7 +306,7 @@ fn seen(path: &std::path::Path) -> Option<Seen> {
 }
 
 /// Annotating a capture: the frames stay what they were, and annotating again changes nothing.
-pub fn rewrite(octets: &[u8]) {
+pub(crate) fn rewrite(octets: &[u8]) {
     let (path, registry) = (file(octets), Registry::built_in());
     let annotate = || {
         let mut job = reading(&path, &registry);

@@ -1,5 +1,6 @@
 #![no_main]
 
+#[allow(dead_code, reason = "each program has one check")]
 #[path = "../checks.rs"]
 mod checks;
 
