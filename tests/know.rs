@@ -349,6 +349,20 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     said(&["merge", "office.pcapng", "-o", &know], 3, "no knowledge file");
 }
 
+/// The check of the fuzz target on what it is to begin with.
+#[test]
+fn what_is_learned_of_samples_passes_the_check_of_the_fuzz_target() {
+    let registry = Registry::built_in();
+    let mut sound = 0;
+    for name in ["office.pcapng", "dns-fragments.pcap", "ftp-2121.pcap", "mdns-announce.pcap"] {
+        let file = written(&job(&sample(name), &registry).learn_part(everything(), &()).unwrap().0);
+        let sections = zstd::decode_all(&file[12..]).unwrap();
+        sound += usize::from(!sections.is_empty());
+        crate::checks::knowledge(&sections);
+    }
+    assert_eq!(sound, 4);
+}
+
 /// 200,000 flows would do; 20,000 are the same by flow.
 #[test]
 fn a_flow_takes_at_most_80_octets() {

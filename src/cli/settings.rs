@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 use super::{End, args::Cli, exit, message, usage};
 
 /// What says what one run is about, or how another option is given: never a setting.
-const OF_ONE_RUN: [&str; 21] = [
+const OF_ONE_RUN: [&str; 22] = [
     "community-id",
     "duration",
     "endpoint",
@@ -27,6 +27,7 @@ const OF_ONE_RUN: [&str; 21] = [
     "help",
     "host",
     "interface",
+    "knowledge",
     "no-color",
     "out",
     "output",

@@ -25,9 +25,32 @@ impl Origin {
 
 /// From a sighting to the end of its TTL; open where the capture has no times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "Lasting", from = "Lasting")]
 pub(super) struct Span {
     pub first: Option<Timestamp>,
     pub end: Option<Timestamp>,
+}
+
+/// A span in files: its begin, then the seconds and nanoseconds that it lasts, which are fewer octets than its end.
+type Lasting = (Option<Timestamp>, Option<(u64, u32)>);
+
+impl From<Span> for Lasting {
+    fn from(Span { first, end }: Span) -> Self {
+        let begin = first.map_or(0, |first| first.0);
+        let lasting = end.map(|end| Timestamp(end.0.wrapping_sub(begin)));
+        (first, lasting.map(|lasting| (lasting.seconds(), lasting.subsecond_nanos())))
+    }
+}
+
+impl From<Lasting> for Span {
+    fn from((first, lasting): Lasting) -> Self {
+        let begin = first.map_or(0, |first| first.0);
+        let end = lasting.map(|(seconds, nanos)| {
+            let lasting = seconds.wrapping_mul(Timestamp::SECOND).wrapping_add(nanos.into());
+            Timestamp(begin.wrapping_add(lasting))
+        });
+        Self { first, end }
+    }
 }
 
 /// The life of a record, on each interface that showed it.

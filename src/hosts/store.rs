@@ -79,6 +79,7 @@ struct Series {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "stored::Row", from = "stored::Row")]
 struct Run {
     name: u32,
     first: Option<Timestamp>,

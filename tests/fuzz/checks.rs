@@ -28,12 +28,13 @@ use portolan::{
 pub(crate) type Check = fn(&[u8]);
 
 /// All of them by the names of their targets.
-pub(crate) const ALL: [(&str, Check); 9] = [
+pub(crate) const ALL: [(&str, Check); 10] = [
     ("container", container),
     ("dns", dns),
     ("filter", filter),
     ("frame", frame),
     ("hello", hello),
+    ("knowledge", knowledge),
     ("payload", payload),
     ("pipeline", pipeline),
     ("registry", registry),
@@ -230,6 +231,38 @@ fn lines(octets: &[u8]) -> Vec<&str> {
     let text = std::str::from_utf8(octets).expect("the output is UTF-8");
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
     text.lines().collect()
+}
+
+/// The sections of a knowledge file: refused, or what is written of them is read again as it was, merged, and asked.
+pub(crate) fn knowledge(octets: &[u8]) {
+    let file = stored(octets);
+    let Ok(part) = Knowledge::read(&mut &file[..]) else { return };
+    let written = |known: &Knowledge| {
+        let mut file = Vec::new();
+        known.write("2026-09-30", &mut file).expect("a part is written to memory");
+        file
+    };
+    let first = written(&part);
+    let again = Knowledge::read(&mut &first[..]).expect("what was written is read");
+    assert_eq!(written(&again), first);
+    let registry = Registry::built_in();
+    let mut known = Knowledge::whole(*part.options());
+    known.append(part, &registry);
+    known.append(again, &registry);
+    known.settle();
+    let _ = Answers::of(&known, &registry, true, 1);
+}
+
+/// A knowledge file of these sections, whose frame of zstd is neither packed nor has a checksum (RFC 8878 section 3.1.1).
+fn stored(sections: &[u8]) -> Vec<u8> {
+    let mut file = b"\x89PKNOW\r\n\x01\0\0\0\x28\xb5\x2f\xfd\0\x58".to_vec();
+    let mut blocks = sections.chunks(128 << 10).peekable();
+    while let Some(block) = blocks.next() {
+        let is_last = u32::from(blocks.peek().is_none());
+        file.extend_from_slice(&(is_last | (block.len() as u32) << 3).to_le_bytes()[..3]);
+        file.extend_from_slice(block);
+    }
+    file
 }
 
 /// A whole run over a capture: every packet has its record in every format, sums are those of the packets, every report is

@@ -2,11 +2,29 @@
 
 use std::net::IpAddr;
 
-use super::{Hosts, Lease, Mac, Series, Source};
+use super::{Hosts, Lease, Mac, Run, Series, Source};
 use crate::{
     packed::{Broken, Reader, Writer, check},
+    packet::Timestamp,
     text::escape::is_harmless,
 };
+
+/// A run in files: its name, when it was first told, and how many nanoseconds later it was last, most often none.
+pub(super) type Row = (u32, Option<Timestamp>, Option<u64>);
+
+impl From<Run> for Row {
+    fn from(Run { name, first, last }: Run) -> Self {
+        let begin = first.map_or(0, |first| first.0);
+        (name, first, last.map(|last| last.0.wrapping_sub(begin)))
+    }
+}
+
+impl From<Row> for Run {
+    fn from((name, first, lasted): Row) -> Self {
+        let begin = first.map_or(0, |first| first.0);
+        Self { name, first, last: lasted.map(|lasted| Timestamp(begin.wrapping_add(lasted))) }
+    }
+}
 
 impl Hosts {
     /// Writes what was learned.
