@@ -626,7 +626,9 @@ pub fn table_of_columns(
     match intervals {
         None => add(None, summary)?,
         Some(intervals) => {
-            intervals.iter().try_for_each(|part| add(part.start.map(time_text).as_deref(), &part.summary))?
+            for part in intervals {
+                add(part.start.map(time_text).as_deref(), &part.summary)?;
+            }
         }
     }
     table.finish()
