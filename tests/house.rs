@@ -57,6 +57,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("jiff", &["text"]),
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
+    ("memchr", &["payload"]),
     ("parquet", &["columns"]),
     ("pcap", &["capture"]),
     ("postcard", &["packed"]),

@@ -145,11 +145,12 @@ impl Octets {
         Some(&mut self.kept[usize::from(number) - 1].windows)
     }
 
-    /// Adds what a packet carries. Returns whether what its direction shows is now complete.
+    /// Adds what a packet carries; `is_part` where an earlier stretch may have to be joined to it. Returns whether what its
+    /// direction shows is now complete.
     pub(super) fn feed(
         &mut self,
         index: u32,
-        protocol: TransportProtocol,
+        (protocol, is_part): (TransportProtocol, bool),
         (direction, phase): (Direction, Phase),
         carried: &Carried<'_>,
     ) -> bool {
@@ -165,11 +166,13 @@ impl Octets {
             return true;
         }
         let before = window.size();
-        if protocol == TransportProtocol::TCP {
-            let is_syn = matches!(phase, Phase::Open | Phase::Accept);
-            window.segment(carried.sequence, is_syn, carried.octets, carried.wire);
-        } else {
-            window.datagram(protocol, carried.octets, carried.wire);
+        let Carried { octets, wire, sequence } = *carried;
+        let is_syn = matches!(phase, Phase::Open | Phase::Accept);
+        match (protocol, is_part) {
+            (TransportProtocol::TCP, false) => window.last_segment(sequence, is_syn, octets, wire),
+            (TransportProtocol::TCP, true) => window.segment(sequence, is_syn, octets, wire),
+            (_, false) => window.last_datagram(protocol, octets, wire),
+            (_, true) => window.datagram(protocol, octets, wire),
         }
         let (full, after) = (window.is_full(), window.size());
         self.held = self.held + after - before;

@@ -415,11 +415,12 @@ impl<A: Address> FlowTable<A> {
             self.forget_octets();
         }
         let (direction, phase) = (observation.direction, observation.phase);
+        let is_part = self.tentative.is_some();
         let open = match &self.names {
             Some(_) => self.feed_names(index, key.protocol, observation, lacked),
             None => false,
         };
-        let full = self.octets.feed(index, key.protocol, (direction, phase), &observation.carried);
+        let full = self.octets.feed(index, (key.protocol, is_part), (direction, phase), &observation.carried);
         if full
             && !open
             && let Some(entry) = self.entry_mut(index + 1)

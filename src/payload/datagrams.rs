@@ -1,5 +1,6 @@
 //! The first datagrams of one direction; each stands for itself.
 
+use super::gist::Gist;
 use super::heard::Heard;
 use super::protocol::Protocol;
 use super::reader::{Reader, check};
@@ -31,7 +32,11 @@ impl Datagram {
     /// Looks at one datagram of `wire` octets.
     fn read(protocol: TransportProtocol, octets: &[u8], wire: u32) -> Self {
         let octets = octets.get(..wire as usize).unwrap_or(octets);
-        let heard = table::of(protocol).hear(Sight::new(octets, wire as usize));
+        Self::of(table::of(protocol).hear(Sight::new(octets, wire as usize)), octets, wire)
+    }
+
+    /// One of which the patterns said this.
+    fn of(heard: Heard, octets: &[u8], wire: u32) -> Self {
         let at_hand = octets.len().min(Self::KEPT);
         let mut kept = [0; Self::KEPT];
         kept[..at_hand].copy_from_slice(&octets[..at_hand]);
@@ -77,6 +82,27 @@ impl Datagrams {
         }
     }
 
+    /// Those of a direction of which nothing was shown before this one; without its octets, where it is all that will be
+    /// looked at and its octets do not matter.
+    pub(super) fn first(protocol: TransportProtocol, octets: &[u8], wire: u32) -> Result<Gist, Box<Self>> {
+        let octets = octets.get(..wire as usize).unwrap_or(octets);
+        let sight = Sight::new(octets, wire as usize);
+        let heard = table::of(protocol).hear(sight);
+        let gist = Gist::of_datagram(heard, sight);
+        if Self::closes(&heard) && gist.needs_no_octets() {
+            return Ok(gist);
+        }
+        let mut datagrams = Box::<Self>::default();
+        datagrams.push(Datagram::of(heard, octets, wire));
+        Err(datagrams)
+    }
+
+    /// What they say, where none will be looked at any more and their octets do not matter.
+    pub(super) fn complete(&self) -> Option<Gist> {
+        check(self.is_full())?;
+        Some(Gist::of_datagrams(self)).filter(Gist::needs_no_octets)
+    }
+
     /// Adds what a later stretch of the capture showed.
     pub(super) fn join(&mut self, later: &Self) {
         for &datagram in later.iter() {
@@ -118,10 +144,12 @@ impl Datagrams {
 
     /// Whether no other datagram will be looked at.
     pub(super) fn is_full(&self) -> bool {
-        let closes = |heard: Heard| {
-            heard.strength() == Strength::Strong && heard.of(Protocol::STUN).strength() != Strength::Strong
-        };
-        self.kept[Self::KEPT - 1].is_some() || self.iter().any(|datagram| closes(datagram.heard))
+        self.kept[Self::KEPT - 1].is_some() || self.iter().any(|datagram| Self::closes(&datagram.heard))
+    }
+
+    /// Whether a datagram of which the patterns said this is the last to be looked at.
+    fn closes(heard: &Heard) -> bool {
+        heard.strength() == Strength::Strong && heard.of(Protocol::STUN).strength() != Strength::Strong
     }
 
     /// What the direction showed: the first strong datagram, else all of them together.

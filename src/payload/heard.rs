@@ -4,9 +4,9 @@ use super::protocol::Protocol;
 use super::reader::{Reader, check};
 use super::sight::{Said, Strength};
 
-/// The patterns that matched, at most [`Heard::KEPT`].
+/// The patterns that matched, at most [`Heard::KEPT`]: protocols, and what was said in them as [`Said::number`] has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Heard([Option<(Protocol, Said)>; Self::KEPT]);
+pub(super) struct Heard([Option<(Protocol, u8)>; Self::KEPT]);
 
 impl Heard {
     /// Patterns that can match at once; a test over random and real octets has never met more than four.
@@ -21,7 +21,8 @@ impl Heard {
     pub(super) fn add(&mut self, protocol: Protocol, said: Said) {
         let place = self.0.iter_mut().find(|place| place.is_none_or(|(other, _)| other == protocol));
         if let Some(place) = place {
-            *place = Some((protocol, place.map_or(said, |(_, before)| before.and(said))));
+            let before = place.and_then(|(_, before)| Said::of_number(before));
+            *place = Some((protocol, before.map_or(said, |before| before.and(said)).number()));
         }
     }
 
@@ -48,10 +49,18 @@ impl Heard {
         self.iter().find(|&(other, _)| other == protocol).map_or(Said::NOTHING, |(_, said)| said)
     }
 
+    /// The protocols that something was said in.
+    pub(super) fn protocols(&self) -> impl Iterator<Item = Protocol> + '_ {
+        self.0.iter().map_while(|place| place.map(|(protocol, _)| protocol))
+    }
+
     /// All that was said.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Protocol, Said)> + '_ {
         // What was heard stands before the free places.
-        self.0.iter().map_while(|&place| place)
+        self.0.iter().map_while(|&place| {
+            let (protocol, said) = place?;
+            Some((protocol, Said::of_number(said)?))
+        })
     }
 
     /// How sure the surest pattern is.

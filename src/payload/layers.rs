@@ -3,12 +3,13 @@
 use std::hash::{Hash, Hasher};
 
 use super::datagrams::Datagrams;
+use super::gist::{Gist, Words};
 use super::hello::Hello;
 use super::protocol::Protocol;
-use super::reader::after;
-use super::sight::{Said, Sight};
+use super::reader::{Reader, after};
+use super::sight::Sight;
 use super::tls::Record;
-use super::{industry, media, rpc, text};
+use super::{industry, rpc, text};
 
 /// Layers from the outermost; empty where no more than one is known.
 #[derive(Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -80,11 +81,13 @@ impl std::fmt::Debug for Layers {
 }
 
 /// The layers of a connection that speaks `spoken`.
-pub(super) fn of_streams(spoken: Protocol, client: Sight<'_>, server: Sight<'_>) -> Layers {
+pub(super) fn of_streams(spoken: Protocol, client: &Words<'_>, server: &Words<'_>) -> Layers {
+    if spoken == Protocol::TLS {
+        let alpn = client.offer().answered_by(server.offer());
+        return alpn.map_or(Layers::NONE, |layer| Layers::of(&[spoken, layer]));
+    }
+    let (client, server) = (client.sight(), server.sight());
     let inner = match spoken {
-        Protocol::TLS => {
-            return alpn(client, server).map_or(Layers::NONE, |layer| Layers::of(&[spoken, layer]));
-        }
         Protocol::HTTP2 if after(client.octets(), b"application/grpc").is_some() => Protocol::GRPC,
         Protocol::SUNRPC => {
             return sunrpc(rpc::program(client, true));
@@ -96,28 +99,18 @@ pub(super) fn of_streams(spoken: Protocol, client: Sight<'_>, server: Sight<'_>)
 }
 
 /// The layers of two directions of datagrams; `client` is one of them.
-pub(super) fn of_datagrams(
-    spoken: Protocol,
-    client: &Datagrams,
-    first: &Datagrams,
-    second: &Datagrams,
-) -> Layers {
+pub(super) fn of_datagrams(spoken: Protocol, client: Option<&Datagrams>, both: [&Gist; 2]) -> Layers {
     match spoken {
         Protocol::SUNRPC => {
-            let call = client.iter().find_map(|datagram| rpc::program(datagram.sight(), false));
+            let call = client
+                .into_iter()
+                .flat_map(Datagrams::iter)
+                .find_map(|datagram| rpc::program(datagram.sight(), false));
             sunrpc(call)
         }
         // RFC 7983: DTLS and media follow STUN in the same flow, and are told by the first octet.
         Protocol::STUN => {
-            let any = |is: fn(Sight<'_>) -> bool| {
-                first.iter().chain(second.iter()).any(|datagram| is(datagram.sight()))
-            };
-            let has_dtls = first
-                .iter()
-                .chain(second.iter())
-                .any(|datagram| datagram.heard().of(Protocol::DTLS) != Said::NOTHING);
-            let has_media = any(|sight| media::may_be_media(sight.reader()));
-            match (has_dtls, has_media) {
+            match (both.iter().any(|gist| gist.has_dtls()), both.iter().any(|gist| gist.has_media())) {
                 (true, true) => Layers::of(&[spoken, Protocol::DTLS, Protocol::RTP]),
                 (true, false) => Layers::of(&[spoken, Protocol::DTLS]),
                 (false, true) => Layers::of(&[spoken, Protocol::RTP]),
@@ -132,11 +125,13 @@ pub(super) fn of_datagrams(
 pub(super) fn service_of_streams(
     spoken: Protocol,
     layers: &Layers,
-    client: Sight<'_>,
-    server: Sight<'_>,
+    client: &Words<'_>,
+    server: &Words<'_>,
 ) -> Option<Protocol> {
     match spoken {
-        Protocol::XMPP if [client, server].into_iter().any(text::is_between_servers) => {
+        Protocol::XMPP
+            if [client, server].into_iter().any(|words| text::is_between_servers(words.sight())) =>
+        {
             Some(Protocol::XMPP_SERVER)
         }
         _ => service_of_datagrams(spoken, layers),
@@ -181,45 +176,75 @@ pub fn of_alpn(id: &[u8]) -> Option<Protocol> {
     })
 }
 
-/// What a server said of the protocols that were offered to it.
-enum Choice {
-    /// It took this one.
-    Chosen(Option<Protocol>),
-    /// It has none.
-    Declined,
-    /// It cannot be read: encrypted, cut, or not seen.
+/// What the first record of TLS in a direction says of the protocol within.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// Nothing that can be read: encrypted, cut, not seen, or no TLS.
+    #[default]
     Unknown,
+    /// A client wants this one.
+    Wish(Protocol),
+    /// A server took this one, if it is a known one.
+    Chosen(Option<Protocol>),
+    /// A server has none.
+    Declined,
 }
 
-fn alpn(client: Sight<'_>, server: Sight<'_>) -> Option<Protocol> {
-    match choice(server) {
-        Choice::Chosen(layer) => layer,
-        Choice::Declined => None,
-        Choice::Unknown => wish(client),
+impl Offer {
+    /// What the first octets of a direction say.
+    pub(super) fn of(sight: Sight<'_>) -> Self {
+        let Some(record) = Record::read(&mut sight.reader()) else { return Self::Unknown };
+        if record.kind != Record::HANDSHAKE {
+            // An alert instead of a hello: nothing was chosen.
+            return Self::Declined;
+        }
+        let Ok(hello) = Hello::of_record(sight.octets()) else { return Self::Unknown };
+        if hello.is_client {
+            return wish(&hello).map_or(Self::Unknown, Self::Wish);
+        }
+        if let Some(mut offered) = hello.protocols() {
+            return Self::Chosen(offered.next().and_then(of_alpn));
+        }
+        // RFC 8446 section 4.2.1: a server that answers so puts ALPN where it cannot be read.
+        let is_encrypted = hello.extensions().any(|(kind, _)| kind == Hello::SUPPORTED_VERSIONS);
+        if is_encrypted || !hello.is_whole { Self::Unknown } else { Self::Declined }
     }
-}
 
-fn choice(server: Sight<'_>) -> Choice {
-    let Some(record) = Record::read(&mut server.reader()) else { return Choice::Unknown };
-    if record.kind != Record::HANDSHAKE {
-        // An alert instead of a hello: nothing was chosen.
-        return Choice::Declined;
+    /// The protocol within, where the other end offered this and the server said that.
+    fn answered_by(&self, server: &Self) -> Option<Protocol> {
+        match (server, self) {
+            (&Self::Chosen(layer), _) => layer,
+            (Self::Unknown | Self::Wish(_), &Self::Wish(layer)) => Some(layer),
+            _ => None,
+        }
     }
-    let Ok(hello) = Hello::of_record(server.octets()) else { return Choice::Unknown };
-    if hello.is_client {
-        return Choice::Unknown;
+
+    /// Writes it so that [`Self::read`] gives it back.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let (kind, protocol) = match *self {
+            Self::Unknown => (0, None),
+            Self::Wish(protocol) => (1, Some(protocol)),
+            Self::Chosen(protocol) => (2, protocol),
+            Self::Declined => (3, None),
+        };
+        out.extend_from_slice(&[kind, protocol.map_or(0, Protocol::id)]);
     }
-    if let Some(mut offered) = hello.protocols() {
-        return Choice::Chosen(offered.next().and_then(of_alpn));
+
+    /// Reads what [`Self::write`] wrote.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let [kind, id] = reader.array()?;
+        match (kind, Protocol::from_id(id)) {
+            (0, _) => Some(Self::Unknown),
+            (1, protocol) => protocol.map(Self::Wish),
+            (2, protocol) => Some(Self::Chosen(protocol)),
+            (3, _) => Some(Self::Declined),
+            _ => None,
+        }
     }
-    // RFC 8446 section 4.2.1: a server that answers so puts ALPN where it cannot be read.
-    let is_encrypted = hello.extensions().any(|(kind, _)| kind == Hello::SUPPORTED_VERSIONS);
-    if is_encrypted || !hello.is_whole { Choice::Unknown } else { Choice::Declined }
 }
 
 /// What a client offers, if all of it means the same layer.
-fn wish(client: Sight<'_>) -> Option<Protocol> {
-    let hello = Hello::of_record(client.octets()).ok()?;
+fn wish(hello: &Hello<'_>) -> Option<Protocol> {
     let mut offered = hello.protocols()?;
     let layer = of_alpn(offered.next()?)?;
     offered.all(|id| of_alpn(id) == Some(layer)).then_some(layer)

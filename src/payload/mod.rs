@@ -31,6 +31,7 @@ mod domain;
 mod files;
 mod games;
 mod gathered;
+mod gist;
 mod head;
 mod heard;
 mod hello;

@@ -305,6 +305,18 @@ impl Protocols {
     /// None at all.
     pub(super) const EMPTY: Self = Self([0; Self::BITS / 64]);
 
+    /// Those of a list.
+    pub(super) const fn of(protocols: &[Protocol]) -> Self {
+        let mut all = Self::EMPTY;
+        let mut at = 0;
+        while at < protocols.len() {
+            let id = protocols[at].id();
+            all.0[(id / 64) as usize] |= 1 << (id % 64);
+            at += 1;
+        }
+        all
+    }
+
     /// Adds one.
     pub fn insert(&mut self, protocol: Protocol) {
         self.0[usize::from(protocol.id() / 64)] |= 1 << (protocol.id() % 64);
@@ -320,6 +332,11 @@ impl Protocols {
         let mut all = self;
         all.0.iter_mut().zip(other.0).for_each(|(word, more)| *word |= more);
         all
+    }
+
+    /// A number that tells most sets apart.
+    pub(super) fn digest(self) -> u64 {
+        self.0.iter().fold(0, |sum, word| sum.rotate_left(23) ^ word)
     }
 
     /// Whether none is in it.
@@ -342,7 +359,7 @@ impl Protocols {
 /// In one step, as every verdict is looked up; most sets are empty or have a few protocols.
 impl Hash for Protocols {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.iter().fold(0, |sum, word| sum.rotate_left(23) ^ word));
+        state.write_u64(self.digest());
     }
 }
 

@@ -143,12 +143,9 @@ impl<'a> Reader<'a> {
 }
 
 /// Where the first `octet` stands; looks at many at a time, as a line may be long.
+#[inline]
 pub(super) fn position(octets: &[u8], octet: u8) -> Option<usize> {
-    const STEP: usize = 32;
-    let steps = octets.chunks_exact(STEP);
-    let without = steps.take_while(|step| !step.iter().fold(false, |found, &other| found | (other == octet)));
-    let passed = without.count() * STEP;
-    Some(passed + octets.get(passed..)?.iter().position(|&other| other == octet)?)
+    memchr::memchr(octet, octets)
 }
 
 /// Goes on only where `holds`.

@@ -1,5 +1,6 @@
 //! First octets of one direction of a TCP connection, in order of sequence number.
 
+use super::gist::Gist;
 use super::reader::{Reader, check};
 use super::sight::Sight;
 use super::turns;
@@ -180,6 +181,36 @@ impl Stream {
         stream.0.head.lengths[0] = wire;
         stream.put(0, octets.get(..wire as usize).unwrap_or(octets));
         Some(stream)
+    }
+
+    /// What a stream says that shows all with its first octets, where those need not be kept: looked at where they lie.
+    #[inline]
+    pub(super) fn complete_at_once(octets: &[u8], wire: u32) -> Option<Gist> {
+        let octets = octets.get(..wire as usize).unwrap_or(octets);
+        Self::gist(octets.get(..Self::KEPT.into())?, wire)
+    }
+
+    /// The same, where this segment goes on with the stream and completes it.
+    pub(super) fn completed_by(&self, sequence: u32, octets: &[u8], wire: u32) -> Option<Gist> {
+        let Kept { head, octets: kept } = &*self.0;
+        let whole = usize::from(head.whole);
+        let goes_on = whole > 0 && head.whole == head.end && head.wanted == Self::KEPT;
+        check(goes_on && sequence.wrapping_sub(head.base) == u32::from(head.whole))?;
+        check(whole < usize::from(Self::KEPT) && self.skipped() == 0 && head.lengths[0] > 0)?;
+        let octets = octets.get(..wire as usize).unwrap_or(octets);
+        let mut all = [0; Self::KEPT as usize];
+        all.get_mut(..whole)?.copy_from_slice(kept.get(..whole)?);
+        let rest = all.get_mut(whole..)?;
+        let len = rest.len();
+        rest.copy_from_slice(octets.get(..len)?);
+        Self::gist(&all, head.lengths[0])
+    }
+
+    /// What these octets say, which are all that are kept of most streams, where they need not be kept at all; `wire` is the
+    /// length of the first segment.
+    fn gist(octets: &[u8], wire: u32) -> Option<Gist> {
+        let gist = Some(Gist::of_stream(Sight::new(octets, wire as usize))).filter(Gist::needs_no_octets);
+        gist.filter(|_| turns::wanted(octets, 0) < Self::KEPT.into())
     }
 
     /// Adds a segment that was captured after all others.
@@ -458,6 +489,12 @@ impl Stream {
     pub(super) fn is_full(&self) -> bool {
         let head = &self.0.head;
         head.whole >= head.wanted || head.reach >= Self::FAR
+    }
+
+    /// Whether all octets are there, and none of a turn.
+    pub(super) fn is_complete(&self) -> bool {
+        let head = &self.0.head;
+        head.wanted == Self::KEPT && head.whole >= Self::KEPT
     }
 
     /// Octets from the first to the last one kept.

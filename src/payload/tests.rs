@@ -145,6 +145,27 @@ fn window_of(events: &[Event]) -> Window {
     window
 }
 
+/// A window that is told no more than it asks for; `last` where no earlier one will be joined to it.
+fn until_full(events: &[Event], last: bool) -> Window {
+    let mut window = Window::new();
+    for event in events {
+        if window.is_full() {
+            break;
+        }
+        match event {
+            Event::Segment { sequence, is_syn, octets, wire } if last => {
+                window.last_segment(*sequence, *is_syn, octets, *wire);
+            }
+            Event::Segment { sequence, is_syn, octets, wire } => {
+                window.segment(*sequence, *is_syn, octets, *wire);
+            }
+            Event::Datagram { octets, wire } if last => window.last_datagram(UDP, octets, *wire),
+            Event::Datagram { octets, wire } => window.datagram(UDP, octets, *wire),
+        }
+    }
+    window
+}
+
 /// Octets that begin as real protocols do, so that windows close and verdicts differ.
 fn any_octets() -> impl Strategy<Value = Vec<u8>> {
     let beginnings: Vec<&[u8]> = vec![
@@ -306,6 +327,27 @@ proptest! {
         }
         if let Some((window, _)) = Window::read(&changed) {
             look(protocol_of(&history), &window, &Window::new());
+        }
+    }
+
+    #[test]
+    fn verdicts_are_the_same_where_octets_are_not_kept(
+        first in prop_oneof![any_history(), any_talk()], second in prop_oneof![any_history(), any_talk()],
+        hello in prop::bool::ANY, tail in prop::collection::vec(any::<u8>(), 200..400),
+    ) {
+        let protocol = protocol_of(&first);
+        // A segment that shows all by itself, and what it may belong to.
+        let start: &[u8] = if hello { b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" } else { b"" };
+        let long = [start, &tail].concat();
+        let segment = [Event::Segment { sequence: 900, is_syn: false, wire: long.len() as u32, octets: long }];
+        for history in [&second[..], &segment] {
+            if protocol_of(history) == protocol {
+                let [kept, other] = [&first[..], history].map(|history| until_full(history, false));
+                let [closed, last] = [&first[..], history].map(|history| until_full(history, true));
+                prop_assert_eq!(look(protocol, &kept, &other), look(protocol, &closed, &last));
+                prop_assert_eq!(look(protocol, &other, &closed), look(protocol, &last, &kept));
+                prop_assert!(closed.size() <= kept.size());
+            }
         }
     }
 

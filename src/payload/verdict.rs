@@ -2,13 +2,12 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::datagrams::Datagrams;
+use super::gist::Words;
 use super::heard::Heard;
 use super::layers::{self, Layers};
-use super::media;
 use super::protocol::{Protocol, Protocols};
 use super::rides::{Ride, rides};
-use super::sight::{Said, Sight, Strength};
+use super::sight::{Said, Strength};
 use super::tools;
 use super::turns::Turn;
 use super::window::Window;
@@ -79,8 +78,10 @@ impl Hash for Verdict {
         let number = |protocol: Option<Protocol>| protocol.map_or(0, Protocol::id);
         let [spoken, asked, service] = [self.spoken, self.asked, self.service].map(number);
         let server = self.server.map_or(2, |server| server as u8);
-        state.write_u32(u32::from_ne_bytes([spoken, asked, service, server]));
-        (self.layers, self.weak, self.fits, self.settled).hash(state);
+        let layers = u32::from_ne_bytes(self.layers.ids());
+        let sides = u32::from_ne_bytes([spoken, asked, service, server]);
+        state.write_u64(u64::from(layers) << 32 | u64::from(sides));
+        state.write_u64(self.weak.digest() ^ self.fits.digest().rotate_left(1) ^ u64::from(self.settled));
     }
 }
 
@@ -129,23 +130,20 @@ impl Verdict {
 /// direction and of what follows a turn, and never panics.
 pub fn look(protocol: TransportProtocol, client: &Window, server: &Window) -> Verdict {
     let verdict = match protocol {
-        TransportProtocol::TCP => {
-            let none = Sight::new(&[], 0);
-            look_at_streams(client.stream().unwrap_or(none), server.stream().unwrap_or(none))
-        }
-        _ => {
-            let none = Datagrams::default();
-            look_at_datagrams(client.datagrams().unwrap_or(&none), server.datagrams().unwrap_or(&none))
-        }
+        TransportProtocol::TCP => look_at_streams(&client.words(), &server.words()),
+        _ => look_at_datagrams(client, server),
     };
     Verdict { settled: client.is_full() && server.is_full(), ..verdict }
 }
 
 /// The same for two streams.
-fn look_at_streams(first: Sight<'_>, second: Sight<'_>) -> Verdict {
-    if let Some((inner, outer)) = proxies::unwrap(first, second) {
+fn look_at_streams(first: &Words<'_>, second: &Words<'_>) -> Verdict {
+    if let Some((inner, outer)) = proxies::unwrap(first.sight(), second.sight()) {
         // PROXY protocol: name and protocol are those of what follows.
-        let mut verdict = look_at_plain_streams(inner.0, inner.1, 1);
+        let mut verdict = match outer {
+            Sender::First => look_at_plain_streams(&Words::of(inner.0), second, 1),
+            Sender::Second => look_at_plain_streams(first, &Words::of(inner.1), 1),
+        };
         if verdict.spoken.is_none() {
             verdict = Verdict { strength: Strength::Strong, spoken: Some(Protocol::PROXY), ..NOTHING };
             verdict.server = Some(outer.other());
@@ -158,23 +156,26 @@ fn look_at_streams(first: Sight<'_>, second: Sight<'_>) -> Verdict {
 }
 
 /// The same where no PROXY header stands before them, behind so many turns.
-fn look_at_plain_streams(first: Sight<'_>, second: Sight<'_>, turns: usize) -> Verdict {
-    let table = super::table::of(TransportProtocol::TCP);
-    let fits = |protocol| protocol != Protocol::KAFKA || brokers::kafka_answers(first, second);
-    let mut verdict = weigh(&table.hear(first), &table.hear(second), fits);
+fn look_at_plain_streams(first: &Words<'_>, second: &Words<'_>, turns: usize) -> Verdict {
+    let fits =
+        |protocol| protocol != Protocol::KAFKA || brokers::kafka_answers(first.sight(), second.sight());
+    let mut verdict = weigh(first.heard(), second.heard(), fits);
     if let Some(spoken) = verdict.spoken {
         let (client, server) = match verdict.server {
             Some(Sender::First) => (second, first),
             _ => (first, second),
         };
-        let mut turn = Turn::of(spoken, client, server);
+        let mut turn = Turn::of(spoken, client.sight(), server.sight());
         if verdict.server.is_none() {
-            turn = turn.or_else(|| Turn::of(spoken, server, client));
+            turn = turn.or_else(|| Turn::of(spoken, server.sight(), client.sight()));
         }
         verdict.layers = match turn {
             // There are no more layers to tell of.
             Some(turn) if turns + 1 == Layers::KEPT => turn.layers(&NOTHING),
-            Some(turn) => turn.layers(&look_at_plain_streams(turn.client, turn.server, turns + 1)),
+            Some(turn) => {
+                let behind = [turn.client, turn.server].map(Words::of);
+                turn.layers(&look_at_plain_streams(&behind[0], &behind[1], turns + 1))
+            }
             None => layers::of_streams(spoken, client, server),
         };
         verdict.service = layers::service_of_streams(spoken, &verdict.layers, client, server);
@@ -183,18 +184,15 @@ fn look_at_plain_streams(first: Sight<'_>, second: Sight<'_>, turns: usize) -> V
 }
 
 /// The same for two directions of datagrams.
-fn look_at_datagrams(first: &Datagrams, second: &Datagrams) -> Verdict {
-    let fits = |protocol| protocol != Protocol::IPERF3 || tools::iperf3_answers(first, second);
-    let (mut one, mut other) = (first.heard(), second.heard());
-    for (heard, datagrams) in [(&mut one, first), (&mut other, second)] {
-        if let Some(said) = media::rtp(datagrams) {
-            heard.add(Protocol::RTP, said);
-        }
-    }
-    let mut verdict = weigh(&one, &other, fits);
+fn look_at_datagrams(first: &Window, second: &Window) -> Verdict {
+    let (one, other) = (first.gist(), second.gist());
+    let (first, second) = (first.datagrams(), second.datagrams());
+    let answers = || first.zip(second).is_some_and(|(first, second)| tools::iperf3_answers(first, second));
+    let fits = |protocol| protocol != Protocol::IPERF3 || answers();
+    let mut verdict = weigh(one.heard(), other.heard(), fits);
     if let Some(spoken) = verdict.spoken {
         let client = if verdict.server == Some(Sender::First) { second } else { first };
-        verdict.layers = layers::of_datagrams(spoken, client, first, second);
+        verdict.layers = layers::of_datagrams(spoken, client, [&one, &other]);
         verdict.service = layers::service_of_datagrams(spoken, &verdict.layers);
     }
     verdict

@@ -1,6 +1,7 @@
 //! What one direction of a flow showed first: bounded, and joined exactly across stretches of a capture.
 
 use super::datagrams::Datagrams;
+use super::gist::{Gist, Words};
 use super::reader::Reader;
 use super::sight::Sight;
 use super::stream::Stream;
@@ -13,7 +14,8 @@ use crate::packet::TransportProtocol;
 /// up to 4,096 octets, or 256 behind the turn. Retransmissions are ignored, a hole ends it, octets on the
 /// SYN count, and a lone keep-alive octet before the first real one does not. Other protocols: up to four
 /// datagrams, each with what it alone shows, its length and its first 48 octets; none is added once one was
-/// strong.
+/// strong. A window that will not be joined to an earlier one ([`Self::last_segment`]) keeps what the patterns say
+/// in place of octets that no verdict needs.
 ///
 /// Joining the windows of an earlier and a later stretch of a capture gives what one pass over both would
 /// have given, wherever the capture was cut. It is exact for the first 256 octets; of those behind them, in
@@ -37,6 +39,8 @@ enum Shown {
     Stream(Stream),
     /// Datagrams.
     Datagrams(Box<Datagrams>),
+    /// What a complete direction says, without its octets.
+    Gist(Gist),
 }
 
 impl Shown {
@@ -72,7 +76,45 @@ impl Window {
                 stream.add(sequence, is_syn, octets, wire);
                 self.0 = Shown::of(stream);
             }
-            Shown::Datagrams(_) => {}
+            Shown::Datagrams(_) | Shown::Gist(_) => {}
+        }
+    }
+
+    /// As [`Self::segment`], for windows that no earlier stretch of the capture will be joined to: once complete, the
+    /// direction keeps no octets that its verdicts do not need.
+    ///
+    /// Most directions show all in their first segment, which is then looked at where it lies.
+    pub fn last_segment(&mut self, sequence: u32, is_syn: bool, octets: &[u8], wire: u32) {
+        let gist = match &self.0 {
+            _ if is_syn => None,
+            Shown::Nothing => Stream::complete_at_once(octets, wire),
+            Shown::Begun(first) if *first == sequence => Stream::complete_at_once(octets, wire),
+            Shown::Stream(stream) => stream.completed_by(sequence, octets, wire),
+            _ => None,
+        };
+        if let Some(gist) = gist {
+            self.0 = Shown::Gist(gist);
+            return;
+        }
+        self.segment(sequence, is_syn, octets, wire);
+    }
+
+    /// As [`Self::datagram`], for windows that no earlier stretch of the capture will be joined to.
+    pub fn last_datagram(&mut self, protocol: TransportProtocol, octets: &[u8], wire: u32) {
+        match &mut self.0 {
+            Shown::Nothing if wire > 0 => {
+                self.0 = match Datagrams::first(protocol, octets, wire) {
+                    Ok(gist) => Shown::Gist(gist),
+                    Err(datagrams) => Shown::Datagrams(datagrams),
+                };
+            }
+            Shown::Datagrams(datagrams) => {
+                datagrams.add(protocol, octets, wire);
+                if let Some(gist) = datagrams.complete() {
+                    self.0 = Shown::Gist(gist);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -86,7 +128,7 @@ impl Window {
                 datagrams.add(protocol, octets, wire);
                 self.0 = Shown::Datagrams(datagrams);
             }
-            Shown::Nothing | Shown::Begun(_) | Shown::Stream(_) => {}
+            Shown::Nothing | Shown::Begun(_) | Shown::Stream(_) | Shown::Gist(_) => {}
         }
     }
 
@@ -103,7 +145,7 @@ impl Window {
                 self.0 = Shown::of(stream);
             }
             (Shown::Datagrams(own), Shown::Datagrams(later)) => own.join(&later),
-            (Shown::Nothing, later) => self.0 = later,
+            (Shown::Nothing, later) | (Shown::Begun(_), later @ Shown::Gist(_)) => self.0 = later,
             // A flow has one protocol: the kinds never differ.
             (_, _) => {}
         }
@@ -127,7 +169,7 @@ impl Window {
         match &self.0 {
             Shown::Nothing | Shown::Begun(_) => false,
             Shown::Stream(stream) => !stream.sight().octets().is_empty(),
-            Shown::Datagrams(_) => true,
+            Shown::Datagrams(_) | Shown::Gist(_) => true,
         }
     }
 
@@ -141,6 +183,7 @@ impl Window {
             Shown::Nothing | Shown::Begun(_) => false,
             Shown::Stream(stream) => stream.is_full(),
             Shown::Datagrams(datagrams) => datagrams.is_full(),
+            Shown::Gist(_) => true,
         }
     }
 
@@ -160,6 +203,10 @@ impl Window {
                 out.push(3);
                 out.extend_from_slice(&first.to_be_bytes());
             }
+            Shown::Gist(gist) => {
+                out.push(4);
+                gist.write(out);
+            }
         }
     }
 
@@ -173,24 +220,45 @@ impl Window {
             1 => Shown::of(Stream::read(&mut reader)?),
             2 => Shown::Datagrams(Box::new(Datagrams::read(&mut reader)?)),
             3 => Shown::Begun(reader.u32()?),
+            4 => Shown::Gist(Gist::read(&mut reader)?),
             _ => return None,
         };
         Some((Self(shown), octets.len() - reader.len()))
     }
 
-    /// What recognisers look at in a stream.
-    pub(super) fn stream(&self) -> Option<Sight<'_>> {
+    /// What a stream says.
+    pub(super) fn words(&self) -> Words<'_> {
         match &self.0 {
-            Shown::Stream(stream) => Some(stream.sight()),
-            Shown::Nothing | Shown::Begun(_) | Shown::Datagrams(_) => None,
+            Shown::Stream(stream) if stream.is_complete() => Words::complete(stream.sight()),
+            Shown::Stream(stream) => Words::of(stream.sight()),
+            Shown::Gist(gist) => Words::without_octets(*gist),
+            Shown::Nothing | Shown::Begun(_) | Shown::Datagrams(_) => Words::of(Sight::new(&[], 0)),
         }
     }
 
-    /// The datagrams, where this is not a stream.
+    /// What datagrams say, beside their octets.
+    pub(super) fn gist(&self) -> Gist {
+        match &self.0 {
+            Shown::Datagrams(datagrams) => Gist::of_datagrams(datagrams),
+            Shown::Gist(gist) => *gist,
+            Shown::Nothing | Shown::Begun(_) | Shown::Stream(_) => Gist::default(),
+        }
+    }
+
+    /// The datagrams, where this is not a stream and they are kept.
     pub(super) fn datagrams(&self) -> Option<&Datagrams> {
         match &self.0 {
             Shown::Datagrams(datagrams) => Some(datagrams),
-            Shown::Nothing | Shown::Begun(_) | Shown::Stream(_) => None,
+            Shown::Nothing | Shown::Begun(_) | Shown::Stream(_) | Shown::Gist(_) => None,
+        }
+    }
+
+    /// The octets of a stream that are kept.
+    #[cfg(test)]
+    pub(super) fn stream(&self) -> Option<Sight<'_>> {
+        match &self.0 {
+            Shown::Stream(stream) => Some(stream.sight()),
+            _ => None,
         }
     }
 
@@ -215,7 +283,7 @@ impl Window {
     /// Octets that it takes in memory, beside itself.
     pub fn size(&self) -> usize {
         match &self.0 {
-            Shown::Nothing | Shown::Begun(_) => 0,
+            Shown::Nothing | Shown::Begun(_) | Shown::Gist(_) => 0,
             Shown::Stream(stream) => stream.size(),
             Shown::Datagrams(datagrams) => size_of_val(&**datagrams),
         }
