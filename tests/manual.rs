@@ -176,7 +176,7 @@ fn completions_are_read_by_their_shells() {
          COMP_POINT=${{#COMP_LINE}}; _portolan portolan '' --format; echo \"${{COMPREPLY[*]}}\""
     );
     let Some(offered) = tried("bash", &["-c", &ask]) else { return };
-    assert_eq!(String::from_utf8(offered.stdout).unwrap(), "text json csv zeek\n");
+    assert_eq!(String::from_utf8(offered.stdout).unwrap(), "text json csv zeek parquet arrow\n");
 }
 
 #[test]
