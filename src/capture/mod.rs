@@ -20,6 +20,7 @@ mod filter;
 mod input;
 #[cfg(feature = "libpcap")]
 mod live;
+mod replay;
 mod translated;
 #[cfg(not(all(feature = "compression", feature = "libpcap")))]
 mod without;
@@ -34,6 +35,7 @@ pub(crate) use filler::Filler;
 pub use filter::Filter;
 #[cfg(feature = "libpcap")]
 pub use live::{Live, devices};
+pub use replay::{Clock, Replay};
 #[cfg(not(feature = "libpcap"))]
 pub use without::{Filter, Live, devices};
 

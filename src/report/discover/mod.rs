@@ -5,6 +5,7 @@ pub mod fields;
 mod json;
 mod table;
 
+pub(super) use table::cells;
 #[cfg(feature = "html")]
 pub(super) use table::packet;
 
@@ -131,7 +132,7 @@ pub fn write(
 }
 
 /// What of each inventory was asked for.
-fn views<'a>(
+pub(super) fn views<'a>(
     inventories: &'a [Inventory],
     registry: &'a Registry,
     files: &'a [String],

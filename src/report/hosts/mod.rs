@@ -12,6 +12,7 @@ use std::{
 use hashbrown::HashMap;
 
 pub(super) use self::write::mac_text;
+pub(super) use self::write::{called, sides};
 use crate::{
     flow::{FiveTuple, Tally},
     hosts::{Mac, Oui, Source, is_host},
@@ -172,6 +173,15 @@ impl HostList {
         }
     }
 
+    /// Takes in what is known.
+    pub(super) fn take(&mut self, knowledge: &Knowledge, answers: &Answers) {
+        for tuple in knowledge.flows().five_tuples() {
+            let known = answers.get(tuple.id);
+            self.count(&tuple, known.map(|known| (answers.labels().label(known.label), known.side)));
+        }
+        self.learn(knowledge);
+    }
+
     /// Takes in names and MACs, and what proves that addresses belong together.
     fn learn(&mut self, knowledge: &Knowledge) {
         let Some(known) = knowledge.hosts() else { return };
@@ -313,11 +323,7 @@ impl Report for HostList {
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
-        for tuple in knowledge.flows().five_tuples() {
-            let known = answers.get(tuple.id);
-            self.count(&tuple, known.map(|known| (answers.labels().label(known.label), known.side)));
-        }
-        self.learn(knowledge);
+        self.take(knowledge, answers);
     }
 
     fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()> {

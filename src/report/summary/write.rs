@@ -290,6 +290,14 @@ fn chosen_table(summary: &Summary, options: &Options) -> Table {
     table
 }
 
+/// What a table has in columns of these paths.
+pub(in crate::report) fn cells<const N: usize>(row: &Row, paths: [&str; N]) -> [Cell; N] {
+    paths.map(|path| {
+        let column = COLUMNS.iter().find(|column| column.path == path);
+        column.map(|column| (column.value)(row).cell()).unwrap_or_default()
+    })
+}
+
 fn rows_table(summary: &Summary, octets: u64, options: &Options) -> Table {
     if options.columns.is_some() {
         return chosen_table(summary, options);
