@@ -54,6 +54,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("prefetch_index", &["flow"]),
     ("quick_xml", &["registry"]),
+    ("ratatui", &["cli"]),
     ("regex", &["select"]),
     ("rustix", &["capture"]),
     // Written by `text` alone; the command only puts values together.

@@ -23,6 +23,7 @@ mod settings;
 mod signals;
 mod summary;
 mod target;
+mod top;
 #[cfg(feature = "update")]
 mod update;
 mod usage;
@@ -102,6 +103,7 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Hosts(args) => hosts::run(&cli.global, args),
         Command::Discover(args) => discover::run(&cli.global, args),
         Command::Diff(args) => diff::run(&cli.global, args),
+        Command::Top(args) => top::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
         Command::Interfaces(args) => interfaces::run(&cli.global, args),

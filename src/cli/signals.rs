@@ -106,6 +106,7 @@ fn obey(mut signals: signal_hook::iterator::Signals, wishes: &Wishes) {
             Some(first) if first.elapsed() < SAME => {}
             Some(_) => {
                 super::output::discard();
+                super::top::leave();
                 #[allow(clippy::exit, reason = "the work that is at hand may not come to its end")]
                 process::exit(128 + signal);
             }

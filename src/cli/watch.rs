@@ -141,7 +141,7 @@ impl<'s> Watch<'s> {
 }
 
 /// What became of the packets of a live input.
-fn counters(packets: u64, losses: Losses) -> String {
+pub(super) fn counters(packets: u64, losses: Losses) -> String {
     let Losses { received, kernel_dropped, interface_dropped } = losses;
     let share = match kernel_dropped {
         0 => String::new(),

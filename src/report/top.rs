@@ -104,8 +104,6 @@ pub struct Rows {
     pub all: usize,
     /// When that was, in ns of the clock at hand.
     pub time: u64,
-    /// Octets of memory that those take that are not of the picture before.
-    pub fresh: usize,
 }
 
 impl Rows {
@@ -122,18 +120,15 @@ impl Rows {
         };
         made.sort_by(|a, b| a.key.cmp(&b.key));
         made.dedup_by(|a, b| a.key == b.key);
-        let mut fresh = 0;
         let rows = made.into_iter().map(|row| match before.and_then(|before| before.shared(&row.key)) {
             Some(known) if **known == row => Arc::clone(known),
-            _ => {
-                fresh += row.size();
-                Arc::new(row)
-            }
+            _ => Arc::new(row),
         });
-        Self { rows: rows.collect(), all, time, fresh }
+        Self { rows: rows.collect(), all, time }
     }
 
-    fn shared(&self, key: &str) -> Option<&Arc<Row>> {
+    /// The row of a key, as the pictures behind may share it.
+    pub fn shared(&self, key: &str) -> Option<&Arc<Row>> {
         let found = self.rows.binary_search_by(|row| row.key().cmp(key));
         found.ok().and_then(|at| self.rows.get(at))
     }

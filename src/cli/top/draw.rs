@@ -1,0 +1,433 @@
+//! Draws what is on the screen: a pure function of it.
+
+use std::fmt::Write as _;
+
+use portolan::packet::Timestamp;
+use portolan::{report::top::Topic, text::time::machine_time};
+use ratatui::{
+    Frame,
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Modifier, Style},
+    text::Span,
+};
+
+use super::{
+    app::{App, Shown},
+    columns::{self, Column, REST, What},
+};
+
+/// Heights of the bars of a sparkline.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Lines above and below the rows.
+const AROUND: u16 = 6;
+/// Lines of the pane that tells all of a row.
+const DETAILS: u16 = 7;
+/// The narrowest that a column which takes the rest is drawn.
+const NARROWEST: u16 = 4;
+
+const HELP: [&str; 18] = [
+    "1 to 6, Tab      services, flows, hosts, domains, dns-sd, limits",
+    "j k, arrows      next row, row before; PgDn PgUp ten; g G first, last",
+    "Enter            all that is known of the row, in full",
+    "s                sort by octets, rate, packets, name; S turns it round",
+    "/                show only rows that hold these words; Esc shows all",
+    "p, Space         hold the picture; counting goes on",
+    "[ ], arrows      picture before, next one; { } ten of them",
+    "Esc              back to the latest picture",
+    "+ -              replay twice, half as fast",
+    "q, Ctrl-C        end",
+    "",
+    "RATE             octets a second, over the last five pictures",
+    "KNOWN BY         user, advertised, payload, registered, none:",
+    "                 how the name is known, the strongest first",
+    "~                only registered, for a port above 1023:",
+    "                 nothing confirms it",
+    "!                octets contradict what the port stands for",
+    "CL SV            distinct clients and servers",
+];
+
+impl App {
+    /// Draws all of it.
+    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
+        let area = frame.area();
+        let mut pen = Pen { buffer: frame.buffer_mut(), area, has_color: self.has_color };
+        let last = area.height.saturating_sub(1);
+        self.head(&mut pen);
+        self.tabs(&mut pen);
+        pen.rule(2);
+        if self.helps {
+            for (y, line) in (3..last.saturating_sub(1)).zip(HELP) {
+                pen.text(1, y, line, area.width.saturating_sub(1), Style::new());
+            }
+        } else {
+            self.body(&mut pen);
+        }
+        pen.rule(last.saturating_sub(1));
+        self.foot(&mut pen, last);
+    }
+
+    /// Where it comes from, how much, and what was lost.
+    fn head(&self, pen: &mut Pen<'_>) {
+        let mut line = format!("portolan · {}", self.name);
+        let Some(picture) = self.picture() else {
+            return pen.text(0, 0, &format!("{line} · nothing yet"), pen.area.width, Style::new().bold());
+        };
+        let seconds = picture.time.saturating_sub(self.began.unwrap_or(picture.time)) / 1_000_000_000;
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        let _ = write!(line, " · {hours:02}:{minutes:02}:{:02}", seconds % 60);
+        if let Some(clock) = self.clock.as_ref().filter(|clock| clock.speed() > 0.0) {
+            let _ = write!(line, " ×{}", clock.speed());
+        }
+        let behind = self.behind();
+        let state = match self.at() {
+            Some((_, true)) if behind > 0 => format!(" · HELD, {behind} back"),
+            Some((_, true)) => " · HELD".to_owned(),
+            _ if self.is_over() => " · ended".to_owned(),
+            _ => String::new(),
+        };
+        line += &state;
+        let before = self.at().and_then(|(at, _)| self.history.get(at.checked_sub(1)?));
+        let rate = before.map(|before| {
+            let seconds = picture.time.saturating_sub(before.time).max(1) as f64 / 1e9;
+            let packets = picture.packets.saturating_sub(before.packets) as f64 / seconds;
+            let octets = picture.octets.saturating_sub(before.octets) as f64 / seconds;
+            format!("{} p/s  {}/s  ", count(packets as u64), amount(octets as u64))
+        });
+        let dropped = picture.losses.map(|losses| losses.dropped());
+        let share = dropped.filter(|&dropped| dropped > 0).map(|dropped| {
+            let all = picture.packets + dropped;
+            format!(" ({:.1} %)", dropped as f64 * 100.0 / all as f64)
+        });
+        let dropped_text = dropped.map_or_else(
+            || format!("{} packets", count(picture.packets)),
+            |dropped| format!("dropped {dropped}{}", share.unwrap_or_default()),
+        );
+        let right = format!("{}{dropped_text}", rate.unwrap_or_default());
+        let width = pen.area.width;
+        let right_width = width_of(&right);
+        let left = width.saturating_sub(right_width + 2);
+        pen.text(0, 0, &line, left, Style::new().bold());
+        let is_bad = dropped.is_some_and(|dropped| dropped > 0);
+        let style = if is_bad { pen.strong(Color::Red) } else { Style::new() };
+        pen.text(width.saturating_sub(right_width), 0, &right, right_width, style);
+    }
+
+    fn tabs(&self, pen: &mut Pen<'_>) {
+        let mut x = 0;
+        for (number, topic) in Topic::ALL.into_iter().enumerate() {
+            let name = columns::of(topic).0;
+            let is_on = number == self.topic;
+            let text =
+                if is_on { format!("[{} {name}]", number + 1) } else { format!(" {} {name} ", number + 1) };
+            let style = if is_on { pen.strong(Color::Cyan) } else { Style::new() };
+            pen.text(x, 1, &text, width_of(&text), style);
+            x += width_of(&text) + 1;
+        }
+        let sort = format!("by {}{}", self.sort.as_str(), if self.is_turned { " ↑" } else { "" });
+        let at = pen.area.width.saturating_sub(width_of(&sort));
+        if at > x {
+            pen.text(at, 1, &sort, width_of(&sort), Style::new());
+        }
+    }
+
+    /// The rows, and all of the one that the user is at.
+    fn body(&self, pen: &mut Pen<'_>) {
+        let area = pen.area;
+        let (_, columns) = columns::of(Topic::ALL[self.topic]);
+        let widths = widths(columns, area.width);
+        let spark = columns.iter().zip(&widths).find(|(column, _)| column.what == What::Spark);
+        let rows = self.rows(spark.map_or(0, |(_, &width)| usize::from(width)));
+        let details = if self.details { DETAILS.min(area.height.saturating_sub(AROUND) / 2) } else { 0 };
+        let height = area.height.saturating_sub(AROUND + details);
+        let place = self.place(&rows);
+        let first = (place + 1).saturating_sub(usize::from(height));
+        let mut x = 0;
+        for (column, &width) in columns.iter().zip(&widths).filter(|(_, width)| **width > 0) {
+            pen.cell(x, 3, column.title, (width, column.is_right()), Style::new().bold());
+            x += width + 1;
+        }
+        for (y, (number, shown)) in (4..).zip(rows.iter().enumerate().skip(first)).take(height.into()) {
+            let is_here = number == place;
+            let style = if is_here { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
+            if is_here {
+                pen.text(0, y, &" ".repeat(area.width.into()), area.width, style);
+            }
+            let mut x = 0;
+            for (column, &width) in columns.iter().zip(&widths).filter(|(_, width)| **width > 0) {
+                let text = self.cell(column, shown, width, area.width);
+                pen.cell(x, y, &text, (width, column.is_right()), style);
+                x += width + 1;
+            }
+        }
+        let all = self.picture().map_or(0, |picture| picture.rows[self.topic].all);
+        if rows.is_empty() {
+            let text = if all > 0 { "no row holds these words" } else { "nothing yet" };
+            pen.text(1, 5, text, area.width.saturating_sub(1), Style::new());
+        }
+        if let Some(shown) = rows.get(place).filter(|_| details > 0) {
+            self.details(pen, shown, columns, 4 + height);
+        }
+    }
+
+    fn cell(&self, column: &Column, shown: &Shown<'_>, width: u16, screen: u16) -> String {
+        let row = shown.row;
+        match column.what {
+            What::Cell(0) if self.topic == 0 => {
+                // Where there is no column for it.
+                let contradicts = screen < columns::WIDE && !row.cell(6).is_empty();
+                format!("{}{}", if contradicts { "! " } else { "" }, row.cell(0))
+            }
+            What::Cell(number) => row.cell(number).to_owned(),
+            What::Number(number) => {
+                row.cell(number).parse().map_or_else(|_| row.cell(number).to_owned(), count)
+            }
+            What::Amount(number) => row.cell(number).parse().map_or_else(|_| String::new(), amount),
+            What::Octets => amount(row.octets),
+            What::Packets => count(row.packets),
+            What::Rate => match shown.rate {
+                Some(rate) if rate < 1.0 => "0".to_owned(),
+                Some(rate) => format!("{}/s", amount(rate as u64)),
+                None => "?".to_owned(),
+            },
+            What::Spark => sparkline(&shown.rates, width.into()),
+        }
+    }
+
+    /// All of a row, in full.
+    fn details(&self, pen: &mut Pen<'_>, shown: &Shown<'_>, columns: &[Column], y: u16) {
+        pen.rule(y);
+        let mut text = String::new();
+        for column in columns {
+            let value = match column.what {
+                What::Cell(number) | What::Number(number) => shown.row.cell(number).to_owned(),
+                What::Amount(number) => format!("{} octets", shown.row.cell(number)),
+                What::Octets => shown.row.octets.to_string(),
+                What::Packets => shown.row.packets.to_string(),
+                What::Rate | What::Spark => continue,
+            };
+            if !value.is_empty() {
+                let _ = write!(
+                    text,
+                    "{}{}: {value}",
+                    if text.is_empty() { "" } else { "; " },
+                    column.title.to_lowercase()
+                );
+            }
+        }
+        let (width, mut y) = (pen.area.width.saturating_sub(2), y + 1);
+        let end = pen.area.height.saturating_sub(2);
+        let mut line = String::new();
+        for c in text.chars().chain(['\n']) {
+            if c == '\n' || width_of(&line) + width_of(c.encode_utf8(&mut [0; 4])) > width {
+                if y < end {
+                    pen.text(1, y, &line, width, Style::new());
+                }
+                y += 1;
+                line.clear();
+            }
+            line.push(c);
+        }
+    }
+
+    /// What keys do, and what is the matter.
+    fn foot(&self, pen: &mut Pen<'_>, y: u16) {
+        let width = pen.area.width;
+        if self.is_typing {
+            return pen.text(
+                0,
+                y,
+                &format!("/{}▏ Enter keeps it, Esc shows all", self.filter),
+                width,
+                Style::new().bold(),
+            );
+        }
+        if let Some(said) = &self.said {
+            let mut harmless = Vec::new();
+            portolan::text::escape::terminal(said.as_bytes(), &mut harmless);
+            let text = String::from_utf8_lossy(&harmless).into_owned();
+            return pen.text(0, y, &text, width, pen.strong(Color::Red));
+        }
+        let mut keys = "1-6 view  s sort  / filter  Enter more  p hold  [ ] back  ? help  q quit".to_owned();
+        if !self.filter.is_empty() {
+            keys = format!("/{}  Esc shows all  ? help  q quit", self.filter);
+        } else if let Some((_, true)) = self.at()
+            && let Some(picture) = self.picture()
+        {
+            keys =
+                format!("{}  [ ] back and forth  Esc latest  q quit", machine_time(Timestamp(picture.time)));
+        }
+        let rows = self.picture().map(|picture| &picture.rows[self.topic]).filter(|rows| !rows.is_whole());
+        let left_out = rows.map(|rows| format!("{} of {}", rows.rows.len(), count(rows.all as u64)));
+        let left_out = left_out.unwrap_or_default();
+        let own = width_of(&left_out);
+        pen.text(0, y, &keys, width.saturating_sub(own + 1), Style::new());
+        pen.text(width.saturating_sub(own), y, &left_out, own, Style::new());
+    }
+}
+
+/// What is drawn on, and with.
+struct Pen<'b> {
+    buffer: &'b mut Buffer,
+    area: Rect,
+    has_color: bool,
+}
+
+impl Pen<'_> {
+    /// Bold, and in a colour where there are any.
+    fn strong(&self, color: Color) -> Style {
+        if self.has_color { Style::new().bold().fg(color) } else { Style::new().bold() }
+    }
+
+    /// Writes a text that ends with an ellipsis where it is wider than that.
+    fn text(&mut self, x: u16, y: u16, text: &str, width: u16, style: Style) {
+        if x < self.area.width && y < self.area.height {
+            let width = width.min(self.area.width - x);
+            self.buffer.set_stringn(x, y, fitted(text, width), width.into(), style);
+        }
+    }
+
+    fn cell(&mut self, x: u16, y: u16, text: &str, (width, is_right): (u16, bool), style: Style) {
+        let indent = if is_right { width.saturating_sub(width_of(text)) } else { 0 };
+        self.text(x + indent, y, text, width - indent, style);
+    }
+
+    fn rule(&mut self, y: u16) {
+        self.text(0, y, &"─".repeat(self.area.width.into()), self.area.width, Style::new());
+    }
+}
+
+/// Columns that a text takes on the screen.
+fn width_of(text: &str) -> u16 {
+    Span::raw(text).width().try_into().unwrap_or(u16::MAX)
+}
+
+/// As much of a text as fits, with an ellipsis where that is not all.
+fn fitted(text: &str, width: u16) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
+    }
+    let (mut out, mut left) = (String::new(), width.saturating_sub(1));
+    for c in text.chars() {
+        let own = width_of(c.encode_utf8(&mut [0; 4]));
+        if own > left {
+            break;
+        }
+        left -= own;
+        out.push(c);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// The widths of columns on a screen, with one column between them; 0 where there is no room.
+fn widths(columns: &[Column], screen: u16) -> Vec<u16> {
+    let mut widths: Vec<_> = columns.iter().map(|column| column.width(screen)).collect();
+    loop {
+        let shown = widths.iter().filter(|&&width| width > 0).count() as u16;
+        let sharing = widths.iter().filter(|&&width| width == REST).count() as u16;
+        let fixed: u16 = widths.iter().filter(|&&width| width != REST).sum();
+        let rest = screen.saturating_sub(fixed + shown.saturating_sub(1));
+        if sharing > 0 && rest / sharing >= NARROWEST || shown <= 1 {
+            let mut over = rest.checked_rem(sharing).unwrap_or(0);
+            for width in widths.iter_mut().filter(|width| **width == REST) {
+                *width = rest / sharing.max(1) + u16::from(over > 0);
+                over = over.saturating_sub(1);
+            }
+            return widths;
+        }
+        // The last column goes, and again, until there is room.
+        if let Some(last) = widths.iter_mut().rev().find(|width| **width > 0) {
+            *last = 0;
+        }
+    }
+}
+
+/// Rates as bars, the latest to the right; nothing where they are not known.
+fn sparkline(rates: &[Option<f64>], width: usize) -> String {
+    let most = rates.iter().take(width).flatten().fold(0.0, |most: f64, &rate| most.max(rate));
+    let bar = |rate: &Option<f64>| match rate {
+        Some(rate) if most > 0.0 => BARS[((rate / most * 7.0).ceil() as usize).min(7)],
+        Some(_) => BARS[0],
+        None => ' ',
+    };
+    let mut line: Vec<_> = rates.iter().take(width).map(bar).collect();
+    line.resize(width, ' ');
+    line.iter().rev().collect()
+}
+
+/// A number of octets: `940 B`, `1.2 kB`, `12 MB`.
+fn amount(octets: u64) -> String {
+    scaled(octets, ["B", "kB", "MB", "GB", "TB", "PB", "EB"], " ")
+}
+
+/// A number, shortened from a hundred thousand on: `1.2M`.
+fn count(number: u64) -> String {
+    if number < 100_000 { number.to_string() } else { scaled(number, ["", "k", "M", "G", "T", "P", "E"], "") }
+}
+
+fn scaled(number: u64, units: [&str; 7], space: &str) -> String {
+    let (mut value, mut unit) = (number as f64, 0);
+    // What would be rounded up to a thousand is one of the next unit.
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let text = if unit == 0 || value >= 9.95 { format!("{value:.0}") } else { format!("{value:.1}") };
+    format!("{text}{space}{}", units[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_two_or_three_digits() {
+        for (octets, text) in [
+            (0, "0 B"),
+            (940, "940 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (9_949, "9.9 kB"),
+            (9_951, "10 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (u64::MAX, "18 EB"),
+        ] {
+            assert_eq!(amount(octets), text);
+        }
+        assert_eq!([count(99_999), count(100_000), count(1_234_567)], ["99999", "100k", "1.2M"]);
+    }
+
+    #[test]
+    fn texts_are_cut_where_they_are_too_wide() {
+        assert_eq!([fitted("https", 5), fitted("https", 4), fitted("https", 1)], ["https", "htt…", "…"]);
+        // Wide characters take two columns.
+        assert_eq!(
+            [fitted("日本語", 6), fitted("日本語", 5), fitted("日本語", 4)],
+            ["日本語", "日本…", "日…"]
+        );
+        assert_eq!(fitted("https", 0), "");
+    }
+
+    #[test]
+    fn sparklines_end_with_the_latest() {
+        assert_eq!(sparkline(&[Some(70.0), Some(35.0), Some(0.0), None], 6), "   ▁▅█");
+        assert_eq!(sparkline(&[Some(0.0); 3], 3), "▁▁▁");
+        assert_eq!(sparkline(&[], 2), "  ");
+    }
+
+    #[test]
+    fn columns_never_take_more_than_the_screen() {
+        for topic in Topic::ALL {
+            for screen in 1..300 {
+                let widths = widths(columns::of(topic).1, screen);
+                let shown = widths.iter().filter(|&&width| width > 0).count() as u16;
+                let all = widths.iter().sum::<u16>() + shown.saturating_sub(1);
+                assert!(all <= screen, "{topic:?} {screen} {widths:?}");
+            }
+        }
+    }
+}
