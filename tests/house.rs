@@ -93,6 +93,11 @@ fn collect(root: &Path, folder: &Path, all: &mut Vec<Source>) {
             collect(root, &path, all);
             continue;
         }
+        // Screens lie beside what draws them.
+        let is_source = path.extension().is_some_and(|end| end == "rs");
+        if !is_source {
+            continue;
+        }
         let inside = path.strip_prefix(root).unwrap();
         let module = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
         let text = fs::read_to_string(&path).unwrap();

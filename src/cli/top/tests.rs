@@ -41,7 +41,8 @@ fn pictures(file: &Path) -> Vec<Arc<Picture>> {
     let mut job = Job::new(Inputs::Live(Box::new(replay)), &registry);
     let (all, shown, stop) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
     let put = |picture| all.lock().unwrap().push(picture);
-    let teller = Teller { rests: false, ..Teller::new(Some(clock), &shown, &stop, &put) };
+    let mut teller = Teller::new(Some(clock), &shown, &stop, &put);
+    teller.rests = false;
     let (knowledge, answers, outcome) = job.follow(needs(), Unseen, &mut Unseen, &teller).unwrap();
     assert!(outcome.errors.is_empty());
     teller.end(&View { knowledge: &knowledge, answers: &answers, registry: &registry }, None);
