@@ -69,24 +69,25 @@ impl App {
 
     /// Where it comes from, how much, and what was lost.
     fn head(&self, pen: &mut Pen<'_>) {
-        let mut line = format!("portolan · {}", self.name);
         let Some(picture) = self.picture() else {
-            return pen.text(0, 0, &format!("{line} · nothing yet"), pen.area.width, Style::new().bold());
+            let line = format!("portolan · {} · nothing yet", self.name);
+            return pen.text(0, 0, &line, pen.area.width, Style::new().bold());
         };
+        // First, so that no name is too long for it.
+        let behind = self.behind();
+        let state = match self.at() {
+            Some((_, true)) if behind > 0 => format!("HELD, {behind} back · "),
+            Some((_, true)) => "HELD · ".to_owned(),
+            _ if self.is_over() => "ended · ".to_owned(),
+            _ => String::new(),
+        };
+        let mut line = format!("portolan · {state}{}", self.name);
         let seconds = picture.time.saturating_sub(self.began.unwrap_or(picture.time)) / 1_000_000_000;
         let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
         let _ = write!(line, " · {hours:02}:{minutes:02}:{:02}", seconds % 60);
         if let Some(clock) = self.clock.as_ref().filter(|clock| clock.speed() > 0.0) {
             let _ = write!(line, " ×{}", clock.speed());
         }
-        let behind = self.behind();
-        let state = match self.at() {
-            Some((_, true)) if behind > 0 => format!(" · HELD, {behind} back"),
-            Some((_, true)) => " · HELD".to_owned(),
-            _ if self.is_over() => " · ended".to_owned(),
-            _ => String::new(),
-        };
-        line += &state;
         let before = self.at().and_then(|(at, _)| self.history.get(at.checked_sub(1)?));
         let rate = before.map(|before| {
             let seconds = picture.time.saturating_sub(before.time).max(1) as f64 / 1e9;
@@ -197,7 +198,8 @@ impl App {
     /// All of a row, in full.
     fn details(&self, pen: &mut Pen<'_>, shown: &Shown<'_>, columns: &[Column], y: u16) {
         pen.rule(y);
-        let mut text = String::new();
+        let (width, end) = (pen.area.width.saturating_sub(2), pen.area.height.saturating_sub(2));
+        let mut lines = vec![String::new()];
         for column in columns {
             let value = match column.what {
                 What::Cell(number) | What::Number(number) => shown.row.cell(number).to_owned(),
@@ -207,26 +209,11 @@ impl App {
                 What::Rate | What::Spark => continue,
             };
             if !value.is_empty() {
-                let _ = write!(
-                    text,
-                    "{}{}: {value}",
-                    if text.is_empty() { "" } else { "; " },
-                    column.title.to_lowercase()
-                );
+                add(&mut lines, &format!("{}: {value}", column.title.to_lowercase()), width);
             }
         }
-        let (width, mut y) = (pen.area.width.saturating_sub(2), y + 1);
-        let end = pen.area.height.saturating_sub(2);
-        let mut line = String::new();
-        for c in text.chars().chain(['\n']) {
-            if c == '\n' || width_of(&line) + width_of(c.encode_utf8(&mut [0; 4])) > width {
-                if y < end {
-                    pen.text(1, y, &line, width, Style::new());
-                }
-                y += 1;
-                line.clear();
-            }
-            line.push(c);
+        for (y, line) in (y + 1..end).zip(&lines) {
+            pen.text(1, y, line, width, Style::new());
         }
     }
 
@@ -297,6 +284,25 @@ impl Pen<'_> {
     }
 }
 
+/// Adds an item to lines of that width: to the last one, where it fits there.
+fn add(lines: &mut Vec<String>, item: &str, width: u16) {
+    let Some(last) = lines.last_mut() else { return };
+    if last.is_empty() || width_of(last) + width_of(item) + 3 <= width {
+        last.push_str(if last.is_empty() { "" } else { "   " });
+    } else {
+        lines.push(String::new());
+    }
+    for c in item.chars() {
+        if let Some(last) = lines.last_mut() {
+            if width_of(last) + width_of(c.encode_utf8(&mut [0; 4])) <= width {
+                last.push(c);
+            } else {
+                lines.push(c.to_string());
+            }
+        }
+    }
+}
+
 /// Columns that a text takes on the screen.
 fn width_of(text: &str) -> u16 {
     Span::raw(text).width().try_into().unwrap_or(u16::MAX)
@@ -336,7 +342,7 @@ fn widths(columns: &[Column], screen: u16) -> Vec<u16> {
                 *width = rest / sharing.max(1) + u16::from(over > 0);
                 over = over.saturating_sub(1);
             }
-            return widths;
+            return widths.into_iter().map(|width| width.min(screen)).collect();
         }
         // The last column goes, and again, until there is room.
         if let Some(last) = widths.iter_mut().rev().find(|width| **width > 0) {

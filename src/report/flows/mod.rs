@@ -24,6 +24,7 @@ use crate::{
     report::{Format, Report},
     select::{Choice, Schema, Subject},
     text::{
+        escape,
         field::{Field, Type, columns, distinct, grouped, header},
         table::{Cell, Table},
         time::{TimeStyle, TimeWriter},
@@ -508,7 +509,15 @@ impl FlowRow<'_> {
             Cell::escaped(|out| {
                 if let Some(label) = label {
                     out.extend_from_slice(if label.is_guess() { b"~ " } else { b"" });
-                    out.extend_from_slice(&label.text);
+                    // The port stands at its end.
+                    match label.name.as_deref().zip(label.transport.as_deref()) {
+                        Some((name, transport)) => {
+                            escape::terminal(name.as_bytes(), out);
+                            out.push(b'/');
+                            out.extend_from_slice(transport.as_bytes());
+                        }
+                        None => out.extend_from_slice(&label.text),
+                    }
                     label.write_speech(out);
                 }
             }),
