@@ -13,7 +13,8 @@ mod house;
     not(feature = "compression"),
     not(feature = "html"),
     not(feature = "libpcap"),
-    not(feature = "update")
+    not(feature = "update"),
+    not(feature = "tui")
 ))]
 mod without;
 

@@ -86,6 +86,16 @@ mod libpcap {
     }
 }
 
+#[cfg(all(not(feature = "tui"), feature = "cli"))]
+mod tui {
+    #[test]
+    fn a_screen_is_refused_by_name() {
+        let office = crate::material::sample("office.pcapng");
+        let expected = "portolan: top: this build was made without the feature `tui`\n".to_owned();
+        assert_eq!(super::run(&["top", office.to_str().unwrap()]), (2, 0, expected));
+    }
+}
+
 #[cfg(all(not(feature = "html"), feature = "cli"))]
 mod html {
     #[test]

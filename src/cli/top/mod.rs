@@ -86,7 +86,11 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
         let file = capture::open_within(file, &job.limits)?;
         // What comes through a pipe comes when it does.
         let speed = if file.size().is_some() { args.speed } else { 0.0 };
-        name = file.path().file_name().map_or(name, |name| name.to_string_lossy().into_owned());
+        name = match file.path().file_name() {
+            Some(name) if name == "-" => "standard input".to_owned(),
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => name,
+        };
         let replayed = Arc::new(Clock::new(speed));
         job.inputs = Inputs::Live(Box::new(Replay::new(file, Arc::clone(&replayed))));
         clock = Some(replayed);

@@ -115,6 +115,22 @@ fn the_office_is_drawn_as_it_was() {
 }
 
 #[test]
+fn the_manual_shows_screens_as_they_are_drawn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manual = fs::read_to_string(root.join("docs/top.md")).unwrap();
+    let screens: Vec<_> =
+        manual.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let drawn: Vec<_> = fs::read_dir(root.join("src/cli/top/snapshots"))
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(screens.len(), 7);
+    for screen in screens {
+        assert!(drawn.iter().any(|drawn| drawn == screen), "{screen}");
+    }
+}
+
+#[test]
 fn pictures_are_a_second_apart_and_the_last_one_has_all_packets() {
     let file = sample("office.pcapng");
     let pictures = pictures(&file);
