@@ -151,6 +151,9 @@ mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;
+/// A screen in a real terminal.
+#[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
+mod top;
 /// The registry fetched anew.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap", feature = "update"))]
 mod update;

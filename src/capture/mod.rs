@@ -9,6 +9,7 @@
 mod ahead;
 #[cfg(feature = "libpcap")]
 mod any;
+mod beside;
 #[cfg(feature = "compression")]
 mod decompress;
 mod device;
@@ -26,6 +27,7 @@ mod translated;
 mod without;
 
 pub(crate) use ahead::ahead;
+pub use beside::{Backlog, Beside, MOST_WAITING};
 pub use device::{Device, LiveOptions, Losses};
 pub use expand::{Inputs, expand};
 pub use file::{FileSource, Limits, State, Stretch, Stretches, open, open_within, stdin};

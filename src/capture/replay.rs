@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Error, FileSource, Source};
-use crate::packet::{Batch, Frame, Interface, Oddities};
+use crate::packet::{Batch, Frame, Interface};
 
 /// How long a replay sleeps at most before it looks whether it shall end or go faster.
 const NAP: Duration = Duration::from_millis(50);
@@ -113,7 +113,7 @@ impl Source for Replay {
         batch.names = Arc::clone(&self.read.names);
         batch.sections = self.read.sections;
         // Those of all its frames, told once.
-        batch.oddities = mem::replace(&mut self.read.oddities, Oddities::default());
+        batch.oddities = mem::take(&mut self.read.oddities);
         let read = mem::take(&mut self.read);
         while self.next < read.len() {
             let frame = read.frame(self.next);

@@ -197,7 +197,7 @@ Addresses are joined into one host only where a name of multicast DNS or a MAC p
   portolan top -i eth0
   portolan top office.pcapng --speed 10
 
-Keys: 1 to 6 choose what is shown, s how it is sorted, / what is left out, p holds it, ? tells the others, q ends.")]
+Keys: 1 to 8 choose what is shown, s how it is sorted, / what is left out, p holds it, ? tells the others, q ends.")]
     Top(Top),
     /// Say why a packet, a flow or an endpoint got its name: every rule that spoke, and the octets that decided.
     #[command(after_help = "Examples:

@@ -11,9 +11,11 @@ use std::{
 };
 
 use clap::{ArgAction, Args};
+#[cfg(feature = "tui")]
+use portolan::capture::{Backlog, Beside};
 use portolan::{
     Job, Registry,
-    capture::{self, Filter, Limits, Live, LiveOptions, Source as _},
+    capture::{self, Filter, Limits, Live, LiveOptions, Source},
     decode::{Decap, Decoder},
     hosts::HostsFile,
     pipeline::{Inputs, MIN_STRETCH},
@@ -204,6 +206,25 @@ impl<'a> Session<'a> {
 
     /// The same for a run that writes to `target`, which is not taken from directories.
     pub(crate) fn job_beside(&self, target: Option<&Path>) -> Result<Job<'_>, End> {
+        Ok(self.job_with(target, |live| (Box::new(live), None::<()>))?.0)
+    }
+
+    /// The same as [`Session::job`], where an interface is read by a thread that does nothing else, so that whoever works on
+    /// what comes may lag; and how far that is behind.
+    #[cfg(feature = "tui")]
+    pub(crate) fn job_read_beside(&self) -> Result<(Job<'_>, Option<Arc<Backlog>>), End> {
+        self.job_with(self.target, |live| {
+            let live = Beside::new(live);
+            let backlog = live.backlog();
+            (Box::new(live), Some(backlog))
+        })
+    }
+
+    fn job_with<T>(
+        &self,
+        target: Option<&Path>,
+        read: impl FnOnce(Live) -> (Box<dyn Source + Send>, Option<T>),
+    ) -> Result<(Job<'_>, Option<T>), End> {
         let target = target.and_then(Identity::at);
         let input = self.input;
         self.refuse_empty_window()?;
@@ -212,13 +233,16 @@ impl<'a> Session<'a> {
         for decap in &input.reading.decap {
             decoder = decoder.decap(*decap);
         }
-        let (inputs, accept) = match &input.interface {
+        let (inputs, accept, told) = match &input.interface {
             // A live filter works in the kernel.
-            Some(interface) => (self.live(interface)?, None),
-            None => (self.files(target)?, self.filter()?.map(Filter::accept)),
+            Some(interface) => {
+                let (live, told) = read(self.live(interface)?);
+                (Inputs::Live(live), None, told)
+            }
+            None => (self.files(target)?, self.filter()?.map(Filter::accept), None),
         };
         let job = Job::new(inputs, &self.registry);
-        Ok(Job {
+        let job = Job {
             decoder,
             hosts: self.hosts.clone(),
             accept,
@@ -229,7 +253,8 @@ impl<'a> Session<'a> {
             min_stretch: input.reading.min_stretch,
             limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.reading.max_unpacked },
             ..job
-        })
+        };
+        Ok((job, told))
     }
 
     /// Refuses a window of time that nothing lies in.
@@ -295,7 +320,7 @@ impl<'a> Session<'a> {
     }
 
     /// Begins to capture, and says so: whoever starts something to be captured can wait for it.
-    fn live(&self, interface: &str) -> Result<Inputs, End> {
+    fn live(&self, interface: &str) -> Result<Live, End> {
         let input = self.input;
         self.filter()?;
         let defaults = LiveOptions::default();
@@ -320,7 +345,7 @@ impl<'a> Session<'a> {
                 );
             }
         }
-        Ok(Inputs::Live(Box::new(live)))
+        Ok(live)
     }
 
     /// Set where the counters of a live input are asked for.

@@ -1,15 +1,21 @@
 //! What is on the screen: which picture, which topic, which rows in which order; and what keys do to it.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{array, cmp::Ordering, path::PathBuf, sync::Arc};
 
 use portolan::{
     capture::Clock,
-    report::top::{Row, Rows, Topic},
+    flow::Key,
+    report::top::{Followed, Row, Rows, Topic},
     text::escape,
 };
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::history::{History, Picture};
+use super::{
+    columns,
+    export::{self, Form},
+    history::{History, Picture},
+    narrow::Narrowed,
+};
 
 /// Stretches between pictures that a rate is taken over.
 const STRETCHES: usize = 5;
@@ -62,10 +68,17 @@ pub(super) struct App {
     pub(super) is_turned: bool,
     /// The key of the row that the user is at; the first if there is none.
     chosen: Option<Box<str>>,
-    pub(super) filter: String,
+    /// Which rows of each topic are shown.
+    narrowed: [Narrowed; Topic::ALL.len()],
     pub(super) is_typing: bool,
     pub(super) helps: bool,
     pub(super) details: bool,
+    /// The flow that is followed: nothing else is shown.
+    pub(super) followed: Option<Key>,
+    /// The folder for what is exported.
+    pub(super) exports: PathBuf,
+    /// What was done last, until the next key.
+    pub(super) done: Option<String>,
     pub(super) is_done: bool,
     pub(super) was_interrupted: bool,
     /// What went wrong last.
@@ -89,10 +102,13 @@ impl App {
             sort: Sort::default(),
             is_turned: false,
             chosen: None,
-            filter: String::new(),
+            narrowed: array::from_fn(|_| Narrowed::default()),
             is_typing: false,
             helps: false,
             details: false,
+            followed: None,
+            exports: PathBuf::from("."),
+            done: None,
             is_done: false,
             was_interrupted: false,
             said: None,
@@ -136,12 +152,60 @@ impl App {
         let Some((at, _)) = self.at() else { return Vec::new() };
         let pictures: Vec<_> = self.history.back(at, self.topic).take(stretches.max(STRETCHES) + 1).collect();
         let Some(rows) = pictures.first() else { return Vec::new() };
-        let wanted = self.filter.to_lowercase();
-        let words: Vec<_> = wanted.split_whitespace().collect();
-        let is_wanted = |row: &&Arc<Row>| words.iter().all(|word| row.contains(word));
-        let mut shown: Vec<_> = rows.rows.iter().filter(is_wanted).map(|row| shown(row, &pictures)).collect();
+        let rows = self.narrowed().of(&rows.rows);
+        let mut shown: Vec<_> = rows.into_iter().map(|row| shown(row, &pictures)).collect();
         shown.sort_by(|a, b| self.order(a, b));
         shown
+    }
+
+    /// Which rows of the topic are shown.
+    pub(super) fn narrowed(&self) -> &Narrowed {
+        &self.narrowed[self.topic]
+    }
+
+    /// The flow that is to be looked at: the one that is followed, or whose details are shown.
+    pub(super) fn looked_at(&self) -> Option<Key> {
+        let chosen = || self.rows(0).get(self.place(&self.rows(0))).and_then(|shown| shown.row.flow);
+        self.followed.or_else(|| if self.details { chosen() } else { None })
+    }
+
+    /// What is known of a flow that is looked at, in the picture that is shown.
+    pub(super) fn look(&self, key: Option<Key>) -> Option<&Followed> {
+        let (known, followed) = self.picture()?.followed.as_ref()?;
+        (Some(*known) == key).then_some(&**followed)
+    }
+
+    /// Octets a second of the flow that is followed, between so many pictures, the latest first.
+    pub(super) fn followed_rates(&self, stretches: usize) -> Vec<Option<f64>> {
+        let (Some(key), Some((at, _)), Some((first, _))) = (self.followed, self.at(), self.history.ends())
+        else {
+            return Vec::new();
+        };
+        let octets = |number: usize| {
+            let picture = self.history.get(number)?;
+            let (known, followed) = picture.followed.as_ref()?;
+            let row = followed.row.as_ref().filter(|_| *known == key)?;
+            Some((picture.time, row.octets))
+        };
+        let rate = |number: usize| {
+            let ((later, more), (earlier, less)) = (octets(number)?, octets(number.checked_sub(1)?)?);
+            let seconds = later.checked_sub(earlier).filter(|&ns| ns > 0)? as f64 / 1e9;
+            Some(more.saturating_sub(less) as f64 / seconds)
+        };
+        (first + 1..=at).rev().take(stretches).map(rate).collect()
+    }
+
+    /// Writes the rows that are shown into a file.
+    fn export(&mut self, form: Form) {
+        let (name, columns) = columns::of(Topic::ALL[self.topic]);
+        let time = self.picture().map_or(0, |picture| picture.time);
+        let rows = self.rows(0);
+        let rows: Vec<_> = rows.iter().map(|shown| shown.row).collect();
+        let (count, written) = (rows.len(), export::write(&self.exports, (name, time), form, columns, &rows));
+        match written {
+            Ok(path) => self.done = Some(format!("wrote {count} rows to {}", path.display())),
+            Err(error) => self.said = Some(format!("cannot write to {}: {error}", self.exports.display())),
+        }
     }
 
     fn order(&self, a: &Shown<'_>, b: &Shown<'_>) -> Ordering {
@@ -184,6 +248,7 @@ impl App {
 
     fn turn_to(&mut self, topic: usize) {
         self.topic = topic;
+        self.followed = None;
         self.chosen = None;
     }
 
@@ -202,11 +267,16 @@ impl App {
             self.is_done |= key.code == KeyCode::Char('q');
             return;
         }
+        self.done = None;
+        if self.followed.is_some() && matches!(key.code, KeyCode::Esc | KeyCode::Char('f')) {
+            self.followed = None;
+            return;
+        }
         let topics = Topic::ALL.len();
         match key.code {
             KeyCode::Char('q') => self.is_done = true,
             KeyCode::Char('?' | 'h') => self.helps = true,
-            KeyCode::Char(digit @ '1'..='6') => self.turn_to(digit as usize - '1' as usize),
+            KeyCode::Char(digit @ '1'..='8') => self.turn_to(digit as usize - '1' as usize),
             KeyCode::Tab => self.turn_to((self.topic + 1) % topics),
             KeyCode::BackTab => self.turn_to((self.topic + topics - 1) % topics),
             KeyCode::Char('s') => {
@@ -228,10 +298,16 @@ impl App {
             KeyCode::PageUp => self.go(-10),
             KeyCode::Home | KeyCode::Char('g') => self.chosen = None,
             KeyCode::End | KeyCode::Char('G') => self.go(isize::MAX),
-            KeyCode::Enter => self.details = !self.details,
+            KeyCode::Enter | KeyCode::Char('e') => self.details = !self.details,
+            KeyCode::Char('f') => {
+                let rows = self.rows(0);
+                self.followed = rows.get(self.place(&rows)).and_then(|shown| shown.row.flow);
+            }
+            KeyCode::Char('x') => self.export(Form::Json),
+            KeyCode::Char('X') => self.export(Form::Csv),
             KeyCode::Esc if self.details => self.details = false,
             KeyCode::Esc if self.held.is_some() => self.held = None,
-            KeyCode::Esc => self.filter.clear(),
+            KeyCode::Esc => self.narrowed[self.topic].clear(),
             KeyCode::Char('+') => self.hurry(2.0),
             KeyCode::Char('-') => self.hurry(0.5),
             _ => {}
@@ -239,15 +315,21 @@ impl App {
     }
 
     fn typed(&mut self, key: KeyCode) {
+        let (topic, narrowed) = (Topic::ALL[self.topic], &mut self.narrowed[self.topic]);
         match key {
-            KeyCode::Enter => self.is_typing = false,
+            // What is wrong is to be mended first.
+            KeyCode::Enter => self.is_typing = narrowed.fault.is_some(),
             KeyCode::Esc => {
                 self.is_typing = false;
-                self.filter.clear();
+                narrowed.clear();
             }
-            KeyCode::Backspace => _ = self.filter.pop(),
-            KeyCode::Char(c) if !c.is_control() && self.filter.chars().count() < MOST_TYPED => {
-                self.filter.push(c)
+            KeyCode::Backspace => {
+                narrowed.text.pop();
+                narrowed.read(topic);
+            }
+            KeyCode::Char(c) if !c.is_control() && narrowed.text.chars().count() < MOST_TYPED => {
+                narrowed.text.push(c);
+                narrowed.read(topic);
             }
             _ => {}
         }

@@ -107,6 +107,20 @@ static INSTANCES: [Column; 6] = [
     column("ADDRESSES", What::Cell(4), 0, 50),
     column("STATE", What::Cell(5), 10, 30),
 ];
+static EVENTS: [Column; 5] = [
+    column("TIME", What::Cell(0), 30, 30),
+    column("WHAT", What::Cell(3), 9, 10),
+    column("NAME", What::Cell(4), REST, REST),
+    column("BY", What::Cell(2), 16, 40),
+    column("PACKET", What::Cell(1), 0, 12),
+];
+static EVIDENCE: [Column; 5] = [
+    column("HOW", What::Cell(0), 10, 12),
+    column("KNOWN, TOLD BY", What::Cell(1), REST, 40),
+    column("FLOWS", What::Number(2), 8, 10),
+    OCTETS,
+    column("PACKETS", What::Packets, 9, 10),
+];
 static LIMITS: [Column; 2] =
     [column("WHAT", What::Cell(0), REST, 100), column("HOW OFTEN", What::Number(1), 12, 12)];
 
@@ -118,6 +132,8 @@ pub(super) fn of(topic: Topic) -> (&'static str, &'static [Column]) {
         Topic::Hosts => ("hosts", &HOSTS),
         Topic::Domains => ("domains", &DOMAINS),
         Topic::Instances => ("dns-sd", &INSTANCES),
+        Topic::Events => ("events", &EVENTS),
+        Topic::Evidence => ("evidence", &EVIDENCE),
         Topic::Limits => ("limits", &LIMITS),
     }
 }

@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 
-use portolan::packet::Timestamp;
-use portolan::{report::top::Topic, text::time::machine_time};
+use portolan::{
+    flow::Key,
+    packet::Timestamp,
+    report::top::Topic,
+    text::{escape, time::machine_time},
+};
 use ratatui::{
     Frame,
     buffer::Buffer,
@@ -27,22 +31,22 @@ const DETAILS: u16 = 7;
 const NARROWEST: u16 = 4;
 
 const HELP: [&str; 18] = [
-    "1 to 6, Tab      services, flows, hosts, domains, dns-sd, limits",
-    "j k, arrows      next row, row before; PgDn PgUp ten; g G first, last",
-    "Enter            all that is known of the row, in full",
+    "1 to 8, Tab      services, flows, hosts, domains, dns-sd, events, evidence,",
+    "                 limits; j k, arrows, PgDn PgUp, g G go through the rows",
+    "Enter, e         all that is known of the row; of a flow why, too",
+    "f                follow the flow; Esc lets it go",
     "s                sort by octets, rate, packets, name; S turns it round",
-    "/                show only rows that hold these words; Esc shows all",
+    "/                show only rows for which an expression holds, as in",
+    "                 /svc.name == https and ip in 192.0.2.0/24; or that hold",
+    "                 some words; Esc shows all",
     "p, Space         hold the picture; counting goes on",
-    "[ ], arrows      picture before, next one; { } ten of them",
-    "Esc              back to the latest picture",
+    "[ ], arrows      picture before, next one; { } ten of them; Esc the latest",
+    "x X              export the rows that are shown, as JSON, as CSV",
     "+ -              replay twice, half as fast",
     "q, Ctrl-C        end",
-    "",
     "RATE             octets a second, over the last five pictures",
-    "KNOWN BY         user, advertised, payload, registered, none:",
-    "                 how the name is known, the strongest first",
-    "~                only registered, for a port above 1023:",
-    "                 nothing confirms it",
+    "KNOWN BY         user, advertised, payload, registered, none: strongest first",
+    "~                only registered, for a port above 1023: nothing confirms it",
     "!                octets contradict what the port stands for",
     "CL SV            distinct clients and servers",
 ];
@@ -60,6 +64,8 @@ impl App {
             for (y, line) in (3..last.saturating_sub(1)).zip(HELP) {
                 pen.text(1, y, line, area.width.saturating_sub(1), Style::new());
             }
+        } else if let Some(key) = self.followed {
+            self.follow(&mut pen, key);
         } else {
             self.body(&mut pen);
         }
@@ -116,20 +122,28 @@ impl App {
 
     fn tabs(&self, pen: &mut Pen<'_>) {
         let mut x = 0;
+        let is_wide = pen.area.width >= columns::WIDE;
         for (number, topic) in Topic::ALL.into_iter().enumerate() {
             let name = columns::of(topic).0;
             let is_on = number == self.topic;
-            let text =
-                if is_on { format!("[{} {name}]", number + 1) } else { format!(" {} {name} ", number + 1) };
+            let text = match (is_on, is_wide) {
+                (true, _) => format!("[{} {name}]", number + 1),
+                (false, true) => format!(" {} {name} ", number + 1),
+                (false, false) => format!("{} {name}", number + 1),
+            };
             let style = if is_on { pen.strong(Color::Cyan) } else { Style::new() };
             pen.text(x, 1, &text, width_of(&text), style);
             x += width_of(&text) + 1;
         }
-        let sort = format!("by {}{}", self.sort.as_str(), if self.is_turned { " ↑" } else { "" });
+        let sort = self.sorted_by();
         let at = pen.area.width.saturating_sub(width_of(&sort));
-        if at > x {
+        if is_wide && self.followed.is_none() && at > x {
             pen.text(at, 1, &sort, width_of(&sort), Style::new());
         }
+    }
+
+    fn sorted_by(&self) -> String {
+        format!("by {}{}", self.sort.as_str(), if self.is_turned { " ↑" } else { "" })
     }
 
     /// The rows, and all of the one that the user is at.
@@ -139,9 +153,14 @@ impl App {
         let widths = widths(columns, area.width);
         let spark = columns.iter().zip(&widths).find(|(column, _)| column.what == What::Spark);
         let rows = self.rows(spark.map_or(0, |(_, &width)| usize::from(width)));
-        let details = if self.details { DETAILS.min(area.height.saturating_sub(AROUND) / 2) } else { 0 };
-        let height = area.height.saturating_sub(AROUND + details);
         let place = self.place(&rows);
+        let lines =
+            rows.get(place).filter(|_| self.details).map(|shown| self.details(shown, columns, area.width));
+        let details = lines.as_ref().map_or(0, |lines| {
+            let wanted = u16::try_from(lines.len() + 1).unwrap_or(u16::MAX);
+            wanted.max(DETAILS).min(area.height.saturating_sub(AROUND) * 2 / 3)
+        });
+        let height = area.height.saturating_sub(AROUND + details);
         let first = (place + 1).saturating_sub(usize::from(height));
         let mut x = 0;
         for (column, &width) in columns.iter().zip(&widths).filter(|(_, width)| **width > 0) {
@@ -163,11 +182,38 @@ impl App {
         }
         let all = self.picture().map_or(0, |picture| picture.rows[self.topic].all);
         if rows.is_empty() {
-            let text = if all > 0 { "no row holds these words" } else { "nothing yet" };
+            let text = if all > 0 { "no row is as it was asked for" } else { "nothing yet" };
             pen.text(1, 5, text, area.width.saturating_sub(1), Style::new());
         }
-        if let Some(shown) = rows.get(place).filter(|_| details > 0) {
-            self.details(pen, shown, columns, 4 + height);
+        if let Some(lines) = lines.filter(|_| details > 0) {
+            let y = 4 + height;
+            pen.rule(y);
+            for (y, line) in (y + 1..area.height.saturating_sub(2)).zip(&lines) {
+                pen.text(1, y, line, area.width.saturating_sub(2), Style::new());
+            }
+        }
+    }
+
+    /// A flow alone: what is known of it, how much of it there was, and why it is named as it is.
+    fn follow(&self, pen: &mut Pen<'_>, key: Key) {
+        let area = pen.area;
+        let width = area.width.saturating_sub(2);
+        let Some(followed) = self.look(Some(key)) else {
+            return pen.text(1, 4, "not looked at yet in this picture", width, Style::new());
+        };
+        let Some(row) = &followed.row else {
+            return pen.text(1, 4, "it has left the table of flows", width, Style::new());
+        };
+        let rates = self.followed_rates(width.into());
+        let shown = Shown { row, rate: rates.first().copied().flatten(), rates };
+        let mut lines = described(&shown, columns::of(Topic::Flows).1, width);
+        let rate = shown.rate.map_or_else(|| "?".to_owned(), |rate| format!("{}/s", amount(rate as u64)));
+        lines.push(format!("rate: {rate}"));
+        lines.push(sparkline(&shown.rates, width.into()));
+        lines.push(String::new());
+        wrap(&followed.why, width, &mut lines);
+        for (y, line) in (3..area.height.saturating_sub(2)).zip(&lines) {
+            pen.text(1, y, line, width, Style::new());
         }
     }
 
@@ -195,61 +241,92 @@ impl App {
         }
     }
 
-    /// All of a row, in full.
-    fn details(&self, pen: &mut Pen<'_>, shown: &Shown<'_>, columns: &[Column], y: u16) {
-        pen.rule(y);
-        let (width, end) = (pen.area.width.saturating_sub(2), pen.area.height.saturating_sub(2));
-        let mut lines = vec![String::new()];
-        for column in columns {
-            let value = match column.what {
-                What::Cell(number) | What::Number(number) => shown.row.cell(number).to_owned(),
-                What::Amount(number) => format!("{} octets", shown.row.cell(number)),
-                What::Octets => shown.row.octets.to_string(),
-                What::Packets => shown.row.packets.to_string(),
-                What::Rate | What::Spark => continue,
-            };
-            if !value.is_empty() {
-                add(&mut lines, &format!("{}: {value}", column.title.to_lowercase()), width);
-            }
+    /// All of a row, in full; of a flow why it is named as it is, too.
+    fn details(&self, shown: &Shown<'_>, columns: &[Column], width: u16) -> Vec<String> {
+        let width = width.saturating_sub(2);
+        let mut lines = described(shown, columns, width);
+        if let Some(followed) = shown.row.flow.and_then(|key| self.look(Some(key))) {
+            wrap(&followed.why, width, &mut lines);
         }
-        for (y, line) in (y + 1..end).zip(&lines) {
-            pen.text(1, y, line, width, Style::new());
-        }
+        lines
     }
 
     /// What keys do, and what is the matter.
     fn foot(&self, pen: &mut Pen<'_>, y: u16) {
         let width = pen.area.width;
         if self.is_typing {
-            return pen.text(
-                0,
-                y,
-                &format!("/{}▏ Enter keeps it, Esc shows all", self.filter),
-                width,
-                Style::new().bold(),
-            );
+            let narrowed = self.narrowed();
+            let what = narrowed.fault.as_deref().unwrap_or("Enter keeps it, Esc shows all");
+            let text = harmless(&format!("/{}▏ {what}", narrowed.text));
+            return pen.text(0, y, &text, width, Style::new().bold());
         }
         if let Some(said) = &self.said {
-            let mut harmless = Vec::new();
-            portolan::text::escape::terminal(said.as_bytes(), &mut harmless);
-            let text = String::from_utf8_lossy(&harmless).into_owned();
-            return pen.text(0, y, &text, width, pen.strong(Color::Red));
+            return pen.text(0, y, &harmless(said), width, pen.strong(Color::Red));
         }
-        let mut keys = "1-6 view  s sort  / filter  Enter more  p hold  [ ] back  ? help  q quit".to_owned();
-        if !self.filter.is_empty() {
-            keys = format!("/{}  Esc shows all  ? help  q quit", self.filter);
+        if let Some(done) = &self.done {
+            return pen.text(0, y, &harmless(done), width, Style::new().bold());
+        }
+        let sort = self.sorted_by();
+        let mut keys = format!("1-8 view  s {sort}  / filter  Enter more  p hold  ? help  q quit");
+        let text = &self.narrowed().text;
+        if self.followed.is_some() {
+            keys = "f, Esc let it go  p hold  [ ] back  ? help  q quit".to_owned();
+        } else if !text.is_empty() {
+            keys = harmless(&format!("/{text}  Esc shows all  ? help  q quit"));
         } else if let Some((_, true)) = self.at()
             && let Some(picture) = self.picture()
         {
             keys =
                 format!("{}  [ ] back and forth  Esc latest  q quit", machine_time(Timestamp(picture.time)));
         }
-        let rows = self.picture().map(|picture| &picture.rows[self.topic]).filter(|rows| !rows.is_whole());
+        let rows = self.picture().map(|picture| &picture.rows[self.topic]);
+        let rows = rows.filter(|rows| !rows.is_whole() && self.followed.is_none());
         let left_out = rows.map(|rows| format!("{} of {}", rows.rows.len(), count(rows.all as u64)));
         let left_out = left_out.unwrap_or_default();
         let own = width_of(&left_out);
         pen.text(0, y, &keys, width.saturating_sub(own + 1), Style::new());
         pen.text(width.saturating_sub(own), y, &left_out, own, Style::new());
+    }
+}
+
+/// What comes from outside, harmless on a terminal.
+fn harmless(text: &str) -> String {
+    let mut out = Vec::new();
+    escape::terminal(text.as_bytes(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// All of a row, in lines of that width.
+fn described(shown: &Shown<'_>, columns: &[Column], width: u16) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for column in columns {
+        let value = match column.what {
+            What::Cell(number) | What::Number(number) => shown.row.cell(number).to_owned(),
+            What::Amount(number) => format!("{} octets", shown.row.cell(number)),
+            What::Octets => shown.row.octets.to_string(),
+            What::Packets => shown.row.packets.to_string(),
+            What::Rate | What::Spark => continue,
+        };
+        if !value.is_empty() {
+            add(&mut lines, &format!("{}: {value}", column.title.to_lowercase()), width);
+        }
+    }
+    lines
+}
+
+/// Adds sentences, each from a line of its own on.
+fn wrap(sentences: &[String], width: u16, lines: &mut Vec<String>) {
+    for sentence in sentences {
+        let mut line = String::new();
+        for word in sentence.split(' ') {
+            if !line.is_empty() && width_of(&line) + 1 + width_of(word) > width {
+                lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
     }
 }
 

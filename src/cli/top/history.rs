@@ -4,13 +4,14 @@ use std::{collections::VecDeque, sync::Arc};
 
 use portolan::{
     capture::Losses,
-    report::top::{Row, Rows, Topic},
+    flow::Key,
+    report::top::{Followed, Row, Rows, Topic},
 };
 
 /// Pictures that are kept.
 pub(super) const MOST_PICTURES: usize = 600;
 /// Octets that their rows may take together; older pictures leave before there are more.
-pub(super) const MOST_OCTETS: usize = 64 << 20;
+pub(super) const MOST_OCTETS: usize = 128 << 20;
 
 /// What was known at a time.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub(super) struct Picture {
     pub(super) losses: Option<Losses>,
     /// The rows of each topic, in the order of [`Topic::ALL`]; some may be of a picture before.
     pub(super) rows: [Arc<Rows>; Topic::ALL.len()],
+    /// The flow that was looked at, and what was known of it.
+    pub(super) followed: Option<(Key, Arc<Followed>)>,
     /// Whether the input came to its end.
     pub(super) is_last: bool,
 }
@@ -52,8 +55,11 @@ impl History {
         Self { pictures: VecDeque::new(), octets: 0, most, left: 0 }
     }
 
-    /// Adds the latest picture.
+    /// Adds the latest picture; one of the same time takes the place of the last.
     pub(super) fn push(&mut self, picture: Arc<Picture>) {
+        if self.pictures.back().is_some_and(|(last, _)| last.time == picture.time) {
+            self.octets -= self.pictures.pop_back().map_or(0, |(_, size)| size);
+        }
         let size = size_of::<Picture>() + self.own(&picture);
         self.octets += size;
         self.pictures.push_back((picture, size));
@@ -78,7 +84,9 @@ impl History {
             let own: usize = rows.rows.iter().filter(is_own).map(|row| row.size()).sum();
             own + size_of_val(rows.rows.as_slice())
         };
-        picture.rows.iter().enumerate().map(of).sum()
+        let followed =
+            picture.followed.iter().flat_map(|(_, followed)| &followed.why).map(String::len).sum::<usize>();
+        picture.rows.iter().enumerate().map(of).sum::<usize>() + followed
     }
 
     /// The numbers of the first picture that is kept and of the last one.

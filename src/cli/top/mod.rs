@@ -7,13 +7,19 @@ mod columns;
 #[cfg(feature = "tui")]
 mod draw;
 #[cfg(feature = "tui")]
+mod export;
+#[cfg(feature = "tui")]
 mod history;
+#[cfg(feature = "tui")]
+mod narrow;
 #[cfg(feature = "tui")]
 mod screen;
 #[cfg(feature = "tui")]
 mod teller;
 #[cfg(all(test, feature = "tui"))]
 mod tests;
+
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -36,6 +42,15 @@ pub(crate) struct Top {
         help_heading = "Output"
     )]
     pub(crate) speed: f64,
+    /// The folder for rows that are exported by x and X; the current one by default.
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = ".",
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub(crate) export: PathBuf,
 }
 
 /// Reads a speed.
@@ -50,7 +65,7 @@ pub(crate) fn leave() {}
 
 #[cfg(not(feature = "tui"))]
 pub(crate) fn run(_global: &Global, args: &Top) -> Result<u8, End> {
-    let Top { input: _, speed: _ } = args;
+    let Top { input: _, speed: _, export: _ } = args;
     message::error("top: this build was made without the feature `tui`");
     Err(End::Said(exit::USAGE))
 }
@@ -75,8 +90,12 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
         message::error("standard output is no terminal to draw on: `portolan summary` writes the same rows");
         return Err(End::Said(exit::USAGE));
     }
+    if !args.export.is_dir() {
+        message::error(format_args!("--export: {} is no folder", args.export.display()));
+        return Err(End::Said(exit::OUTPUT));
+    }
     let session = Session::new(global, &args.input)?;
-    let mut job = session.job()?;
+    let (mut job, backlog) = session.job_read_beside()?;
     let (mut clock, mut name) = (None, job.inputs.names().join(" "));
     if let Inputs::Files(files) = &job.inputs {
         let [file] = files.as_slice() else {
@@ -95,6 +114,6 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
         job.inputs = Inputs::Live(Box::new(Replay::new(file, Arc::clone(&replayed))));
         clock = Some(replayed);
     }
-    let code = screen::show(global, job, &name, clock)?;
+    let code = screen::show(global, job, &name, clock, (backlog, args.export.clone()))?;
     Ok(exit::worse(session.code.get(), code))
 }

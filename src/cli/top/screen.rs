@@ -2,6 +2,7 @@
 
 use std::{
     io, mem, panic,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,7 +13,7 @@ use std::{
 
 use portolan::{
     Job, View,
-    capture::Clock,
+    capture::{Backlog, Clock},
     pipeline::{Failure, Outcome},
     report::top,
 };
@@ -68,26 +69,32 @@ pub(super) fn show(
     mut job: Job<'_>,
     name: &str,
     clock: Option<Arc<Clock>>,
+    (backlog, exports): (Option<Arc<Backlog>>, PathBuf),
 ) -> Result<u8, End> {
     let (stop, registry, is_live) = (Arc::clone(&job.limits.stop), job.registry, clock.is_none());
     let (slot, shown) = (Slot::default(), AtomicUsize::new(0));
     let put = |picture| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(picture);
-    let teller = Teller::new(clock.clone(), &shown, &stop, &put);
+    let mut teller = Teller::new(clock.clone(), &shown, &stop, &put);
+    teller.backlog = backlog;
     let mut app = App::new(name, clock, global.wants_color());
+    app.exports = exports;
     let mut screen = Screen::take()?;
     let (drawn, learned) = thread::scope(|scope| {
         let learner = scope.spawn(|| {
             let (knowledge, answers, outcome) = job.follow(top::needs(), Unseen, &mut Unseen, &teller)?;
-            teller.end(&View { knowledge: &knowledge, answers: &answers, registry }, outcome.losses);
+            let view = View { knowledge: &knowledge, answers: &answers, registry };
+            teller.end(&view, outcome.losses);
+            teller.serve(&view);
             // The process ends next, and the system takes all memory back at once.
             mem::forget((knowledge, answers));
             Ok(outcome)
         });
         let drawn = screen.draw(&mut app, &teller, &slot, || learner.is_finished());
         stop.store(true, Ordering::Relaxed);
+        // Before the learner comes to its end, which may take a while.
+        drop(screen);
         (drawn, learner.join())
     });
-    drop(screen);
     let learned = learned.unwrap_or_else(|panic| panic::resume_unwind(panic));
     drawn?;
     teller.said().iter().for_each(message::error);
@@ -145,6 +152,7 @@ impl Screen {
             {
                 app.key(key);
                 teller.shown.store(app.topic, Ordering::Relaxed);
+                *teller.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = app.looked_at();
             }
         }
         Ok(())

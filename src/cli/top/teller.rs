@@ -6,13 +6,15 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use portolan::{
     Encoder, Observer, Record, Sink, View,
-    capture::{self, Clock, Losses},
-    report::top::{Rows, Topic},
+    capture::{self, Backlog, Clock, Losses},
+    flow::Key,
+    report::top::{Followed, Lost, Rows, Topic},
 };
 
 use super::history::Picture;
@@ -23,6 +25,8 @@ const INTERVAL: u64 = 1_000_000_000;
 /// After a picture, learning goes on for so many times as long as that took: no more than an eleventh of the time is
 /// spent on pictures.
 const REST: u32 = 10;
+/// How often a flow that is looked at is asked for after the end.
+const NAP: Duration = Duration::from_millis(50);
 /// Where a picture takes longer, only what is on the screen is worked out anew.
 const LONG: Duration = Duration::from_millis(50);
 
@@ -32,6 +36,10 @@ pub(super) struct Teller<'t> {
     pub(super) clock: Option<Arc<Clock>>,
     /// The number of the topic on the screen.
     pub(super) shown: &'t AtomicUsize,
+    /// The flow that is looked at on the screen.
+    pub(super) looked_at: Mutex<Option<Key>>,
+    /// What waits to be learned, where a thread of its own reads.
+    pub(super) backlog: Option<Arc<Backlog>>,
     /// Set to end the job.
     pub(super) stop: &'t AtomicBool,
     /// Takes a picture at once.
@@ -65,6 +73,8 @@ impl<'t> Teller<'t> {
         Self {
             clock,
             shown,
+            looked_at: Mutex::default(),
+            backlog: None,
             stop,
             put,
             rests: true,
@@ -96,6 +106,10 @@ impl<'t> Teller<'t> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.losses = losses.or(last.losses);
         last.took = Duration::ZERO;
+        if self.stop.load(Ordering::Relaxed) {
+            // Nobody looks any more.
+            return;
+        }
         let before = last.picture.as_ref().map_or(0, |picture| picture.time);
         // A replay ends with its last packet, which the clock has not passed.
         let end = view.knowledge.span().last().map(|time| time.0).filter(|_| self.clock.is_some());
@@ -106,6 +120,8 @@ impl<'t> Teller<'t> {
     fn take(&self, last: &mut Last, view: &View<'_>, time: u64, is_last: bool) {
         let began = Instant::now();
         let shown = self.shown.load(Ordering::Relaxed);
+        let waiting = self.backlog.as_ref().map(|backlog| (backlog.waiting(), backlog.highest()));
+        let lost = Lost { input: last.losses, waiting };
         let before = last.picture.as_deref();
         let rows = array::from_fn(|number| {
             let topic = Topic::ALL[number];
@@ -114,18 +130,46 @@ impl<'t> Teller<'t> {
                 Some(known) if last.took > LONG && number != shown && topic != Topic::Limits => {
                     Arc::clone(known)
                 }
-                _ => Arc::new(Rows::of(topic, view, last.losses, time, known.map(|known| &**known))),
+                _ => Arc::new(Rows::of(topic, view, &lost, time, known.map(|known| &**known))),
             }
         });
         let span = view.knowledge.span();
-        let picture =
-            Picture { time, packets: span.packets, octets: span.octets, losses: last.losses, rows, is_last };
-        let picture = Arc::new(picture);
+        let (packets, octets, losses) = (span.packets, span.octets, last.losses);
+        let followed = self.look(view);
+        let picture = Arc::new(Picture { time, packets, octets, losses, rows, followed, is_last });
         last.picture = Some(Arc::clone(&picture));
         last.took = began.elapsed();
         last.rest_until = self.rests.then(|| Instant::now() + last.took * REST);
         self.asks.store(true, Ordering::Relaxed);
         (self.put)(picture);
+    }
+}
+
+impl Teller<'_> {
+    /// What is known of the flow that is looked at.
+    fn look(&self, view: &View<'_>) -> Option<(Key, Arc<Followed>)> {
+        let key = *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        key.map(|key| (key, Arc::new(Followed::of(&key, view))))
+    }
+
+    /// Puts the last picture once more, with the flow that is looked at, if that is another one.
+    fn look_again(&self, last: &mut Last, view: &View<'_>) {
+        let key = *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(picture) = last.picture.as_ref() else { return };
+        if key.is_none() || picture.followed.as_ref().map(|(known, _)| *known) == key {
+            return;
+        }
+        let picture = Arc::new(Picture { followed: self.look(view), ..Picture::clone(picture) });
+        last.picture = Some(Arc::clone(&picture));
+        (self.put)(picture);
+    }
+
+    /// Answers what is looked at after the end, until the user has seen enough.
+    pub(super) fn serve(&self, view: &View<'_>) {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.look_again(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner), view);
+            thread::sleep(NAP);
+        }
     }
 }
 
@@ -138,6 +182,8 @@ impl Observer for Teller<'_> {
         let is_due = last.picture.as_ref().is_none_or(|picture| now >= picture.time + interval);
         if is_due && last.rest_until.is_none_or(|until| Instant::now() >= until) {
             self.take(&mut last, view, now, false);
+        } else {
+            self.look_again(&mut last, view);
         }
     }
 

@@ -99,7 +99,7 @@ fn check(app: &App, name: &str, width: u16, height: u16) {
 #[test]
 fn the_office_is_drawn_as_it_was() {
     let mut app = app("office.pcapng");
-    for (key, name) in ["services", "flows", "hosts", "domains", "dns-sd", "limits"]
+    for (key, name) in ["services", "flows", "hosts", "domains", "dns-sd", "events", "evidence", "limits"]
         .into_iter()
         .enumerate()
         .map(|(n, name)| (n + 1, name))
@@ -124,7 +124,7 @@ fn the_manual_shows_screens_as_they_are_drawn() {
         .unwrap()
         .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
         .collect();
-    assert_eq!(screens.len(), 7);
+    assert_eq!(screens.len(), 10);
     for screen in screens {
         assert!(drawn.iter().any(|drawn| drawn == screen), "{screen}");
     }
@@ -195,6 +195,109 @@ fn words_choose_rows_and_keys_are_no_keys_while_they_are_typed() {
 }
 
 #[test]
+fn an_expression_chooses_rows_by_what_their_records_say() {
+    let mut app = app("office.pcapng");
+    let cells =
+        |app: &App, cell| app.rows(0).iter().map(|shown| shown.row.cell(cell).to_owned()).collect::<Vec<_>>();
+    press(&mut app, "2/svc.name == https and destination.port == 443\n");
+    assert!(!app.is_typing);
+    let to = cells(&app, 1);
+    assert!(!to.is_empty() && to.iter().all(|to| to.ends_with(":443")), "{to:?}");
+    // Each topic has a choice of its own.
+    press(&mut app, "3/offers.port == 53\n");
+    let hosts = cells(&app, 2);
+    assert!(!hosts.is_empty() && hosts.iter().all(|offers| offers.contains("53/")), "{hosts:?}");
+    press(&mut app, "2");
+    assert_eq!(cells(&app, 1), to);
+    // What is wrong is told, and rows stay until it is mended.
+    press(&mut app, "/");
+    press(&mut app, &"\u{8}".repeat(60));
+    press(&mut app, "svc.nmae == 1\n");
+    assert!(app.is_typing);
+    let foot = lines(&app, 120, 24).pop().unwrap();
+    assert!(foot.contains("there is no field `svc.nmae`; did you mean `svc.name`?"), "{foot}");
+    press(&mut app, "\u{1b}");
+    assert!(!app.is_typing && cells(&app, 1).len() > to.len());
+}
+
+/// What is known of a flow is looked up where the knowledge is, and shown with the picture.
+#[test]
+fn a_flow_is_explained_and_followed() {
+    let registry = Registry::built_in();
+    let clock = Arc::new(Clock::new(0.0));
+    let replay = Replay::new(capture::open(sample("office.pcapng")).unwrap(), Arc::clone(&clock));
+    let mut job = Job::new(Inputs::Live(Box::new(replay)), &registry);
+    let (app, shown, stop) =
+        (Mutex::new(App::new("office", None, false)), AtomicUsize::new(0), AtomicBool::new(false));
+    let put = |picture| app.lock().unwrap().take(picture);
+    let mut teller = Teller::new(Some(clock), &shown, &stop, &put);
+    teller.rests = false;
+    let (knowledge, answers, _) = job.follow(needs(), Unseen, &mut Unseen, &teller).unwrap();
+    let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
+    teller.end(&view, None);
+    press(&mut app.lock().unwrap(), "2/svc.name == ipp and destination.port == 6631\n\n");
+    let key = app.lock().unwrap().looked_at();
+    assert!(key.is_some());
+    *teller.looked_at.lock().unwrap() = key;
+    let pictures = app.lock().unwrap().history.ends();
+    std::thread::scope(|scope| {
+        scope.spawn(|| teller.serve(&view));
+        while app.lock().unwrap().look(key).is_none() {
+            std::thread::yield_now();
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    drop(teller);
+    let mut app = app.into_inner().unwrap();
+    // It is the last picture with more in it, no further one.
+    assert_eq!(app.history.ends(), pictures);
+    let text = lines(&app, 100, 40).join("\n");
+    assert!(text.contains("decided by advertised: "), "{text}");
+    assert!(text.contains("named ipp (advertised)"), "{text}");
+    press(&mut app, "\nf");
+    check(&app, "office-followed", 80, 24);
+    press(&mut app, "\u{1b}");
+    assert!(app.followed.is_none());
+}
+
+#[test]
+fn what_is_shown_is_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = app("office.pcapng");
+    app.exports = folder.path().to_owned();
+    press(&mut app, "2/svc.name == https\nxXX");
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let last = app.picture().unwrap().time / 1_000_000_000;
+    assert_eq!(names.len(), 3, "{names:?}");
+    let stamp =
+        names[0].strip_prefix("portolan-flows-").and_then(|rest| rest.strip_suffix("-2.csv")).unwrap();
+    assert_eq!(names[1..], [format!("portolan-flows-{stamp}.csv"), format!("portolan-flows-{stamp}.json")]);
+    let time = portolan::text::time::machine_time(portolan::packet::Timestamp(last * 1_000_000_000));
+    assert_eq!(stamp, time.replace(['-', ':'], "").replace(".000000000", ""));
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let rows = app.rows(0);
+    let json = read(&names[2]);
+    assert_eq!(json.lines().count(), rows.len());
+    for (line, shown) in json.lines().zip(&rows) {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(value["svc"]["name"], "https");
+        assert_eq!(value["network"]["bytes"], shown.row.octets);
+    }
+    let csv = read(&names[1]);
+    assert_eq!(csv.lines().next(), Some("from,to,service,known_by,state,packets,up,down"));
+    assert_eq!(csv.lines().count(), rows.len() + 1);
+    assert_eq!(csv, read(&names[0]));
+    drop(rows);
+    app.exports = folder.path().join("missing");
+    press(&mut app, "x");
+    assert!(lines(&app, 80, 24)[23].starts_with("cannot write to "));
+}
+
+#[test]
 fn what_is_held_stays_while_more_comes() {
     let pictures = pictures(&sample("office.pcapng"));
     assert!(pictures.len() > 3, "{}", pictures.len());
@@ -220,7 +323,7 @@ fn what_is_held_stays_while_more_comes() {
 #[test]
 fn any_size_is_drawn() {
     let mut app = app("office.pcapng");
-    for topic in '1'..='6' {
+    for topic in '1'..='8' {
         press(&mut app, &topic.to_string());
         for details in [false, true] {
             for (width, height) in [(1, 1), (2, 3), (5, 7), (20, 8), (40, 12), (119, 9), (120, 9), (300, 100)]

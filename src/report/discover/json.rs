@@ -49,11 +49,25 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl Write) -> io::Result<()> {
 
 /// An instance as its JSON has it.
 pub(super) fn tree(view: &View<'_>, instance: &Instance<'_>) -> Tree {
+    Tree::parse(&record(|json| json.instance(view, instance)))
+}
+
+/// An instance as its JSON has it.
+pub(in crate::report) fn instance(view: &View<'_>, instance: &Instance<'_>) -> Vec<u8> {
+    record(|json| json.instance(view, instance))
+}
+
+/// An event as its JSON has it.
+pub(in crate::report) fn event(view: &View<'_>, event: &Event<'_>) -> Vec<u8> {
+    record(|json| json.event(view, event))
+}
+
+fn record(write: impl FnOnce(&mut Json<'_, io::Sink>) -> io::Result<()>) -> Vec<u8> {
     let mut json = Json { text: b"{".to_vec(), out: &mut io::sink() };
     // Writing to memory does not fail.
-    let _ = json.instance(view, instance);
+    let _ = write(&mut json);
     json.push("}");
-    Tree::parse(&json.text)
+    json.text
 }
 
 /// The keys of what stands in a column.

@@ -4,7 +4,7 @@ use std::io;
 
 use super::{All, View, attributes, defines, missing, pair_text, subject_text};
 use crate::{
-    dns::inventory::{Instance, State},
+    dns::inventory::{Event, Instance, State},
     packet::PacketId,
     text::{
         escape, number,
@@ -124,19 +124,24 @@ fn types(all: &All<'_, '_>) -> Table {
     table
 }
 
+/// An event: when it was, its packet, who sent that, what it was, and to which name.
+pub(in crate::report) fn event_cells(view: &View<'_>, event: &Event<'_>) -> [Cell; 5] {
+    [
+        Cell::maybe(event.time.map(machine_time)),
+        Cell::shown(packet(view, event.packet)),
+        Cell::shown(event.source),
+        Cell::shown(event.kind.as_str()),
+        match event.from {
+            Some(from) => Cell::shown(format_args!("{from} → {}", event.name)),
+            None => Cell::shown(event.name),
+        },
+    ]
+}
+
 fn events(all: &All<'_, '_>) -> Table {
     let mut table = Table::new(&["TIME", "PACKET", "SOURCE", "EVENT", "NAME"]);
     for (view, event) in all.each(View::events) {
-        table.row([
-            Cell::maybe(event.time.map(machine_time)),
-            Cell::shown(packet(view, event.packet)),
-            Cell::shown(event.source),
-            Cell::shown(event.kind.as_str()),
-            match event.from {
-                Some(from) => Cell::shown(format_args!("{from} → {}", event.name)),
-                None => Cell::shown(event.name),
-            },
-        ]);
+        table.row(event_cells(view, &event));
     }
     table
 }

@@ -15,7 +15,7 @@ pub use pick::{Pick, Picked};
 use zeek::Course;
 
 use crate::{
-    flow::{Direction, FiveTuple, Flow, FlowId, community_id},
+    flow::{Direction, Ends, FiveTuple, Flow, FlowId, Key, community_id},
     knowledge::{Answers, Knowledge, Known, Named, Options, ToldFrom},
     naming::label::{Label, protocol_word},
     packet::{Timestamp, TransportProtocol},
@@ -378,6 +378,20 @@ pub(super) fn foremost<'n>(
     (sorted(&largest, names.labels().all(), named), all)
 }
 
+/// The latest flow of a five-tuple, if that is held.
+pub(super) fn latest<'n>(key: &Key, knowledge: &Knowledge, names: &'n Answers) -> Option<FlowRow<'n>> {
+    let id = knowledge.flows().find(key)?;
+    let mut flows = Vec::new();
+    collect(&knowledge.flows().five_tuple(id)?, names.get(id), None, &mut flows);
+    flows.sort_by_key(|flow| flow.last);
+    let last = flows.len().checked_sub(1)?;
+    let named = |namer| match namer {
+        Namer::Tuple(id) => names.named(id),
+        _ => None,
+    };
+    sorted(&flows[last..], names.labels().all(), named).pop()
+}
+
 /// Adds a flow; of twice as many as are wanted, the half that comes last leaves.
 fn keep<K: Ord>(flows: &mut Vec<Listed>, flow: Listed, most: usize, key: impl Fn(&Listed) -> K) {
     flows.push(flow);
@@ -530,6 +544,19 @@ impl FlowRow<'_> {
     pub(super) fn key(&self) -> String {
         let [one, other] = self.ends.map(|end| format!("{} {}", end.ip, end.port.unwrap_or_default()));
         format!("{one} {other} {} {}", self.protocol.0, self.first.unwrap_or_default())
+    }
+
+    /// Its five-tuple.
+    pub(super) fn tuple(&self) -> Option<Key> {
+        let [one, other] = self.ends;
+        Ends::between_ips((one.ip, other.ip), self.protocol, one.port.zip(other.port)).map(|ends| ends.key)
+    }
+
+    /// Its record, as its JSON has it.
+    pub(super) fn record(&self) -> Vec<u8> {
+        let mut record = Vec::new();
+        ValueWriter::default().object(FLOW.iter(), |get, put| get.read(self, put), &mut record);
+        record
     }
 
     /// Packets and octets, both ways.

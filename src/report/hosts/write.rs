@@ -220,6 +220,15 @@ fn json_host<'a>(host: &'a Host<'_>) -> JsonHost<'a> {
 }
 
 /// A host as its JSON has it.
+pub(in crate::report) fn record(host: &Host<'_>) -> Vec<u8> {
+    let mut record = Vec::new();
+    // Writing to memory does not fail.
+    let _ = json::line(&json_host(host), &mut record);
+    record.pop();
+    record
+}
+
+/// The same, to be asked for what stands in it.
 pub(super) fn tree(host: &Host<'_>) -> Tree {
     Tree::of(&json_host(host))
 }

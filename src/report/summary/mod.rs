@@ -21,7 +21,7 @@ pub use division::{By, Division, Senseless};
 pub use intervals::{Interval, Intervals, MOST_INTERVALS};
 pub use rows::Row;
 pub use sums::{Counted, Sums};
-pub(super) use write::cells;
+pub(super) use write::{cells, record};
 pub use write::{csv, json, table, write};
 
 use crate::{

@@ -290,6 +290,15 @@ fn chosen_table(summary: &Summary, options: &Options) -> Table {
     table
 }
 
+/// A row as its JSON has it.
+pub(in crate::report) fn record(row: &Row, by: Division) -> Vec<u8> {
+    let mut record = Vec::new();
+    // Writing to memory does not fail.
+    let _ = json::line(&JsonRow(row, by, COLUMNS.iter().collect()), &mut record);
+    record.pop();
+    record
+}
+
 /// What a table has in columns of these paths.
 pub(in crate::report) fn cells<const N: usize>(row: &Row, paths: [&str; N]) -> [Cell; N] {
     paths.map(|path| {
