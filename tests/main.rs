@@ -131,6 +131,9 @@ mod page;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;
+/// Captures in a ring of files.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod ring;
 /// What commands write is what the schemas under `docs/` say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod schema;

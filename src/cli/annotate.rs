@@ -22,6 +22,7 @@ use super::{
     message,
     output::{self, Output},
     passes::{self, Passes},
+    ring::{self, Rotation},
     select::{self, Where},
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Annotate {
     /// Write to this file: annotated pcapng, unless --format says otherwise.
     #[arg(short, value_name = "FILE", help_heading = "Output")]
     pub(crate) write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rotation: Rotation,
     /// Only these fields, in this order, in CSV and JSON: `@timestamp,source.ip,svc.name`.
     #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "Output")]
     pub(crate) columns: Option<Vec<String>>,
@@ -99,7 +102,17 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         message::error("--columns chooses fields of --format json and --format csv: other forms have none");
         return Err(End::Said(exit::USAGE));
     }
+    if args.rotation.is_given() && format != RecordFormat::Pcapng {
+        message::error(
+            "--rotate-size, --rotate-interval and --rotate-files are for captures: -w without --format",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
     let session = Session::new(global, &args.input)?;
+    if let Some(path) = args.write.as_deref().filter(|_| args.rotation.is_given()) {
+        let job = Job { wanted, ..session.job()? };
+        return ring::run(global, &session, job, args, path);
+    }
     let target = args.write.as_deref().or(global.output.as_deref());
     let job = Job { wanted, ..session.job_beside(target)? };
     let out = if args.write.is_some() { Output::new(target)? } else { output::of_job(global, &job)? };
@@ -156,13 +169,7 @@ fn annotate(
         // What cannot be read again is kept as far as it was written.
         Err(End::Output(error)) if !twice && out.is_file() => {
             let is_pcapng = args.format() == RecordFormat::Pcapng;
-            let kept = out.rescue(if is_pcapng { whole_blocks } else { whole_lines });
-            if let Some(target) = kept {
-                message::note(format_args!(
-                    "what was written before the error is kept in {}",
-                    target.display()
-                ));
-            }
+            tell_rescued(out.rescue(if is_pcapng { whole_blocks } else { whole_lines }));
             return Err(End::Output(error));
         }
         charted => charted,
@@ -246,8 +253,15 @@ fn other_format(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// Says where what was written before an error is kept.
+pub(crate) fn tell_rescued(kept: Option<PathBuf>) {
+    if let Some(target) = kept {
+        message::note(format_args!("what was written before the error is kept in {}", target.display()));
+    }
+}
+
 /// How many of the octets are whole blocks of pcapng: those whose length stands at both ends.
-fn whole_blocks(octets: &[u8]) -> usize {
+pub(crate) fn whole_blocks(octets: &[u8]) -> usize {
     let mut whole = 0;
     while let Some(head) = octets[whole..].get(4..8) {
         let rest = &octets[whole..];

@@ -353,6 +353,11 @@ impl<'a> Session<'a> {
         &self.wishes.tell
     }
 
+    /// Set where the next file of a ring is to be begun.
+    pub(crate) fn next_file(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.wishes.next)
+    }
+
     /// Watches a job that reads inputs for the first time.
     pub(crate) fn watch(&self, doing: &'static str) -> Watch<'_> {
         // A live input ends by itself when it is told to stop, with all that came before.

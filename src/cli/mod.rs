@@ -18,6 +18,7 @@ mod page;
 mod passes;
 mod registry;
 mod report;
+mod ring;
 mod select;
 mod settings;
 mod signals;

@@ -16,7 +16,8 @@ mod narrow;
 mod screen;
 #[cfg(feature = "tui")]
 mod teller;
-#[cfg(all(test, feature = "tui"))]
+#[cfg(test)]
+#[cfg(feature = "tui")]
 mod tests;
 
 use std::path::PathBuf;
