@@ -53,6 +53,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("lz4_flex", &["capture"]),
     ("pcap", &["capture"]),
     ("prefetch_index", &["flow"]),
+    ("prometheus_client", &["cli"]),
     ("quick_xml", &["registry"]),
     ("ratatui", &["cli"]),
     ("regex", &["select"]),

@@ -14,6 +14,7 @@ mod house;
     not(feature = "html"),
     not(feature = "libpcap"),
     not(feature = "update"),
+    not(feature = "metrics"),
     not(feature = "tui")
 ))]
 mod without;

@@ -128,3 +128,14 @@ fn run(arguments: &[&str]) -> (i32, usize, String) {
     let lines = run.stdout.iter().filter(|&&octet| octet == b'\n').count();
     (run.status.code().unwrap(), lines, String::from_utf8(run.stderr).unwrap())
 }
+
+#[cfg(all(not(feature = "metrics"), feature = "libpcap", feature = "cli"))]
+mod metrics {
+    #[test]
+    fn metrics_are_refused_by_name() {
+        let (code, _, error) =
+            super::run(&["summary", "-i", "lo", "--metrics", "127.0.0.1:0", "--duration", "1s"]);
+        // Without the permission to capture nothing gets that far.
+        assert!(code == 6 || code == 8 && error.contains("without the feature `metrics`"), "{code}: {error}");
+    }
+}

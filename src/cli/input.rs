@@ -1,7 +1,8 @@
 //! What the commands that read captures share: their arguments, and the job these ask for.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -11,11 +12,9 @@ use std::{
 };
 
 use clap::{ArgAction, Args};
-#[cfg(feature = "tui")]
-use portolan::capture::{Backlog, Beside};
 use portolan::{
     Job, Registry,
-    capture::{self, Filter, Limits, Live, LiveOptions, Source},
+    capture::{self, Backlog, Beside, Filter, Limits, Live, LiveOptions, Source},
     decode::{Decap, Decoder},
     hosts::HostsFile,
     pipeline::{Inputs, MIN_STRETCH},
@@ -26,7 +25,9 @@ use portolan::{
 use super::{
     End,
     args::Global,
-    exit, message, output, registry,
+    exit, message,
+    metrics::Metrics,
+    output, registry,
     signals::{self, Wishes},
     target::Identity,
     usage,
@@ -90,6 +91,9 @@ pub(crate) struct Input {
     /// Link-layer type to capture, where the interface has several.
     #[arg(short = 'y', value_name = "TYPE", requires = "interface", conflicts_with_all = ["files", "read"])]
     link_type: Option<String>,
+    /// Answer Prometheus on this address: http://ADDRESS/metrics, and /healthz. It asks nobody who they are.
+    #[arg(long, value_name = "ADDRESS", requires = "interface", conflicts_with_all = ["files", "read"])]
+    metrics: Option<SocketAddr>,
     /// Size of the kernel's capture buffer, in MiB; 32 by default.
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     buffer: Option<u32>,
@@ -169,6 +173,7 @@ pub(crate) struct Session<'a> {
     wishes: Wishes,
     quiet: bool,
     progress: bool,
+    metrics: OnceCell<Arc<Metrics>>,
 }
 
 impl<'a> Session<'a> {
@@ -195,6 +200,7 @@ impl<'a> Session<'a> {
             wishes,
             quiet: global.quiet,
             progress: !global.no_progress && !global.quiet,
+            metrics: OnceCell::new(),
         })
     }
 
@@ -206,18 +212,30 @@ impl<'a> Session<'a> {
 
     /// The same for a run that writes to `target`, which is not taken from directories.
     pub(crate) fn job_beside(&self, target: Option<&Path>) -> Result<Job<'_>, End> {
-        Ok(self.job_with(target, |live| (Box::new(live), None::<()>))?.0)
+        // What is made for Prometheus may take a while, which capturing shall not wait for.
+        match self.input.metrics {
+            Some(_) => Ok(self.job_read_beside_of(target)?.0),
+            None => Ok(self.job_with(target, |live| (Box::new(live), None::<()>))?.0),
+        }
     }
 
     /// The same as [`Session::job`], where an interface is read by a thread that does nothing else, so that whoever works on
     /// what comes may lag; and how far that is behind.
     #[cfg(feature = "tui")]
     pub(crate) fn job_read_beside(&self) -> Result<(Job<'_>, Option<Arc<Backlog>>), End> {
-        self.job_with(self.target, |live| {
+        self.job_read_beside_of(self.target)
+    }
+
+    fn job_read_beside_of(&self, target: Option<&Path>) -> Result<(Job<'_>, Option<Arc<Backlog>>), End> {
+        let (job, backlog) = self.job_with(target, |live| {
             let live = Beside::new(live);
             let backlog = live.backlog();
             (Box::new(live), Some(backlog))
-        })
+        })?;
+        if let Some((metrics, backlog)) = self.metrics.get().zip(backlog.as_ref()) {
+            metrics.watch(Arc::clone(backlog));
+        }
+        Ok((job, backlog))
     }
 
     fn job_with<T>(
@@ -345,7 +363,22 @@ impl<'a> Session<'a> {
                 );
             }
         }
+        if let Some(address) = input.metrics {
+            let (metrics, address) = Metrics::serve(address).map_err(|error| {
+                message::error(format_args!("--metrics {address}: {error}"));
+                End::Said(exit::OUTPUT)
+            })?;
+            if !self.quiet {
+                message::line("", format_args!("metrics on http://{address}/metrics"));
+            }
+            let _ = self.metrics.set(metrics);
+        }
         Ok(live)
+    }
+
+    /// What Prometheus asks, where it may.
+    pub(crate) fn metrics(&self) -> Option<Arc<Metrics>> {
+        self.metrics.get().cloned()
     }
 
     /// Set where the counters of a live input are asked for.
@@ -362,7 +395,7 @@ impl<'a> Session<'a> {
     pub(crate) fn watch(&self, doing: &'static str) -> Watch<'_> {
         // A live input ends by itself when it is told to stop, with all that came before.
         let stop = self.reads_files().then_some(&*self.wishes.stop);
-        Watch::new(stop, &self.wishes, self.progress.then_some(doing), self.quiet)
+        Watch::new(stop, &self.wishes, self.progress.then_some(doing), self.quiet).measured(self.metrics())
     }
 }
 

@@ -13,6 +13,11 @@ mod input;
 mod interfaces;
 mod manual;
 pub(crate) mod message;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_metrics.rs"]
+mod metrics;
 mod output;
 mod page;
 mod passes;

@@ -115,6 +115,6 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
         job.inputs = Inputs::Live(Box::new(Replay::new(file, Arc::clone(&replayed))));
         clock = Some(replayed);
     }
-    let code = screen::show(global, job, &name, clock, (backlog, args.export.clone()))?;
+    let code = screen::show(global, job, &name, clock, (backlog, session.metrics(), args.export.clone()))?;
     Ok(exit::worse(session.code.get(), code))
 }

@@ -27,7 +27,7 @@ use super::{
     history::Picture,
     teller::{Teller, Unseen},
 };
-use crate::cli::{End, args::Global, exit, message, watch::counters};
+use crate::cli::{End, args::Global, exit, message, metrics::Metrics, watch::counters};
 
 /// How long a key may wait for the screen, and a picture for a key.
 const NAP: Duration = Duration::from_millis(50);
@@ -69,13 +69,13 @@ pub(super) fn show(
     mut job: Job<'_>,
     name: &str,
     clock: Option<Arc<Clock>>,
-    (backlog, exports): (Option<Arc<Backlog>>, PathBuf),
+    (backlog, metrics, exports): (Option<Arc<Backlog>>, Option<Arc<Metrics>>, PathBuf),
 ) -> Result<u8, End> {
     let (stop, registry, is_live) = (Arc::clone(&job.limits.stop), job.registry, clock.is_none());
     let (slot, shown) = (Slot::default(), AtomicUsize::new(0));
     let put = |picture| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(picture);
     let mut teller = Teller::new(clock.clone(), &shown, &stop, &put);
-    teller.backlog = backlog;
+    (teller.backlog, teller.metrics) = (backlog, metrics);
     let mut app = App::new(name, clock, global.wants_color());
     app.exports = exports;
     let mut screen = Screen::take()?;

@@ -18,7 +18,7 @@ use portolan::{
 };
 
 use super::history::Picture;
-use crate::cli::exit;
+use crate::cli::{exit, metrics::Metrics};
 
 /// Capture time between two pictures, in ns.
 const INTERVAL: u64 = 1_000_000_000;
@@ -40,6 +40,8 @@ pub(super) struct Teller<'t> {
     pub(super) looked_at: Mutex<Option<Key>>,
     /// What waits to be learned, where a thread of its own reads.
     pub(super) backlog: Option<Arc<Backlog>>,
+    /// What Prometheus asks for.
+    pub(super) metrics: Option<Arc<Metrics>>,
     /// Set to end the job.
     pub(super) stop: &'t AtomicBool,
     /// Takes a picture at once.
@@ -75,6 +77,7 @@ impl<'t> Teller<'t> {
             shown,
             looked_at: Mutex::default(),
             backlog: None,
+            metrics: None,
             stop,
             put,
             rests: true,
@@ -175,6 +178,12 @@ impl Teller<'_> {
 
 impl Observer for Teller<'_> {
     fn learned(&self, view: &View<'_>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.beat();
+            if metrics.is_wanted() {
+                metrics.make(view);
+            }
+        }
         let Some(now) = self.now() else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let slow = self.clock.as_ref().map_or(1.0, |clock| clock.speed()).min(1.0);
@@ -188,11 +197,14 @@ impl Observer for Teller<'_> {
     }
 
     fn wants_counters(&self) -> bool {
-        self.asks.load(Ordering::Relaxed)
+        self.asks.load(Ordering::Relaxed) || self.metrics.as_ref().is_some_and(|metrics| metrics.is_asked())
     }
 
     fn counters(&self, _packets: u64, losses: Option<Losses>) {
         self.asks.store(false, Ordering::Relaxed);
+        if let Some(metrics) = &self.metrics {
+            metrics.take_losses(losses);
+        }
         self.last.lock().unwrap_or_else(PoisonError::into_inner).losses = losses;
     }
 

@@ -22,7 +22,7 @@ pub use intervals::{Interval, Intervals, MOST_INTERVALS};
 pub use rows::Row;
 pub use sums::{Counted, Sums};
 pub(super) use write::{cells, record};
-pub use write::{csv, json, table, write};
+pub use write::{closed, csv, json, table, write};
 
 use crate::{
     capture::Losses,
