@@ -173,6 +173,9 @@ impl Named {
             let Some(own) = own.to_str().filter(|own| own.starts_with(&prefix)) else { continue };
             if output::is_left(&entry.path()) {
                 output::tell_left(&entry.path());
+                // `NAME.aB3dE6.part`, which may get its name yet.
+                let whole = own.rsplitn(3, '.').nth(2).and_then(|whole| naming.number(whole));
+                number = number.max(whole.unwrap_or(0).saturating_add(1));
             } else if let Some(earlier) = naming.number(own) {
                 number = number.max(earlier.saturating_add(1));
                 let time = entry.metadata().and_then(|metadata| metadata.modified());
