@@ -121,6 +121,11 @@ impl Screen {
     ) -> io::Result<()> {
         let mut is_stale = true;
         while !app.is_done {
+            // A signal; an input that ended by itself stays on the screen until then.
+            if teller.stop.load(Ordering::Relaxed) {
+                app.was_interrupted = !app.is_over();
+                return Ok(());
+            }
             // Asked before the picture is taken, as the last one is put before the end.
             let is_over = has_learned();
             let picture = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -136,11 +141,6 @@ impl Screen {
             {
                 app.said = Some(said.clone());
                 is_stale = true;
-            }
-            // A signal; an input that ended by itself stays on the screen.
-            if teller.stop.load(Ordering::Relaxed) && !app.is_over() {
-                app.was_interrupted = true;
-                return Ok(());
             }
             if is_stale {
                 self.0.draw(|frame| app.draw(frame))?;
