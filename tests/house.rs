@@ -62,7 +62,9 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("postcard", &["packed"]),
     ("prefetch_index", &["flow"]),
+    ("prometheus_client", &["cli"]),
     ("quick_xml", &["registry"]),
+    ("ratatui", &["cli"]),
     ("regex", &["select"]),
     ("rustix", &["capture"]),
     // Written by `text` alone; the command only puts values together.
@@ -99,6 +101,11 @@ fn collect(root: &Path, folder: &Path, all: &mut Vec<Source>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(root, &path, all);
+            continue;
+        }
+        // Screens lie beside what draws them.
+        let is_source = path.extension().is_some_and(|end| end == "rs");
+        if !is_source {
             continue;
         }
         let inside = path.strip_prefix(root).unwrap();

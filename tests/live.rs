@@ -474,3 +474,110 @@ fn an_interface_that_is_not_there_has_its_own_exit_code() {
     assert!(codes.contains(&output.status.code().unwrap()), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("portolan-none0"), "{output:?}");
 }
+
+/// Each interval is written when it is over, as one object a line; those that are left at the end behind them.
+#[test]
+fn intervals_of_an_interface_are_written_as_they_close() {
+    let Some(lab) = Lab::build("i") else { return };
+    let arguments =
+        ["summary", "-i", &lab.interface, "--interval", "1s", "--format", "json", "-f", "tcp port 80"];
+    let mut running = lab.portolan(&arguments);
+    lab.talk();
+    // It goes on meanwhile.
+    let mut stdout = BufReader::new(running.child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(running.child.try_wait().unwrap().is_none());
+    lab.talk();
+    run(&format!("kill -INT {}", running.child.id())).unwrap();
+    stdout.read_to_string(&mut line).unwrap();
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    let objects: Vec<Value> = line.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (mut starts, mut packets) = (Vec::new(), 0);
+    for interval in objects.iter().flat_map(|object| object["intervals"].as_array().unwrap()) {
+        starts.push(interval["start"].as_str().unwrap().to_owned());
+        let rows = interval["rows"].as_array().unwrap();
+        assert!(rows.iter().all(|row| row["key"] == "http/tcp"), "{interval:#}");
+        packets += rows.iter().map(|row| row["packets"].as_u64().unwrap()).sum::<u64>();
+    }
+    assert!(starts.len() >= 2 && starts.is_sorted_by(|a, b| a < b), "{starts:?}");
+    assert_eq!(objects.last().unwrap()["capture"]["packets"], packets);
+    assert!(packets >= 14, "two pages: {packets}");
+}
+
+/// No packet is lost between the files of a ring, and each has the names that were known by its end.
+#[test]
+fn an_interface_fills_a_ring() {
+    let Some(lab) = Lab::build("r") else { return };
+    let path = lab.directory.join("cap.pcapng").display().to_string();
+    let arguments = ["annotate", "-i", &lab.interface, "-w", &path, "--rotate-interval", "1s", "-f", "tcp"];
+    let running = lab.portolan(&arguments);
+    lab.talk();
+    thread::sleep(Duration::from_millis(1100));
+    lab.talk();
+    run(&format!("kill -USR2 {}", running.child.id())).unwrap();
+    lab.talk();
+    let ended = running.interrupt();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let mut files: Vec<_> =
+        fs::read_dir(&lab.directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "pcapng"));
+    files.sort();
+    assert!(files.len() >= 3, "{files:?}");
+    assert!(ended.stderr.contains(&format!("files written: {}", files.len())), "{ended:?}");
+    let count = |file: &PathBuf| {
+        let said = Command::new(env!("CARGO_BIN_EXE_portolan"))
+            .args(["summary", "--format", "json"])
+            .arg(file)
+            .output();
+        let said = said.unwrap();
+        assert!(said.status.success(), "{file:?}");
+        serde_json::from_slice::<Value>(&said.stdout).unwrap()["capture"]["packets"].as_u64().unwrap()
+    };
+    let all: u64 = files.iter().map(count).sum();
+    // "N packets charted of M that passed the filter"
+    let counters = ended.stderr.lines().find(|line| line.contains("packets charted")).unwrap();
+    let charted: u64 = counters.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    assert_eq!(all, charted, "{counters}");
+    assert!(counters.contains("0 lost in the kernel"), "{counters}");
+}
+
+/// Prometheus is answered while a run goes on, by whichever command.
+#[test]
+#[cfg(feature = "metrics")]
+fn metrics_are_answered_while_an_interface_is_watched() {
+    let Some(lab) = Lab::build("m") else { return };
+    run(&format!("ip -n {} link set lo up", lab.server)).unwrap();
+    for command in [&["summary"][..], &["annotate", "-o", "/dev/null"], &["flows"]] {
+        let arguments = [command, &["-i", &lab.interface, "--metrics", "127.0.0.1:0"]].concat();
+        let mut running = lab.portolan(&arguments);
+        let mut line = String::new();
+        running.errors.read_line(&mut line).unwrap();
+        let url =
+            line.trim().strip_prefix("portolan: metrics on ").unwrap().strip_suffix("/metrics").unwrap();
+        lab.talk();
+        let get = |path: &str| {
+            let ask = format!(
+                "ip netns exec {} curl -sS --max-time 10 -w '%{{http_code}}' {url}{path}",
+                lab.server
+            );
+            String::from_utf8(run(&ask).unwrap().stdout).unwrap()
+        };
+        assert_eq!(get("/healthz"), "ok\n200");
+        assert!(get("/other").ends_with("404"));
+        let text = get("/metrics");
+        assert!(text.ends_with("# EOF\n200"), "{text}");
+        let value = |name: &str| -> u64 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {text}")).trim().parse().unwrap()
+        };
+        // A connection with a page takes at least: three to open, two of data, two to close.
+        assert!(value(r#"portolan_service_packets{service="http/tcp",evidence="payload"}"#) >= 7, "{text}");
+        assert_eq!(value(r#"portolan_service_flows{service="http/tcp",evidence="payload"}"#), 1);
+        assert_eq!(value(r#"portolan_dropped_packets_total{place="kernel"}"#), 0);
+        assert!(value("portolan_packets_total") >= value("portolan_five_tuples"));
+        assert!(value("portolan_received_packets_total") >= 7);
+        let ended = running.interrupt();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}

@@ -13,7 +13,9 @@ mod house;
     not(feature = "compression"),
     not(feature = "html"),
     not(feature = "libpcap"),
+    not(feature = "metrics"),
     not(feature = "parquet"),
+    not(feature = "tui"),
     not(feature = "update")
 ))]
 mod without;
@@ -134,6 +136,9 @@ mod page;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;
+/// Captures in a ring of files.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod ring;
 /// What commands write is what the schemas under `docs/` say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod schema;
@@ -154,6 +159,9 @@ mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;
+/// A screen in a real terminal.
+#[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
+mod top;
 /// The registry fetched anew.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap", feature = "update"))]
 mod update;

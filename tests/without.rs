@@ -86,6 +86,16 @@ mod libpcap {
     }
 }
 
+#[cfg(all(not(feature = "tui"), feature = "cli"))]
+mod tui {
+    #[test]
+    fn a_screen_is_refused_by_name() {
+        let office = crate::material::sample("office.pcapng");
+        let expected = "portolan: top: this build was made without the feature `tui`\n".to_owned();
+        assert_eq!(super::run(&["top", office.to_str().unwrap()]), (2, 0, expected));
+    }
+}
+
 #[cfg(all(not(feature = "html"), feature = "cli"))]
 mod html {
     #[test]
@@ -133,4 +143,15 @@ fn run(arguments: &[&str]) -> (i32, usize, String) {
     let run = std::process::Command::new(env!("CARGO_BIN_EXE_portolan")).args(arguments).output().unwrap();
     let lines = run.stdout.iter().filter(|&&octet| octet == b'\n').count();
     (run.status.code().unwrap(), lines, String::from_utf8(run.stderr).unwrap())
+}
+
+#[cfg(all(not(feature = "metrics"), feature = "libpcap", feature = "cli"))]
+mod metrics {
+    #[test]
+    fn metrics_are_refused_by_name() {
+        let (code, _, error) =
+            super::run(&["summary", "-i", "lo", "--metrics", "127.0.0.1:0", "--duration", "1s"]);
+        // Without the permission to capture nothing gets that far.
+        assert!(code == 6 || code == 8 && error.contains("without the feature `metrics`"), "{code}: {error}");
+    }
 }

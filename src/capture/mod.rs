@@ -9,6 +9,7 @@
 mod ahead;
 #[cfg(feature = "libpcap")]
 mod any;
+mod beside;
 #[cfg(feature = "compression")]
 mod decompress;
 mod device;
@@ -20,11 +21,13 @@ mod filter;
 mod input;
 #[cfg(feature = "libpcap")]
 mod live;
+mod replay;
 mod translated;
 #[cfg(not(all(feature = "compression", feature = "libpcap")))]
 mod without;
 
 pub(crate) use ahead::ahead;
+pub use beside::{Backlog, Beside, MOST_WAITING};
 pub use device::{Device, LiveOptions, Losses};
 pub use expand::{Inputs, expand};
 pub use file::{FileSource, Limits, State, Stretch, Stretches, open, open_within, stdin};
@@ -34,6 +37,7 @@ pub(crate) use filler::Filler;
 pub use filter::Filter;
 #[cfg(feature = "libpcap")]
 pub use live::{Live, devices};
+pub use replay::{Clock, Replay};
 #[cfg(not(feature = "libpcap"))]
 pub use without::{Filter, Live, devices};
 

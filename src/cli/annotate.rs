@@ -27,6 +27,7 @@ use super::{
     message,
     output::{self, Output},
     passes::{self, Passes},
+    ring::{self, Rotation},
     select::{self, Where},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Annotate {
     /// Write to this file: annotated pcapng, unless --format says otherwise.
     #[arg(short, value_name = "FILE", help_heading = "Output")]
     pub(crate) write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rotation: Rotation,
     /// Only these fields, in this order, in all forms for programs but pcapng: `@timestamp,source.ip,svc.name`.
     #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "Output")]
     pub(crate) columns: Option<Vec<String>>,
@@ -122,10 +125,20 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         );
         return Err(End::Said(exit::USAGE));
     }
+    if args.rotation.is_given() && format != RecordFormat::Pcapng {
+        message::error(
+            "--rotate-size, --rotate-interval and --rotate-files are for captures: -w without --format",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
     let session = Session::new(global, &args.input)?;
     session.refuse_stored(
         "a knowledge file holds no packets to annotate: give it as --knowledge, beside a capture",
     )?;
+    if let Some(path) = args.write.as_deref().filter(|_| args.rotation.is_given()) {
+        let job = Job { wanted, ..session.job()? };
+        return ring::run(global, &session, job, args, path);
+    }
     let target = args.write.as_deref().or(global.output.as_deref());
     let job = Job { wanted, ..session.job_beside(target)? };
     let out = if args.write.is_some() { Output::new(target)? } else { output::of_job(global, &job)? };
@@ -225,18 +238,12 @@ fn conclude(
     let charted = match charted {
         // What cannot be read again is kept as far as it was written.
         Err(End::Output(error)) if !twice && out.is_file() => {
-            let kept = out.rescue(match args.format() {
+            tell_rescued(out.rescue(match args.format() {
                 RecordFormat::Pcapng => whole_blocks,
                 // A stream ends with the last batch that was flushed; Parquet without its end is nothing.
                 RecordFormat::Parquet | RecordFormat::Arrow => |_: &[u8]| 0,
                 RecordFormat::Text | RecordFormat::Json | RecordFormat::Csv => whole_lines,
-            });
-            if let Some(target) = kept {
-                message::note(format_args!(
-                    "what was written before the error is kept in {}",
-                    target.display()
-                ));
-            }
+            }));
             return Err(End::Output(error));
         }
         charted => charted,
@@ -322,8 +329,15 @@ fn other_format(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// Says where what was written before an error is kept.
+pub(crate) fn tell_rescued(kept: Option<PathBuf>) {
+    if let Some(target) = kept {
+        message::note(format_args!("what was written before the error is kept in {}", target.display()));
+    }
+}
+
 /// How many of the octets are whole blocks of pcapng: those whose length stands at both ends.
-fn whole_blocks(octets: &[u8]) -> usize {
+pub(crate) fn whole_blocks(octets: &[u8]) -> usize {
     let mut whole = 0;
     while let Some(head) = octets[whole..].get(4..8) {
         let rest = &octets[whole..];

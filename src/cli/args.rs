@@ -26,6 +26,7 @@ use super::{
     message,
     registry::Registry,
     summary::Summary,
+    top::Top,
 };
 
 /// Charts the services on a wire: names every flow of a capture and says how it knows.
@@ -44,6 +45,7 @@ use super::{
   portolan annotate office.pcapng               one line per packet
   portolan summary office.pcapng                which services, how much
   portolan summary -i eth0 --duration 30s       the same, live
+  portolan top -i eth0                          live, in the terminal
   portolan hosts office.pcapng                  which hosts, and what they offer
   portolan discover office.pcapng               what hosts advertise over DNS-SD
   portolan diff monday.pcapng friday.pcapng     what is new, gone or changed
@@ -195,6 +197,13 @@ Addresses are joined into one host only where a name of multicast DNS or a MAC p
   portolan discover --events office.pcapng
   portolan discover --queries --type _ipp._tcp office.pcapng")]
     Discover(Discover),
+    /// Watch an interface in the terminal: services, flows, hosts and what they advertise; or a file as it happened.
+    #[command(after_help = "Examples:
+  portolan top -i eth0
+  portolan top office.pcapng --speed 10
+
+Keys: 1 to 8 choose what is shown, s how it is sorted, / what is left out, p holds it, ? tells the others, q ends.")]
+    Top(Top),
     /// Say why a packet, a flow or an endpoint got its name: every rule that spoke, and the octets that decided.
     #[command(after_help = "Examples:
   portolan explain office.pcapng --packet 17
@@ -285,6 +294,7 @@ impl Command {
         match self {
             Self::Annotate(_) => "annotate",
             Self::Summary(_) => "summary",
+            Self::Top(_) => "top",
             Self::Flows(_) => "flows",
             Self::Hosts(_) => "hosts",
             Self::Discover(_) => "discover",

@@ -1,7 +1,8 @@
 //! What the commands that read captures share: their arguments, and the job these ask for.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -13,7 +14,7 @@ use std::{
 use clap::{ArgAction, Args};
 use portolan::{
     Job, Registry,
-    capture::{self, Filter, Limits, Live, LiveOptions, Source as _},
+    capture::{self, Backlog, Beside, Filter, Limits, Live, LiveOptions, Source},
     decode::{Decap, Decoder},
     hosts::HostsFile,
     pipeline::{Inputs, MIN_STRETCH},
@@ -24,7 +25,9 @@ use portolan::{
 use super::{
     End,
     args::Global,
-    exit, knowledge, message, output, registry,
+    exit, knowledge, message,
+    metrics::Metrics,
+    output, registry,
     signals::{self, Wishes},
     target::Identity,
     usage,
@@ -88,6 +91,9 @@ pub(crate) struct Input {
     /// Link-layer type to capture, where the interface has several.
     #[arg(short = 'y', value_name = "TYPE", requires = "interface", conflicts_with_all = ["files", "read"])]
     link_type: Option<String>,
+    /// Answer Prometheus on this address: http://ADDRESS/metrics, and /healthz. It asks nobody who they are.
+    #[arg(long, value_name = "ADDRESS", requires = "interface", conflicts_with_all = ["files", "read"])]
+    metrics: Option<SocketAddr>,
     /// Size of the kernel's capture buffer, in MiB; 32 by default.
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     buffer: Option<u32>,
@@ -173,6 +179,7 @@ pub(crate) struct Session<'a> {
     wishes: Wishes,
     quiet: bool,
     progress: bool,
+    metrics: OnceCell<Arc<Metrics>>,
 }
 
 impl<'a> Session<'a> {
@@ -201,6 +208,7 @@ impl<'a> Session<'a> {
             wishes,
             quiet: global.quiet,
             progress: !global.no_progress && !global.quiet,
+            metrics: OnceCell::new(),
         })
     }
 
@@ -212,6 +220,37 @@ impl<'a> Session<'a> {
 
     /// The same for a run that writes to `target`, which is not taken from directories.
     pub(crate) fn job_beside(&self, target: Option<&Path>) -> Result<Job<'_>, End> {
+        // What is made for Prometheus may take a while, which capturing shall not wait for.
+        match self.input.metrics {
+            Some(_) => Ok(self.job_read_beside_of(target)?.0),
+            None => Ok(self.job_with(target, |live| (Box::new(live), None::<()>))?.0),
+        }
+    }
+
+    /// The same as [`Session::job`], where an interface is read by a thread that does nothing else, so that whoever works on
+    /// what comes may lag; and how far that is behind.
+    #[cfg(feature = "tui")]
+    pub(crate) fn job_read_beside(&self) -> Result<(Job<'_>, Option<Arc<Backlog>>), End> {
+        self.job_read_beside_of(self.target)
+    }
+
+    fn job_read_beside_of(&self, target: Option<&Path>) -> Result<(Job<'_>, Option<Arc<Backlog>>), End> {
+        let (job, backlog) = self.job_with(target, |live| {
+            let live = Beside::new(live);
+            let backlog = live.backlog();
+            (Box::new(live), Some(backlog))
+        })?;
+        if let Some((metrics, backlog)) = self.metrics.get().zip(backlog.as_ref()) {
+            metrics.watch(Arc::clone(backlog));
+        }
+        Ok((job, backlog))
+    }
+
+    fn job_with<T>(
+        &self,
+        target: Option<&Path>,
+        read: impl FnOnce(Live) -> (Box<dyn Source + Send>, Option<T>),
+    ) -> Result<(Job<'_>, Option<T>), End> {
         let target = target.and_then(Identity::at);
         let input = self.input;
         self.refuse_empty_window()?;
@@ -221,13 +260,16 @@ impl<'a> Session<'a> {
         for decap in &input.reading.decap {
             decoder = decoder.decap(*decap);
         }
-        let (inputs, accept) = match &input.interface {
+        let (inputs, accept, told) = match &input.interface {
             // A live filter works in the kernel.
-            Some(interface) => (self.live(interface)?, None),
-            None => (self.files(target)?, self.filter()?.map(Filter::accept)),
+            Some(interface) => {
+                let (live, told) = read(self.live(interface)?);
+                (Inputs::Live(live), None, told)
+            }
+            None => (self.files(target)?, self.filter()?.map(Filter::accept), None),
         };
         let job = Job::new(inputs, &self.registry);
-        Ok(Job {
+        let job = Job {
             decoder,
             hosts: self.hosts.clone(),
             accept,
@@ -238,7 +280,8 @@ impl<'a> Session<'a> {
             min_stretch: input.reading.min_stretch,
             limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.reading.max_unpacked },
             ..job
-        })
+        };
+        Ok((job, told))
     }
 
     /// Refuses a window of time that nothing lies in.
@@ -354,7 +397,7 @@ impl<'a> Session<'a> {
     }
 
     /// Begins to capture, and says so: whoever starts something to be captured can wait for it.
-    fn live(&self, interface: &str) -> Result<Inputs, End> {
+    fn live(&self, interface: &str) -> Result<Live, End> {
         let input = self.input;
         self.filter()?;
         let defaults = LiveOptions::default();
@@ -379,7 +422,22 @@ impl<'a> Session<'a> {
                 );
             }
         }
-        Ok(Inputs::Live(Box::new(live)))
+        if let Some(address) = input.metrics {
+            let (metrics, address) = Metrics::serve(address).map_err(|error| {
+                message::error(format_args!("--metrics {address}: {error}"));
+                End::Said(exit::OUTPUT)
+            })?;
+            if !self.quiet {
+                message::line("", format_args!("metrics on http://{address}/metrics"));
+            }
+            let _ = self.metrics.set(metrics);
+        }
+        Ok(live)
+    }
+
+    /// What Prometheus asks, where it may.
+    pub(crate) fn metrics(&self) -> Option<Arc<Metrics>> {
+        self.metrics.get().cloned()
     }
 
     /// Set where the counters of a live input are asked for.
@@ -387,11 +445,16 @@ impl<'a> Session<'a> {
         &self.wishes.tell
     }
 
+    /// Set where the next file of a ring is to be begun.
+    pub(crate) fn next_file(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.wishes.next)
+    }
+
     /// Watches a job that reads inputs for the first time.
     pub(crate) fn watch(&self, doing: &'static str) -> Watch<'_> {
         // A live input ends by itself when it is told to stop, with all that came before.
         let stop = self.reads_files().then_some(&*self.wishes.stop);
-        Watch::new(stop, &self.wishes, self.progress.then_some(doing), self.quiet)
+        Watch::new(stop, &self.wishes, self.progress.then_some(doing), self.quiet).measured(self.metrics())
     }
 }
 

@@ -1,6 +1,28 @@
 //! The only place that writes to standard error.
 
-use std::{fmt, io::Write};
+use std::{
+    fmt,
+    io::Write,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// Whether the line at hand on standard error is a status.
+static HAS_STATUS: AtomicBool = AtomicBool::new(false);
+
+/// What takes the line at hand away on a terminal.
+const CLEAR: &str = "\r\x1b[K";
+
+/// Shows a line on a terminal that the next one takes the place of.
+pub(crate) fn status(text: impl fmt::Display) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = write!(stderr, "{CLEAR}portolan: {text}");
+    HAS_STATUS.store(true, Ordering::Relaxed);
+}
+
+/// What to write before a line.
+fn clear() -> &'static str {
+    if HAS_STATUS.swap(false, Ordering::Relaxed) { CLEAR } else { "" }
+}
 
 /// Writes one line to standard error; that it cannot be written is nothing to report.
 pub(crate) fn line(kind: &str, text: impl fmt::Display) {
@@ -14,12 +36,13 @@ pub(crate) fn line(kind: &str, text: impl fmt::Display) {
         portolan::text::escape::terminal(part.as_bytes(), &mut harmless);
     }
     let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "portolan: {kind}{}", String::from_utf8_lossy(&harmless));
+    let _ = writeln!(stderr, "{}portolan: {kind}{}", clear(), String::from_utf8_lossy(&harmless));
 }
 
 /// Several lines that are harmless already, such as a table, to standard error.
 pub(crate) fn block(text: &[u8]) {
-    let _ = std::io::stderr().lock().write_all(text);
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(clear().as_bytes()).and_then(|()| stderr.write_all(text));
 }
 
 /// Something went wrong.

@@ -14,17 +14,24 @@ mod input;
 mod interfaces;
 mod knowledge;
 mod manual;
-mod message;
+pub(crate) mod message;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_metrics.rs"]
+mod metrics;
 mod output;
 mod page;
 mod passes;
 mod registry;
 mod report;
+mod ring;
 mod select;
 mod settings;
 mod signals;
 mod summary;
 mod target;
+mod top;
 #[cfg(feature = "update")]
 mod update;
 mod usage;
@@ -118,6 +125,7 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Hosts(args) => hosts::run(&cli.global, args),
         Command::Discover(args) => discover::run(&cli.global, args),
         Command::Diff(args) => diff::run(&cli.global, args),
+        Command::Top(args) => top::run(&cli.global, args),
         Command::Explain(args) => explain::run(&cli.global, args),
         Command::Learn(args) => knowledge::learn(&cli.global, args),
         Command::Merge(args) => knowledge::merge(&cli.global, args),

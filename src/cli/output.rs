@@ -44,6 +44,9 @@ static BESIDE: Mutex<Option<PathBuf>> = Mutex::new(None);
 /// What ends the names of files that are not whole yet.
 pub(crate) const PART: &str = ".part";
 
+/// Octets of the buffer of an output: less than the records of most batches take, which then need no copy.
+const CAPACITY: usize = 1 << 15;
+
 /// How many octets of a file's name stand in that of its temporary, which has more to say and the same limit.
 const NAME: usize = 200;
 
@@ -52,27 +55,35 @@ impl Output {
     /// run leaves nothing half done; links are followed to the file they lead to. `-` is standard output, and devices,
     /// pipes and what is open already are written as they are.
     pub(crate) fn new(path: Option<&Path>) -> Result<Self, End> {
-        // Less than the records of most batches take, which then need no copy.
-        let capacity = 1 << 15;
         let path = path.unwrap_or(Path::new("-"));
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         Ok(match target::resolve(path).map_err(named)? {
-            Target::Standard => Self::Standard(BufWriter::with_capacity(capacity, io::stdout())),
-            Target::Open(file) => Self::Open(BufWriter::with_capacity(capacity, file)),
-            Target::File(target) => {
-                let before = match File::options().write(true).open(&target) {
-                    // Not to be written to means not to be replaced either.
-                    Ok(file) => Some(file.metadata().map_err(named)?),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                    Err(error) => return Err(named(error).into()),
-                };
-                tell_leftovers(&target);
-                let temporary = beside(&target, before.as_ref()).map_err(named)?;
-                *BESIDE.lock().unwrap_or_else(PoisonError::into_inner) = Some(temporary.path().to_owned());
-                let writer = BufWriter::with_capacity(capacity, temporary);
-                Self::File(Box::new(Beside { writer, target, before, whole: 0, taken: 0 }))
-            }
+            Target::Standard => Self::Standard(BufWriter::with_capacity(CAPACITY, io::stdout())),
+            Target::Open(file) => Self::Open(BufWriter::with_capacity(CAPACITY, file)),
+            Target::File(target) => Self::beside(target, true).map_err(named)?,
         })
+    }
+
+    /// A new file under this name, which appears there when it is whole.
+    pub(crate) fn to_file(path: &Path) -> io::Result<Self> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        Self::beside(path.to_owned(), false).map_err(named)
+    }
+
+    fn beside(target: PathBuf, tells: bool) -> io::Result<Self> {
+        let before = match File::options().write(true).open(&target) {
+            // Not to be written to means not to be replaced either.
+            Ok(file) => Some(file.metadata()?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if tells {
+            tell_leftovers(&target);
+        }
+        let temporary = beside(&target, before.as_ref())?;
+        *BESIDE.lock().unwrap_or_else(PoisonError::into_inner) = Some(temporary.path().to_owned());
+        let writer = BufWriter::with_capacity(CAPACITY, temporary);
+        Ok(Self::File(Box::new(Beside { writer, target, before, whole: 0, taken: 0 })))
     }
 
     /// Whether this is a file that will appear whole or not at all.
@@ -261,19 +272,26 @@ fn tell_leftovers(target: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let path = folder.join(&name);
-        if !name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) || !is_part(&path) {
-            continue;
-        }
-        let is_left = File::open(&path).is_ok_and(|file| {
-            file.metadata().is_ok_and(|metadata| metadata.is_file()) && file.try_lock_shared().is_ok()
-        });
-        if is_left {
-            message::note(format_args!(
-                "{} was left behind by a run that was killed; `mv` it to another name to keep what it holds, or remove it",
-                path.display()
-            ));
+        if name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) && is_left(&path) {
+            tell_left(&path);
         }
     }
+}
+
+/// Whether a file is what a killed run has left: the name is one of ours, and nobody has it locked.
+pub(crate) fn is_left(path: &Path) -> bool {
+    let is_unlocked = |file: File| {
+        file.metadata().is_ok_and(|metadata| metadata.is_file()) && file.try_lock_shared().is_ok()
+    };
+    is_part(path) && File::open(path).is_ok_and(is_unlocked)
+}
+
+/// Says that a killed run has left a file.
+pub(crate) fn tell_left(path: &Path) {
+    message::note(format_args!(
+        "{} was left behind by a run that was killed; `mv` it to another name to keep what it holds, or remove it",
+        path.display()
+    ));
 }
 
 /// Columns of the terminal that tables go to; `None` where they go elsewhere and may be as wide as they are.

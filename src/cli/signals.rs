@@ -15,6 +15,8 @@ pub(crate) struct Wishes {
     pub(crate) stop: Arc<AtomicBool>,
     /// To tell the counters of a live input, which only its reader knows.
     pub(crate) tell: Arc<AtomicBool>,
+    /// To begin the next file of a ring.
+    pub(crate) next: Arc<AtomicBool>,
     /// What is told at once of other inputs, whose reader may wait.
     pub(crate) progress: Arc<Progress>,
 }
@@ -45,7 +47,7 @@ impl Progress {
 #[cfg(unix)]
 pub(crate) fn listen() -> Wishes {
     use signal_hook::{
-        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1},
+        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2},
         flag,
         iterator::Signals,
     };
@@ -58,6 +60,7 @@ pub(crate) fn listen() -> Wishes {
     if cfg!(target_os = "linux") {
         let _ = flag::register(SIGXFSZ, Arc::default());
     }
+    let _ = flag::register(SIGUSR2, Arc::clone(&wishes.next));
     let mut endings = vec![SIGINT, SIGTERM, SIGQUIT];
     // nohup(1) has it ignored, and means it.
     if !is_ignored(SIGHUP) {
@@ -106,6 +109,7 @@ fn obey(mut signals: signal_hook::iterator::Signals, wishes: &Wishes) {
             Some(first) if first.elapsed() < SAME => {}
             Some(_) => {
                 super::output::discard();
+                super::top::leave();
                 #[allow(clippy::exit, reason = "the work that is at hand may not come to its end")]
                 process::exit(128 + signal);
             }

@@ -1,10 +1,10 @@
 //! `summary`: packets and octets per service, host, conversation and more.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     mem,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use clap::{
@@ -12,7 +12,7 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use portolan::{
-    Answers, Job, Knowledge, Registry, Report as _, Sink,
+    Answers, Job, Knowledge, Registry, Report as _, Sink, View,
     knowledge::Options,
     pipeline::Outcome,
     report::{
@@ -199,7 +199,24 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let mut out = output::of_job(global, &job)?;
     form.refuse_terminal(&out)?;
     let counted = Counted::new(args.interval, by);
-    let mut counted = Shown { counted, so_far, length: args.interval, tell: session.tell(), shows: false };
+    // Of an interface each interval is written when it is over.
+    let streams = match form {
+        Form::Text(format) => args.interval.map(|length| (length, format)),
+        Form::Columns(_) => None,
+    };
+    let streams = streams.filter(|_| !session.reads_files() && !out.is_file());
+    let stream = streams.map(|(length, format)| Stream {
+        length: u64::try_from(length.as_nanos()).unwrap_or(u64::MAX),
+        format,
+        has_status: !global.quiet
+            && !global.no_progress
+            && io::stderr().is_terminal()
+            && !io::stdout().is_terminal(),
+        out: &mut out,
+        written: 0,
+    });
+    let mut counted =
+        Shown { counted, so_far, length: args.interval, tell: session.tell(), shows: false, stream, open: 0 };
     let sums = Sums::new(args.interval, by);
     let (way, mut evicted) = ((Options { flows: selects, ..options.needs() }, false, "counting"), false);
     let passes =
@@ -208,6 +225,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
             counted.counted.name_hosts(knowledge);
             counted.counted.part();
         })?;
+    let is_first = counted.stream.take().is_none_or(|stream| stream.written == 0);
     let counted = counted.counted;
     let (span, (whole, parts)) = (*counted.span(), counted.into_parts());
     let (whole, parts) = (kept(whole), kept(parts));
@@ -218,15 +236,44 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     if !passes.outcome.delivered && out.is_file() {
         return Ok(out.abandon().map(|()| passes.code)?);
     }
-    match form {
-        Form::Text(format) => summary::write(&whole, intervals, &scope, &options, format, &mut out)?,
-        Form::Columns(form) => {
+    match (form, intervals) {
+        (Form::Columns(form), _) => {
             let rows = (&*whole, intervals, &options);
             columns::write_sums(rows, &session.registry, files, form, &mut out)?;
         }
+        // The last ones, in the form of those before.
+        (Form::Text(format), Some(intervals)) if streams.is_some() && format != Format::Table => {
+            if !intervals.is_empty() || is_first {
+                summary::closed(intervals, &scope, &options, (format, is_first), &mut out)?;
+            }
+        }
+        (Form::Text(format), _) => summary::write(&whole, intervals, &scope, &options, format, &mut out)?,
     }
     out.finish()?;
     Ok(passes.code)
+}
+
+/// How long after the end of an interval of an interface packets may come that belong to it, in ns.
+const GRACE: u64 = 1_000_000_000;
+
+/// Where intervals of an interface go that are over.
+struct Stream<'s> {
+    /// In ns.
+    length: u64,
+    format: Format,
+    /// Whether a line on standard error tells what was written, as nobody sees that.
+    has_status: bool,
+    out: &'s mut output::Output,
+    written: u64,
+}
+
+impl Stream<'_> {
+    /// The beginning of the earliest interval that is not over yet, in ns since the epoch.
+    fn open(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let past = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).saturating_sub(GRACE);
+        past - past % self.length.max(1)
+    }
 }
 
 /// What is shown of a live summary while it goes on: on standard error, as the report is yet to come.
@@ -254,16 +301,45 @@ struct Shown<'s> {
     /// Set to have the sums of a live input shown.
     tell: &'s AtomicBool,
     shows: bool,
+    stream: Option<Stream<'s>>,
+    /// The beginning of the interval that was open when it was looked last.
+    open: u64,
 }
 
 impl Sink<Option<Intervals>> for Shown<'_> {
     fn take(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
         self.shows = self.tell.load(Ordering::Relaxed);
-        if self.shows { self.counted.rest(part) } else { self.counted.take(part) }
+        let is_over = self.stream.as_ref().is_some_and(|stream| stream.open() > self.open);
+        if self.shows || is_over { self.counted.rest(part) } else { self.counted.take(part) }
     }
 
     fn rest(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
         self.counted.rest(part)
+    }
+
+    fn learned(&mut self, view: &View<'_>) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let open = stream.open();
+        if open <= self.open {
+            return Ok(());
+        }
+        self.open = open;
+        self.counted.name_hosts(view.knowledge);
+        let over = self.counted.take_before(open);
+        if over.is_empty() {
+            return Ok(());
+        }
+        let SoFar { options, registry } = self.so_far;
+        let span = *self.counted.span();
+        let scope = Scope { files: &[], span: &span, evicted: false, losses: None, registry };
+        summary::closed(&over, &scope, &options, (stream.format, stream.written == 0), &mut stream.out)?;
+        stream.out.flush()?;
+        stream.written += over.len() as u64;
+        if stream.has_status {
+            let written = stream.written;
+            message::status(format_args!("{written} intervals written, {} packets", span.packets));
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -3,20 +3,21 @@
 use std::{
     io::IsTerminal as _,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use portolan::{
-    Knowledge, Observer, Registry,
+    Answers, Knowledge, Observer, Registry, View,
     capture::{self, Losses},
     pipeline::{Failure, Outcome},
 };
 
 use super::{
     End, exit, message,
+    metrics::Metrics,
     signals::{Progress, Wishes},
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct Watch<'s> {
     stop: Option<&'s AtomicBool>,
     /// Set to have the counters told.
     tell: &'s AtomicBool,
+    /// What Prometheus asks for.
+    metrics: Option<Arc<Metrics>>,
     /// How far the run is.
     progress: &'s Progress,
     /// What is shown beside the counters of a live input.
@@ -58,6 +61,7 @@ impl<'s> Watch<'s> {
         Self {
             stop,
             tell,
+            metrics: None,
             progress,
             show: None,
             doing,
@@ -72,6 +76,11 @@ impl<'s> Watch<'s> {
     /// The same where more than counters is shown.
     pub(crate) fn showing(self, show: Option<&'s Show<'s>>) -> Self {
         Self { show, ..self }
+    }
+
+    /// The same where Prometheus may ask, too.
+    pub(crate) fn measured(self, metrics: Option<Arc<Metrics>>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The same for inputs that `first` watches as they are read before.
@@ -141,7 +150,7 @@ impl<'s> Watch<'s> {
 }
 
 /// What became of the packets of a live input.
-fn counters(packets: u64, losses: Losses) -> String {
+pub(super) fn counters(packets: u64, losses: Losses) -> String {
     let Losses { received, kernel_dropped, interface_dropped } = losses;
     let share = match kernel_dropped {
         0 => String::new(),
@@ -168,22 +177,40 @@ impl Observer for Watch<'_> {
     }
 
     fn wants_counters(&self) -> bool {
-        self.tell.load(Ordering::Relaxed)
+        self.tell.load(Ordering::Relaxed) || self.metrics.as_ref().is_some_and(|metrics| metrics.is_asked())
     }
 
     fn met(&self, packets: u64) {
+        if let Some(metrics) = &self.metrics {
+            metrics.beat();
+        }
         let count = if self.again { &self.progress.charted } else { &self.progress.read };
         count.fetch_add(packets, Ordering::Relaxed);
     }
 
     fn so_far(&self, known: &mut Knowledge, registry: &Registry) {
-        if let Some(show) = self.show {
+        if let Some(show) = self.show.filter(|_| self.tell.load(Ordering::Relaxed)) {
             show(known, registry);
+        }
+        if let Some(metrics) = self.metrics.as_ref().filter(|metrics| metrics.is_wanted()) {
+            let answers = Answers::of(known, registry, false, 1);
+            metrics.make(&View { knowledge: known, answers: &answers, registry });
+        }
+    }
+
+    fn learned(&self, view: &View<'_>) {
+        if let Some(metrics) = self.metrics.as_ref().filter(|metrics| metrics.is_wanted()) {
+            metrics.make(view);
         }
     }
 
     fn counters(&self, packets: u64, losses: Option<Losses>) {
-        self.tell.store(false, Ordering::Relaxed);
+        if let Some(metrics) = &self.metrics {
+            metrics.take_losses(losses);
+        }
+        if !self.tell.swap(false, Ordering::Relaxed) {
+            return;
+        }
         match losses {
             Some(losses) => message::note(counters(packets, losses)),
             None => message::note(format_args!("{packets} packets read so far")),

@@ -108,9 +108,11 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
             return followed;
         }
         self.outlet.take()?;
-        self.outlet.sink.flush()?;
         let State { knowledge, answers } = &*self.state;
-        self.run.observer.learned(&View { knowledge, answers, registry: self.run.registry });
+        let view = View { knowledge, answers, registry: self.run.registry };
+        self.outlet.sink.learned(&view)?;
+        self.outlet.sink.flush()?;
+        self.run.observer.learned(&view);
         followed
     }
 

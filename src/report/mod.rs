@@ -11,6 +11,7 @@ pub mod interfaces;
 pub mod registry;
 pub mod settings;
 pub mod summary;
+pub mod top;
 
 use std::io;
 

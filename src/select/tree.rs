@@ -50,6 +50,16 @@ impl Schema<Trees> {
         collect(fields, &[], &mut entries);
         Self::new(entries)
     }
+
+    /// The fields of a table of records that are read otherwise, by the paths that JSON has them under.
+    pub fn of_paths<G: Copy>(fields: &'static [Field<G>]) -> Self {
+        let entry = |field: &'static Field<G>| {
+            let keys: Box<[_]> = field.path.split('.').collect();
+            let place = Place { keys, kind: field.kind };
+            Entry { path: field.path.to_owned(), kind: field.kind, unit: field.unit, get: place }
+        };
+        Self::new(fields.iter().map(entry).collect())
+    }
 }
 
 fn collect(fields: &'static [Field], before: &[&'static str], entries: &mut Vec<Entry<Trees>>) {

@@ -10,6 +10,7 @@ mod fields;
 pub(crate) mod json;
 mod pcapng;
 mod pieces;
+mod ring;
 mod text;
 mod writer;
 
@@ -17,10 +18,18 @@ use std::io;
 
 #[cfg(feature = "parquet")]
 pub use self::columns::{BatchWriter, Batches, Columns, Gathered};
-pub use self::{csv::Csv, fields::Fields, json::Json, pcapng::Pcapng, text::Text, writer::Writer};
+pub use self::{
+    csv::Csv,
+    fields::Fields,
+    json::Json,
+    pcapng::Pcapng,
+    ring::{Files, Limits as RingLimits, Ring},
+    text::Text,
+    writer::Writer,
+};
 use crate::{
     capture::Losses,
-    knowledge::Knowledge,
+    knowledge::{Knowledge, View},
     packet::{Batch, Interface},
     record::Record,
     savefile::FileFormat,
@@ -114,6 +123,14 @@ pub trait Sink<Part> {
     /// As [`Sink::take`].
     fn rest(&mut self, part: &mut Part) -> io::Result<()> {
         self.take(part)
+    }
+
+    /// Is told what is known by now, after each batch where only the past is known.
+    ///
+    /// # Errors
+    /// Those of the output.
+    fn learned(&mut self, _view: &View<'_>) -> io::Result<()> {
+        Ok(())
     }
 
     /// Makes what was taken appear: called after each batch where only the past is known.

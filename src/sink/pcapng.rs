@@ -113,13 +113,15 @@ impl Pcapng {
     }
 
     fn learn_names(&mut self, knowledge: &Knowledge) {
-        let names = [Order::Little, Order::Big].map(|order| {
-            let mut out = Vec::new();
-            let names = knowledge.hosts().into_iter().flat_map(Hosts::found_by);
-            pcapng::name_resolution(order, names, &self.signature, MAX_NAMES, &mut out);
-            out
-        });
-        self.names = Arc::new(names);
+        self.names = Arc::new([Order::Little, Order::Big].map(|order| self.names(knowledge, order)));
+    }
+
+    /// A block of the names that are known; empty where there are none.
+    pub(super) fn names(&self, knowledge: &Knowledge, order: Order) -> Vec<u8> {
+        let mut out = Vec::new();
+        let names = knowledge.hosts().into_iter().flat_map(Hosts::found_by);
+        pcapng::name_resolution(order, names, &self.signature, MAX_NAMES, &mut out);
+        out
     }
 
     /// Begins a section with one interface, for frames that do not come from pcapng.

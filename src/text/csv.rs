@@ -108,6 +108,16 @@ pub(crate) fn rows(
 ) -> io::Result<()> {
     let mut buffer = Vec::new();
     line(header, &mut buffer);
+    out.write_all(&buffer)?;
+    more(rows, out)
+}
+
+/// Writes rows below those that are there.
+pub(crate) fn more(
+    rows: impl IntoIterator<Item = impl IntoIterator<Item = impl AsRef<str>>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut buffer = Vec::new();
     for row in rows {
         out.write_all(&buffer)?;
         buffer.clear();

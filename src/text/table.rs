@@ -45,6 +45,11 @@ impl Cell {
         value.map(Self::shown).unwrap_or_default()
     }
 
+    /// What stands in it, harmless on a terminal; several values are parted by line feeds.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Several values, one below the other.
     pub fn lines(values: impl IntoIterator<Item = impl Display>) -> Self {
         let lines: Vec<_> = values.into_iter().map(|value| Self::shown(value).0).collect();

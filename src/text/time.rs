@@ -128,6 +128,46 @@ impl TimeWriter {
     }
 }
 
+/// Names of files with times in them, as strftime(3) writes these, in UTC.
+///
+/// ```
+/// use portolan::{packet::Timestamp, text::time::NamePattern};
+/// let pattern = NamePattern::new("cap-%Y%m%dT%H%M%S.pcapng").unwrap();
+/// assert_eq!(pattern.name(Timestamp(1_767_323_045_000_000_000)), "cap-20260102T030405.pcapng");
+/// assert!(pattern.is_name("cap-20261231T235959.pcapng") && !pattern.is_name("cap-1.pcapng"));
+/// assert!(NamePattern::new("cap-%!").is_err());
+/// ```
+#[derive(Clone, Debug)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn new(pattern: &str) -> Result<Self, String> {
+        let moment = TimeZone::UTC.to_datetime(Moment::UNIX_EPOCH);
+        let name = jiff::fmt::strtime::format(pattern, moment).map_err(|error| error.to_string())?;
+        if name.contains('/') {
+            return Err(format!("`{name}` is no name of a file: it has a slash"));
+        }
+        Ok(Self(pattern.to_owned()))
+    }
+
+    /// The name of a time.
+    pub fn name(&self, time: Timestamp) -> String {
+        let seconds = i64::try_from(time.seconds()).unwrap_or_default();
+        let moment = TimeZone::UTC.to_datetime(Moment::from_second(seconds).unwrap_or_default());
+        // What the pattern takes of one time it takes of all.
+        jiff::fmt::strtime::format(&self.0, moment).unwrap_or_default()
+    }
+
+    /// Whether it is the name of some time.
+    pub fn is_name(&self, name: &str) -> bool {
+        jiff::fmt::strtime::parse(&self.0, name).is_ok()
+    }
+}
+
 /// A time as machine formats write it.
 ///
 /// ```

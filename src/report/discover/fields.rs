@@ -103,7 +103,7 @@ pub(super) static QUERY: [Field; 6] = [
 ];
 
 /// The fields of an event.
-pub(super) static EVENT: [Field; 6] = [
+pub static EVENT: [Field; 6] = [
     Field::new(
         "event",
         Type::OneOf(|| vec!["probe", "announce", "update", "goodbye", "expiry", "conflict", "rename"]),

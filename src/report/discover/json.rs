@@ -59,13 +59,28 @@ pub(super) fn tree(view: &View<'_>, instance: &Instance<'_>) -> Tree {
     tree_of(|json| json.instance(view, instance))
 }
 
-/// What `write` writes as an object.
+/// An instance as its JSON has it.
+pub(in crate::report) fn instance(view: &View<'_>, instance: &Instance<'_>) -> Vec<u8> {
+    record(|json| json.instance(view, instance))
+}
+
+/// An event as its JSON has it.
+pub(in crate::report) fn event(view: &View<'_>, event: &Event<'_>) -> Vec<u8> {
+    record(|json| json.event(view, event))
+}
+
+/// What `write` writes as an object, for whoever asks single members.
 fn tree_of(write: impl FnOnce(&mut Json<'_, io::Sink>) -> io::Result<()>) -> Tree {
+    Tree::parse(&record(write))
+}
+
+/// What `write` writes as an object.
+fn record(write: impl FnOnce(&mut Json<'_, io::Sink>) -> io::Result<()>) -> Vec<u8> {
     let mut json = Json { text: b"{".to_vec(), out: &mut io::sink() };
     // Writing to memory does not fail.
     let _ = write(&mut json);
     json.push("}");
-    Tree::parse(&json.text)
+    json.text
 }
 
 /// Instances, events or queries as columns, as CSV has one of them.

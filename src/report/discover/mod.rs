@@ -5,8 +5,10 @@ pub mod fields;
 mod json;
 mod table;
 
+pub(super) use json::{event as event_record, instance as instance_record};
 #[cfg(feature = "html")]
 pub(super) use table::packet;
+pub(super) use table::{cells, event_cells};
 
 use std::{io, net::IpAddr};
 
@@ -147,7 +149,7 @@ pub fn write(
 }
 
 /// What of each inventory was asked for.
-fn views<'a>(
+pub(super) fn views<'a>(
     inventories: &'a [Inventory],
     registry: &'a Registry,
     files: &'a [String],
@@ -275,7 +277,7 @@ impl<'a> View<'a> {
         })
     }
 
-    fn events(&self) -> impl Iterator<Item = Event<'a>> {
+    pub(super) fn events(&self) -> impl Iterator<Item = Event<'a>> {
         let names = self.names();
         self.inventory.events().filter(move |event| wants_name(&names, &event.name))
     }

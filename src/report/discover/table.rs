@@ -4,7 +4,7 @@ use std::io;
 
 use super::{All, View, attributes, defines, missing, pair_text, subject_text};
 use crate::{
-    dns::inventory::State,
+    dns::inventory::{Event, Instance, State},
     packet::PacketId,
     text::{
         escape, number,
@@ -59,28 +59,33 @@ pub(super) fn file(view: &View<'_>) -> impl Iterator<Item = Cell> {
 fn instances(all: &All<'_, '_>) -> Table {
     let mut table = new(all, &["INSTANCE", "TYPE", "HOST", "PORT", "ADDRESSES", "STATE"]);
     for (view, instance) in all.instances() {
-        let missing: Vec<_> = missing(&instance).collect();
-        table.row(file(view).chain([
-            Cell::escaped(|text| escape::terminal(instance.label, text)),
-            Cell::escaped(|text| instance.service.text(text)),
-            Cell::lines(instance.servers.iter().map(|server| server.host)),
-            // Port 0 only guards the name: there is no server (RFC 6763 section 8).
-            Cell::lines(instance.servers.iter().map(|server| match server.port {
-                0 => "– (flagship)".to_owned(),
-                port => port.to_string(),
-            })),
-            Cell::lines(&instance.addresses),
-            match instance.state {
-                State::Partial => Cell::shown(format_args!("partial (no {})", missing.join(", "))),
-                State::Heard => {
-                    let by: Vec<_> = instance.known_by.iter().map(ToString::to_string).collect();
-                    Cell::shown(format_args!("heard (known to {})", by.join(", ")))
-                }
-                state => Cell::shown(state.as_str()),
-            },
-        ]));
+        table.row(file(view).chain(cells(&instance)));
     }
     table
+}
+
+/// An instance: its label, type, hosts, ports, addresses and state.
+pub(in crate::report) fn cells(instance: &Instance<'_>) -> [Cell; 6] {
+    let missing: Vec<_> = missing(instance).collect();
+    [
+        Cell::escaped(|text| escape::terminal(instance.label, text)),
+        Cell::escaped(|text| instance.service.text(text)),
+        Cell::lines(instance.servers.iter().map(|server| server.host)),
+        // Port 0 only guards the name: there is no server (RFC 6763 section 8).
+        Cell::lines(instance.servers.iter().map(|server| match server.port {
+            0 => "– (flagship)".to_owned(),
+            port => port.to_string(),
+        })),
+        Cell::lines(&instance.addresses),
+        match instance.state {
+            State::Partial => Cell::shown(format_args!("partial (no {})", missing.join(", "))),
+            State::Heard => {
+                let by: Vec<_> = instance.known_by.iter().map(ToString::to_string).collect();
+                Cell::shown(format_args!("heard (known to {})", by.join(", ")))
+            }
+            state => Cell::shown(state.as_str()),
+        },
+    ]
 }
 
 /// What each instance says of itself, and whether the registry defines its keys.
@@ -119,19 +124,24 @@ fn types(all: &All<'_, '_>) -> Table {
     table
 }
 
+/// An event: when it was, its packet, who sent that, what it was, and to which name.
+pub(in crate::report) fn event_cells(view: &View<'_>, event: &Event<'_>) -> [Cell; 5] {
+    [
+        Cell::maybe(event.time.map(machine_time)),
+        Cell::shown(packet(view, event.packet)),
+        Cell::shown(event.source),
+        Cell::shown(event.kind.as_str()),
+        match event.from {
+            Some(from) => Cell::shown(format_args!("{from} → {}", event.name)),
+            None => Cell::shown(event.name),
+        },
+    ]
+}
+
 fn events(all: &All<'_, '_>) -> Table {
     let mut table = Table::new(&["TIME", "PACKET", "SOURCE", "EVENT", "NAME"]);
     for (view, event) in all.each(View::events) {
-        table.row([
-            Cell::maybe(event.time.map(machine_time)),
-            Cell::shown(packet(view, event.packet)),
-            Cell::shown(event.source),
-            Cell::shown(event.kind.as_str()),
-            match event.from {
-                Some(from) => Cell::shown(format_args!("{from} → {}", event.name)),
-                None => Cell::shown(event.name),
-            },
-        ]);
+        table.row(event_cells(view, &event));
     }
     table
 }

@@ -20,7 +20,7 @@ use crate::{
     report::Columnar,
 };
 use crate::{
-    flow::{Direction, FiveTuple, Flow, FlowId, community_id},
+    flow::{Direction, Ends, FiveTuple, Flow, FlowId, Key, community_id},
     knowledge::{Answers, Knowledge, Known, Named, Options, ToldFrom},
     naming::label::{Label, protocol_word},
     packet::{Timestamp, TransportProtocol},
@@ -29,6 +29,7 @@ use crate::{
     report::{Format, Report},
     select::{Choice, Schema, Subject},
     text::{
+        escape,
         field::{Field, Type, columns, distinct, grouped, header},
         table::{Cell, Table},
         time::{TimeStyle, TimeWriter},
@@ -377,6 +378,73 @@ pub fn rows<'n>(knowledge: &Knowledge, names: &'n Answers) -> Vec<FlowRow<'n>> {
     sorted(&listed(knowledge, names, None), names.labels().all(), named)
 }
 
+/// The flows with most octets and those whose last packets are the latest, so many of each; and how many there are. Holds
+/// no more than twice as many at a time.
+pub(super) fn foremost<'n>(
+    knowledge: &Knowledge,
+    names: &'n Answers,
+    most: usize,
+) -> (Vec<FlowRow<'n>>, usize) {
+    let (mut largest, mut latest, mut new, mut all) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let octets = |flow: &Listed| std::cmp::Reverse(flow.octets());
+    let last = |flow: &Listed| std::cmp::Reverse(flow.last);
+    for tuple in knowledge.flows().five_tuples() {
+        collect(&tuple, names.get(tuple.id), None, &mut new);
+        all += new.len();
+        for flow in new.drain(..) {
+            keep(&mut largest, flow, most, octets);
+            keep(&mut latest, flow, most, last);
+        }
+    }
+    largest.sort_by_key(octets);
+    latest.sort_by_key(last);
+    largest.truncate(most);
+    latest.truncate(most);
+    let is_new = |flow: &Listed| !largest.iter().any(|known| known.is(flow));
+    latest.retain(is_new);
+    largest.append(&mut latest);
+    let named = |namer| match namer {
+        Namer::Tuple(id) => names.named(id),
+        _ => None,
+    };
+    (sorted(&largest, names.labels().all(), named), all)
+}
+
+/// The latest flow of a five-tuple, if that is held.
+pub(super) fn latest<'n>(key: &Key, knowledge: &Knowledge, names: &'n Answers) -> Option<FlowRow<'n>> {
+    let id = knowledge.flows().find(key)?;
+    let mut flows = Vec::new();
+    collect(&knowledge.flows().five_tuple(id)?, names.get(id), None, &mut flows);
+    flows.sort_by_key(|flow| flow.last);
+    let last = flows.len().checked_sub(1)?;
+    let named = |namer| match namer {
+        Namer::Tuple(id) => names.named(id),
+        _ => None,
+    };
+    sorted(&flows[last..], names.labels().all(), named).pop()
+}
+
+/// Adds a flow; of twice as many as are wanted, the half that comes last leaves.
+fn keep<K: Ord>(flows: &mut Vec<Listed>, flow: Listed, most: usize, key: impl Fn(&Listed) -> K) {
+    flows.push(flow);
+    if flows.len() >= 2 * most {
+        flows.select_nth_unstable_by_key(most, key);
+        flows.truncate(most);
+    }
+}
+
+impl Listed {
+    fn octets(&self) -> u64 {
+        self.ends.iter().map(|end| end.octets).sum()
+    }
+
+    /// Whether another is the same flow.
+    fn is(&self, other: &Self) -> bool {
+        let ends = |flow: &Self| flow.ends.map(|end| (end.ip, end.port));
+        (self.first, self.protocol, ends(self)) == (other.first, other.protocol, ends(other))
+    }
+}
+
 /// Rows of flows, in the order they began.
 fn sorted<'n>(
     flows: &[Listed],
@@ -461,6 +529,71 @@ impl FlowRow<'_> {
     fn named(&self) -> Option<(&Service<'_>, &'static str)> {
         let service = self.service.as_ref()?;
         Some((service, service.known.rule?.as_str()))
+    }
+
+    /// Its parts for a screen: source, destination, service and how that is known.
+    pub(super) fn cells(&self) -> [Cell; 5] {
+        let (source, destination) = self.domains();
+        let end = |end: &End, name: Option<&str>| {
+            let ip = end.ip;
+            let text = match (name, end.port) {
+                (Some(name), Some(port)) => format!("{name}:{port}"),
+                (Some(name), None) => name.to_owned(),
+                (None, Some(port)) if ip.is_ipv6() => format!("[{ip}]:{port}"),
+                (None, Some(port)) => format!("{ip}:{port}"),
+                (None, None) => ip.to_string(),
+            };
+            // Names are escaped already.
+            Cell::escaped(|out| out.extend_from_slice(text.as_bytes()))
+        };
+        let label = self.service.as_ref().map(|service| service.label);
+        let evidence = label.and_then(|label| label.evidence).map_or("", |evidence| evidence.as_str());
+        let state = label.and_then(|label| label.state).map_or("", |state| state.as_str());
+        [
+            end(&self.ends[0], source),
+            end(&self.ends[1], destination),
+            Cell::escaped(|out| {
+                if let Some(label) = label {
+                    out.extend_from_slice(if label.is_guess() { b"~ " } else { b"" });
+                    // The port stands at its end.
+                    match label.name.as_deref().zip(label.transport.as_deref()) {
+                        Some((name, transport)) => {
+                            escape::terminal(name.as_bytes(), out);
+                            out.push(b'/');
+                            out.extend_from_slice(transport.as_bytes());
+                        }
+                        None => out.extend_from_slice(&label.text),
+                    }
+                    label.write_speech(out);
+                }
+            }),
+            Cell::shown(evidence),
+            Cell::shown(state),
+        ]
+    }
+
+    /// What tells it from all others: ends, protocol and when it began, in ns since the epoch.
+    pub(super) fn key(&self) -> String {
+        let [one, other] = self.ends.map(|end| format!("{} {}", end.ip, end.port.unwrap_or_default()));
+        format!("{one} {other} {} {}", self.protocol.0, self.first.unwrap_or_default())
+    }
+
+    /// Its five-tuple.
+    pub(super) fn tuple(&self) -> Option<Key> {
+        let [one, other] = self.ends;
+        Ends::between_ips((one.ip, other.ip), self.protocol, one.port.zip(other.port)).map(|ends| ends.key)
+    }
+
+    /// Its record, as its JSON has it.
+    pub(super) fn record(&self) -> Vec<u8> {
+        let mut record = Vec::new();
+        ValueWriter::default().object(FLOW.iter(), |get, put| get.read(self, put), &mut record);
+        record
+    }
+
+    /// Packets and octets, both ways.
+    pub(super) fn amounts(&self) -> [(u64, u64); 2] {
+        self.ends.map(|end| (end.packets, end.octets))
     }
 
     fn source(&self) -> &End {

@@ -4,14 +4,16 @@ pub mod fields;
 mod write;
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     io,
     net::IpAddr,
 };
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 pub(super) use self::write::mac_text;
+pub(super) use self::write::{called, record, sides};
 #[cfg(feature = "parquet")]
 use crate::{
     columns::{Origin, Table, TreeTable},
@@ -19,7 +21,7 @@ use crate::{
 };
 use crate::{
     flow::{FiveTuple, Tally},
-    hosts::{Mac, Oui, Source, is_host},
+    hosts::{Hosts, Mac, Oui, Source, is_host},
     knowledge::{Answers, Knowledge, Options},
     naming::{self, Evidence, Side, State, label::Label},
     packet::Timestamp,
@@ -64,6 +66,8 @@ pub struct HostList {
     groups: BTreeSet<IpAddr>,
     /// Addresses that are one host's.
     joined: BTreeSet<(IpAddr, IpAddr)>,
+    /// Only these are taken in, where there are any.
+    only: Option<HashSet<IpAddr>>,
 }
 
 /// What is known of an address.
@@ -124,8 +128,12 @@ impl HostList {
     fn count(&mut self, tuple: &FiveTuple<'_>, label: Option<(&Label, Side)>) {
         let total = tuple.total();
         let ends = [tuple.key.low().0, tuple.key.high().0];
+        if !ends.iter().any(|end| self.wants(end)) {
+            return;
+        }
         let group = naming::group(tuple);
-        for (place, &address) in ends.iter().enumerate().filter(|(_, address)| is_host(**address)) {
+        let is_seen = |address: &IpAddr| is_host(*address) && is_among(self.only.as_ref(), address);
+        for (place, &address) in ends.iter().enumerate().filter(|(_, address)| is_seen(address)) {
             let seen = self.addresses.entry(address).or_default();
             // A host that speaks to itself has one tally for both.
             if place == 0 || ends[0] != ends[1] {
@@ -179,33 +187,65 @@ impl HostList {
         }
     }
 
+    /// Whether an address is taken in.
+    fn wants(&self, address: &IpAddr) -> bool {
+        is_among(self.only.as_ref(), address)
+    }
+
+    /// Takes in the hosts with most octets, so many; and how many there are. What is gathered of the others is no more than
+    /// their octets.
+    pub(super) fn foremost(knowledge: &Knowledge, answers: &Answers, most: usize) -> (Self, usize) {
+        let mut amounts: HashMap<IpAddr, Amount> = HashMap::new();
+        for tuple in knowledge.flows().five_tuples() {
+            let (total, group) = (tuple.total(), naming::group(&tuple));
+            let ends = [(tuple.key.low().0, Side::Low), (tuple.key.high().0, Side::High)];
+            for (place, (address, side)) in ends.into_iter().enumerate().filter(|(_, end)| is_host(end.0)) {
+                let amount = amounts.entry(address).or_default();
+                // A host that speaks to itself has one tally for both.
+                amount.octets += if place == 0 || ends[0].0 != ends[1].0 { total.all_octets() } else { 0 };
+                amount.sent |= total.packets[place] > 0;
+                amount.is_group |= group == Some(side);
+            }
+        }
+        let mut list = Self::default();
+        if let Some(known) = knowledge.hosts() {
+            list.join(known, |address| amounts.contains_key(address));
+        }
+        // Those that only ARP or a name tells of.
+        list.addresses.keys().for_each(|&address| _ = amounts.entry(address).or_default());
+        let roots = roots(&list.joined);
+        let mut hosts: HashMap<IpAddr, u64> = HashMap::new();
+        // A group is none, whatever was sent to it.
+        for (&address, amount) in amounts.iter().filter(|(_, amount)| amount.sent || !amount.is_group) {
+            *hosts.entry(root(&roots, address)).or_default() += amount.octets;
+        }
+        let all = hosts.len();
+        let mut largest: Vec<_> = hosts.into_iter().map(|(root, octets)| (Reverse(octets), root)).collect();
+        if largest.len() > most {
+            largest.select_nth_unstable(most);
+            largest.truncate(most);
+        }
+        let largest: HashSet<_> = largest.into_iter().map(|(_, root)| root).collect();
+        let is_shown = |address: &IpAddr| largest.contains(&root(&roots, *address));
+        let only = amounts.keys().copied().filter(is_shown).collect();
+        let mut list = Self { only: Some(only), ..Self::default() };
+        list.take(knowledge, answers);
+        (list, all)
+    }
+
+    /// Takes in what is known.
+    pub(super) fn take(&mut self, knowledge: &Knowledge, answers: &Answers) {
+        for tuple in knowledge.flows().five_tuples() {
+            let known = answers.get(tuple.id);
+            self.count(&tuple, known.map(|known| (answers.labels().label(known.label), known.side)));
+        }
+        self.learn(knowledge);
+    }
+
     /// Takes in names and MACs, and what proves that addresses belong together.
     fn learn(&mut self, knowledge: &Knowledge) {
         let Some(known) = knowledge.hosts() else { return };
-        let mut of_mac: BTreeMap<Mac, BTreeSet<IpAddr>> = BTreeMap::new();
-        for (address, mac) in known.macs() {
-            of_mac.entry(mac).or_default().insert(address);
-        }
-        for (mac, addresses) in of_mac {
-            let is_v4 = |address: &&IpAddr| matches!(address, IpAddr::V4(v4) if !v4.is_link_local());
-            if addresses.iter().filter(is_v4).count() > MAX_OF_A_MAC {
-                continue;
-            }
-            for &address in &addresses {
-                self.addresses.entry(address).or_default().macs.insert(mac);
-            }
-            let first = addresses.iter().next().copied();
-            self.joined.extend(
-                first.into_iter().flat_map(|first| addresses.iter().map(move |&other| (first, other))),
-            );
-        }
-        for (one, other) in known.twins() {
-            if self.addresses.contains_key(&one) || self.addresses.contains_key(&other) {
-                self.addresses.entry(one).or_default();
-                self.addresses.entry(other).or_default();
-                self.joined.insert((one, other));
-            }
-        }
+        self.join(known, |_| false);
         for (&address, seen) in self.addresses.iter_mut().filter(|_| !self.options.numeric) {
             add_names(
                 &mut seen.names,
@@ -216,6 +256,35 @@ impl HostList {
                     last: told.last,
                 }),
             );
+        }
+    }
+
+    /// Takes in MACs, and what proves that addresses belong together.
+    fn join(&mut self, known: &Hosts, is_met: impl Fn(&IpAddr) -> bool) {
+        let mut of_mac: BTreeMap<Mac, BTreeSet<IpAddr>> = BTreeMap::new();
+        for (address, mac) in known.macs() {
+            of_mac.entry(mac).or_default().insert(address);
+        }
+        for (mac, addresses) in of_mac {
+            let is_v4 = |address: &&IpAddr| matches!(address, IpAddr::V4(v4) if !v4.is_link_local());
+            if addresses.iter().filter(is_v4).count() > MAX_OF_A_MAC {
+                continue;
+            }
+            for &address in addresses.iter().filter(|address| is_among(self.only.as_ref(), address)) {
+                self.addresses.entry(address).or_default().macs.insert(mac);
+            }
+            let first = addresses.iter().next().copied();
+            self.joined.extend(
+                first.into_iter().flat_map(|first| addresses.iter().map(move |&other| (first, other))),
+            );
+        }
+        for (one, other) in known.twins() {
+            if [one, other].iter().any(|end| self.addresses.contains_key(end) || is_met(end)) {
+                for end in [one, other].into_iter().filter(|end| is_among(self.only.as_ref(), end)) {
+                    self.addresses.entry(end).or_default();
+                }
+                self.joined.insert((one, other));
+            }
         }
     }
 
@@ -235,14 +304,7 @@ impl HostList {
     /// The records, those with most octets first.
     pub(super) fn hosts(&self) -> Vec<Host<'_>> {
         let is_shown = |address: &IpAddr, seen: &Seen| seen.sent || !self.groups.contains(address);
-        let mut roots: HashMap<IpAddr, IpAddr> = HashMap::new();
-        for &(one, other) in &self.joined {
-            let (one, other) = (root(&roots, one), root(&roots, other));
-            if one != other {
-                // The lower one stands for both, so that paths end.
-                roots.insert(one.max(other), one.min(other));
-            }
-        }
+        let roots = roots(&self.joined);
         let mut hosts: BTreeMap<IpAddr, Host<'_>> = BTreeMap::new();
         for (&address, seen) in self.addresses.iter().filter(|(address, seen)| is_shown(address, seen)) {
             let host = hosts.entry(root(&roots, address)).or_default();
@@ -268,6 +330,34 @@ impl HostList {
         });
         hosts
     }
+}
+
+/// How much was met of an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Amount {
+    octets: u64,
+    /// Whether it sent anything.
+    sent: bool,
+    /// Whether packets went to it as to a group.
+    is_group: bool,
+}
+
+/// Whether an address is one of these, where only these are asked for.
+fn is_among(only: Option<&HashSet<IpAddr>>, address: &IpAddr) -> bool {
+    only.is_none_or(|only| only.contains(address))
+}
+
+/// The addresses that stand for others they are joined with.
+fn roots(joined: &BTreeSet<(IpAddr, IpAddr)>) -> HashMap<IpAddr, IpAddr> {
+    let mut roots: HashMap<IpAddr, IpAddr> = HashMap::new();
+    for &(one, other) in joined {
+        let (one, other) = (root(&roots, one), root(&roots, other));
+        if one != other {
+            // The lower one stands for both, so that paths end.
+            roots.insert(one.max(other), one.min(other));
+        }
+    }
+    roots
 }
 
 /// The address that stands for all that are joined with this one.
@@ -320,11 +410,7 @@ impl Report for HostList {
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
-        for tuple in knowledge.flows().five_tuples() {
-            let known = answers.get(tuple.id);
-            self.count(&tuple, known.map(|known| (answers.labels().label(known.label), known.side)));
-        }
-        self.learn(knowledge);
+        self.take(knowledge, answers);
     }
 
     fn write(&self, registry: &Registry, format: Format, out: &mut dyn io::Write) -> io::Result<()> {

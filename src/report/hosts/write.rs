@@ -72,6 +72,30 @@ fn cut(mut texts: Vec<String>) -> Cell {
     Cell::lines(texts)
 }
 
+/// What a host is called.
+pub(in crate::report) fn called(host: &Host<'_>) -> Cell {
+    let names: BTreeSet<_> = host.names.iter().map(|name| (name.source, &name.name)).collect();
+    // Escaped already; a name of two sources is shown once. What a host is stands in brackets.
+    let mut shown: Vec<String> = Vec::new();
+    for (source, name) in names {
+        let text = if source == Source::Ssdp { format!("({name})") } else { name.clone() };
+        if !shown.iter().any(|known| known.eq_ignore_ascii_case(&text)) {
+            shown.push(text);
+        }
+    }
+    let more = if shown.len() > 3 { format!(" +{}", shown.len() - 3) } else { String::new() };
+    shown.truncate(3);
+    Cell::escaped(|text| {
+        text.extend_from_slice(shown.join(" ").as_bytes());
+        text.extend_from_slice(more.as_bytes());
+    })
+}
+
+/// What a host offers, and what it uses.
+pub(in crate::report) fn sides(host: &Host<'_>) -> [Cell; 2] {
+    [cut(services(&host.offers, true)), cut(services(&host.uses, false))]
+}
+
 pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Write) -> io::Result<()> {
     let has_vendor = hosts.iter().any(|host| host.vendor.is_some());
     let mut header = vec!["HOST", "NAME", "MAC"];
@@ -79,26 +103,10 @@ pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Wr
     header.extend(["SERVES", "USES", "PACKETS", "OCTETS"]);
     let mut table = Table::new(&header).right(header.len() - 2..header.len());
     for host in hosts {
-        let mut cells = vec![Cell::lines(&host.addresses)];
-        let names: BTreeSet<_> = host.names.iter().map(|name| (name.source, &name.name)).collect();
-        // Escaped already; a name of two sources is shown once. What a host is stands in brackets.
-        let mut shown: Vec<String> = Vec::new();
-        for (source, name) in names {
-            let text = if source == Source::Ssdp { format!("({name})") } else { name.clone() };
-            if !shown.iter().any(|known| known.eq_ignore_ascii_case(&text)) {
-                shown.push(text);
-            }
-        }
-        let more = if shown.len() > 3 { format!(" +{}", shown.len() - 3) } else { String::new() };
-        shown.truncate(3);
-        cells.push(Cell::escaped(|text| {
-            text.extend_from_slice(shown.join(" ").as_bytes());
-            text.extend_from_slice(more.as_bytes());
-        }));
+        let mut cells = vec![Cell::lines(&host.addresses), called(host)];
         cells.push(Cell::lines(host.macs.iter().map(|&mac| mac_text(mac))));
         cells.extend(has_vendor.then(|| Cell::text(host.vendor.unwrap_or_default())));
-        cells.push(cut(services(&host.offers, true)));
-        cells.push(cut(services(&host.uses, false)));
+        cells.extend(sides(host));
         let (packets, octets) = (host.tally.all_packets(), host.tally.all_octets());
         cells.extend(match options.rounded {
             true => [Cell::shown(figure::count(packets)), Cell::shown(figure::octets(octets))],
@@ -216,6 +224,15 @@ fn json_host<'a>(host: &'a Host<'_>) -> JsonHost<'a> {
 }
 
 /// A host as its JSON has it.
+pub(in crate::report) fn record(host: &Host<'_>) -> Vec<u8> {
+    let mut record = Vec::new();
+    // Writing to memory does not fail.
+    let _ = json::line(&json_host(host), &mut record);
+    record.pop();
+    record
+}
+
+/// The same, to be asked for what stands in it.
 pub(super) fn tree(host: &Host<'_>) -> Tree {
     Tree::of(&json_host(host))
 }

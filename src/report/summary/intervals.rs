@@ -170,6 +170,15 @@ impl Intervals {
         self.parts.values_mut().chain([&mut self.rest]).for_each(|part| part.name_hosts(knowledge));
     }
 
+    /// Takes out the intervals that begin before a time, in ns since the epoch, in ascending order; what comes later for one of
+    /// them begins it anew.
+    pub fn take_before(&mut self, time: u64) -> Vec<Interval> {
+        let later = self.parts.split_off(&time);
+        let taken = std::mem::replace(&mut self.parts, later);
+        self.room += taken.values().map(Summary::len).sum::<usize>();
+        taken.into_iter().map(|(start, summary)| Interval { start: Some(start), summary }).collect()
+    }
+
     /// What was added up: over all, and per interval in ascending order. What lies in intervals that found no room comes
     /// last.
     pub fn into_parts(self) -> (Summary, Vec<Interval>) {

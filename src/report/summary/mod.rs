@@ -23,7 +23,8 @@ pub use rows::Row;
 pub use sums::{Counted, Sums};
 #[cfg(feature = "parquet")]
 pub use write::table_of_columns;
-pub use write::{csv, json, table, write};
+pub(super) use write::{cells, record};
+pub use write::{closed, csv, json, table, write};
 
 use crate::{
     capture::Losses,

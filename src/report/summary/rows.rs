@@ -142,7 +142,7 @@ impl Row {
     }
 
     /// How many flows, where that is known.
-    pub(in crate::report) fn flows(&self) -> Option<u64> {
+    pub fn flows(&self) -> Option<u64> {
         (!self.by_packet).then_some(self.flows + self.met.len() as u64)
     }
 

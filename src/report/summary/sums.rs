@@ -59,6 +59,11 @@ impl Counted {
         self.0.name_hosts(knowledge);
     }
 
+    /// As [`Intervals::take_before`].
+    pub fn take_before(&mut self, time: u64) -> Vec<Interval> {
+        self.0.take_before(time)
+    }
+
     /// As [`Intervals::into_parts`].
     pub fn into_parts(self) -> (Summary, Vec<Interval>) {
         self.0.into_parts()

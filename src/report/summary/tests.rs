@@ -343,6 +343,31 @@ fn intervals_are_tables_of_their_own() {
     assert_eq!((json["intervals"][1]["rows"][0]["bytes"].as_u64(), json.get("rows")), (Some(7_000), None));
 }
 
+/// Written one after the other they are what they are together.
+#[test]
+fn intervals_that_close_are_pieces_of_the_report() {
+    let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
+    let intervals =
+        [0, 1_767_323_045_000_000_000].map(|start| Interval { start: Some(start), summary: sample() });
+    let (whole, options) = (Summary::default(), Options::default());
+    let scope = scope(&knowledge, &registry);
+    let pieces = |format| {
+        let piece =
+            |at: usize| written(|out| closed(&intervals[at..=at], &scope, &options, (format, at == 0), out));
+        [piece(0), piece(1)]
+    };
+    assert_eq!(pieces(Format::Csv).concat(), written(|out| csv(&whole, Some(&intervals), &options, out)));
+    let text = written(|out| table(&whole, Some(&intervals), &scope, &options, out));
+    assert!(text.starts_with(&pieces(Format::Table).concat()), "{text}");
+    for (piece, start) in pieces(Format::Json).iter().zip(["1970-01-01T00:00:00", "2026-01-02T03:04:05"]) {
+        assert_eq!(piece.matches('\n').count(), 1);
+        let json: serde_json::Value = serde_json::from_str(piece).unwrap();
+        assert_eq!(json["schema"], "portolan/summary/1");
+        assert_eq!(json["intervals"][0]["start"], format!("{start}.000000000Z"));
+        assert_eq!(json["intervals"][0]["rows"].as_array().unwrap().len(), 3);
+    }
+}
+
 #[test]
 fn machine_formats_have_every_column() {
     let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());

@@ -210,14 +210,7 @@ pub fn table(
     if intervals.is_none() {
         rows_table(summary, span.octets, options).write(options.width, out)?;
     }
-    for Interval { start, summary } in intervals.unwrap_or_default() {
-        match start {
-            Some(start) => writeln!(out, "from {}", time_text(*start))?,
-            None => writeln!(out, "in other intervals, too many to be told apart")?,
-        }
-        rows_table(summary, summary.octets(), options).write(options.width, out)?;
-        writeln!(out)?;
-    }
+    tables(intervals.unwrap_or_default(), options, out)?;
     let mut line = format!("{} packets, {} octets", span.packets, span.octets);
     if options.rounded {
         line = format!("{} packets, {}", figure::count(span.packets), figure::octets(span.octets));
@@ -280,6 +273,18 @@ pub fn table(
     Ok(())
 }
 
+fn tables(intervals: &[Interval], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    for Interval { start, summary } in intervals {
+        match start {
+            Some(start) => writeln!(out, "from {}", time_text(*start))?,
+            None => writeln!(out, "in other intervals, too many to be told apart")?,
+        }
+        rows_table(summary, summary.octets(), options).write(options.width, out)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
 /// Columns that tables have only where they tell something.
 const RARE: [&str; 3] = ["asked", "refused", "mismatch"];
 
@@ -313,6 +318,23 @@ fn chosen_table(summary: &Summary, options: &Options) -> Table {
         table.row(cells);
     }
     table
+}
+
+/// A row as its JSON has it.
+pub(in crate::report) fn record(row: &Row, by: Division) -> Vec<u8> {
+    let mut record = Vec::new();
+    // Writing to memory does not fail.
+    let _ = json::line(&JsonRow(row, by, COLUMNS.iter().collect()), &mut record);
+    record.pop();
+    record
+}
+
+/// What a table has in columns of these paths.
+pub(in crate::report) fn cells<const N: usize>(row: &Row, paths: [&str; N]) -> [Cell; N] {
+    paths.map(|path| {
+        let column = COLUMNS.iter().find(|column| column.path == path);
+        column.map(|column| (column.value)(row).cell()).unwrap_or_default()
+    })
 }
 
 /// The columns that a narrow terminal has no room for, the first to go first.
@@ -491,6 +513,25 @@ fn json_rows<'a>(summary: &'a Summary, options: &Options) -> Vec<JsonRow<'a>> {
     summary.rows(options).into_iter().map(|row| JsonRow(row, options.by, Rc::clone(&columns))).collect()
 }
 
+/// Writes intervals that are over, where more are to come: their tables; an object of JSON on one line, which is as that of
+/// the report; lines of CSV, with a header where they are the first. `scope` is of all up to now.
+///
+/// # Errors
+/// Those of `out`.
+pub fn closed(
+    intervals: &[Interval],
+    scope: &Scope<'_>,
+    options: &Options,
+    (format, is_first): (Format, bool),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => tables(intervals, options, out),
+        Format::Json => json::line(&object(&Summary::default(), Some(intervals), scope, options), out),
+        Format::Csv => rows_csv(&Summary::default(), Some(intervals), options, is_first, out),
+    }
+}
+
 /// Writes one JSON object.
 ///
 /// # Errors
@@ -502,8 +543,17 @@ pub fn json(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    json::pretty(&object(summary, intervals, scope, options), out)
+}
+
+fn object<'a>(
+    summary: &'a Summary,
+    intervals: Option<&'a [Interval]>,
+    scope: &'a Scope<'_>,
+    options: &Options,
+) -> JsonSummary<'a> {
     let span = scope.span;
-    let object = JsonSummary {
+    JsonSummary {
         schema: "portolan/summary/1",
         registry: JsonRegistry { updated: scope.registry.updated() },
         capture: JsonCapture {
@@ -531,8 +581,7 @@ pub fn json(
                 })
                 .collect()
         }),
-    };
-    json::pretty(&object, out)
+    }
 }
 
 /// Writes CSV: one line per row, and interval where there are any.
@@ -545,20 +594,33 @@ pub fn csv(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    rows_csv(summary, intervals, options, true, out)
+}
+
+fn rows_csv(
+    summary: &Summary,
+    intervals: Option<&[Interval]>,
+    options: &Options,
+    has_header: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let columns = chosen(options);
     let paths = columns.iter().flat_map(|column| {
         let parts = if column.path == "key" { key_columns(&options.by) } else { &[] };
         [column.path].into_iter().chain(parts.iter().map(|part| part.column()))
     });
     let header: Vec<_> = intervals.is_some().then_some("start").into_iter().chain(paths).collect();
+    if has_header {
+        csv::rows(&header, [[""; 0]; 0], out)?;
+    }
     match intervals {
-        None => csv::rows(&header, csv_rows(None, summary, options), out),
+        None => csv::more(csv_rows(None, summary, options), out),
         Some(intervals) => {
             let rows = intervals.iter().flat_map(|part| {
                 let start = part.start.map(time_text).unwrap_or_default();
                 csv_rows(Some(start), &part.summary, options)
             });
-            csv::rows(&header, rows, out)
+            csv::more(rows, out)
         }
     }
 }

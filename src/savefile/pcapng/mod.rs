@@ -5,7 +5,7 @@ mod reader;
 mod writer;
 
 pub(crate) use block::{Block, SECTION_HEADER, code, kind};
-pub(crate) use reader::Walker;
+pub(crate) use reader::{Clock, Walker, packet_time};
 pub(crate) use writer::{
     commented, enhanced_packet, interface_description, interface_statistics, name_resolution, section_header,
 };

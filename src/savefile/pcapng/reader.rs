@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::block::{self, Opt, Options, code, kind, padded};
+use super::block::{self, Block, Opt, Options, code, kind, padded};
 use crate::packet::{Interface, LinkType, Located, Oddities, Sections, Timestamp};
 use crate::savefile::{
     octets::Order,
@@ -297,23 +297,18 @@ impl Walker {
         };
         let mut clock = Clock::MICROSECONDS;
         let mut options = Options::new(order, &body[8..]);
-        for Opt { code, value, .. } in options.by_ref() {
-            match (code, value) {
+        for option in options.by_ref() {
+            clock.take(order, &option);
+            match (option.code, option.value) {
                 (code::IF_NAME, name) => {
                     let name = &name[..name.len().min(NAME_LIMIT)];
                     let end = name.iter().position(|&octet| octet == 0).unwrap_or(name.len());
                     interface.name = Some(String::from_utf8_lossy(&name[..end]).into_owned());
                 }
-                (code::IF_TSRESOL, &[resolution]) => clock.unit = Unit::new(resolution),
                 // The draft counts bits, writers put octets, too: no frame check sequence is shorter than 8 bits
                 // or longer than 7 octets.
                 (code::IF_FCSLEN, &[length]) => {
                     interface.fcs_len = Some(if length < 8 { length } else { length.div_ceil(8) });
-                }
-                (code::IF_TSOFFSET, value) => {
-                    if let Some(offset) = value.first_chunk() {
-                        clock.offset = order.u64(*offset).cast_signed();
-                    }
                 }
                 _ => {}
             }
@@ -381,7 +376,7 @@ struct Meter {
 
 /// How an interface counts time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Clock {
+pub(crate) struct Clock {
     unit: Unit,
     /// Seconds to add (`if_tsoffset`).
     offset: i64,
@@ -390,6 +385,26 @@ struct Clock {
 impl Clock {
     /// The clock of an interface that says nothing of it.
     const MICROSECONDS: Self = Self { unit: Unit::Nanoseconds(1_000), offset: 0 };
+
+    /// That of an Interface Description Block.
+    pub(crate) fn of(block: &Block<'_>) -> Self {
+        let mut clock = Self::MICROSECONDS;
+        block.options(16).for_each(|option| clock.take(block.order, &option));
+        clock
+    }
+
+    /// Takes what an option says of it.
+    fn take(&mut self, order: Order, option: &Opt<'_>) {
+        match (option.code, option.value) {
+            (code::IF_TSRESOL, &[resolution]) => self.unit = Unit::new(resolution),
+            (code::IF_TSOFFSET, value) => {
+                if let Some(offset) = value.first_chunk() {
+                    self.offset = order.u64(*offset).cast_signed();
+                }
+            }
+            _ => {}
+        }
+    }
 
     /// The moment `ticks` mean, rounded down to a nanosecond; absent before 1970 and after 2554.
     #[inline]
@@ -407,6 +422,19 @@ impl Clock {
         let offset = i128::from(self.offset) * i128::from(Timestamp::SECOND);
         u64::try_from(i128::from(nanoseconds) + offset).ok().map(Timestamp)
     }
+}
+
+/// When the packet of a block came, by the clocks of the interfaces of its section; `None` where it does not say.
+pub(crate) fn packet_time(block: &Block<'_>, clocks: &[Clock]) -> Option<Timestamp> {
+    let word = |at| block.order.u32_at(block.octets, at);
+    let interface = match block.kind {
+        kind::ENHANCED_PACKET => word(8)?,
+        // Its number has 16 bits, and a count of drops follows.
+        kind::PACKET => block.order.u16(*block.octets.get(8..10)?.first_chunk()?).into(),
+        _ => return None,
+    };
+    let ticks = u64::from(word(12)?) << 32 | u64::from(word(16)?);
+    clocks.get(interface as usize)?.time(ticks)
 }
 
 /// One tick (`if_tsresol`).

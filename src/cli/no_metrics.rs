@@ -1,0 +1,42 @@
+//! `--metrics` in a build without them: there by name, and refused.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
+
+use portolan::{
+    View,
+    capture::{Backlog, Losses},
+};
+
+/// The counters of a run, of which there are none.
+pub(crate) struct Metrics(Infallible);
+
+impl Metrics {
+    /// Refuses.
+    pub(crate) fn serve(_address: SocketAddr) -> io::Result<(Arc<Self>, SocketAddr)> {
+        Err(io::Error::other("this build was made without the feature `metrics`"))
+    }
+
+    pub(crate) fn watch(&self, _backlog: Arc<Backlog>) {
+        match self.0 {}
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn take_losses(&self, _losses: Option<Losses>) {
+        match self.0 {}
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn beat(&self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn make(&self, _view: &View<'_>) {
+        match self.0 {}
+    }
+}

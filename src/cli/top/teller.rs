@@ -1,0 +1,240 @@
+//! The eye on a job that learns: takes a picture now and then, and hands it over without waiting.
+
+use std::{
+    array,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use portolan::{
+    Encoder, Observer, Record, Sink, View,
+    capture::{self, Backlog, Clock, Losses},
+    flow::Key,
+    report::top::{Followed, Lost, Rows, Topic},
+};
+
+use super::history::Picture;
+use crate::cli::{exit, metrics::Metrics};
+
+/// Capture time between two pictures, in ns.
+const INTERVAL: u64 = 1_000_000_000;
+/// After a picture, learning goes on for so many times as long as that took: no more than an eleventh of the time is
+/// spent on pictures.
+const REST: u32 = 10;
+/// How often a flow that is looked at is asked for after the end.
+const NAP: Duration = Duration::from_millis(50);
+/// Where a picture takes longer, only what is on the screen is worked out anew.
+const LONG: Duration = Duration::from_millis(50);
+
+/// Watches a job.
+pub(super) struct Teller<'t> {
+    /// The clock of a replay; ours for an interface.
+    pub(super) clock: Option<Arc<Clock>>,
+    /// The number of the topic on the screen.
+    pub(super) shown: &'t AtomicUsize,
+    /// The flow that is looked at on the screen.
+    pub(super) looked_at: Mutex<Option<Key>>,
+    /// What waits to be learned, where a thread of its own reads.
+    pub(super) backlog: Option<Arc<Backlog>>,
+    /// What Prometheus asks for.
+    pub(super) metrics: Option<Arc<Metrics>>,
+    /// Set to end the job.
+    pub(super) stop: &'t AtomicBool,
+    /// Takes a picture at once.
+    pub(super) put: &'t (dyn Fn(Arc<Picture>) + Sync),
+    /// Whether learning has to go on between pictures, however many are due.
+    pub(super) rests: bool,
+    last: Mutex<Last>,
+    /// Whether to ask what was lost.
+    asks: AtomicBool,
+    /// What is to be told at the end.
+    said: Mutex<Vec<String>>,
+    pub(super) code: AtomicU8,
+}
+
+/// The last picture, and what it took.
+#[derive(Default)]
+struct Last {
+    picture: Option<Arc<Picture>>,
+    took: Duration,
+    rest_until: Option<Instant>,
+    losses: Option<Losses>,
+}
+
+impl<'t> Teller<'t> {
+    pub(super) fn new(
+        clock: Option<Arc<Clock>>,
+        shown: &'t AtomicUsize,
+        stop: &'t AtomicBool,
+        put: &'t (dyn Fn(Arc<Picture>) + Sync),
+    ) -> Self {
+        Self {
+            clock,
+            shown,
+            looked_at: Mutex::default(),
+            backlog: None,
+            metrics: None,
+            stop,
+            put,
+            rests: true,
+            last: Mutex::default(),
+            asks: AtomicBool::new(true),
+            said: Mutex::default(),
+            code: AtomicU8::new(exit::GOOD),
+        }
+    }
+
+    /// What time it is, in ns; `None` before a replay begins.
+    fn now(&self) -> Option<u64> {
+        match &self.clock {
+            Some(clock) => Some(clock.time()).filter(|&time| time > 0),
+            None => {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                Some(since.map_or(0, |since| since.as_nanos() as u64))
+            }
+        }
+    }
+
+    /// What went wrong so far.
+    pub(super) fn said(&self) -> MutexGuard<'_, Vec<String>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the last picture, with what was lost in all.
+    pub(super) fn end(&self, view: &View<'_>, losses: Option<Losses>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.losses = losses.or(last.losses);
+        last.took = Duration::ZERO;
+        if self.stop.load(Ordering::Relaxed) {
+            // Nobody looks any more.
+            return;
+        }
+        let before = last.picture.as_ref().map_or(0, |picture| picture.time);
+        // A replay ends with its last packet, which the clock has not passed.
+        let end = view.knowledge.span().last().map(|time| time.0).filter(|_| self.clock.is_some());
+        let time = end.or_else(|| self.now()).unwrap_or_default().max(before + 1);
+        self.take(&mut last, view, time, true);
+    }
+
+    fn take(&self, last: &mut Last, view: &View<'_>, time: u64, is_last: bool) {
+        let began = Instant::now();
+        let shown = self.shown.load(Ordering::Relaxed);
+        let waiting = self.backlog.as_ref().map(|backlog| (backlog.waiting(), backlog.highest()));
+        let lost = Lost { input: last.losses, waiting };
+        let before = last.picture.as_deref();
+        let rows = array::from_fn(|number| {
+            let topic = Topic::ALL[number];
+            let known = before.map(|before| &before.rows[number]);
+            match known {
+                Some(known) if last.took > LONG && number != shown && topic != Topic::Limits => {
+                    Arc::clone(known)
+                }
+                _ => Arc::new(Rows::of(topic, view, &lost, time, known.map(|known| &**known))),
+            }
+        });
+        let span = view.knowledge.span();
+        let (packets, octets, losses) = (span.packets, span.octets, last.losses);
+        let followed = self.look(view);
+        let picture = Arc::new(Picture { time, packets, octets, losses, rows, followed, is_last });
+        last.picture = Some(Arc::clone(&picture));
+        last.took = began.elapsed();
+        last.rest_until = self.rests.then(|| Instant::now() + last.took * REST);
+        self.asks.store(true, Ordering::Relaxed);
+        (self.put)(picture);
+    }
+}
+
+impl Teller<'_> {
+    /// What is known of the flow that is looked at.
+    fn look(&self, view: &View<'_>) -> Option<(Key, Arc<Followed>)> {
+        let key = *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        key.map(|key| (key, Arc::new(Followed::of(&key, view))))
+    }
+
+    /// Puts the last picture once more, with the flow that is looked at, if that is another one.
+    fn look_again(&self, last: &mut Last, view: &View<'_>) {
+        let key = *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(picture) = last.picture.as_ref() else { return };
+        if key.is_none() || picture.followed.as_ref().map(|(known, _)| *known) == key {
+            return;
+        }
+        let picture = Arc::new(Picture { followed: self.look(view), ..Picture::clone(picture) });
+        last.picture = Some(Arc::clone(&picture));
+        (self.put)(picture);
+    }
+
+    /// Answers what is looked at after the end, until the user has seen enough.
+    pub(super) fn serve(&self, view: &View<'_>) {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.look_again(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner), view);
+            thread::sleep(NAP);
+        }
+    }
+}
+
+impl Observer for Teller<'_> {
+    fn learned(&self, view: &View<'_>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.beat();
+            if metrics.is_wanted() {
+                metrics.make(view);
+            }
+        }
+        let Some(now) = self.now() else { return };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let slow = self.clock.as_ref().map_or(1.0, |clock| clock.speed()).min(1.0);
+        let interval = if slow > 0.0 { (INTERVAL as f64 * slow) as u64 } else { INTERVAL };
+        let is_due = last.picture.as_ref().is_none_or(|picture| now >= picture.time + interval);
+        if is_due && last.rest_until.is_none_or(|until| Instant::now() >= until) {
+            self.take(&mut last, view, now, false);
+        } else {
+            self.look_again(&mut last, view);
+        }
+    }
+
+    fn wants_counters(&self) -> bool {
+        self.asks.load(Ordering::Relaxed) || self.metrics.as_ref().is_some_and(|metrics| metrics.is_asked())
+    }
+
+    fn counters(&self, _packets: u64, losses: Option<Losses>) {
+        self.asks.store(false, Ordering::Relaxed);
+        if let Some(metrics) = &self.metrics {
+            metrics.take_losses(losses);
+        }
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).losses = losses;
+    }
+
+    fn failed(&self, error: &capture::Error) {
+        self.said().push(error.to_string());
+        let code = exit::worse(self.code.load(Ordering::Relaxed), exit::of(error));
+        self.code.store(code, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Packets are not shown one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unseen;
+
+impl Encoder for Unseen {
+    type Part = ();
+
+    fn packet(&mut self, _record: &Record<'_>, _part: &mut ()) {}
+}
+
+impl Sink<()> for Unseen {
+    fn take(&mut self, _part: &mut ()) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
