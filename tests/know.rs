@@ -325,8 +325,6 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     // What needs no packets takes it.
     let page = good(&["summary", "--format", "html", &know]);
     assert!(page.contains("id=\"hosts\"") && page.len() < 2 << 20);
-    let explained = good(&["explain", "--endpoint", "192.0.2.30:49154/tcp", &know]);
-    assert!(explained.contains("http"), "{explained}");
     for both in [[&know, "office.pcapng"], ["office.pcapng", &know], [&know, &know]] {
         let json: serde_json::Value =
             serde_json::from_str(&good(&["diff", "--format", "json", both[0], both[1]])).unwrap();

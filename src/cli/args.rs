@@ -229,7 +229,7 @@ Services, servers, hosts, instances of DNS-SD and domains are compared. Exit cod
   portolan summary monday.know
   portolan annotate --knowledge monday.know monday-9h.pcapng
 
-A knowledge file holds flows, names, what DNS-SD advertised, and counters: no packets. `summary`, `flows`, `hosts` and `discover` \
+A knowledge file holds flows, names, what DNS-SD advertised, and counters: no packets. `summary`, `flows`, `hosts`, `discover` and `diff` \
 take it in place of captures.")]
     Learn(Learn),
     /// Join knowledge files, of pieces of one capture or of several captures, in order of time.

@@ -22,7 +22,7 @@ use super::{
     args::Global,
     exit,
     input::{Input, Session},
-    knowledge, message, output,
+    message, output,
     watch::Watch,
 };
 
@@ -117,9 +117,7 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     };
     let session = Session::new(global, &args.input)?;
     session.refuse_base("explain")?;
-    if matches!(subject, Subject::Packet(..)) {
-        session.refuse_stored("a knowledge file holds no packets: explain a flow or an endpoint of it")?;
-    }
+    session.refuse_stored("explain shows the packets that decided, and a knowledge file holds no packets")?;
     if !session.reads_files() {
         return Err(refuse("explain reads files, as they must be read more than once"));
     }
@@ -132,11 +130,8 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     let (watch, again) = (session.watch("learning"), session.watch("explaining").again());
     let (mut all, mut text) = (Outcome::default(), None);
     while text.is_none() && !all.stopped && job.next_turn() {
-        let (known, outcome) = if session.stored.is_empty() {
-            job.learn(Options::default(), &watch).map_err(|failure| watch.end(failure))?
-        } else {
-            knowledge::joined(global, &session, &mut job, &watch)?
-        };
+        let learned = job.learn(Options::default(), &watch);
+        let (known, outcome) = learned.map_err(|failure| watch.end(failure))?;
         all.add(outcome);
         again.knows(&watch);
         let answers = Answers::of(&known, &session.registry, true, job.threads);
