@@ -333,7 +333,7 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     let file = fs::read(&know).unwrap();
     let cut = scratch.file("cut.know", &file[..file.len() / 2]).display().to_string();
     said(&["summary", &cut], 3, "cut short");
-    let mut later = file.clone();
+    let mut later = file;
     later[8] = 2;
     let later = scratch.file("later.know", &later).display().to_string();
     bad(

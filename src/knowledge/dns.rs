@@ -537,7 +537,7 @@ mod tests {
             };
             let expected = stock(take_all(whole(), &frames, 1));
             let [one, two, three] = parts();
-            prop_assert_eq!(stock(merge(whole(), merge(merge(one, two), three))), expected.clone());
+            prop_assert_eq!(stock(merge(whole(), merge(merge(one, two), three))), &*expected);
             let [one, two, three] = parts();
             prop_assert_eq!(stock(merge(merge(whole(), one), merge(two, three))), expected);
         }

@@ -106,7 +106,6 @@ mod announcer {
 
     use crate::packed::word;
 
-    #[expect(clippy::ref_option, reason = "that is how serde hands it over")]
     pub(super) fn serialize<S: Serializer>(
         by: &Option<&'static str>,
         serializer: S,
