@@ -27,11 +27,15 @@ pub const MAGIC: [u8; 8] = *b"\x89PKNOW\r\n";
 pub const VERSION: u32 = 1;
 
 /// Most octets of a section.
+#[cfg(feature = "compression")]
 const MOST: u64 = 2 << 30;
 /// Octets unpacked that are believed whatever they were packed in, and how many times those they are packed in behind that.
+#[cfg(feature = "compression")]
 const BELIEVED: u64 = 64 << 20;
+#[cfg(feature = "compression")]
 const BELIEVED_TIMES: u64 = 1 << 10;
 /// Octets that are unpacked at a time.
+#[cfg(feature = "compression")]
 const STEP: u64 = 1 << 20;
 
 /// The sections, each of which must be there.
@@ -277,11 +281,13 @@ impl Knowledge {
 }
 
 /// Counts what is read.
+#[cfg(feature = "compression")]
 struct Counted<'r> {
     inner: &'r mut dyn Read,
     count: u64,
 }
 
+#[cfg(feature = "compression")]
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
