@@ -348,12 +348,12 @@ pub(crate) fn rewrite(octets: &[u8]) {
         let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
         Some(chart(&mut job, &view, Pcapng::new(registry.updated())))
     };
-    if let (Some(before), Some(once)) = (seen(&path), annotate()) {
-        if !once.is_empty() {
-            fs::write(&path, &once).expect("the file was written before");
-            assert_eq!(seen(&path), Some(before), "frames changed");
-            assert_eq!(annotate(), Some(once), "annotating again changes something");
-        }
+    if let (Some(before), Some(once)) = (seen(&path), annotate())
+        && !once.is_empty()
+    {
+        fs::write(&path, &once).expect("the file was written before");
+        assert_eq!(seen(&path), Some(before), "frames changed");
+        assert_eq!(annotate(), Some(once), "annotating again changes something");
     }
     let _ = fs::remove_file(path);
 }
