@@ -681,9 +681,8 @@ fn half(octets: &[u8], known: usize) -> Half {
 
 /// Whether this is a talk in lines that can turn to TLS, surely or weakly.
 fn is_talk(sight: Sight<'_>) -> bool {
-    const READERS: [fn(Sight<'_>) -> Option<super::sight::Said>; 7] =
-        [mail::smtp, mail::pop3, mail::imap, mail::nntp, mail::sieve, shells::ftp, text::irc];
-    mail::Reply::read(sight.reader()).is_some() || READERS.iter().any(|read| read(sight).is_some())
+    let readers = [mail::smtp, mail::pop3, mail::imap, mail::nntp, mail::sieve, shells::ftp, text::irc];
+    mail::Reply::read(sight.reader()).is_some() || readers.iter().any(|read| read(sight).is_some())
 }
 
 /// Whether this is a request of HTTP/1: it says so at the end of its first line.
@@ -692,8 +691,7 @@ fn is_request(octets: &[u8]) -> bool {
     version.is_some_and(|version| version.starts_with(b"HTTP/1."))
 }
 
-/// Whether an empty line may be there: most answers are passed over by that. The compiler compares many
-/// octets at once.
+/// Whether an empty line may be there: most answers are passed over by that, many octets at once.
 fn may_end_head(octets: &[u8]) -> bool {
     let Some((_, seconds)) = octets.split_first() else { return false };
     let is_pair = |first: u8, second: u8| (first == b'\n') & ((second == b'\n') | (second == b'\r'));
