@@ -76,6 +76,8 @@ impl Metrics {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let metrics = Arc::new(Self::default());
+        // Who learns is about to begin.
+        metrics.beat();
         let own = Arc::clone(&metrics);
         thread::Builder::new().name("metrics".to_owned()).spawn(move || {
             for stream in listener.incoming().flatten() {
