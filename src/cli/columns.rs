@@ -93,9 +93,14 @@ mod with {
         }
     }
 
+    /// What rows are made from.
+    fn origin(registry: &Registry, inputs: &[String]) -> Origin {
+        Origin { registry: registry.updated().to_owned(), inputs: inputs.to_vec() }
+    }
+
     /// Makes columns of packets: of these fields, or of all.
     pub(crate) fn encoder(job: &Job<'_>, columns: Option<&[usize]>) -> sink::Columns {
-        let origin = Origin { registry: job.registry.updated().to_owned(), inputs: job.inputs.names() };
+        let origin = origin(job.registry, &job.inputs.names());
         columns.map_or_else(|| sink::Columns::new(&origin), |columns| sink::Columns::of(columns, &origin))
     }
 
@@ -107,8 +112,7 @@ mod with {
         form: Columns,
         out: &mut Output,
     ) -> io::Result<()> {
-        let origin = Origin { registry: registry.updated().to_owned(), inputs: inputs.to_vec() };
-        report.table(registry, &origin)?.write(form.form(), out)
+        report.table(registry, &origin(registry, inputs))?.write(form.form(), out)
     }
 
     /// Writes sums of packets.
@@ -119,8 +123,7 @@ mod with {
         form: Columns,
         out: &mut Output,
     ) -> io::Result<()> {
-        let origin = Origin { registry: registry.updated().to_owned(), inputs: inputs.to_vec() };
-        table_of_columns(whole, intervals, options, &origin)?.write(form.form(), out)
+        table_of_columns(whole, intervals, options, &origin(registry, inputs))?.write(form.form(), out)
     }
 }
 
