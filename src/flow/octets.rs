@@ -11,7 +11,7 @@ use super::{
 use crate::{
     decode::Phase,
     packet::TransportProtocol,
-    payload::{Sender, Verdict, Window, look},
+    payload::{Gists, Sender, Verdict, Window, look},
 };
 
 /// Five-tuples of a table whose first octets are kept at a time.
@@ -44,6 +44,12 @@ impl Shown {
     }
 }
 
+/// All that a verdict depends on: the transport, what both directions say, and which of them came first.
+type Weighed = (TransportProtocol, Gists, Direction);
+
+/// Verdicts whose reasons are remembered at a time.
+const WEIGHED: usize = 4_096;
+
 /// What both directions showed: upwards, downwards.
 pub(super) type Windows = [Window; 2];
 
@@ -65,6 +71,8 @@ pub(super) struct Octets {
     /// Verdicts; there are few that differ.
     shown: Vec<Shown>,
     known: HashMap<Shown, u16>,
+    /// Numbers of verdicts on directions without octets, as they were worked out before: no more than [`WEIGHED`].
+    weighed: HashMap<Weighed, u16>,
     /// Five-tuples whose octets had to go before they were all there, or whose verdict found no number.
     pub(super) undecided: u64,
 }
@@ -186,8 +194,19 @@ impl Octets {
             Direction::Up => (&windows[0], &windows[1]),
             Direction::Down => (&windows[1], &windows[0]),
         };
+        let reasons = Window::gists([one, other]).map(|gists| (key.protocol, gists, first));
+        if let Some(&number) = reasons.as_ref().and_then(|reasons| self.weighed.get(reasons)) {
+            return self.set(index, number);
+        }
         let verdict = look(key.protocol, one, other);
-        self.note(index, Shown { verdict, first });
+        let number = self.number(Shown { verdict, first });
+        if let Some(reasons) = reasons.filter(|_| number > 0 || verdict.is_nothing()) {
+            if self.weighed.len() >= WEIGHED {
+                self.weighed.clear();
+            }
+            self.weighed.insert(reasons, number);
+        }
+        self.set(index, number);
     }
 
     /// Forgets the octets of a five-tuple.
@@ -230,25 +249,29 @@ impl Octets {
     }
 
     fn note(&mut self, index: u32, shown: Shown) {
-        let number = if shown.verdict.is_nothing() {
-            0
-        } else {
-            let next = self.shown.len() + 1;
-            match self.known.get(&shown) {
-                Some(&number) => number,
-                None => match u16::try_from(next) {
-                    Ok(number) => {
-                        self.shown.push(shown);
-                        self.known.insert(shown, number);
-                        number
-                    }
-                    Err(_) => {
-                        self.undecided += 1;
-                        0
-                    }
-                },
-            }
+        let number = self.number(shown);
+        self.set(index, number);
+    }
+
+    /// The number of a verdict; 0 where it says nothing.
+    fn number(&mut self, shown: Shown) -> u16 {
+        if shown.verdict.is_nothing() {
+            return 0;
+        }
+        if let Some(&number) = self.known.get(&shown) {
+            return number;
+        }
+        let Ok(number) = u16::try_from(self.shown.len() + 1) else {
+            self.undecided += 1;
+            return 0;
         };
+        self.shown.push(shown);
+        self.known.insert(shown, number);
+        number
+    }
+
+    /// Sets the number of a five-tuple's verdict.
+    fn set(&mut self, index: u32, number: u16) {
         if number > 0 || self.of(index).is_some() {
             self.place(index).shown = number;
         }

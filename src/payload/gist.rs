@@ -12,7 +12,7 @@ use super::media;
 use super::protocol::{Protocol, Protocols};
 use super::reader::{Reader, check};
 use super::sight::{Said, Sight};
-use super::table;
+use super::{table, turns};
 use crate::packet::TransportProtocol;
 
 /// Protocols in which the octets are looked at again when both directions are at hand: those that can turn to
@@ -43,12 +43,58 @@ const NEED_OCTETS: Protocols = Protocols::of(&[
     Protocol::XMPP,
 ]);
 
-/// What stands for octets that are not kept, as they mean nothing in a protocol that can turn: it is none in
-/// any of them, and yet something.
-const MEANINGLESS: &[u8] = &[0xff; 2];
+/// What stands for octets that are not kept, and says the same of turns as they do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum StandIn {
+    /// They mean nothing in a protocol that can turn: none in any of them, and yet something.
+    #[default]
+    Meaningless,
+    /// A request of HTTP whose head goes on behind them, and that asks for no turn.
+    Request,
+    /// An answer of HTTP whose head goes on behind them, with this status or another one that says the same.
+    Answer(Status),
+}
+
+/// What a status of HTTP says to a request to turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Status {
+    /// 200 to 299: a tunnel is there, where it was asked for one.
+    Success,
+    /// 300 to 599: it is not.
+    Failure,
+}
+
+impl StandIn {
+    fn octets(self) -> &'static [u8] {
+        match self {
+            Self::Meaningless => &[0xff; 2],
+            Self::Request => b"GET / HTTP/1.1\r\n",
+            Self::Answer(Status::Success) => b"HTTP/1.1 200 OK\r\n",
+            Self::Answer(Status::Failure) => b"HTTP/1.1 400 Bad Request\r\n",
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Meaningless => 0,
+            Self::Request => 1,
+            Self::Answer(Status::Success) => 2,
+            Self::Answer(Status::Failure) => 3,
+        }
+    }
+
+    fn of_number(number: u8) -> Self {
+        match number & 3 {
+            0 => Self::Meaningless,
+            1 => Self::Request,
+            2 => Self::Answer(Status::Success),
+            _ => Self::Answer(Status::Failure),
+        }
+    }
+}
 
 /// What a direction says without its octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Gist {
     heard: Heard,
     /// What its hello of TLS says of the protocol within.
@@ -57,13 +103,17 @@ pub(super) struct Gist {
     has_dtls: bool,
     /// Whether a datagram begins as media do that share a flow with STUN.
     has_media: bool,
+    /// What stands for the octets where they are not kept.
+    stand_in: StandIn,
 }
 
 impl Gist {
     /// Of the first octets of a stream.
     pub(super) fn of_stream(sight: Sight<'_>) -> Self {
         let heard = table::of(TransportProtocol::TCP).hear(sight);
-        Self { heard, offer: Offer::of(sight), ..Self::default() }
+        let speaks_http = heard.of(Protocol::HTTP) != Said::NOTHING;
+        let stand_in = if speaks_http { turns::stand_in(sight.all()) } else { None };
+        Self { heard, offer: Offer::of(sight), stand_in: stand_in.unwrap_or_default(), ..Self::default() }
     }
 
     /// Of datagrams.
@@ -74,18 +124,19 @@ impl Gist {
         }
         let has_dtls = datagrams.iter().any(|datagram| is_dtls(&datagram.heard()));
         let has_media = datagrams.iter().any(|datagram| media::may_be_media(datagram.sight().reader()));
-        Self { heard, offer: Offer::default(), has_dtls, has_media }
+        Self { heard, has_dtls, has_media, ..Self::default() }
     }
 
     /// Of one datagram alone, of which the patterns said this.
     pub(super) fn of_datagram(heard: Heard, sight: Sight<'_>) -> Self {
         let has_media = media::may_be_media(sight.reader());
-        Self { heard, offer: Offer::default(), has_dtls: is_dtls(&heard), has_media }
+        Self { heard, has_dtls: is_dtls(&heard), has_media, ..Self::default() }
     }
 
     /// Whether it tells all that a complete direction without a turn may be asked.
     pub(super) fn needs_no_octets(&self) -> bool {
-        self.heard.protocols().all(|protocol| !NEED_OCTETS.contains(protocol))
+        let stands = |protocol| protocol == Protocol::HTTP && self.stand_in != StandIn::Meaningless;
+        self.heard.protocols().all(|protocol| !NEED_OCTETS.contains(protocol) || stands(protocol))
     }
 
     /// The patterns that matched.
@@ -107,15 +158,16 @@ impl Gist {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         self.heard.write(out);
         self.offer.write(out);
-        out.push(u8::from(self.has_dtls) | u8::from(self.has_media) << 1);
+        out.push(u8::from(self.has_dtls) | u8::from(self.has_media) << 1 | self.stand_in.number() << 2);
     }
 
     /// Reads what [`Self::write`] wrote.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let (heard, offer) = (Heard::read(reader)?, Offer::read(reader)?);
         let bits = reader.u8()?;
-        check(bits < 4)?;
-        Some(Self { heard, offer, has_dtls: bits & 1 == 1, has_media: bits & 2 == 2 })
+        check(bits < 16)?;
+        let stand_in = StandIn::of_number(bits >> 2);
+        Some(Self { heard, offer, has_dtls: bits & 1 == 1, has_media: bits & 2 == 2, stand_in })
     }
 }
 
@@ -136,15 +188,19 @@ impl<'a> Words<'a> {
         Self { gist: Gist::of_stream(sight), sight }
     }
 
+    /// Of octets that were asked before, and said this.
+    pub(super) fn said(gist: Gist, sight: Sight<'a>) -> Self {
+        Self { gist, sight }
+    }
+
     /// Of a direction that is complete and does not turn.
-    pub(super) fn complete(sight: Sight<'a>) -> Self {
-        let words = Self::of(sight);
-        if words.gist.needs_no_octets() { Self::without_octets(words.gist) } else { words }
+    pub(super) fn of_complete(self) -> Self {
+        if self.gist.needs_no_octets() { Self::without_octets(self.gist) } else { self }
     }
 
     /// Of a direction that needs no octets.
     pub(super) fn without_octets(gist: Gist) -> Self {
-        Self { gist, sight: Sight::new(MEANINGLESS, MEANINGLESS.len()) }
+        Self { sight: Sight::of_rest(gist.stand_in.octets()), gist }
     }
 
     /// The patterns that matched.

@@ -1,5 +1,7 @@
 //! What one direction was heard to say: protocols, and how sure each of them is.
 
+use std::hash::{Hash, Hasher};
+
 use super::protocol::Protocol;
 use super::reader::{Reader, check};
 use super::sight::{Said, Strength};
@@ -7,6 +9,16 @@ use super::sight::{Said, Strength};
 /// The patterns that matched, at most [`Heard::KEPT`]: protocols, and what was said in them as [`Said::number`] has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Heard([Option<(Protocol, u8)>; Self::KEPT]);
+
+/// In one step: most directions have one pattern that matches.
+impl Hash for Heard {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let digest = |sum: u64, (protocol, said): &(Protocol, u8)| {
+            sum << 16 ^ u64::from(protocol.id()) << 8 ^ u64::from(*said)
+        };
+        state.write_u64(self.0.iter().flatten().fold(0, digest));
+    }
+}
 
 impl Heard {
     /// Patterns that can match at once; a test over random and real octets has never met more than four.

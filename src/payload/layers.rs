@@ -177,7 +177,7 @@ pub fn of_alpn(id: &[u8]) -> Option<Protocol> {
 }
 
 /// What the first record of TLS in a direction says of the protocol within.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Offer {
     /// Nothing that can be read: encrypted, cut, not seen, or no TLS.
     #[default]

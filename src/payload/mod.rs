@@ -88,4 +88,5 @@ pub use rpc::program_word;
 pub use server_name::{ServerName, Told, ToldBy};
 pub use sight::Strength;
 pub use verdict::{Sender, Verdict, look};
+pub(crate) use window::Gists;
 pub use window::Window;

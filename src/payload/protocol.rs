@@ -323,8 +323,8 @@ impl Protocols {
     }
 
     /// Whether this one is in it.
-    pub fn contains(&self, protocol: Protocol) -> bool {
-        self.0[usize::from(protocol.id() / 64)] >> (protocol.id() % 64) & 1 == 1
+    pub const fn contains(&self, protocol: Protocol) -> bool {
+        self.0[(protocol.id() / 64) as usize] >> (protocol.id() % 64) & 1 == 1
     }
 
     /// Those that are in either.

@@ -1,6 +1,6 @@
 //! First octets of one direction of a TCP connection, in order of sequence number.
 
-use super::gist::Gist;
+use super::gist::{Gist, Words};
 use super::reader::{Reader, check};
 use super::sight::Sight;
 use super::turns;
@@ -19,6 +19,22 @@ use super::turns;
 /// the capture saw more than 256 octets behind its own first one, unless that stretch, too, begins with
 /// what shows such a protocol.
 pub(super) struct Stream(Box<Kept>);
+
+/// What all octets say that are kept of most streams.
+pub(super) struct Complete {
+    pub(super) gist: Gist,
+    /// Whether that will do without them.
+    pub(super) is_enough: bool,
+}
+
+impl Complete {
+    /// Of these octets; `wire` is the length of the first segment.
+    fn of(octets: &[u8], wire: u32) -> Self {
+        let gist = Gist::of_stream(Sight::new(octets, wire as usize));
+        let is_enough = gist.needs_no_octets() && turns::wanted(octets, 0) < Stream::KEPT.into();
+        Self { gist, is_enough }
+    }
+}
 
 /// A stream in one allocation: the octets grow with what is needed of them.
 struct Kept<Octets: ?Sized = [u8]> {
@@ -44,6 +60,8 @@ struct Head {
     end: u16,
     /// Octets to keep, as far as those before tell.
     wanted: u16,
+    /// What the octets say, once all that are kept of most streams are there.
+    gist: Option<Gist>,
     /// Which octets were seen, where there is a hole.
     seen: Option<Box<Seen>>,
 }
@@ -137,6 +155,7 @@ impl Stream {
             whole: 0,
             end: 0,
             wanted: Self::KEPT,
+            gist: None,
             seen: None,
         };
         Self::with(head, room)
@@ -183,15 +202,15 @@ impl Stream {
         Some(stream)
     }
 
-    /// What a stream says that shows all with its first octets, where those need not be kept: looked at where they lie.
+    /// What a stream says that shows all with its first octets, which are looked at where they lie.
     #[inline]
-    pub(super) fn complete_at_once(octets: &[u8], wire: u32) -> Option<Gist> {
+    pub(super) fn complete_at_once(octets: &[u8], wire: u32) -> Option<Complete> {
         let octets = octets.get(..wire as usize).unwrap_or(octets);
-        Self::gist(octets.get(..Self::KEPT.into())?, wire)
+        Some(Complete::of(octets.get(..Self::KEPT.into())?, wire))
     }
 
     /// The same, where this segment goes on with the stream and completes it.
-    pub(super) fn completed_by(&self, sequence: u32, octets: &[u8], wire: u32) -> Option<Gist> {
+    pub(super) fn completed_by(&self, sequence: u32, octets: &[u8], wire: u32) -> Option<Complete> {
         let Kept { head, octets: kept } = &*self.0;
         let whole = usize::from(head.whole);
         let goes_on = whole > 0 && head.whole == head.end && head.wanted == Self::KEPT;
@@ -203,14 +222,21 @@ impl Stream {
         let rest = all.get_mut(whole..)?;
         let len = rest.len();
         rest.copy_from_slice(octets.get(..len)?);
-        Self::gist(&all, head.lengths[0])
+        Some(Complete::of(&all, head.lengths[0]))
     }
 
-    /// What these octets say, which are all that are kept of most streams, where they need not be kept at all; `wire` is the
-    /// length of the first segment.
-    fn gist(octets: &[u8], wire: u32) -> Option<Gist> {
-        let gist = Some(Gist::of_stream(Sight::new(octets, wire as usize))).filter(Gist::needs_no_octets);
-        gist.filter(|_| turns::wanted(octets, 0) < Self::KEPT.into())
+    /// Notes what the octets say, so that they need not be asked once more.
+    pub(super) fn said(&mut self, gist: Gist) {
+        if self.0.head.whole >= Self::KEPT && self.skipped() == 0 {
+            self.0.head.gist = Some(gist);
+        }
+    }
+
+    /// What the octets say.
+    pub(super) fn words(&self) -> Words<'_> {
+        let sight = self.sight();
+        let words = self.0.head.gist.map_or_else(|| Words::of(sight), |gist| Words::said(gist, sight));
+        if self.is_complete() { words.of_complete() } else { words }
     }
 
     /// Adds a segment that was captured after all others.
@@ -273,7 +299,6 @@ impl Stream {
                 self.put_all(later, above as usize);
             }
         }
-        // Where the stream begins may have changed, and with it what is wanted of it.
         self.settle();
     }
 
@@ -450,7 +475,9 @@ impl Stream {
 
     /// Works out anew what is wanted.
     fn settle(&mut self) {
-        let head = &self.0.head;
+        let head = &mut self.0.head;
+        // Where the stream begins may have changed.
+        head.gist = None;
         let is_short = head.end <= Self::KEPT && head.whole < Self::KEPT;
         self.want(if is_short { Self::KEPT } else { self.reckon(0) });
     }

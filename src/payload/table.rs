@@ -1,7 +1,8 @@
 //! The table of patterns: which recognisers are asked, by the first octet.
 
 use super::heard::Heard;
-use super::protocol::Protocol;
+use super::protocol::{Protocol, Protocols};
+use super::reader::check;
 use super::sight::{Said, Sight};
 use super::{
     access, addresses, brokers, cache, databases, directory, domain, files, games, industry, mail, media,
@@ -16,6 +17,17 @@ pub(super) struct Pattern {
     pub(super) first: First,
     pub(super) read: Read,
 }
+
+/// Talks in lines that can turn to TLS.
+const TALKS: Protocols = Protocols::of(&[
+    Protocol::SMTP,
+    Protocol::POP3,
+    Protocol::IMAP,
+    Protocol::NNTP,
+    Protocol::SIEVE,
+    Protocol::FTP,
+    Protocol::IRC,
+]);
 
 /// What a recogniser says to octets.
 type Read = fn(Sight<'_>) -> Option<Said>;
@@ -199,6 +211,8 @@ pub(super) struct Table {
     patterns: &'static [Pattern],
     /// What is asked, close together.
     asked: [(Protocol, Read); Self::MOST],
+    /// Which of them are of talks in lines that can turn to TLS.
+    talks: u128,
     by_octet: [[u128; 256]; First::LEN],
 }
 
@@ -206,13 +220,17 @@ impl Table {
     /// Most patterns of a table.
     const MOST: usize = 128;
 
-    const fn of(patterns: &'static [Pattern]) -> Self {
+    const fn new(patterns: &'static [Pattern]) -> Self {
         assert!(patterns.len() <= Self::MOST, "one bit for each pattern");
         let mut asked = [(patterns[0].protocol, patterns[0].read); Self::MOST];
         let mut by_octet = [[0; 256]; First::LEN];
+        let mut talks = 0;
         let mut number = 0;
         while number < patterns.len() {
             asked[number] = (patterns[number].protocol, patterns[number].read);
+            if TALKS.contains(patterns[number].protocol) {
+                talks |= 1 << number;
+            }
             let mut at = 0;
             while at < First::LEN {
                 let mut octet = 0;
@@ -230,6 +248,7 @@ impl Table {
             #[cfg(test)]
             patterns,
             asked,
+            talks,
             by_octet,
         }
     }
@@ -238,25 +257,44 @@ impl Table {
     #[inline]
     pub(super) fn hear(&self, sight: Sight<'_>) -> Heard {
         let mut heard = Heard::default();
+        for (protocol, read) in self.of(self.may_match(sight.octets())) {
+            if let Some(said) = read(sight) {
+                heard.add(protocol, said);
+            }
+        }
+        heard
+    }
+
+    /// Whether these octets are, surely or weakly, of a talk in lines that can turn to TLS.
+    pub(super) fn hears_talk(&self, sight: Sight<'_>) -> bool {
+        self.of(self.may_match(sight.octets()) & self.talks).any(|(_, read)| read(sight).is_some())
+    }
+
+    /// A bit for each pattern that may begin with these octets.
+    #[inline]
+    fn may_match(&self, octets: &[u8]) -> u128 {
         let [one, two, three, four] = &self.by_octet;
         let by = |places: &[u128; 256], octet: u8| places[usize::from(octet)];
-        let mut asked = match *sight.octets() {
-            [] => return heard,
+        match *octets {
+            [] => 0,
             [a, b, c, d, ..] => by(one, a) & by(two, b) & by(three, c) & by(four, d),
             [a, ref rest @ ..] => {
                 let places = self.by_octet.iter().skip(1).zip(rest);
                 places.fold(by(one, a), |asked, (places, &octet)| asked & by(places, octet))
             }
-        };
-        while asked != 0 {
-            // The number is below 128.
-            let (protocol, read) = self.asked[asked.trailing_zeros() as usize % Self::MOST];
-            if let Some(said) = read(sight) {
-                heard.add(protocol, said);
-            }
-            asked &= asked - 1;
         }
-        heard
+    }
+
+    /// The patterns of these bits.
+    #[inline]
+    fn of(&self, mut bits: u128) -> impl Iterator<Item = (Protocol, Read)> {
+        std::iter::from_fn(move || {
+            check(bits != 0)?;
+            // The number is below 128.
+            let next = self.asked[bits.trailing_zeros() as usize % Self::MOST];
+            bits &= bits - 1;
+            Some(next)
+        })
     }
 
     /// The patterns, for tests of the table itself.
@@ -276,7 +314,7 @@ pub(super) fn of(protocol: TransportProtocol) -> &'static Table {
 }
 
 /// Patterns of streams.
-static OVER_TCP: Table = Table::of(&[
+static OVER_TCP: Table = Table::new(&[
     Pattern::new(Protocol::TLS, First::from(20, 24).and(0x80, 0xff), tls::tls),
     Pattern::new(Protocol::HTTP, First::METHOD, web::http),
     Pattern::new(Protocol::HTTP2, First::of(b"P\0"), web::http2),
@@ -418,7 +456,7 @@ static OVER_TCP: Table = Table::of(&[
 ]);
 
 /// Patterns of datagrams.
-static OVER_UDP: Table = Table::of(&[
+static OVER_UDP: Table = Table::new(&[
     Pattern::new(Protocol::QUIC, First::from(0x80, 0xff).and(0x09, 0x7d), quic::quic),
     Pattern::new(Protocol::DTLS, First::from(20, 26), quic::dtls),
     Pattern::new(Protocol::SSDP, First::of(b"MNH"), web::ssdp),
@@ -495,4 +533,4 @@ static OVER_UDP: Table = Table::of(&[
 ]);
 
 /// Patterns of messages in SCTP.
-static OVER_SCTP: Table = Table::of(&[Pattern::new(Protocol::DIAMETER, First::of(&[1]), access::diameter)]);
+static OVER_SCTP: Table = Table::new(&[Pattern::new(Protocol::DIAMETER, First::of(&[1]), access::diameter)]);

@@ -6,6 +6,7 @@
 
 use super::databases::{self, MYSQL_SSL_REQUEST};
 use super::directory::LdapMessage;
+use super::gist::{StandIn, Status};
 use super::layers::Layers;
 use super::mail::is_one_of;
 use super::protocol::Protocol;
@@ -13,7 +14,8 @@ use super::proxies::{self, proxy_header};
 use super::reader::{Reader, after, check, position};
 use super::sight::Sight;
 use super::verdict::Verdict;
-use super::{mail, shells, text, tls};
+use super::{mail, table, text, tls};
+use crate::packet::TransportProtocol;
 
 /// Most octets of a direction that are kept where it may turn.
 pub(super) const BOUND: usize = 4_096;
@@ -496,6 +498,22 @@ impl<'a> Head<'a> {
     }
 }
 
+/// What may stand for the first octets of a direction of HTTP/1: those of a head that goes on behind them and asks for no turn
+/// say no more to [`Turn::of`] than that there is one, and of a response what the first digit of its status says.
+pub(super) fn stand_in(octets: &[u8]) -> Option<StandIn> {
+    check(!may_end_head(octets))?;
+    let head = Head(octets);
+    if octets.starts_with(b"HTTP/") {
+        return match head.status()? {
+            200..300 => Some(StandIn::Answer(Status::Success)),
+            300.. => Some(StandIn::Answer(Status::Failure)),
+            _ => None,
+        };
+    }
+    check(!octets.starts_with(b"CONNECT ") && !head.asks_for_upgrade())?;
+    Some(StandIn::Request)
+}
+
 /// HTTP: CONNECT, and Upgrade (RFC 9110 sections 9.3.6 and 7.8), also behind other requests.
 fn http<'a>(client: &'a [u8], server: &'a [u8]) -> Option<Turn<'a>> {
     let (mut asks, mut answers) = (client, server);
@@ -681,8 +699,7 @@ fn half(octets: &[u8], known: usize) -> Half {
 
 /// Whether this is a talk in lines that can turn to TLS, surely or weakly.
 fn is_talk(sight: Sight<'_>) -> bool {
-    let readers = [mail::smtp, mail::pop3, mail::imap, mail::nntp, mail::sieve, shells::ftp, text::irc];
-    mail::Reply::read(sight.reader()).is_some() || readers.iter().any(|read| read(sight).is_some())
+    mail::Reply::read(sight.reader()).is_some() || table::of(TransportProtocol::TCP).hears_talk(sight)
 }
 
 /// Whether this is a request of HTTP/1: it says so at the end of its first line.

@@ -4,7 +4,7 @@ use super::datagrams::Datagrams;
 use super::gist::{Gist, Words};
 use super::reader::Reader;
 use super::sight::Sight;
-use super::stream::Stream;
+use super::stream::{Complete, Stream};
 use crate::packet::TransportProtocol;
 
 /// What one direction showed first. An empty window takes no memory of its own, nor does a SYN.
@@ -26,6 +26,10 @@ use crate::packet::TransportProtocol;
 /// - octets that were captured before those that show the protocol are not kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window(Shown);
+
+/// What two complete directions say: all that a verdict on them depends on, beside their transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Gists([Gist; 2]);
 
 /// The two kinds of windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,18 +89,23 @@ impl Window {
     ///
     /// Most directions show all in their first segment, which is then looked at where it lies.
     pub fn last_segment(&mut self, sequence: u32, is_syn: bool, octets: &[u8], wire: u32) {
-        let gist = match &self.0 {
+        let complete = match &self.0 {
             _ if is_syn => None,
             Shown::Nothing => Stream::complete_at_once(octets, wire),
             Shown::Begun(first) if *first == sequence => Stream::complete_at_once(octets, wire),
             Shown::Stream(stream) => stream.completed_by(sequence, octets, wire),
             _ => None,
         };
-        if let Some(gist) = gist {
-            self.0 = Shown::Gist(gist);
-            return;
+        match complete {
+            Some(Complete { gist, is_enough: true }) => self.0 = Shown::Gist(gist),
+            Some(Complete { gist, .. }) => {
+                self.segment(sequence, is_syn, octets, wire);
+                if let Shown::Stream(stream) = &mut self.0 {
+                    stream.said(gist);
+                }
+            }
+            None => self.segment(sequence, is_syn, octets, wire),
         }
-        self.segment(sequence, is_syn, octets, wire);
     }
 
     /// As [`Self::datagram`], for windows that no earlier stretch of the capture will be joined to.
@@ -226,11 +235,18 @@ impl Window {
         Some((Self(shown), octets.len() - reader.len()))
     }
 
+    /// What tells the verdict on two windows of one transport, where both are complete without their octets.
+    pub(crate) fn gists(windows: [&Self; 2]) -> Option<Gists> {
+        match windows.map(|window| &window.0) {
+            [&Shown::Gist(one), &Shown::Gist(other)] => Some(Gists([one, other])),
+            _ => None,
+        }
+    }
+
     /// What a stream says.
     pub(super) fn words(&self) -> Words<'_> {
         match &self.0 {
-            Shown::Stream(stream) if stream.is_complete() => Words::complete(stream.sight()),
-            Shown::Stream(stream) => Words::of(stream.sight()),
+            Shown::Stream(stream) => stream.words(),
             Shown::Gist(gist) => Words::without_octets(*gist),
             Shown::Nothing | Shown::Begun(_) | Shown::Datagrams(_) => Words::of(Sight::new(&[], 0)),
         }
