@@ -10,17 +10,23 @@ The columns are those of the command's `--format parquet`; `portolan help fields
 metadata of each (`meaning`, `unit`, `ecs`).
 """
 
+import os
+from dataclasses import dataclass
+
 from . import registry
 from ._native import Batch, PortolanError, Records, __version__
 from ._native import annotate as _annotate
 from ._native import discover as _discover
 from ._native import flows as _flows
 from ._native import hosts as _hosts
+from ._native import learn as _learn
+from ._native import merge as _merge
 from ._native import run as _run
 from ._native import summary as _summary
 
 __all__ = [
     "Batch",
+    "Knowledge",
     "PortolanError",
     "Records",
     "__version__",
@@ -28,13 +34,15 @@ __all__ = [
     "discover",
     "flows",
     "hosts",
+    "learn",
     "main",
+    "merge",
     "registry",
     "summary",
 ]
 
 
-def annotate(source, *, columns=None, where=None, count=None, registry=None, threads=None, strict=True):
+def annotate(source, *, columns=None, where=None, count=None, registry=None, threads=None, strict=True, knowledge=None):
     """One record per packet, each batch made while the one before is used.
 
     `columns` chooses fields by path, `where` packets by an expression as the command's `--where` takes it, `count` ends
@@ -43,31 +51,74 @@ def annotate(source, *, columns=None, where=None, count=None, registry=None, thr
 
     A damaged capture raises `PortolanError` behind its last batch; with `strict=False` it ends there, and `Records.error`
     tells. A file that cannot be opened raises at once.
+
+    `knowledge` is a file that `learn` or `merge` wrote: it names what this capture alone does not. With the knowledge of all
+    pieces of a capture, the records of each piece are those of the whole.
     """
     return _annotate(
-        source, columns=columns, where=where, count=count, registry=registry, threads=threads, strict=strict
+        source, columns=columns, where=where, count=count, registry=registry, threads=threads, strict=strict, knowledge=knowledge
     )
 
 
-def flows(source, *, where=None, registry=None, threads=None, strict=True):
-    """One record per flow, in the order in which they began."""
-    return _flows(source, where=where, registry=registry, threads=threads, strict=strict)
+def flows(source, *, where=None, registry=None, threads=None, strict=True, knowledge=None):
+    """One record per flow, in the order in which they began.
+
+    Here and below, knowledge files are inputs like captures, and `knowledge` names as in `annotate`.
+    """
+    return _flows(source, where=where, registry=registry, threads=threads, strict=strict, knowledge=knowledge)
 
 
-def summary(source, *, by="service", registry=None, threads=None, strict=True):
+def summary(source, *, by="service", registry=None, threads=None, strict=True, knowledge=None):
     """Packets and octets per service, or per what `by` says: a word of `--by`, or several."""
     by = [by] if isinstance(by, str) else list(by)
-    return _summary(source, by=by, registry=registry, threads=threads, strict=strict)
+    return _summary(source, by=by, registry=registry, threads=threads, strict=strict, knowledge=knowledge)
 
 
-def hosts(source, *, registry=None, threads=None, strict=True):
+def hosts(source, *, registry=None, threads=None, strict=True, knowledge=None):
     """One record per host: addresses, MACs, names, and the services it offers and uses (as JSON)."""
-    return _hosts(source, registry=registry, threads=threads, strict=strict)
+    return _hosts(source, registry=registry, threads=threads, strict=strict, knowledge=knowledge)
 
 
-def discover(source, *, what="instances", registry=None, threads=None, strict=True):
+def discover(source, *, what="instances", registry=None, threads=None, strict=True, knowledge=None):
     """What hosts advertise over DNS-SD: `instances`, `events` of their lives, or `queries` for them."""
-    return _discover(source, what=what, registry=registry, threads=threads, strict=strict)
+    return _discover(source, what=what, registry=registry, threads=threads, strict=strict, knowledge=knowledge)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """A file of what was learned: a path like any other, and what it is of."""
+
+    path: str
+    """Where it is."""
+    first: int | None
+    """Earliest time of a packet, in ns since the epoch."""
+    last: int | None
+    """Latest time of a packet, in ns since the epoch."""
+    packets: int
+    """Packets learned from."""
+    octets: int
+    """Their octets on the wire."""
+    error: PortolanError | None = None
+    """What is wrong with the input; only where `strict` is false."""
+
+    def __fspath__(self):
+        return self.path
+
+
+def learn(source, output, *, registry=None, threads=None, strict=True):
+    """Learns captures, writes what was learned to the file `output`, and returns it as `Knowledge`.
+
+    A damaged capture raises `PortolanError`, and nothing is written; with `strict=False` what came before the damage is.
+    """
+    output = os.fspath(output)
+    written, error = _learn(source, output, registry=registry, threads=threads, strict=strict)
+    return Knowledge(output, *written, error)
+
+
+def merge(files, output, *, registry=None):
+    """Joins knowledge files of stretches of one capture, or of several, in order of time, into the file `output`."""
+    output = os.fspath(output)
+    return Knowledge(output, *_merge(list(files), output, registry=registry))
 
 
 def main():

@@ -1,4 +1,5 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Literal, NoReturn
 
@@ -53,6 +54,7 @@ def annotate(
     registry: Sequence[_Path] | None = None,
     threads: int | None = None,
     strict: bool = True,
+    knowledge: _Path | None = None,
 ) -> Records: ...
 def flows(
     source: _Source,
@@ -61,6 +63,7 @@ def flows(
     registry: Sequence[_Path] | None = None,
     threads: int | None = None,
     strict: bool = True,
+    knowledge: _Path | None = None,
 ) -> Records: ...
 def summary(
     source: _Source,
@@ -69,6 +72,7 @@ def summary(
     registry: Sequence[_Path] | None = None,
     threads: int | None = None,
     strict: bool = True,
+    knowledge: _Path | None = None,
 ) -> Records: ...
 def hosts(
     source: _Source,
@@ -76,6 +80,7 @@ def hosts(
     registry: Sequence[_Path] | None = None,
     threads: int | None = None,
     strict: bool = True,
+    knowledge: _Path | None = None,
 ) -> Records: ...
 def discover(
     source: _Source,
@@ -84,5 +89,32 @@ def discover(
     registry: Sequence[_Path] | None = None,
     threads: int | None = None,
     strict: bool = True,
+    knowledge: _Path | None = None,
 ) -> Records: ...
+@dataclass(frozen=True)
+class Knowledge(PathLike[str]):
+    """A file of what was learned: a path like any other, and what it is of."""
+
+    path: str
+    first: int | None
+    """Earliest time of a packet, in ns since the epoch."""
+    last: int | None
+    """Latest time of a packet, in ns since the epoch."""
+    packets: int
+    octets: int
+    """Octets on the wire."""
+    error: PortolanError | None = None
+    """What is wrong with the input; only where `strict` is false."""
+
+    def __fspath__(self) -> str: ...
+
+def learn(
+    source: _Source,
+    output: _Path,
+    *,
+    registry: Sequence[_Path] | None = None,
+    threads: int | None = None,
+    strict: bool = True,
+) -> Knowledge: ...
+def merge(files: Iterable[_Path], output: _Path, *, registry: Sequence[_Path] | None = None) -> Knowledge: ...
 def main() -> NoReturn: ...

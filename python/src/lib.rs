@@ -4,7 +4,7 @@ mod read;
 mod records;
 mod trouble;
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
 use portolan::{
     Registry,
@@ -20,24 +20,24 @@ use portolan::{
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
 
-use read::{Reading, Source, Task};
+use read::{Reading, Source, Task, Written};
 use records::{Batch, Records};
 use trouble::PortolanError;
 
 /// What a function is told of its input beside its source.
-type Common = (Option<Vec<std::path::PathBuf>>, Option<usize>, bool);
+type Common = (Option<Vec<PathBuf>>, Option<usize>, bool, Option<PathBuf>);
 
 fn wrong(error: impl ToString) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
-fn task(source: Source, (registry, threads, strict): Common) -> PyResult<Task> {
-    Task::new(source, &registry.unwrap_or_default(), threads, strict)
+fn task(source: Source, (registry, threads, strict, knowledge): Common) -> PyResult<Task> {
+    Task::new(source, &registry.unwrap_or_default(), threads, strict, knowledge)
 }
 
 /// Annotates each packet.
 #[pyfunction]
-#[pyo3(signature = (source, *, columns=None, r#where=None, count=None, registry=None, threads=None, strict=true))]
+#[pyo3(signature = (source, *, columns=None, r#where=None, count=None, registry=None, threads=None, strict=true, knowledge=None))]
 #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
 fn annotate(
     py: Python<'_>,
@@ -45,15 +45,16 @@ fn annotate(
     columns: Option<Vec<String>>,
     r#where: Option<String>,
     count: Option<u64>,
-    registry: Option<Vec<std::path::PathBuf>>,
+    registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
+    knowledge: Option<PathBuf>,
 ) -> PyResult<Records> {
     let schema = packets();
     let wanted = r#where.map(|text| Predicate::new(&text, &schema)).transpose().map_err(wrong)?;
     let columns = columns.map(|names| schema.columns(&names)).transpose().map_err(wrong)?;
-    let task = task(source, (registry, threads, strict))?;
-    py.detach(|| task.look())?;
+    let task = task(source, (registry, threads, strict, knowledge))?;
+    py.detach(|| task.refuse_knowledge().and_then(|()| task.look()))?;
     let origin = task.origin();
     let encoder =
         columns.map_or_else(|| sink::Columns::new(&origin), |columns| sink::Columns::of(&columns, &origin));
@@ -62,32 +63,34 @@ fn annotate(
 
 /// Lists flows.
 #[pyfunction]
-#[pyo3(signature = (source, *, r#where=None, registry=None, threads=None, strict=true))]
+#[pyo3(signature = (source, *, r#where=None, registry=None, threads=None, strict=true, knowledge=None))]
 fn flows(
     py: Python<'_>,
     source: Source,
     r#where: Option<String>,
-    registry: Option<Vec<std::path::PathBuf>>,
+    registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
+    knowledge: Option<PathBuf>,
 ) -> PyResult<Records> {
     let wanted =
         r#where.map(|text| Predicate::new(&text, &flow_report::schema())).transpose().map_err(wrong)?;
     let mut list = FlowList::default();
     list.choose(Choice { wanted, ..Choice::default() });
-    task(source, (registry, threads, strict))?.report(py, list)
+    task(source, (registry, threads, strict, knowledge))?.report(py, list)
 }
 
 /// Sums up traffic.
 #[pyfunction]
-#[pyo3(signature = (source, *, by=None, registry=None, threads=None, strict=true))]
+#[pyo3(signature = (source, *, by=None, registry=None, threads=None, strict=true, knowledge=None))]
 fn summary(
     py: Python<'_>,
     source: Source,
     by: Option<Vec<String>>,
-    registry: Option<Vec<std::path::PathBuf>>,
+    registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
+    knowledge: Option<PathBuf>,
 ) -> PyResult<Records> {
     let words = by.unwrap_or_else(|| vec![By::default().as_str().to_owned()]);
     let parts = words.iter().map(|word| {
@@ -96,7 +99,7 @@ fn summary(
     });
     let by = Division::new(&parts.collect::<PyResult<Vec<_>>>()?).map_err(wrong)?;
     let options = Options { by, ..Options::default() };
-    let task = task(source, (registry, threads, strict))?;
+    let task = task(source, (registry, threads, strict, knowledge))?;
     if !by.needs_packets() {
         let threads = task.threads();
         return task.report(py, Totals::new(options, threads));
@@ -106,27 +109,29 @@ fn summary(
 
 /// Lists hosts.
 #[pyfunction]
-#[pyo3(signature = (source, *, registry=None, threads=None, strict=true))]
+#[pyo3(signature = (source, *, registry=None, threads=None, strict=true, knowledge=None))]
 fn hosts(
     py: Python<'_>,
     source: Source,
-    registry: Option<Vec<std::path::PathBuf>>,
+    registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
+    knowledge: Option<PathBuf>,
 ) -> PyResult<Records> {
-    task(source, (registry, threads, strict))?.report(py, HostList::new(HostsOptions::default()))
+    task(source, (registry, threads, strict, knowledge))?.report(py, HostList::new(HostsOptions::default()))
 }
 
 /// Lists what hosts advertise over DNS-SD.
 #[pyfunction]
-#[pyo3(signature = (source, *, what="instances", registry=None, threads=None, strict=true))]
+#[pyo3(signature = (source, *, what="instances", registry=None, threads=None, strict=true, knowledge=None))]
 fn discover(
     py: Python<'_>,
     source: Source,
     what: &str,
-    registry: Option<Vec<std::path::PathBuf>>,
+    registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
+    knowledge: Option<PathBuf>,
 ) -> PyResult<Records> {
     let options = match what {
         "instances" => DiscoverOptions::default(),
@@ -134,15 +139,43 @@ fn discover(
         "queries" => DiscoverOptions { queries: true, ..DiscoverOptions::default() },
         _ => return Err(wrong(format!("`{what}` is none of instances, events, queries"))),
     };
-    let task = task(source, (registry, threads, strict))?;
+    let task = task(source, (registry, threads, strict, knowledge))?;
     let names = task.names();
     task.report(py, Discovery::new(options, names))
+}
+
+/// Learns captures as a part of a whole, and writes what was learned to a file: its times, packets and octets, and what is
+/// wrong with the input.
+#[pyfunction]
+#[pyo3(signature = (source, output, *, registry=None, threads=None, strict=true))]
+fn learn(
+    py: Python<'_>,
+    source: Source,
+    output: PathBuf,
+    registry: Option<Vec<PathBuf>>,
+    threads: Option<usize>,
+    strict: bool,
+) -> PyResult<(Written, Option<Py<PyAny>>)> {
+    let (written, wrong) = task(source, (registry, threads, strict, None))?.write(py, &output)?;
+    Ok((written, wrong.map(|trouble| PyErr::from(trouble).into_value(py).into_any())))
+}
+
+/// Joins knowledge files into one.
+#[pyfunction]
+#[pyo3(signature = (files, output, *, registry=None))]
+fn merge(
+    py: Python<'_>,
+    files: Vec<PathBuf>,
+    output: PathBuf,
+    registry: Option<Vec<PathBuf>>,
+) -> PyResult<Written> {
+    Ok(py.detach(|| read::merge(&files, &output, &read::registry(&registry.unwrap_or_default())?))?)
 }
 
 /// What the registry says, as JSON: a list.
 #[pyfunction]
 #[pyo3(signature = (queries, registry))]
-fn lookup(py: Python<'_>, queries: Vec<String>, registry: Vec<std::path::PathBuf>) -> PyResult<String> {
+fn lookup(py: Python<'_>, queries: Vec<String>, registry: Vec<PathBuf>) -> PyResult<String> {
     py.detach(|| {
         let all = read::registry(&registry)?;
         let mut json = Vec::new();
@@ -174,6 +207,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(summary, module)?)?;
     module.add_function(wrap_pyfunction!(hosts, module)?)?;
     module.add_function(wrap_pyfunction!(discover, module)?)?;
+    module.add_function(wrap_pyfunction!(learn, module)?)?;
+    module.add_function(wrap_pyfunction!(merge, module)?)?;
     module.add_function(wrap_pyfunction!(lookup, module)?)?;
     module.add_function(wrap_pyfunction!(updated, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)

@@ -1,8 +1,8 @@
 //! Jobs that Python starts.
 
 use std::{
-    io::{self, Write as _},
-    path::PathBuf,
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,9 +13,9 @@ use std::{
 };
 
 use portolan::{
-    Answers, Job, Observer, Registry, View, capture,
+    Answers, Job, Knowledge, Observer, Registry, View, capture,
     columns::{Origin, RecordBatch, SchemaRef, Table},
-    knowledge::Options,
+    knowledge::{Options, file::is_knowledge},
     pipeline::{Inputs, Outcome},
     report::{
         Columnar,
@@ -77,6 +77,43 @@ pub(crate) struct Task {
     registry: Registry,
     threads: Option<usize>,
     strict: bool,
+    /// A knowledge file that names what the inputs alone do not.
+    base: Option<PathBuf>,
+}
+
+/// What is told of knowledge that was written: the earliest and latest time in ns since the epoch, packets, octets.
+pub(crate) type Written = (Option<u64>, Option<u64>, u64, u64);
+
+fn open(path: &Path) -> Result<Knowledge, Trouble> {
+    Knowledge::open_whole(path).map_err(|error| {
+        let file = path.display().to_string();
+        Trouble::about(format!("{file}: {error}"), file)
+    })
+}
+
+/// Writes knowledge beside where it shall stand, and puts it there when it is whole.
+fn write(known: &Knowledge, registry: &Registry, output: &Path) -> Result<Written, Trouble> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = output.display().to_string();
+    let failed = |error: io::Error| Trouble::about(format!("{file}: {error}"), file.clone());
+    let mut builder = tempfile::Builder::new();
+    builder.suffix(".part");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut part = builder.tempfile_in(folder).map_err(failed)?;
+    let mut out = BufWriter::new(part.as_file_mut());
+    known.write(registry.updated(), &mut out).and_then(|()| out.flush()).map_err(failed)?;
+    drop(out);
+    part.persist(output).map_err(|error| failed(error.error))?;
+    let span = known.span();
+    let [first, last] = [span.first(), span.last()].map(|time| time.map(|time| time.0));
+    Ok((first, last, span.packets, span.octets))
+}
+
+/// Joins knowledge files in order of time into one.
+pub(crate) fn merge(files: &[PathBuf], output: &Path, registry: &Registry) -> Result<Written, Trouble> {
+    let parts = files.iter().map(|file| open(file)).collect::<Result<Vec<_>, _>>()?;
+    write(&Knowledge::of_parts(parts, registry), registry, output)
 }
 
 /// Ends a job where somebody asked for that, or pressed Ctrl-C.
@@ -116,9 +153,10 @@ impl Task {
         layers: &[PathBuf],
         threads: Option<usize>,
         strict: bool,
+        base: Option<PathBuf>,
     ) -> PyResult<Self> {
         let threads = threads.map(|threads| threads.max(1));
-        Ok(Self { source, registry: registry(layers)?, threads, strict })
+        Ok(Self { source, registry: registry(layers)?, threads, strict, base })
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -160,10 +198,88 @@ impl Task {
     }
 
     fn job(&self, stop: &Arc<AtomicBool>) -> Job<'_> {
-        let mut job = Job::new(Inputs::Files(self.files()), &self.registry);
+        self.job_of(self.files(), stop)
+    }
+
+    fn job_of(&self, files: Vec<PathBuf>, stop: &Arc<AtomicBool>) -> Job<'_> {
+        let mut job = Job::new(Inputs::Files(files), &self.registry);
         job.threads = self.threads();
         job.limits.stop = Arc::clone(stop);
         job
+    }
+
+    /// Refuses knowledge files where packets are asked for.
+    pub(crate) fn refuse_knowledge(&self) -> Result<(), Trouble> {
+        let Some(file) = self.files().into_iter().find(|file| is_knowledge(file)) else { return Ok(()) };
+        let file = file.display().to_string();
+        Err(Trouble::about(
+            format!("{file}: a knowledge file holds no packets: only sums of flows are in it"),
+            file,
+        ))
+    }
+
+    /// What the knowledge file knows that was given beside the inputs, to learn on.
+    fn base(&self) -> Result<Option<Knowledge>, Trouble> {
+        let Some(path) = &self.base else { return Ok(None) };
+        let mut known = Knowledge::whole(Options::everything());
+        known.append(open(path)?, &self.registry);
+        Ok(Some(known))
+    }
+
+    /// Learns the inputs, of which some may be knowledge files.
+    fn learn(&self, needs: Options, watch: &Watch) -> Result<(Knowledge, Outcome), Trouble> {
+        let failed = |failure| Trouble::failure(&failure, self.called());
+        let (stored, files): (Vec<_>, Vec<_>) = self.files().into_iter().partition(|file| is_knowledge(file));
+        let mut job = self.job_of(files, &watch.stop);
+        if stored.is_empty() {
+            return job.learn(needs, watch).map_err(failed);
+        }
+        let mut parts = stored.iter().map(|file| open(file)).collect::<Result<Vec<_>, _>>()?;
+        let mut outcome = Outcome::default();
+        if !job.inputs.names().is_empty() {
+            let (part, learned) = job.learn_part(Options::everything(), watch).map_err(failed)?;
+            parts.push(part);
+            outcome = learned;
+        }
+        Knowledge::sort(&mut parts);
+        let mut known = Knowledge::whole(Options::everything());
+        parts.into_iter().for_each(|part| known.append(part, &self.registry));
+        known.settle();
+        Ok((known, outcome))
+    }
+
+    /// What is known of the names of what was learned: by that itself, or by a knowledge file, too.
+    fn answers(&self, known: &mut Knowledge, watch: &Watch) -> Result<Answers, Trouble> {
+        let threads = self.threads();
+        let Some(base) = self.base()? else { return Ok(Answers::of(known, &self.registry, false, threads)) };
+        let learned = self.job(&watch.stop).learn_on(base, watch);
+        let (whole, _) = learned.map_err(|failure| Trouble::failure(&failure, self.called()))?;
+        let of_whole = Answers::of(&whole, &self.registry, false, threads);
+        let answers = Answers::of_piece(known, &whole, &of_whole);
+        known.set_learned_hosts(whole);
+        Ok(answers)
+    }
+
+    /// Learns the inputs as a part of a whole, and writes what was learned.
+    pub(crate) fn write(self, py: Python<'_>, output: &Path) -> PyResult<(Written, Option<Trouble>)> {
+        let watch = Watch::of_python();
+        let made = py.detach(|| -> Result<_, Trouble> {
+            self.refuse_knowledge().and_then(|()| self.look())?;
+            let mut job = self.job(&watch.stop);
+            job.separate = false;
+            job.inputs.sort_by_time();
+            let learned = job.learn_part(Options::everything(), &watch);
+            let (known, outcome) = learned.map_err(|failure| Trouble::failure(&failure, self.called()))?;
+            if watch.is_stopped() {
+                return Err(Trouble::said("stopped"));
+            }
+            match self.wrong(&outcome) {
+                Some(trouble) if self.strict => Err(trouble),
+                wrong => Ok((write(&known, &self.registry, output)?, wrong)),
+            }
+        });
+        watch.ended()?;
+        Ok(made?)
     }
 
     /// The first thing that is wrong with the inputs.
@@ -175,12 +291,9 @@ impl Task {
     pub(crate) fn report<R: Columnar + Send>(self, py: Python<'_>, mut report: R) -> PyResult<Records> {
         let watch = Watch::of_python();
         let made = py.detach(|| -> Result<_, Trouble> {
-            let mut job = self.job(&watch.stop);
-            let learned = job.learn(report.needs(), &watch);
-            let (mut knowledge, outcome) =
-                learned.map_err(|failure| Trouble::failure(&failure, self.called()))?;
+            let (mut knowledge, outcome) = self.learn(report.needs(), &watch)?;
             let answers = match report.needs_answers() {
-                true => Answers::of(&knowledge, &self.registry, false, job.threads),
+                true => self.answers(&mut knowledge, &watch)?,
                 false => Answers::default(),
             };
             report.add(&mut knowledge, &answers, &self.registry);
@@ -199,10 +312,11 @@ impl Task {
     ) -> PyResult<Records> {
         let watch = Watch::of_python();
         let made = py.detach(|| -> Result<_, Trouble> {
+            self.refuse_knowledge()?;
             let failed = |failure| Trouble::failure(&failure, self.called());
             let mut job = self.job(&watch.stop);
-            let (knowledge, outcome) = job.learn(options.needs(), &watch).map_err(failed)?;
-            let answers = Answers::of(&knowledge, &self.registry, false, job.threads);
+            let (mut knowledge, outcome) = job.learn(options.needs(), &watch).map_err(failed)?;
+            let answers = self.answers(&mut knowledge, &watch)?;
             let view = View { knowledge: &knowledge, answers: &answers, registry: &self.registry };
             job.chart(&view, sums, &mut counted, &watch).map_err(failed)?;
             counted.name_hosts(&knowledge);
@@ -298,11 +412,18 @@ fn annotate<F: FnMut(RecordBatch) -> io::Result<()>>(
     let mut job = task.job(&stop);
     (job.wanted, job.count) = (wanted, count);
     let options = Options { domains: true, ..Options::default() };
+    let base = match task.base() {
+        Ok(base) => base,
+        Err(trouble) => return Some(trouble),
+    };
     let run = || -> Result<Outcome, portolan::pipeline::Failure> {
         if !job.inputs.can_be_read_twice() {
             return job.follow(options, encoder, sink, &watch).map(|(_, _, outcome)| outcome);
         }
-        let (knowledge, learned) = job.learn(options, &watch)?;
+        let (knowledge, learned) = match base {
+            Some(base) => job.learn_on(base, &watch)?,
+            None => job.learn(options, &watch)?,
+        };
         let ids = encoder.shows_community_ids() || job.asks_community_ids();
         let answers = Answers::of(&knowledge, &task.registry, ids, job.threads);
         let view = View { knowledge: &knowledge, answers: &answers, registry: &task.registry };

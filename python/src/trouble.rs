@@ -49,6 +49,11 @@ impl Trouble {
         Self { message: message.to_string(), file: None, packet: None, offset: None }
     }
 
+    /// An error about a file.
+    pub(crate) fn about(message: String, file: String) -> Self {
+        Self { file: Some(file), ..Self::said(message) }
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

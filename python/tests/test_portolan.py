@@ -18,7 +18,6 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 OFFICE = SAMPLES / "office.pcapng"
 # As capinfos counts them.
 PACKETS = 212
-OCTETS = 50_730
 
 
 def table(records):
@@ -134,6 +133,40 @@ def test_damage_is_told_with_its_place():
     with pytest.raises(portolan.PortolanError):
         portolan.flows(cut)
     assert portolan.flows(cut, strict=False).error.packet == whole
+
+
+def test_knowledge_travels(tmp_path):
+    # Cut at packet 12, ten packets of the second half are named by what the first half teaches.
+    command = Path(sys.executable).with_name("portolan")
+    halves = [tmp_path / "first.pcapng", tmp_path / "second.pcapng"]
+    for half, numbers in zip(halves, ("frame.number <= 12", "frame.number > 12")):
+        subprocess.run([command, "annotate", OFFICE, "--where", numbers, "-w", half, "--quiet"], check=True)
+    learned = [portolan.learn(half, tmp_path / f"{half.stem}.know") for half in halves]
+    assert [one.packets for one in learned] == [12, PACKETS - 12]
+    assert learned[0].last <= learned[1].first
+    # In any order: they are joined in order of time.
+    whole = portolan.merge(reversed(learned), tmp_path / "whole.know")
+    octets = sum(row["bytes"] for row in table(portolan.summary(OFFICE)).to_pylist())
+    assert (whole.packets, whole.octets, whole.first) == (PACKETS, octets, learned[0].first)
+    want = table(portolan.annotate(OFFICE)).drop_columns(["frame_number"]).to_pylist()
+    names = ("svc_name", "svc_evidence", "svc_rule", "flow_id")
+    alone, known = [], []
+    for half in halves:
+        alone += table(portolan.annotate(half)).to_pylist()
+        known += table(portolan.annotate(half, knowledge=whole)).to_pylist()
+    pick = lambda rows: [[row.get(name) for name in names] for row in rows]
+    assert pick(known) == pick(want) != pick(alone)
+    # Knowledge is an input where no packets are asked for.
+    assert table(portolan.summary(whole)).to_pylist() == table(portolan.summary(OFFICE)).to_pylist()
+    assert table(portolan.flows(whole)).num_rows == table(portolan.flows(OFFICE)).num_rows
+    with pytest.raises(portolan.PortolanError, match="holds no packets"):
+        portolan.annotate(whole)
+    with pytest.raises(portolan.PortolanError, match="no knowledge file") as told:
+        portolan.merge([OFFICE], tmp_path / "x.know")
+    assert told.value.file == str(OFFICE) and not (tmp_path / "x.know").exists()
+    with pytest.raises(portolan.PortolanError):
+        portolan.learn(OFFICE.read_bytes()[:-3], tmp_path / "x.know")
+    assert not list(tmp_path.glob("*.part")) and not (tmp_path / "x.know").exists()
 
 
 def test_names_of_ones_own(tmp_path):

@@ -9,7 +9,6 @@ use clap::Args;
 use portolan::{
     Job, Knowledge, Registry,
     knowledge::{Options, file},
-    packet::Timestamp,
     pipeline::{Inputs, Outcome},
 };
 
@@ -21,11 +20,6 @@ use super::{
     message, output, passes, registry,
     watch::Watch,
 };
-
-/// What is learned for a file: all that any report asks for.
-pub(crate) fn everything() -> Options {
-    Options { flows: true, inventory: true, hosts: true, domains: true, ..Options::default() }
-}
 
 #[derive(Args, Debug)]
 pub(crate) struct Learn {
@@ -47,17 +41,10 @@ fn refuse(reason: &str) -> End {
 
 /// Reads a knowledge file.
 pub(crate) fn open(path: &Path) -> Result<Knowledge, End> {
-    let failed = |reason: &dyn std::fmt::Display| {
-        message::error(format_args!("{}: {reason}", path.display()));
+    Knowledge::open_whole(path).map_err(|error| {
+        message::error(format_args!("{}: {error}", path.display()));
         End::Said(exit::INPUT)
-    };
-    let known = Knowledge::open(path).map_err(|error| failed(&error))?;
-    let Options { flows, inventory, hosts, domains, ports_only, .. } = *known.options();
-    if flows && inventory && hosts && domains && !ports_only {
-        Ok(known)
-    } else {
-        Err(failed(&"its knowledge is not all that reports ask for: write it with portolan learn"))
-    }
+    })
 }
 
 /// Writes knowledge to where `-o` says.
@@ -86,7 +73,7 @@ pub(crate) fn learn(global: &Global, args: &Learn) -> Result<u8, End> {
         ));
     }
     let watch = session.watch("learning");
-    let (known, outcome) = job.learn_part(everything(), &watch).map_err(|failure| watch.end(failure))?;
+    let (known, outcome) = job.learn_part(Options::everything(), &watch).map_err(|failure| watch.end(failure))?;
     let code = exit::worse(session.code.get(), watch.code(&outcome)?);
     passes::tell_losses(global, &known);
     if !outcome.delivered && out.is_file() {
@@ -103,24 +90,16 @@ pub(crate) fn merge(global: &Global, args: &Merge) -> Result<u8, End> {
     let out = output::open(global, &args.files)?;
     let mut parts = args.files.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
     tell_overlaps(global, &mut parts);
-    let mut all = Knowledge::part(everything());
-    for part in parts {
-        all.append(part, &registry);
-    }
+    let all = Knowledge::of_parts(parts, &registry);
     passes::tell_losses(global, &all);
     write(&all, &registry, out)?;
     mem::forget(all);
     Ok(exit::GOOD)
 }
 
-/// When a part begins: without a time behind all others.
-fn began(part: &Knowledge) -> Timestamp {
-    part.span().first().unwrap_or(Timestamp(u64::MAX))
-}
-
 /// Puts parts in order of time, and says where they do not follow each other.
 fn tell_overlaps(global: &Global, parts: &mut [Knowledge]) {
-    parts.sort_by_key(began);
+    Knowledge::sort(parts);
     let overlap = |pair: &[Knowledge]| {
         let (last, first) = (pair[0].span().last(), pair[1].span().first());
         last.zip(first).is_some_and(|(last, first)| first < last)
@@ -145,12 +124,12 @@ pub(crate) fn joined(
     outcome.opened = session.stored.iter().map(|path| path.display().to_string()).collect();
     if matches!(&job.inputs, Inputs::Files(files) if !files.is_empty()) {
         job.separate = false;
-        let (part, learned) = job.learn_part(everything(), watch).map_err(|failure| watch.end(failure))?;
+        let (part, learned) = job.learn_part(Options::everything(), watch).map_err(|failure| watch.end(failure))?;
         parts.push(part);
         outcome.add(learned);
     }
     tell_overlaps(global, &mut parts);
-    let mut known = Knowledge::whole(everything());
+    let mut known = Knowledge::whole(Options::everything());
     for part in parts {
         known.append(part, &session.registry);
     }
@@ -170,7 +149,7 @@ pub(crate) fn base(session: &Session<'_>, job: &Job<'_>) -> Result<Option<Knowle
             "--knowledge is of one capture, and its inputs are pieces of it: files that are separate are not (--together)",
         ));
     }
-    let mut known = Knowledge::whole(everything());
+    let mut known = Knowledge::whole(Options::everything());
     known.append(open(path)?, &session.registry);
     Ok(Some(known))
 }

@@ -19,6 +19,7 @@ use super::{Announced, Dns, Flows, Graves, Hosts, Knowledge, Options, Quoted, To
 use crate::{
     packed::{Broken, Reader, Writer, check},
     packet::Timestamp,
+    registry::Registry,
 };
 
 /// What a knowledge file begins with; no capture does.
@@ -94,6 +95,8 @@ pub enum FileError {
     Damaged,
     /// It has a section that this version does not know and may not pass over.
     Unknown(u32),
+    /// It was not learned with [`Options::everything`].
+    Partial,
     /// This build lacks the feature `compression`.
     NotBuilt,
 }
@@ -115,6 +118,9 @@ impl fmt::Display for FileError {
                     "the knowledge file has a section {tag}, which only a later version of portolan knows"
                 )
             }
+            Self::Partial => f.write_str(
+                "its knowledge is not all that reports ask for: write it with portolan learn",
+            ),
             Self::NotBuilt => f.write_str(
                 "knowledge files are compressed, and this build was made without the feature `compression`",
             ),
@@ -251,6 +257,29 @@ impl Knowledge {
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let file = fs::File::open(path).map_err(FileError::Io)?;
         Self::read(&mut io::BufReader::new(file))
+    }
+
+    /// The same, where it holds all that any report asks for.
+    ///
+    /// # Errors
+    /// Those too, and where it was learned with less than [`Options::everything`].
+    pub fn open_whole(path: &Path) -> Result<Self, FileError> {
+        let known = Self::open(path)?;
+        let Options { flows, inventory, hosts, domains, ports_only, .. } = known.options;
+        if flows && inventory && hosts && domains && !ports_only { Ok(known) } else { Err(FileError::Partial) }
+    }
+
+    /// Joins parts in order of time, whatever their order, into one; those that overlap as if one followed the other.
+    pub fn of_parts(mut parts: Vec<Self>, registry: &Registry) -> Self {
+        Self::sort(&mut parts);
+        let mut all = Self::part(Options::everything());
+        parts.into_iter().for_each(|part| all.append(part, registry));
+        all
+    }
+
+    /// Puts parts in order of time; those without a time behind all others.
+    pub fn sort(parts: &mut [Self]) {
+        parts.sort_by_key(|part| part.span().first().unwrap_or(Timestamp(u64::MAX)));
     }
 
     fn read_options(reader: &mut Reader<'_>) -> Result<Self, Broken> {

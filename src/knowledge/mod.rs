@@ -59,6 +59,13 @@ pub struct Options {
     pub limit: usize,
 }
 
+impl Options {
+    /// All that any report asks for: what is learned for a file of knowledge.
+    pub fn everything() -> Self {
+        Self { flows: true, inventory: true, hosts: true, domains: true, ..Self::default() }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
