@@ -28,11 +28,6 @@ use crate::{
     summary::{samples, shared_captures},
 };
 
-/// All that is learned for a file.
-fn everything() -> Options {
-    Options { flows: true, inventory: true, hosts: true, domains: true, ..Options::default() }
-}
-
 /// A capture, unpacked, and where its packets lie in it.
 struct Capture {
     octets: Vec<u8>,
@@ -119,7 +114,7 @@ fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
 
 /// What a file knows, to be asked.
 fn whole(file: &[u8], registry: &Registry) -> Knowledge {
-    let mut whole = Knowledge::whole(everything());
+    let mut whole = Knowledge::whole(Options::everything());
     whole.append(read(file), registry);
     whole
 }
@@ -187,7 +182,7 @@ fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
             pieces.iter().map(|(number, octets)| scratch.file(&format!("piece{number}"), octets)).collect();
         let parts = pieces
             .iter()
-            .map(|piece| written(&job(piece, registry).learn_part(everything(), &()).unwrap().0));
+            .map(|piece| written(&job(piece, registry).learn_part(Options::everything(), &()).unwrap().0));
         let known = if from_the_end {
             parts.rev().reduce(|later, part| merged(&part, &later, registry))
         } else {
@@ -317,7 +312,7 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     said(&["summary", "--format", "html", "--interval", "1s", &know], 2, "holds no packets");
     said(&["summary", "--where", "svc.name == mdns", &know], 5, "a knowledge file holds none");
     said(&["annotate", &know], 2, "holds no packets to annotate");
-    said(&["explain", "--packet", "1", &know], 2, "holds no packets");
+    said(&["explain", "--packet", "1", &know], 2, "ask for --flow");
     said(&["hosts", "--knowledge", &know, "office.pcapng"], 2, "takes knowledge files as inputs");
     said(&["annotate", "--causal", "--knowledge", &know, "office.pcapng"], 2, "--causal knows only the past");
     good(&["flows", "--where", "svc.name == mdns", &know]);
@@ -353,7 +348,7 @@ fn what_is_learned_of_samples_passes_the_check_of_the_fuzz_target() {
     let registry = Registry::built_in();
     let mut sound = 0;
     for name in ["office.pcapng", "dns-fragments.pcap", "ftp-2121.pcap", "mdns-announce.pcap"] {
-        let file = written(&job(&sample(name), &registry).learn_part(everything(), &()).unwrap().0);
+        let file = written(&job(&sample(name), &registry).learn_part(Options::everything(), &()).unwrap().0);
         let sections = zstd::decode_all(&file[12..]).unwrap();
         sound += usize::from(!sections.is_empty());
         crate::checks::knowledge(&sections);
@@ -370,9 +365,51 @@ fn a_flow_takes_at_most_80_octets() {
         let mut octets = Vec::new();
         plan.write(&mut octets).unwrap();
         let path = scratch.file("generated", &octets);
-        let (known, _) = job(&path, &registry).learn_part(everything(), &()).unwrap();
+        let (known, _) = job(&path, &registry).learn_part(Options::everything(), &()).unwrap();
         let (flows, size) = (known.flows().len(), written(&known).len());
         println!("{shape:?}: {size} octets for {flows} flows, {} a flow", size / flows);
         assert!(size <= 80 * flows, "{shape:?}: {size} octets for {flows} flows");
     }
+}
+
+/// Knowledge explains what it names: the same answer, names, rules and rows of the registry as the capture explains, all but the
+/// packets.
+#[test]
+fn knowledge_explains_as_the_capture_does() {
+    let dir = Scratch::new("explained");
+    let know = dir.0.join("office.know").display().to_string();
+    good(&["learn", "office.pcapng", "-o", &know]);
+    let flows = good(&["flows", "office.pcapng", "--format", "json"]);
+    let mut ids = Vec::new();
+    for line in flows.lines() {
+        let flow: serde_json::Value = serde_json::from_str(line).unwrap();
+        if flow["source"]["port"].is_number() {
+            ids.push(flow["network"]["community_id"].as_str().unwrap().to_owned());
+        }
+    }
+    assert!(ids.len() > 10, "{flows}");
+    for id in ids {
+        let [of_capture, of_knowledge] = ["office.pcapng", &know].map(|input| {
+            let text = good(&["explain", input, "--community-id", &id, "--format", "json"]);
+            serde_json::from_str::<serde_json::Value>(&text).unwrap()
+        });
+        for field in ["row", "answer", "names", "registry", "would_change"] {
+            assert_eq!(of_knowledge[field], of_capture[field], "{id}: {field}");
+        }
+        let spoke = |explained: &serde_json::Value| -> Vec<_> {
+            let rules = explained["rules"].as_array().unwrap().iter();
+            rules.map(|rule| ["rule", "side", "chosen"].map(|field| rule[field].clone())).collect()
+        };
+        assert_eq!(spoke(&of_knowledge), spoke(&of_capture), "{id}");
+        assert_eq!(of_knowledge["frame"], serde_json::Value::Null);
+    }
+    // Lines say who serves, and name no packet.
+    let text = good(&["explain", &know, "--endpoint", "192.0.2.20:2222/tcp"]);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "192.0.2.10:51156 > 192.0.2.20:2222 tcp");
+    assert!(lines[1].starts_with("2222/tcp is ssh; serves: destination; rule: handshake"), "{text}");
+    assert!(!text.contains("frame"), "{text}");
+    // A capture beside it has its packets explained by all that is known.
+    let both = good(&["explain", &know, "http-get.pcap", "--endpoint", "192.0.2.20:2222/tcp"]);
+    assert_eq!(both, text);
 }

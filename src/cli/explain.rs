@@ -56,6 +56,15 @@ pub(crate) enum ExplainFormat {
     Json,
 }
 
+impl From<ExplainFormat> for Format {
+    fn from(format: ExplainFormat) -> Self {
+        match format {
+            ExplainFormat::Text => Self::Table,
+            ExplainFormat::Json => Self::Json,
+        }
+    }
+}
+
 /// The ends and the transport of a text.
 fn parts(text: &str) -> Result<(&str, TransportProtocol), String> {
     let (ends, transport) = text.rsplit_once('/').ok_or("a transport is missing: /tcp, /udp, /sctp…")?;
@@ -117,7 +126,9 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
     };
     let session = Session::new(global, &args.input)?;
     session.refuse_base("explain")?;
-    session.refuse_stored("explain shows the packets that decided, and a knowledge file holds no packets")?;
+    if !session.stored.is_empty() {
+        return of_stored(global, args, &session, &subject);
+    }
     if !session.reads_files() {
         return Err(refuse("explain reads files, as they must be read more than once"));
     }
@@ -144,6 +155,39 @@ pub(crate) fn run(global: &Global, args: &Explain) -> Result<u8, End> {
         return Err(End::Said(if code == exit::GOOD { exit::DIFFERENT } else { code }));
     };
     out.write_all(&text)?;
+    out.finish()?;
+    Ok(code)
+}
+
+/// Explains what knowledge files tell, alone or with captures: all but the packets that were learned from before.
+fn of_stored(global: &Global, args: &Explain, session: &Session<'_>, subject: &Subject) -> Result<u8, End> {
+    if matches!(subject, Subject::Packet(..)) {
+        session.refuse_stored(
+            "a knowledge file holds no packets: ask for --flow, --endpoint or --community-id",
+        )?;
+    }
+    let mut job = session.job()?;
+    let has_captures = !job.inputs.names().is_empty();
+    if has_captures && !job.inputs.can_be_read_twice() {
+        return Err(refuse("explain reads its input more than once: give files, not a pipe"));
+    }
+    let mut out = output::of_job(global, &job)?;
+    let (watch, again) = (session.watch("learning"), session.watch("explaining").again());
+    let (known, outcome) = super::knowledge::joined(global, session, &mut job, &watch)?;
+    again.knows(&watch);
+    let answers = Answers::of(&known, &session.registry, true, job.threads);
+    let view = View { knowledge: &known, answers: &answers, registry: &session.registry };
+    let code = exit::worse(session.code.get(), watch.code(&outcome)?);
+    let Some(key) = subject.key(&view) else {
+        message::error("what is to be explained is not in the knowledge");
+        return Err(End::Said(if code == exit::GOOD { exit::DIFFERENT } else { code }));
+    };
+    let watcher = Watcher::of_flow(key, &view);
+    let mut evidence = Evidence::of(&watcher);
+    if has_captures {
+        job.chart(&view, watcher, &mut evidence, &again).map_err(|failure| again.end(failure))?;
+    }
+    explain::write(None, (Some(key), &evidence), &view, args.format.into(), &mut out)?;
     out.finish()?;
     Ok(code)
 }
@@ -191,11 +235,7 @@ fn explained(
         Some(key) => found(Watcher::of_flow(key, view))?,
         None => Evidence::default(),
     };
-    let format = match format {
-        ExplainFormat::Text => Format::Table,
-        ExplainFormat::Json => Format::Json,
-    };
     let mut text = Vec::new();
-    explain::write(packet.as_ref(), (key, &evidence), view, format, &mut text)?;
+    explain::write(packet.as_ref(), (key, &evidence), view, format.into(), &mut text)?;
     Ok(Some(text))
 }

@@ -73,7 +73,8 @@ pub(crate) fn learn(global: &Global, args: &Learn) -> Result<u8, End> {
         ));
     }
     let watch = session.watch("learning");
-    let (known, outcome) = job.learn_part(Options::everything(), &watch).map_err(|failure| watch.end(failure))?;
+    let (known, outcome) =
+        job.learn_part(Options::everything(), &watch).map_err(|failure| watch.end(failure))?;
     let code = exit::worse(session.code.get(), watch.code(&outcome)?);
     passes::tell_losses(global, &known);
     if !outcome.delivered && out.is_file() {
@@ -124,7 +125,8 @@ pub(crate) fn joined(
     outcome.opened = session.stored.iter().map(|path| path.display().to_string()).collect();
     if matches!(&job.inputs, Inputs::Files(files) if !files.is_empty()) {
         job.separate = false;
-        let (part, learned) = job.learn_part(Options::everything(), watch).map_err(|failure| watch.end(failure))?;
+        let (part, learned) =
+            job.learn_part(Options::everything(), watch).map_err(|failure| watch.end(failure))?;
         parts.push(part);
         outcome.add(learned);
     }

@@ -118,9 +118,9 @@ impl fmt::Display for FileError {
                     "the knowledge file has a section {tag}, which only a later version of portolan knows"
                 )
             }
-            Self::Partial => f.write_str(
-                "its knowledge is not all that reports ask for: write it with portolan learn",
-            ),
+            Self::Partial => {
+                f.write_str("its knowledge is not all that reports ask for: write it with portolan learn")
+            }
             Self::NotBuilt => f.write_str(
                 "knowledge files are compressed, and this build was made without the feature `compression`",
             ),
@@ -266,7 +266,11 @@ impl Knowledge {
     pub fn open_whole(path: &Path) -> Result<Self, FileError> {
         let known = Self::open(path)?;
         let Options { flows, inventory, hosts, domains, ports_only, .. } = known.options;
-        if flows && inventory && hosts && domains && !ports_only { Ok(known) } else { Err(FileError::Partial) }
+        if flows && inventory && hosts && domains && !ports_only {
+            Ok(known)
+        } else {
+            Err(FileError::Partial)
+        }
     }
 
     /// Joins parts in order of time, whatever their order, into one; those that overlap as if one followed the other.

@@ -12,7 +12,9 @@ use crate::{
     flow::{Direction, Key},
     knowledge::View,
     naming::{Side, label::protocol_word},
+    record::Service,
     report::Format,
+    sink,
     text::{
         escape,
         json::{self, Raw},
@@ -216,8 +218,18 @@ fn frame(spot: &Spot) -> String {
 }
 
 impl Explained<'_> {
+    /// The way of the packet that is explained; where none is at hand, of the flow's first one.
     fn way(&self) -> Direction {
-        self.seen.map_or(Direction::Up, |seen| seen.direction)
+        let flows = self.view.knowledge.flows();
+        let first = || Some(flows.five_tuple(flows.find(self.key?)?)?.facts.first());
+        self.seen.map(|seen| seen.direction).or_else(first).unwrap_or(Direction::Up)
+    }
+
+    /// The answer for the flow.
+    fn service(&self) -> Option<Service<'_>> {
+        let id = self.view.knowledge.flows().find(self.key?)?;
+        let known = self.view.answers.get(id)?;
+        Some(Service { label: self.view.answers.labels().label(known.label), known, direction: self.way() })
     }
 
     /// Packets whose octets are shown, and between which ends each went.
@@ -252,12 +264,18 @@ impl Explained<'_> {
             spoken: shown.spoken.as_deref(),
         });
         let about = self.seen.and_then(|seen| seen.about.as_ref());
+        // Where no packet at hand has the answer with it: that of the flow.
+        let service = self.service();
+        let mut svc = self.seen.map(|seen| seen.svc.clone()).unwrap_or_default();
+        if svc.is_empty() {
+            service.iter().for_each(|service| sink::json::svc(service, &mut svc));
+        }
         let explained = JsonExplained {
             schema: "portolan/explain/1",
             registry_updated: self.view.registry.updated(),
             spot: self.seen.map(|seen| json_spot(&seen.spot)),
-            row: self.seen.map(|seen| &*seen.row),
-            answer: self.seen.and_then(|seen| object(&seen.svc)).map(Raw),
+            row: self.seen.map(|seen| &*seen.row).or(service.as_ref().map(|service| &*service.label.key)),
+            answer: object(&svc).map(Raw),
             about: about.map(|about| JsonAbout { flow: &about.flow, svc: object(&about.svc).map(Raw) }),
             rules: rules.collect(),
             names: names.collect(),
@@ -274,8 +292,8 @@ impl Explained<'_> {
             escape::terminal(text.as_bytes(), out);
             out.push(b'\n');
         };
-        let Some(seen) = self.seen else { return };
         let Some(key) = self.key else {
+            let Some(seen) = self.seen else { return };
             line(format!("{}: {}", frame(&seen.spot), seen.row));
             line("it has no ports, so there is no service to name".to_owned());
             if let Some(about) = &seen.about {
@@ -286,13 +304,13 @@ impl Explained<'_> {
             }
             return;
         };
-        let (from, to) = ends(key, seen.direction);
+        let (from, to) = ends(key, self.way());
         let transport = protocol_word(key.protocol());
-        line(format!("{}: {} > {} {transport}", frame(&seen.spot), at(from), at(to)));
-        let known = self.view.knowledge.flows().find(key).and_then(|id| self.view.answers.get(id));
-        if let Some((known, rule)) = known.and_then(|known| Some((known, known.rule?))) {
-            let label = self.view.answers.labels().label(known.label);
-            line(in_words(label, rule.as_str(), side_word(known.side, seen.direction)));
+        let spot = self.seen.map_or_else(String::new, |seen| format!("{}: ", frame(&seen.spot)));
+        line(format!("{spot}{} > {} {transport}", at(from), at(to)));
+        if let Some((service, rule)) = self.service().and_then(|service| Some((service, service.known.rule?)))
+        {
+            line(in_words(service.label, rule.as_str(), service.side()));
         }
         self.reasons(&mut line);
         for (shown, ends) in self.shown(key) {
