@@ -1,8 +1,7 @@
-//! Formats that are turned into pcapng while they are read, and rarer forms of pcap: octets written by hand, cut anywhere,
-//! and samples that `editcap` converted.
-#![allow(clippy::print_stderr, reason = "a skipped test says why")]
+//! Formats that are turned into pcapng while they are read, and rarer forms of pcap: octets written by hand, cut anywhere.
+//! Those that another program wrote are in `twins`.
 
-use std::{fs, path::Path, process::Command};
+use std::path::Path;
 
 use portolan::{
     capture::{self, Error, Source as _},
@@ -359,55 +358,4 @@ fn interfaces_are_shown_by_name() {
         let shown = run(format);
         assert!(shown.contains("[m0") && !shown.contains('\x1b'), "{shown}");
     }
-}
-
-/// Samples that editcap converted read as the samples do.
-#[test]
-fn samples_converted_by_editcap() {
-    if Command::new("editcap").arg("--version").output().is_err() {
-        eprintln!("skipped: editcap is not installed");
-        return;
-    }
-    let folder = Scratch::new("editcap");
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let mut sample: Vec<_> = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).collect();
-    sample.retain(|path| path.extension().is_some_and(|extension| extension == "pcap"));
-    sample.sort();
-    let mut compared = 0;
-    for path in sample.iter().step_by(4).filter(|path| read(path).links.first() == Some(&LinkType::ETHERNET))
-    {
-        let twin = read(path);
-        // Resolution of the format in nanoseconds.
-        for (format, unit) in [
-            ("netmon1", 1_000_000),
-            ("netmon2", 1_000),
-            ("ngwsniffer_1_1", 1_000),
-            ("ngwsniffer_2_0", 1_000),
-            ("nokiapcap", 1_000),
-            ("modpcap", 1_000),
-            ("rh6_1pcap", 1_000),
-            ("suse6_3pcap", 1_000),
-            ("nsecpcap", 1),
-            ("pcapng", 1_000),
-            ("snoop", 1_000),
-        ] {
-            let converted = folder.0.join(format);
-            let done =
-                Command::new("editcap").args(["-F", format]).arg(path).arg(&converted).output().unwrap();
-            if !done.status.success() {
-                continue;
-            }
-            let read = read(&converted);
-            assert!(read.error.is_none(), "{} as {format}: {:?}", path.display(), read.error);
-            assert_eq!(read.links, twin.links, "{} as {format}", path.display());
-            assert_eq!(read.frames.len(), twin.frames.len());
-            for (one, other) in read.frames.iter().zip(&twin.frames) {
-                assert_eq!((one.captured, one.original), (other.captured, other.original));
-                let apart = one.time.unwrap().0.abs_diff(other.time.unwrap().0);
-                assert!(apart < unit + 1_000, "{} as {format}: {apart} ns apart", path.display());
-            }
-            compared += 1;
-        }
-    }
-    assert!(compared > 0);
 }

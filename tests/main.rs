@@ -162,6 +162,9 @@ mod spoken;
 /// A screen in a real terminal.
 #[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
 mod top;
+/// What other programs wrote, in the formats that are read.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod twins;
 /// The registry fetched anew.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap", feature = "update"))]
 mod update;

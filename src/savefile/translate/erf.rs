@@ -38,6 +38,13 @@ impl Header {
         })
     }
 
+    /// The time to the next nanosecond, of which a unit is less than a quarter: cut off, a time of whole microseconds would
+    /// be one nanosecond early.
+    fn nanoseconds(&self) -> u64 {
+        let below = (self.time & 0xffff_ffff) * 1_000_000_000;
+        (self.time >> 32) * 1_000_000_000 + ((below + (1 << 31)) >> 32)
+    }
+
     fn holds_a_packet(&self) -> bool {
         !matches!(self.kind, META | PADDING)
     }
@@ -99,7 +106,7 @@ impl Erf {
                 _ => None,
             };
             let wire = u32::from(header.wire);
-            let ticks = i128::from(header.time);
+            let ticks = i128::from(header.nanoseconds());
             match inner {
                 Some((link, at)) => {
                     let frame = record.get(at..).ok_or("record ends before its frame")?;

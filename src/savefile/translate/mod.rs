@@ -1,7 +1,7 @@
 //! Formats that are read by turning them into pcapng: record by record, so that everything behind the reader, and the
 //! annotated capture, has one form. Free of I/O.
 //!
-//! Each frame keeps its link type, lengths and the resolution of its time.
+//! Each frame keeps its link type, lengths and the resolution of its time, if that is no finer than a nanosecond.
 
 mod blocks;
 mod bluetooth;
@@ -89,9 +89,7 @@ impl Translator {
     pub(crate) fn blocks(&self) -> Blocks {
         Blocks::new(match self {
             Self::Btsnoop(_) | Self::Hcidump(_) => blocks::MICROSECONDS,
-            // 32 bits of seconds and 32 below.
-            Self::Erf(_) => 0x80 | 32,
-            Self::NetXray(_) => blocks::NANOSECONDS,
+            Self::Erf(_) | Self::NetXray(_) => blocks::NANOSECONDS,
             Self::Pppdump(_) => blocks::TENTHS,
         })
     }
