@@ -640,6 +640,7 @@ const UNSEEN: [&str; 19] = [
     "discover: dropped.questions",
     "discover: dropped.events",
     "discover: dropped.findings",
+    "discover: dropped.left",
     "hosts: hosts.vendor",
     "packet: about.svc.asked",
     "packet: about.svc.layers",

@@ -188,7 +188,7 @@ impl Dns {
     }
 
     /// What the bounds kept out: how often, and what in words.
-    pub(super) fn losses(&self) -> [(u64, &'static str); 11] {
+    pub(super) fn losses(&self) -> [(u64, &'static str); 12] {
         let limits = self.inventory.as_ref().map(Inventory::limits).unwrap_or_default();
         [
             (
@@ -204,6 +204,7 @@ impl Dns {
                 "parts of the capture with more DNS messages than are kept for a merge: it is not exact for them",
             ),
             (self.advertised.dropped(), "SRV and address records too many to be learned"),
+            (limits.left, "instances of services that were over and left the full inventory"),
             (limits.names, "no room in the inventory for names"),
             (limits.types, "no room in the inventory for service types"),
             (limits.texts, "no room in the inventory for TXT data"),

@@ -4,6 +4,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, net::IpAddr};
 
 use super::{
     About, Context, FindingKind, Inventory, Limits, Scope,
+    full::{Moved, keep},
     names::{NameId, Role, TextId},
 };
 use crate::packet::PacketId;
@@ -66,6 +67,16 @@ impl Held {
     }
 }
 
+impl Held {
+    /// The host of a service.
+    pub(super) fn host(&self) -> Option<NameId> {
+        match self.data {
+            HeldData::Server { host, .. } => Some(host),
+            _ => None,
+        }
+    }
+}
+
 type Key = (Scope, NameId, RecordType, HeldData);
 
 #[derive(Debug, Default)]
@@ -73,12 +84,36 @@ pub(super) struct Cache {
     pub records: Vec<Held>,
     queue: BinaryHeap<Reverse<(Timestamp, u32)>>,
     shares: Shares,
+    /// Records that are not alive.
+    pub over: usize,
 }
 
 impl Cache {
     #[cfg(test)]
     pub(super) fn queue_len(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Keeps the records that have a new number. Their names and texts are all there.
+    pub(super) fn keep(&mut self, records: &Moved, names: &Moved, texts: &Moved) {
+        keep(&mut self.records, records);
+        self.shares = Shares::default();
+        self.queue.clear();
+        self.over = 0;
+        for (index, held) in self.records.iter_mut().enumerate() {
+            held.owner.rename(names);
+            held.subject.rename(names);
+            match &mut held.data {
+                HeldData::Pointer(name) | HeldData::Server { host: name, .. } => {
+                    name.rename(names);
+                }
+                HeldData::Text(text) => text.0 = texts[text.0 as usize].unwrap_or(text.0),
+                HeldData::Address(_) => {}
+            }
+            self.queue.extend(held.queued.map(|at| Reverse((at, index as u32))));
+            self.over += usize::from(!held.alive);
+            self.shares.take(held.source, 1);
+        }
     }
 
     /// Puts the end of a record into the queue, unless it stands there for an earlier time.
@@ -140,6 +175,7 @@ impl Inventory {
         held.last = context.time.max(held.last);
         (held.message, held.source, held.packet) = (context.number, context.source, context.packet);
         held.alive = true;
+        self.cache.over -= usize::from(!was_alive);
         if goodbye {
             (held.ends, held.ending) = (later(self.now, GRACE), Ending::Goodbye);
         } else {
@@ -192,6 +228,7 @@ impl Inventory {
                 self.found(context, FindingKind::InstanceName, About::Name(subject));
             }
         }
+        self.cache.over += 1;
         self.cache.records.push(Held {
             scope,
             owner,
@@ -267,6 +304,7 @@ impl Inventory {
             held.queued = None;
             if held.alive && held.ends.is_some_and(|ends| ends <= time) {
                 held.alive = false;
+                self.cache.over += 1;
                 self.ended(index, time);
             } else if held.alive {
                 self.cache.schedule(index);

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use super::{Limits, names::NameId};
-use crate::dns::{Name, ServiceType};
+use super::{Limits, full::Moved, names::NameId};
+use crate::dns::{Name, ServiceType, shares::Shares};
 use crate::packet::PacketId;
 
 /// Where something was seen: the first few packets, and how many there are.
@@ -161,25 +161,73 @@ pub(super) enum About {
 
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    entries: Vec<(FindingKind, About, Packets)>,
+    entries: Vec<Entry>,
     index: HashMap<(FindingKind, About), u32>,
+    shares: Shares,
+}
+
+#[derive(Debug)]
+struct Entry {
+    kind: FindingKind,
+    about: About,
+    packets: Packets,
+    /// Who sent the first of them.
+    sender: IpAddr,
 }
 
 impl Findings {
-    pub(super) fn add(&mut self, kind: FindingKind, about: About, packet: PacketId, limits: &mut Limits) {
+    pub(super) fn add(
+        &mut self,
+        kind: FindingKind,
+        about: About,
+        (sender, packet): (IpAddr, PacketId),
+        limits: &mut Limits,
+    ) {
         if let Some(&at) = self.index.get(&(kind, about)) {
-            self.entries[at as usize].2.add(packet);
-        } else if self.entries.len() < Limits::FINDINGS {
+            self.entries[at as usize].packets.add(packet);
+        } else if self.entries.len() < Limits::FINDINGS && self.shares.may_take(sender, 1, Limits::FINDINGS) {
+            self.shares.take(sender, 1);
             self.index.insert((kind, about), self.entries.len() as u32);
             let mut packets = Packets::default();
             packets.add(packet);
-            self.entries.push((kind, about, packets));
+            self.entries.push(Entry { kind, about, packets, sender });
         } else {
             limits.findings += 1;
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The names they are about.
+    pub(super) fn names(&self) -> impl Iterator<Item = NameId> {
+        self.entries.iter().filter_map(|entry| match entry.about {
+            About::Name(name) => Some(name),
+            About::Source(_) => None,
+        })
+    }
+
+    /// Lets go of the oldest beyond `most`; says how many left.
+    pub(super) fn keep_newest(&mut self, most: usize) -> u64 {
+        let surplus = self.entries.len().saturating_sub(most);
+        self.entries.drain(..surplus);
+        surplus as u64
+    }
+
+    /// Takes new numbers of names, all of which are there.
+    pub(super) fn rename(&mut self, names: &Moved) {
+        (self.index, self.shares) = Default::default();
+        for (at, entry) in self.entries.iter_mut().enumerate() {
+            if let About::Name(name) = &mut entry.about {
+                name.rename(names);
+            }
+            self.index.insert((entry.kind, entry.about), at as u32);
+            self.shares.take(entry.sender, 1);
+        }
+    }
+
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (FindingKind, About, &Packets)> {
-        self.entries.iter().map(|(kind, about, packets)| (*kind, *about, packets))
+        self.entries.iter().map(|entry| (entry.kind, entry.about, &entry.packets))
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{
     About, Context, FindingKind, Inventory, Limits,
     cache::{Ending, HeldData},
+    full::Moved,
     names::{NameId, Role},
 };
 use crate::packet::PacketId;
@@ -57,6 +58,16 @@ pub(super) struct Logged {
     pub source: IpAddr,
     /// The name before a rename.
     pub from: Option<NameId>,
+}
+
+impl Logged {
+    /// Takes new numbers of its names, both of which are there.
+    pub(super) fn rename(&mut self, names: &Moved) {
+        self.name.rename(names);
+        if let Some(from) = &mut self.from {
+            from.rename(names);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +123,11 @@ impl Life {
     const PROPOSED: usize = 16;
     /// Renames in a row that make a storm.
     const STORM: u32 = 4;
+
+    /// Forgets what was claimed, of which the numbers have changed.
+    pub(super) fn forget_claims(&mut self) {
+        self.probes = Default::default();
+    }
 }
 
 /// How long a claim waits: three probes, 250 ms apart, and as much again for delays.
@@ -130,7 +146,9 @@ impl Inventory {
     }
 
     fn push_event(&mut self, event: Logged) {
-        if self.events.len() < Limits::EVENTS {
+        self.offered += 1;
+        if self.events.len() < Limits::EVENTS && self.event_shares.may_take(event.source, 1, Limits::EVENTS) {
+            self.event_shares.take(event.source, 1);
             self.events.push(event);
         } else {
             self.limits.events += 1;

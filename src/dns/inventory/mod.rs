@@ -10,10 +10,12 @@
 //! asks, and of which instances the asker has heard, proposed records in probes (section 8.2) say what is claimed;
 //! neither makes a record live.
 //!
-//! Every table is bounded by [`Limits`], which also counts what did not fit.
+//! Every table is bounded by [`Limits`], which also counts what did not fit. Full ones let go of names of which nothing is
+//! alive; no sender alone fills more than three quarters of one.
 
 mod cache;
 mod findings;
+mod full;
 mod life;
 mod names;
 mod questions;
@@ -25,7 +27,7 @@ pub use findings::{Finding, FindingKind, Packets, Subject};
 pub use life::EventKind;
 pub use view::{Event, Instance, Missing, Query, Server, State, Type};
 
-use super::{Data, Meaning, Message, Name, Record, RecordType, Section, ServiceType, Via};
+use super::{Data, Meaning, Message, Name, Record, RecordType, Section, ServiceType, Via, shares::Shares};
 use crate::packet::{PacketId, Timestamp, TransportProtocol};
 use cache::{Cache, HeldData};
 use findings::{About, Findings};
@@ -60,12 +62,14 @@ pub struct Limits {
     pub texts: u64,
     /// Records beyond [`Self::RECORDS`] or [`Self::RECORDS_OF_NAME`].
     pub records: u64,
-    /// Questions beyond [`Self::QUESTIONS`].
+    /// Questions beyond [`Self::QUESTIONS`], and those that left for newer ones.
     pub questions: u64,
-    /// Events beyond [`Self::EVENTS`].
+    /// Events beyond [`Self::EVENTS`], and those that left with their names or for newer ones.
     pub events: u64,
-    /// Findings beyond [`Self::FINDINGS`].
+    /// Findings beyond [`Self::FINDINGS`], and those that left for newer ones.
     pub findings: u64,
+    /// Instances that were over and left full tables.
+    pub left: u64,
 }
 
 impl Limits {
@@ -128,9 +132,13 @@ pub struct Inventory {
     /// Instances that a known answer was seen of, in that order.
     heard: Vec<NameId>,
     events: Vec<life::Logged>,
+    event_shares: Shares,
     findings: Findings,
     questions: Questions,
     limits: Limits,
+    /// The same when room was last looked for, and what was offered to the tables since.
+    limits_before: Limits,
+    offered: usize,
     counts: Counts,
     now: Option<Timestamp>,
 }
@@ -176,6 +184,8 @@ impl Inventory {
         if let Some(time) = sighting.time {
             self.advance(time);
         }
+        // Only between messages, as numbers change.
+        self.make_room();
         let (source, source_port) = sighting.source;
         let (_, destination_port) = sighting.destination;
         let via = Via::of(sighting.protocol, source_port, destination_port).unwrap_or(Via::Udp);
@@ -228,7 +238,8 @@ impl Inventory {
     }
 
     fn found(&mut self, context: &Context, kind: FindingKind, about: About) {
-        self.findings.add(kind, about, context.packet, &mut self.limits);
+        self.offered += 1;
+        self.findings.add(kind, about, (context.source, context.packet), &mut self.limits);
     }
 
     /// Takes it that a unicast message answers the questions it repeats, be it with nothing.
@@ -253,6 +264,7 @@ impl Inventory {
             if !probe {
                 let key = (context.scope, name, question.kind);
                 self.names.at_mut(name).asked = true;
+                self.offered += 1;
                 self.questions.ask(context.number, key, context.source, context.packet, &mut self.limits);
             }
         }
@@ -403,6 +415,7 @@ impl Inventory {
     }
 
     fn interned(&mut self, context: &Context, name: &Name<'_>) -> Option<NameId> {
+        self.offered += 1;
         let id = self.names.intern(context.source, name, &mut self.types, &mut self.limits)?;
         if let Role::Type(kind) | Role::Subtype(kind) | Role::Instance(kind) = self.names.at(id).role {
             self.types.at_mut(kind).packets.add(context.packet);

@@ -7,7 +7,10 @@ use std::{
 
 use hashbrown::{HashTable, hash_table::Entry};
 
-use super::{Limits, Packets};
+use super::{
+    Limits, Packets,
+    full::{Moved, keep},
+};
 use crate::dns::{Meaning, Name, Pair, ServiceType, Strings, pairs, shares::Shares};
 
 /// A name in [`Names`].
@@ -40,6 +43,8 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) struct Known {
     pub wire: Box<[u8]>,
+    /// Who told it first.
+    sender: IpAddr,
     pub role: Role,
     /// Whether a question was for it.
     pub asked: bool,
@@ -109,12 +114,52 @@ impl Names {
         };
         let id = self.entries.len() as u32;
         let wire = name.expand(&mut [0; Name::MAX_LEN]).into();
-        self.entries.push(Known { wire, role, asked: false, records: Vec::new(), life: None, heard: None });
+        let (asked, records, life, heard) = (false, Vec::new(), None, None);
+        self.entries.push(Known { wire, sender, role, asked, records, life, heard });
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.ids.insert_unique(hash, id, |&id| {
             hasher.hash_one(entries[id as usize].wire.to_ascii_lowercase().as_slice())
         });
         Some(NameId(id))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.entries.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Known> {
+        self.entries.iter_mut()
+    }
+
+    /// Keeps the names that have a new number. Types of those are all there; of their records some may have left.
+    pub(super) fn keep(&mut self, names: &Moved, types: &Moved, records: &Moved) {
+        keep(&mut self.entries, names);
+        self.ids.clear();
+        self.shares = Shares::default();
+        let hash = |hasher: &RandomState, wire: &[u8]| hasher.hash_one(wire.to_ascii_lowercase().as_slice());
+        for (index, known) in self.entries.iter_mut().enumerate() {
+            if let Role::Type(id) | Role::Subtype(id) | Role::Instance(id) = &mut known.role {
+                id.0 = types[id.0 as usize].unwrap_or(id.0);
+            }
+            known.records.retain_mut(|record| match records[*record as usize] {
+                Some(new) => {
+                    *record = new;
+                    true
+                }
+                None => false,
+            });
+            if let Some(life) = &mut known.life {
+                life.forget_claims();
+            }
+            self.shares.take(known.sender, 1);
+            let hash = hash(&self.hasher, &known.wire);
+            // There was room for more.
+            self.ids.insert_unique(hash, index as u32, |_| hash);
+        }
     }
 
     pub(super) fn at(&self, id: NameId) -> &Known {
@@ -138,6 +183,8 @@ fn fold(buffer: &mut [u8; Name::MAX_LEN], len: usize) -> &[u8] {
 pub(super) struct KnownType {
     pub name: Box<[u8]>,
     pub tcp: bool,
+    /// Who told it first.
+    sender: IpAddr,
     /// Questions for it.
     pub queries: u64,
     /// Where it was met, in questions, records and known answers.
@@ -185,11 +232,29 @@ impl Types {
                 self.entries.push(KnownType {
                     name: service.name.into(),
                     tcp: service.tcp,
+                    sender,
                     queries: 0,
                     packets: Packets::default(),
                 });
                 Some(TypeId(id))
             }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Keeps the types that have a new number.
+    pub(super) fn keep(&mut self, types: &Moved) {
+        keep(&mut self.entries, types);
+        self.ids.clear();
+        self.shares = Shares::default();
+        for (index, known) in self.entries.iter().enumerate() {
+            self.shares.take(known.sender, 1);
+            let hash = self.hasher.hash_one((known.name.to_ascii_lowercase(), known.tcp));
+            // There was room for more.
+            self.ids.insert_unique(hash, index as u32, |_| hash);
         }
     }
 
@@ -210,10 +275,25 @@ pub(super) struct TextFlaws {
     pub malformed_key: bool,
 }
 
-/// TXT data met.
+/// TXT data met, and who told it first.
+#[derive(Debug)]
+struct Text {
+    octets: Box<[u8]>,
+    flaws: TextFlaws,
+    sender: IpAddr,
+}
+
+impl Text {
+    /// Octets that it takes; an empty one still takes a place.
+    fn size(octets: &[u8]) -> usize {
+        octets.len() + size_of::<Self>()
+    }
+}
+
+/// All TXT data met.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    entries: Vec<(Box<[u8]>, TextFlaws)>,
+    entries: Vec<Text>,
     ids: HashTable<u32>,
     hasher: RandomState,
     octets: usize,
@@ -228,13 +308,12 @@ impl Texts {
         limits: &mut Limits,
     ) -> Option<TextId> {
         let octets = strings.octets();
-        // An empty record still takes a place.
-        let size = octets.len() + size_of::<(Box<[u8]>, TextFlaws)>();
+        let size = Text::size(octets);
         let (entries, hasher) = (&self.entries, &self.hasher);
         let slot = self.ids.entry(
             hasher.hash_one(octets),
-            |&id| *entries[id as usize].0 == *octets,
-            |&id| hasher.hash_one(&*entries[id as usize].0),
+            |&id| *entries[id as usize].octets == *octets,
+            |&id| hasher.hash_one(&*entries[id as usize].octets),
         );
         match slot {
             Entry::Occupied(id) => Some(TextId(*id.get())),
@@ -250,18 +329,42 @@ impl Texts {
                 slot.insert(id);
                 self.octets += size;
                 self.shares.take(sender, size);
-                self.entries.push((octets.into(), TextFlaws::of(strings)));
+                self.entries.push(Text { octets: octets.into(), flaws: TextFlaws::of(strings), sender });
                 Some(TextId(id))
             }
         }
     }
 
     pub(super) fn strings(&self, id: TextId) -> Option<Strings<'_>> {
-        Strings::read(&self.entries[id.0 as usize].0)
+        Strings::read(&self.entries[id.0 as usize].octets)
     }
 
     pub(super) fn flaws(&self, id: TextId) -> TextFlaws {
-        self.entries[id.0 as usize].1
+        self.entries[id.0 as usize].flaws
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Octets they take.
+    pub(super) fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Keeps the data that has a new number.
+    pub(super) fn keep(&mut self, texts: &Moved) {
+        keep(&mut self.entries, texts);
+        self.ids.clear();
+        (self.octets, self.shares) = Default::default();
+        for (index, text) in self.entries.iter().enumerate() {
+            let size = Text::size(&text.octets);
+            self.octets += size;
+            self.shares.take(text.sender, size);
+            let hash = self.hasher.hash_one(&*text.octets);
+            // There was room for more.
+            self.ids.insert_unique(hash, index as u32, |_| hash);
+        }
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use super::{Limits, Packets, Scope, names::NameId};
+use super::{
+    Limits, Packets, Scope,
+    full::{Moved, keep, moved},
+    names::NameId,
+};
 use crate::dns::{RecordType, shares::Shares};
 use crate::packet::PacketId;
 
@@ -96,6 +100,54 @@ impl Questions {
             && let Some(&index) = self.by_client.get(&(question, client))
         {
             self.entries[index as usize].waits = false;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The names asked for.
+    pub(super) fn names(&self) -> impl Iterator<Item = NameId> {
+        self.entries.iter().map(|asked| asked.name)
+    }
+
+    /// Lets go of all but the `most` that were asked last; says how many left.
+    pub(super) fn keep_newest(&mut self, most: usize) -> u64 {
+        let before = self.entries.len();
+        if before <= most {
+            return 0;
+        }
+        let mut times: Vec<_> = self.entries.iter().map(|asked| asked.at).collect();
+        // Those that one message asked leave together.
+        let (_, &mut last, _) = times.select_nth_unstable(before - most - 1);
+        self.entries.retain(|asked| asked.at > last);
+        (before - self.entries.len()) as u64
+    }
+
+    /// Takes new numbers of names, all of which are there, after some questions left.
+    pub(super) fn rename(&mut self, names: &Moved) {
+        let mut stays = vec![false; self.answered.len()];
+        for asked in &self.entries {
+            stays[asked.question as usize] = true;
+        }
+        let questions = moved(stays.into_iter());
+        let number = |old: u32| questions[old as usize];
+        keep(&mut self.answered, &questions);
+        let old = std::mem::take(&mut self.questions).into_iter();
+        self.questions = old
+            .filter_map(|((scope, mut name, kind), question)| {
+                let question = number(question)?;
+                name.rename(names).then_some(((scope, name, kind), question))
+            })
+            .collect();
+        self.by_client.clear();
+        self.shares = Shares::default();
+        for (index, asked) in self.entries.iter_mut().enumerate() {
+            asked.name.rename(names);
+            asked.question = number(asked.question).unwrap_or_default();
+            self.by_client.insert((asked.question, asked.client), index as u32);
+            self.shares.take(asked.client, 1);
         }
     }
 

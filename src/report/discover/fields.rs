@@ -3,7 +3,7 @@
 use crate::text::field::{COUNT, Field, PORT, Type};
 
 /// The fields of the object.
-pub static DISCOVER: [Field; 15] = [
+pub static DISCOVER: [Field; 16] = [
     Field::new("schema", Type::OneOf(|| vec!["portolan/discover/1"]), "what this object is").always(),
     Field::new("registry.updated", Type::Word, "date of the registry that types were looked up in").always(),
     Field::new("messages", COUNT, "DNS messages that were read").always(),
@@ -19,6 +19,7 @@ pub static DISCOVER: [Field; 15] = [
     Field::new("dropped.questions", COUNT, "questions that found no room"),
     Field::new("dropped.events", COUNT, "events that found no room"),
     Field::new("dropped.findings", COUNT, "findings that found no room"),
+    Field::new("dropped.left", COUNT, "instances that were over and left full tables"),
 ];
 
 /// The input that a row is of.

@@ -217,7 +217,7 @@ impl<'v, 'a> All<'v, 'a> {
     /// What the bounds of the inventories kept out, where they did.
     pub(super) fn dropped(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let sum = |of: fn(&Limits) -> u64| self.views.iter().map(|view| of(&view.inventory.limits())).sum();
-        let all: [(_, u64); 7] = [
+        let all: [(_, u64); 8] = [
             ("names", sum(|limits| limits.names)),
             ("types", sum(|limits| limits.types)),
             ("texts", sum(|limits| limits.texts)),
@@ -225,6 +225,7 @@ impl<'v, 'a> All<'v, 'a> {
             ("questions", sum(|limits| limits.questions)),
             ("events", sum(|limits| limits.events)),
             ("findings", sum(|limits| limits.findings)),
+            ("left", sum(|limits| limits.left)),
         ];
         all.into_iter().filter(|(_, count)| *count > 0)
     }
