@@ -133,6 +133,13 @@ impl Life {
         self.spans().chain(self.farewells()).all(|span| span.end.is_some_and(|end| end < now))
     }
 
+    /// When it is [over](Self::is_over), if nothing more is told of it; `None` for never.
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        self.spans().chain(self.farewells()).try_fold(Timestamp::default(), |latest, span| {
+            span.end.map(|end| latest.max(end))
+        })
+    }
+
     /// Whether anything but goodbyes told it.
     #[cfg(test)]
     pub(super) fn was_told(&self) -> bool {

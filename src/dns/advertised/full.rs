@@ -5,18 +5,24 @@ use std::mem;
 use super::Advertised;
 use crate::packet::Timestamp;
 
+/// Which part of a full table has to be over, or to have found no room, before it is looked through: as that costs as much as
+/// filling it, each record costs no more than a few times of that, however times and records are chosen.
+const PART: usize = 16;
+
 impl Advertised {
-    /// Lets go of what is over by now, where a table is full: at most once a second, as that looks at everything.
+    /// Lets go of what is over by now, where a table is full and it is worth a look.
     ///
     /// Who knows only the past loses nothing by it. With hindsight flows of that time may lose their names, so that what
     /// comes later finds room; that is counted as [`Self::dropped`].
     #[cold]
     pub(super) fn let_go(&mut self) {
+        self.refused += 1;
         let Some(now) = self.now else { return };
-        if self.left.is_some_and(|left| now.since(left) < Timestamp::SECOND) {
+        let due = self.room_at.is_none_or(|at| at < now);
+        if !due && self.refused < Self::MAX_SERVICES / PART {
             return;
         }
-        self.left = Some(now);
+        self.refused = 0;
         let (services, hosts) = (mem::take(&mut self.services), mem::take(&mut self.hosts));
         for table in [&mut self.service_of, &mut self.host_of] {
             table.clear();
@@ -51,5 +57,23 @@ impl Advertised {
             }
         }
         self.dropped += if self.causal { 0 } else { gone };
+        self.room_at = Some(self.next_room());
+    }
+
+    /// When a part of either table will be over, if nothing of it is told again.
+    fn next_room(&self) -> Timestamp {
+        let never = Timestamp(u64::MAX);
+        let nth = |mut ends: Vec<Timestamp>, most: usize| {
+            let part = most / PART;
+            if part < ends.len() { *ends.select_nth_unstable(part).1 } else { never }
+        };
+        let end = |service: &super::Service| service.seen.end().unwrap_or(never);
+        let of_services = self.services.iter().map(end).collect();
+        let of_hosts = self.hosts.iter().map(|host| {
+            let addresses = host.addresses.iter().map(|(_, seen)| seen.end().unwrap_or(never));
+            let services = host.services.iter().map(|&index| end(&self.services[index as usize]));
+            addresses.chain(services).max().unwrap_or_default()
+        });
+        nth(of_services, Self::MAX_SERVICES).min(nth(of_hosts.collect(), Self::MAX_HOSTS))
     }
 }

@@ -45,8 +45,9 @@ pub struct Advertised {
     host_shares: Shares,
     /// The latest time a message came.
     now: Option<Timestamp>,
-    /// When what is over left a full table last.
-    left: Option<Timestamp>,
+    /// When it is worth a look what is over in a full table, and how often one was met since the last look.
+    room_at: Option<Timestamp>,
+    refused: usize,
     /// Indexes in `services` by owner, where only the past is known.
     of_owner: HashMap<Box<[u8]>, Vec<u32>>,
     /// Interface of the packet that is asked for, where only the past is known.

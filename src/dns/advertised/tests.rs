@@ -362,6 +362,27 @@ fn what_lives_on_stays_in_a_full_table() {
     assert_eq!(names(&advertised, 631, at(4503)), ["ipp"]);
 }
 
+/// A look costs as much as filling the table, so that time alone does not make one worth it.
+#[test]
+fn a_full_table_is_looked_through_when_enough_is_over() {
+    const MOST: u32 = Advertised::MAX_SERVICES as u32;
+    let mut advertised = Advertised::causal();
+    for number in 0..MOST {
+        let ttl = if number < MOST / 16 + 10 { 100 + number % 2 } else { 4500 };
+        send(&mut advertised, number % 7, 1, fake(number, ttl));
+    }
+    // The first one that finds no room has it looked for.
+    send(&mut advertised, 8, 2, fake(MOST, 4500));
+    assert_eq!((advertised.services.len() as u32, advertised.room_at), (MOST, at(102)));
+    // Half of them is over at 101 s, all at 102 s.
+    for time in 3..=102 {
+        send(&mut advertised, 8, time, fake(MOST + time as u32, 4500));
+    }
+    assert_eq!((advertised.services.len() as u32, advertised.dropped()), (MOST, 101));
+    send(&mut advertised, 8, 103, fake(MOST, 4500));
+    assert_eq!(advertised.services.len() as u32, MOST - MOST / 16 - 10 + 1);
+}
+
 #[test]
 fn types_are_shown_as_they_were_announced_and_told_apart_without_case() {
     let mut advertised = Advertised::new();
