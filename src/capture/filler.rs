@@ -119,8 +119,10 @@ impl<R: Read> Filler<R> {
     /// One read into the free part of the batch's buffer, which grows if there is none.
     fn read(&mut self, batch: &mut Batch) {
         if batch.filled == batch.buffer.len() {
-            // Doubling, not what the record asks for: memory follows what is there, not what is claimed.
-            batch.buffer.resize((batch.filled * 2).max(BATCH_LEN), 0);
+            // By what is there, not what the record asks for: memory follows what is there, not what is claimed. By half of it
+            // where it is much, as all of it is touched.
+            let more = if batch.filled < 16 * BATCH_LEN { batch.filled } else { batch.filled / 2 };
+            batch.buffer.resize((batch.filled + more).max(BATCH_LEN), 0);
         }
         match self.reader.read(&mut batch.buffer[batch.filled..]) {
             Ok(0) => self.ended = Some(Ok(())),

@@ -18,6 +18,8 @@ use crate::{
 
 /// Frames that are decoded before the first of them is charted.
 const GROUP: usize = 32;
+/// Octets of a batch above which no other is on its way, and its memory is given back: only a record that large makes one.
+const LARGE: usize = 4 << 20;
 /// Octets a thread has at least before charting is shared out to several.
 const MIN_SHARE: u64 = 4 << 20;
 
@@ -272,10 +274,14 @@ impl Run<'_> {
                 self.observer.read(source.consumed());
                 work.previous = previous;
                 previous = work.batch.frames().filter_map(|frame| frame.time).last().or(previous);
+                let alone = work.batch.octets().len() > LARGE;
                 if lane.to_worker.send(work).is_err() {
                     break;
                 }
                 sent += 1;
+                while alone && fetched < sent {
+                    selection.count(fetch(&mut lanes, &mut fetched, outlet.sink)?);
+                }
                 if self.is_stopped() {
                     break;
                 }
@@ -340,6 +346,9 @@ fn fetch<P>(lanes: &mut [Lane<P>], fetched: &mut usize, sink: &mut impl Sink<P>)
     if let Ok(mut work) = lane.from_worker.recv() {
         sink.take(&mut work.part)?;
         let taken = work.taken;
+        if work.batch.octets().len() > LARGE {
+            work.batch = Batch::new();
+        }
         lane.spare.push(work);
         return Ok(taken);
     }

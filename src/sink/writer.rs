@@ -4,6 +4,9 @@ use std::io;
 
 use super::Sink;
 
+/// Octets of memory that a part keeps for the next.
+const LARGE: usize = 4 << 20;
+
 /// Writes octets to a file, a pipe or memory.
 ///
 /// ```
@@ -40,6 +43,8 @@ impl<W: io::Write> Sink<Vec<u8>> for Writer<W> {
     fn take(&mut self, part: &mut Vec<u8>) -> io::Result<()> {
         self.out.write_all(part)?;
         part.clear();
+        // What a large record needed, the next one rarely does.
+        part.shrink_to(LARGE);
         Ok(())
     }
 
