@@ -630,9 +630,10 @@ fn what_commands_write_is_valid() {
 
 /// Fields that no capture here shows: what an interface lost, what a bound of memory kept out, makers of MACs that are not of the lab's own, and what is rarely spoken in flows that an ICMP
 /// error complains about.
-const UNSEEN: [&str; 19] = [
+const UNSEEN: [&str; 21] = [
     "diff: before.incomplete",
     "diff: after.incomplete",
+    "discover: instances.txt_omitted",
     "discover: dropped.names",
     "discover: dropped.types",
     "discover: dropped.texts",

@@ -20,7 +20,11 @@ pub static MESSAGE: [Field; 13] = [
     Field::new("answers", Type::Object(&RECORD), "answers; in an mDNS query, those already known").list(),
     Field::new("authorities", Type::Object(&RECORD), "records of its authority section").list(),
     Field::new("additionals", Type::Object(&RECORD), "further records").list(),
-    Field::new("omitted", Type::Number(u64::MAX), "questions and records beyond the first 1,024 of each"),
+    Field::new(
+        "omitted",
+        Type::Number(u64::MAX),
+        "questions, records, and pairs of TXT records beyond the first 1,024 of each",
+    ),
     Field::new("damage", Type::Text, "what is wrong with it, and where"),
 ];
 

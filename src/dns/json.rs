@@ -8,7 +8,7 @@ use crate::text::{
     number,
 };
 
-/// Most questions, and most records, that the object lists; the others are counted in `omitted`.
+/// Most questions, most records, and most pairs of all TXT records, that the object lists; the others are counted in `omitted`.
 const MAX_LISTED: usize = 1_024;
 
 /// Appends a message as one JSON object: header bits, `questions`, `answers`, `authorities`, `additionals`
@@ -62,6 +62,7 @@ pub fn json(via: Via, message: &Message<'_>, out: &mut Vec<u8>) {
         push(out, "]");
     }
     let mut section = None;
+    let mut room = MAX_LISTED;
     let mut records = questions.records(message);
     for (index, record) in records.by_ref().enumerate() {
         if index >= MAX_LISTED {
@@ -82,7 +83,7 @@ pub fn json(via: Via, message: &Message<'_>, out: &mut Vec<u8>) {
             );
             section = Some(record.section);
         }
-        object(&record, out);
+        omitted += object(&record, &mut room, out);
     }
     if section.is_some() {
         push(out, "]");
@@ -96,7 +97,9 @@ pub fn json(via: Via, message: &Message<'_>, out: &mut Vec<u8>) {
     push(out, "}");
 }
 
-fn object(record: &Record<'_>, out: &mut Vec<u8>) {
+/// Appends a record; of TXT pairs as many as there is room for. Says how many were left out.
+fn object(record: &Record<'_>, room: &mut usize, out: &mut Vec<u8>) -> usize {
+    let mut omitted = 0;
     push(out, "{");
     member_name("name", &record.name, out);
     put(out, format_args!(r#","type":"{}""#, record.kind));
@@ -114,7 +117,7 @@ fn object(record: &Record<'_>, out: &mut Vec<u8>) {
             push(out, "}");
         }
         push(out, if options.count() > 0 { "]}" } else { "}" });
-        return;
+        return omitted;
     }
     class(record.class(), out);
     put(out, format_args!(r#","ttl":{}"#, record.ttl));
@@ -130,7 +133,7 @@ fn object(record: &Record<'_>, out: &mut Vec<u8>) {
             put(out, format_args!(r#""priority":{priority},"weight":{weight},"port":{port},"#));
             member_name("target", &target, out);
         }
-        Data::Txt(strings) => txt(strings, out),
+        Data::Txt(strings) => omitted = txt(strings, room, out),
         Data::Nsec { next, types } => {
             member_name("next", &next, out);
             push(out, r#","types":["#);
@@ -155,16 +158,20 @@ fn object(record: &Record<'_>, out: &mut Vec<u8>) {
         Data::Other(octets) => member_base64("data", octets, out),
     }
     push(out, "}");
+    omitted
 }
 
-fn txt(strings: Strings<'_>, out: &mut Vec<u8>) {
+fn txt(strings: Strings<'_>, room: &mut usize, out: &mut Vec<u8>) -> usize {
     push(out, r#""txt":["#);
-    for (index, pair) in pairs(strings).enumerate() {
+    let mut all = pairs(strings);
+    for (index, pair) in all.by_ref().take(*room).enumerate() {
         push(out, if index == 0 { "{" } else { ",{" });
         member_pair(&pair, out);
         push(out, "}");
+        *room -= 1;
     }
     push(out, "]");
+    all.count()
 }
 
 /// Appends `"key":…,"value":…,"state":…` of one TXT attribute; `value` only where there is one.
@@ -307,5 +314,15 @@ mod tests {
         }
         let found = value(many);
         assert_eq!((found["answers"].as_array().unwrap().len(), &found["omitted"]), (MAX_LISTED, &json!(5)));
+        // Of two TXT records 600 pairs and the first 424, of 606.
+        let text = b"\x01a".repeat(600);
+        let more = b"\x01b".repeat(606);
+        let message = Builder::response()
+            .answer(&[b"i"], RecordType::TXT, 1, &text)
+            .answer(&[b"j"], RecordType::TXT, 1, &more)
+            .answer(&[b"k"], RecordType::TXT, 1, b"\x01c");
+        let found = value(message);
+        let pairs = |at: usize| found["answers"][at]["txt"].as_array().unwrap().len();
+        assert_eq!(([0, 1, 2].map(pairs), &found["omitted"]), ([600, 424, 0], &json!(182 + 1)));
     }
 }

@@ -135,9 +135,9 @@ impl Life {
 
     /// When it is [over](Self::is_over), if nothing more is told of it; `None` for never.
     pub(super) fn end(&self) -> Option<Timestamp> {
-        self.spans().chain(self.farewells()).try_fold(Timestamp::default(), |latest, span| {
-            span.end.map(|end| latest.max(end))
-        })
+        self.spans()
+            .chain(self.farewells())
+            .try_fold(Timestamp::default(), |latest, span| span.end.map(|end| latest.max(end)))
     }
 
     /// Whether anything but goodbyes told it.

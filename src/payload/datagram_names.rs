@@ -217,11 +217,11 @@ mod tests {
     const SECOND: &[u8] = b"abcdefgh";
 
     #[test]
-    fn quic_in_several_packets_of_both_versions() {
+    fn quic_in_several_packets_of_all_versions() {
         let (message, expected) = (hello(None), Some(("example.org".to_owned(), ToldBy::Quic)));
         // The length of a frame has six bits in these tests.
         let third = |at: usize| frame(&message, at * 30, (at * 30 + 30).min(message.len()));
-        for version in [1, 0x6b33_43cf] {
+        for version in [1, 0x6b33_43cf, 0xff00_001b, 0xff00_001d, 0xff00_0020] {
             let packet = |at: usize| seal(version, FIRST, b"", at as u8, &third(at), FIRST);
             assert_eq!(told(&[packet(0), packet(1), packet(2)]), expected);
             assert_eq!(told(&[packet(2), packet(0), packet(0), packet(1)]), expected);

@@ -1,5 +1,7 @@
 //! What QUIC's Initial packets hold: their keys follow from the client's first connection id (RFC 9001 section 5,
-//! RFC 9369 section 3).
+//! RFC 9369 section 3). Those of drafts from the 23rd on are read like those of version 1, which they became.
+
+use std::ops::RangeInclusive;
 
 use aes::Aes128;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
@@ -15,47 +17,65 @@ const TAG: usize = 16;
 
 /// What differs between versions.
 struct Version {
-    number: u32,
+    numbers: RangeInclusive<u32>,
     salt: [u8; 20],
+    labels: &'static Labels,
+}
+
+/// Labels of the keys, and the types of Initial and Retry packets, as the first octet has them.
+struct Labels {
     key: &'static [u8],
     iv: &'static [u8],
     header: &'static [u8],
-    /// The types of Initial and Retry packets, as the first octet has them.
     initial: u8,
     retry: u8,
 }
 
-/// Versions 1 (RFC 9001) and 2 (RFC 9369).
-static VERSIONS: [Version; 2] = [
+static LABELS_1: Labels =
+    Labels { key: b"quic key", iv: b"quic iv", header: b"quic hp", initial: 0, retry: 0x30 };
+static LABELS_2: Labels =
+    Labels { key: b"quicv2 key", iv: b"quicv2 iv", header: b"quicv2 hp", initial: 0x10, retry: 0 };
+
+/// The salt of version 1 (RFC 9001 section 5.2), which its last two drafts have, too.
+const SALT_1: [u8; 20] = [
+    0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc,
+    0xbb, 0x7f, 0x0a,
+];
+
+/// Version 1 (RFC 9001) and its drafts 33 and 34, 29 to 32, and 23 to 28 (section 5.2 of each draft-ietf-quic-tls), and
+/// version 2 (RFC 9369).
+static VERSIONS: [Version; 5] = [
+    Version { numbers: 1..=1, salt: SALT_1, labels: &LABELS_1 },
     Version {
-        number: 1,
-        salt: [
-            0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad,
-            0xcc, 0xbb, 0x7f, 0x0a,
-        ],
-        key: b"quic key",
-        iv: b"quic iv",
-        header: b"quic hp",
-        initial: 0,
-        retry: 0x30,
-    },
-    Version {
-        number: 0x6b33_43cf,
+        numbers: 0x6b33_43cf..=0x6b33_43cf,
         salt: [
             0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb,
             0xf9, 0xbd, 0x2e, 0xd9,
         ],
-        key: b"quicv2 key",
-        iv: b"quicv2 iv",
-        header: b"quicv2 hp",
-        initial: 0x10,
-        retry: 0,
+        labels: &LABELS_2,
+    },
+    Version { numbers: 0xff00_0021..=0xff00_0022, salt: SALT_1, labels: &LABELS_1 },
+    Version {
+        numbers: 0xff00_001d..=0xff00_0020,
+        salt: [
+            0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0,
+            0x43, 0x90, 0xa8, 0x99,
+        ],
+        labels: &LABELS_1,
+    },
+    Version {
+        numbers: 0xff00_0017..=0xff00_001c,
+        salt: [
+            0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65,
+            0xbe, 0xf9, 0xf5, 0x02,
+        ],
+        labels: &LABELS_1,
     },
 ];
 
 impl Version {
     fn of(number: u32) -> Option<&'static Self> {
-        VERSIONS.iter().find(|version| version.number == number)
+        VERSIONS.iter().find(|version| version.numbers.contains(&number))
     }
 }
 
@@ -123,8 +143,8 @@ fn long_header(datagram: &[u8]) -> Option<(Option<Initial<'_>>, usize)> {
     check(first & 0xc0 == 0xc0)?;
     let version = Version::of(reader.u32()?)?;
     let (to, _from) = (ConnectionId::read(&mut reader)?, ConnectionId::read(&mut reader)?);
-    check(first & 0x30 != version.retry)?;
-    let is_initial = first & 0x30 == version.initial;
+    check(first & 0x30 != version.labels.retry)?;
+    let is_initial = first & 0x30 == version.labels.initial;
     if is_initial {
         let token = length(&mut reader)?;
         reader.skip(token)?;
@@ -164,9 +184,10 @@ impl Keys {
         expand(&initial, end, &mut secret)?;
         let secret = Hkdf::<Sha256>::from_prk(&secret).ok()?;
         let mut keys = Self { key: [0; 16], iv: [0; 12], header: [0; 16] };
-        expand(&secret, version.key, &mut keys.key)?;
-        expand(&secret, version.iv, &mut keys.iv)?;
-        expand(&secret, version.header, &mut keys.header)?;
+        let labels = version.labels;
+        expand(&secret, labels.key, &mut keys.key)?;
+        expand(&secret, labels.iv, &mut keys.iv)?;
+        expand(&secret, labels.header, &mut keys.header)?;
         Some(keys)
     }
 }
@@ -254,20 +275,20 @@ pub(super) fn crypto(frames: &[u8], mut tell: impl FnMut(usize, &[u8])) -> Optio
 /// Protects the frames of an Initial packet of a client, in tests.
 #[cfg(test)]
 pub(super) fn seal(
-    version: u32,
+    number_of_version: u32,
     to: &[u8],
     token: &[u8],
     number: u8,
     frames: &[u8],
     keys_of: &[u8],
 ) -> Vec<u8> {
-    let version = Version::of(version).expect("a version");
+    let version = Version::of(number_of_version).expect("a version");
     let id = |octets: &[u8]| {
         ConnectionId::read(&mut Reader::new(&[&[octets.len() as u8], octets].concat())).expect("an id")
     };
     let keys = Keys::of(version, &id(keys_of), CLIENT).expect("keys");
-    let mut packet = vec![0xc0 | version.initial];
-    packet.extend(version.number.to_be_bytes());
+    let mut packet = vec![0xc0 | version.labels.initial];
+    packet.extend(number_of_version.to_be_bytes());
     packet.push(to.len() as u8);
     packet.extend(to);
     packet.push(0);
@@ -313,7 +334,7 @@ mod tests {
 
     /// RFC 9001 appendix A.1, RFC 9369 appendix A.1.
     #[test]
-    fn keys_of_both_versions() {
+    fn keys_of_both_versions_and_of_drafts() {
         let expected = [
             "1f369613dd76d5467730efcbe3b1a22d",
             "fa044b2f42a3fd3b46fb255c",
@@ -332,6 +353,21 @@ mod tests {
             "45b95e15235d6f45a6b19cbcb0294ba9",
         ];
         assert_eq!(keys(0x6b33_43cf, CLIENT), expected.map(hex));
+        // The same appendix of draft-ietf-quic-tls-27 and of draft-ietf-quic-tls-29.
+        let expected = [
+            "af7fd7efebd21878ff66811248983694",
+            "8681359410a70bb9c92f0420",
+            "a980b8b4fb7d9fbc13e814c23164253d",
+        ];
+        assert_eq!(keys(0xff00_001b, CLIENT), expected.map(hex));
+        let expected = [
+            "175257a31eb09dea9366d8bb79ad80ba",
+            "6b26114b9cba2b63a9e8dd4f",
+            "9ddd12c994c0698b89374a9c077a3077",
+        ];
+        assert_eq!(keys(0xff00_001d, CLIENT), expected.map(hex));
+        assert_eq!(keys(0xff00_0022, CLIENT), keys(1, CLIENT));
+        assert!(Version::of(0xff00_0016).is_none() && Version::of(0xff00_0023).is_none());
     }
 
     /// The frames of RFC 9001 appendix A.2: a CRYPTO frame with a ClientHello, and padding.

@@ -26,7 +26,7 @@ pub static DISCOVER: [Field; 16] = [
 const FILE: Field = Field::new("file", Type::Text, "its input, where several are taken apart (`--separate`)");
 
 /// The fields of an instance.
-pub static INSTANCE: [Field; 21] = [
+pub static INSTANCE: [Field; 22] = [
     FILE,
     Field::new("instance", Type::Text, "its name within its type"),
     Field::new("instance_base64", Type::Base64, "its name, where it is no UTF-8"),
@@ -44,6 +44,11 @@ pub static INSTANCE: [Field; 21] = [
         "its attributes, and those the registry defines that it lacks",
     )
     .list(),
+    Field::new(
+        "txt_omitted",
+        COUNT,
+        "pairs of its TXT records beyond the first 1,024, which are not looked at",
+    ),
     Field::new("registered.name", Type::Text, "name of its type in the registry").within(),
     Field::new("registered.description", Type::Text, "what the registry says of its type").within(),
     Field::new("registered.txt_keys", Type::Escaped, "TXT keys that the registry defines").list(),

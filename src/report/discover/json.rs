@@ -7,7 +7,7 @@ use std::{
 
 #[cfg(feature = "parquet")]
 use super::fields::{EVENT, INSTANCE, QUERY};
-use super::{All, COLUMNS, View, attributes, defines, missing, subject_text};
+use super::{All, COLUMNS, View, attributes, defines, missing, omitted_pairs, subject_text};
 #[cfg(feature = "parquet")]
 use crate::{
     columns::{Origin, Table, TreeTable, spread},
@@ -273,6 +273,10 @@ impl<W: Write> Json<'_, W> {
             self.push(r#","state":"absent","registered":true}"#);
         }
         self.push("]");
+        let omitted = omitted_pairs(instance);
+        if omitted > 0 {
+            self.put(format_args!(r#","txt_omitted":{omitted}"#))?;
+        }
         Ok(())
     }
 
