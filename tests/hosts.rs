@@ -198,7 +198,13 @@ fn names_from_answers_equal_a_join_of_tshark() {
             let told: BTreeSet<&str> = told.map(|name| name["name"].as_str().unwrap()).collect();
             assert_eq!(told, expected, "{path}: {host}");
             assert_eq!(row[0], addresses(host).join(" "));
-            let listed: Vec<&str> = all.iter().map(|name| name["name"].as_str().unwrap()).collect();
+            let listed: Vec<String> = all
+                .iter()
+                .map(|name| match (name["name"].as_str().unwrap(), name["source"].as_str().unwrap()) {
+                    (name, source @ ("tls" | "http" | "quic")) => format!("{name} ({source})"),
+                    (name, _) => name.to_owned(),
+                })
+                .collect();
             assert_eq!(row[3], listed.join(" | "));
             names += told.len();
             aliased += usize::from(told.len() > 1);
@@ -275,4 +281,61 @@ fn names_are_those_that_tshark_reads() {
         files += 1;
     }
     assert!(asked > 50 && files > 3, "{asked} answers in {files} captures");
+}
+
+/// A TCP segment from port to port between 192.0.2.1, which asks, and 192.0.2.2 in a record of pcap.
+fn segment(number: u32, ports: [u16; 2], (sequence, flags): (u32, u8), octets: &[u8]) -> Vec<u8> {
+    let asks = ports[1] < 1_024;
+    let [from, to] = if asks { [1, 2] } else { [2, 1] };
+    let mut frame = vec![2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 8, 0, 0x45, 0];
+    frame.extend((40 + octets.len() as u16).to_be_bytes());
+    frame.extend([0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, from, 192, 0, 2, to]);
+    frame.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
+    frame.extend(sequence.to_be_bytes());
+    frame.extend([0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    frame.extend(octets);
+    let length = frame.len() as u32;
+    let words = [1_790_000_000 + number, 0, length, length].map(u32::to_le_bytes);
+    [words.as_flattened(), &frame].concat()
+}
+
+/// What clients asked a server for and got is told with its source, is no name of its own, and proves nothing: the server of
+/// 70 sites, of which one refused.
+#[test]
+fn what_clients_ask_for_is_told_apart() {
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0".to_vec();
+    for site in 0..70_u16 {
+        let (port, time) = (50_000 + site, u32::from(site) * 10);
+        let request = format!("GET / HTTP/1.1\r\nHost: site{site}.example\r\n\r\n");
+        file.extend(segment(time, [port, 80], (7, 2), b""));
+        let flags = if site == 3 { 0x14 } else { 0x12 };
+        file.extend(segment(time + 1, [80, port], (0, flags), b""));
+        file.extend(segment(time + 2, [port, 80], (8, 0x18), request.as_bytes()));
+        if site != 3 {
+            file.extend(segment(time + 3, [80, port], (1, 0x18), b"HTTP/1.1 200 OK\r\n\r\n"));
+        }
+    }
+    let folder = Scratch::new("hosts-asked");
+    let path = folder.file("sites.pcap", &file).display().to_string();
+    let found = hosts(&[&path]);
+    let of = |address: &str| found.iter().find(|host| addresses(host) == [address]).unwrap();
+    let names = of("192.0.2.2")["names"].as_array().unwrap();
+    assert_eq!(names.len(), 64);
+    assert!(names.iter().all(|name| name["source"] == "http" && name["name"] != "site3.example"));
+    assert_eq!(
+        names[1],
+        serde_json::json!({"name": "site1.example", "source": "http",
+            "first": "2026-09-21T14:13:30.000000000Z", "last": "2026-09-21T14:13:33.000000000Z"})
+    );
+    assert_eq!(of("192.0.2.1").get("names"), None);
+    let csv = good(&["hosts", "--format", "csv", "--columns", "addresses,names", &path]);
+    assert!(csv.contains("192.0.2.2,site0.example (http) | site1.example (http) | "), "{csv}");
+    let table = good(&["hosts", &path]);
+    assert!(table.contains("site0.example (http) site1.example (http) site10.example (http) +61"), "{table}");
+    assert!(!good(&["hosts", "-n", &path]).contains("site"));
+    // A user's own name comes first, and stands for the host elsewhere.
+    let file = folder.file("hosts", b"192.0.2.2 web\n").display().to_string();
+    let named = hosts(&["--hosts", &file, &path]);
+    let names = named.iter().find(|host| addresses(host) == ["192.0.2.2"]).unwrap()["names"].clone();
+    assert_eq!((&names[0]["name"], &names[0]["source"]), (&"web".into(), &"user".into()));
 }

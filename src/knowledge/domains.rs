@@ -49,12 +49,12 @@ impl<'a> Named<'a> {
 }
 
 /// What told the name of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ToldFrom {
-    /// The client, who asked for it.
-    Client(ToldBy),
     /// What names hosts.
     Host(Source),
+    /// The client, who asked for it.
+    Client(ToldBy),
 }
 
 impl ToldFrom {

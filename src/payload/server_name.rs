@@ -14,7 +14,7 @@ pub struct Told {
 }
 
 /// What the name of a server is told in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum ToldBy {
     /// The ClientHello of TLS or DTLS.
     Tls,

@@ -107,7 +107,9 @@ fn domain(row: &Row) -> Option<Facts> {
 }
 
 fn host(host: &Host<'_>) -> Facts {
-    let mut names: Vec<String> = host.names.iter().map(|name| name.name.clone()).collect();
+    // What clients ask for changes with them, not with the host.
+    let own = host.names.iter().filter(|name| !name.was_asked_for());
+    let mut names: Vec<String> = own.map(|name| name.name.clone()).collect();
     names.sort_unstable();
     names.dedup();
     Facts {

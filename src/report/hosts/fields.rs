@@ -2,7 +2,9 @@
 
 use crate::{
     hosts::Source,
+    knowledge::ToldFrom,
     naming::{Evidence, State},
+    payload::ToldBy,
     text::field::{COUNT, Field, PORT, Type},
 };
 
@@ -21,7 +23,12 @@ pub static HOST: [Field; 10] = [
         .always(),
     Field::new("macs", Type::Mac, "its MACs, where no router can have put them there").list(),
     Field::new("vendor", Type::Text, "who made the adapter of the first MAC (`--oui`)"),
-    Field::new("names", Type::Object(&NAME), "its names, the strongest source first").list(),
+    Field::new(
+        "names",
+        Type::Object(&NAME),
+        "its names, the strongest source first; of those that clients asked for at most 64 of an address",
+    )
+    .list(),
     Field::new("offers", Type::Object(&OFFER), "services that it serves").list(),
     Field::new("uses", Type::Object(&USE), "services that it asks for").list(),
     Field::new("first", Type::Time, "time of its first packet"),
@@ -33,10 +40,20 @@ pub static HOST: [Field; 10] = [
 /// The fields of a name.
 static NAME: [Field; 4] = [
     Field::new("name", Type::Escaped, "the name").always(),
-    Field::new("source", Type::OneOf(|| Source::ALL.map(Source::as_str).to_vec()), "what tells it").always(),
+    Field::new(
+        "source",
+        Type::OneOf(words),
+        "what tells it; `tls`, `http` and `quic` are names that clients asked it for, and got an answer",
+    )
+    .always(),
     Field::new("first", Type::Time, "when it was first told"),
     Field::new("last", Type::Time, "when it was last told"),
 ];
+
+fn words() -> Vec<&'static str> {
+    let hosts = Source::ALL.into_iter().map(ToldFrom::Host);
+    hosts.chain(ToldBy::ALL.into_iter().map(ToldFrom::Client)).map(ToldFrom::as_str).collect()
+}
 
 const KEY: Field =
     Field::new("key", Type::Text, "`https/tcp`, `49200/tcp` for a port without a name").always();

@@ -21,8 +21,8 @@ use crate::{
 };
 use crate::{
     flow::{FiveTuple, Tally},
-    hosts::{Hosts, Mac, Oui, Source, is_host},
-    knowledge::{Answers, Knowledge, Options},
+    hosts::{Hosts, Mac, Oui, is_host},
+    knowledge::{Answers, Knowledge, Named, Options, ToldFrom},
     naming::{self, Evidence, Side, State, label::Label},
     packet::Timestamp,
     registry::Registry,
@@ -41,6 +41,9 @@ pub fn schema() -> Schema<Trees> {
 
 /// Of a MAC that has more IPv4 addresses than this, a router or a proxy that answers for others is the likelier owner.
 const MAX_OF_A_MAC: usize = 4;
+
+/// Most names that clients asked for, kept of an address: those of a host of many are only examples.
+const MAX_ASKED: usize = 64;
 
 /// What `hosts` shows, and how.
 #[derive(Clone, Debug, Default)]
@@ -78,15 +81,17 @@ struct Seen {
     sent: bool,
     macs: BTreeSet<Mac>,
     names: Vec<Name>,
+    /// What clients asked it for by name, and when.
+    asked: BTreeMap<(ToldFrom, String), Tally>,
     offers: BTreeMap<Service, Peers>,
     uses: BTreeMap<Service, Peers>,
 }
 
-/// A name of a host.
+/// A name of a host, or one that a client asked it for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(in crate::report) struct Name {
     pub(super) name: String,
-    pub(super) source: Source,
+    pub(super) source: ToldFrom,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
 }
@@ -117,6 +122,13 @@ pub(super) struct Host<'r> {
     pub(super) offers: BTreeMap<&'r Service, Peers>,
     pub(super) uses: BTreeMap<&'r Service, Peers>,
     pub(super) tally: Tally,
+}
+
+impl Name {
+    /// Whether it is only what clients asked for: a server has as many of those as it serves, and its host is none of them.
+    pub(in crate::report) fn was_asked_for(&self) -> bool {
+        matches!(self.source, ToldFrom::Client(_))
+    }
 }
 
 impl HostList {
@@ -172,6 +184,22 @@ impl HostList {
                     self.note_offer(server, &service, met(Some(client)));
                 }
             }
+        }
+    }
+
+    /// Notes the name that a client asked a server for, and got an answer.
+    fn note_asked(&mut self, tuple: &FiveTuple<'_>, side: Side, named: Named<'_>) {
+        let (address, name) = match side {
+            Side::Low => (tuple.key.low().0, named.low),
+            Side::High => (tuple.key.high().0, named.high),
+            Side::Both | Side::Neither => return,
+        };
+        let told = named.source.filter(|source| matches!(source, ToldFrom::Client(_)));
+        let (Some(name), Some(source)) = (name, told) else { return };
+        let Some(seen) = self.addresses.get_mut(&address) else { return };
+        let key = (source, name.to_owned());
+        if seen.asked.len() < MAX_ASKED || seen.asked.contains_key(&key) {
+            seen.asked.entry(key).or_default().then(&tuple.total());
         }
     }
 
@@ -237,7 +265,14 @@ impl HostList {
     pub(super) fn take(&mut self, knowledge: &Knowledge, answers: &Answers) {
         for tuple in knowledge.flows().five_tuples() {
             let known = answers.get(tuple.id);
-            self.count(&tuple, known.map(|known| (answers.labels().label(known.label), known.side)));
+            let known = known.map(|known| (answers.labels().label(known.label), known.side));
+            self.count(&tuple, known);
+            if let (Some((label, side)), Some(named)) = (known, answers.named(tuple.id))
+                && label.state.is_some_and(State::is_served)
+                && !self.options.numeric
+            {
+                self.note_asked(&tuple, side, named);
+            }
         }
         self.learn(knowledge);
     }
@@ -251,11 +286,18 @@ impl HostList {
                 &mut seen.names,
                 known.names_of(address).into_iter().map(|told| Name {
                     name: told.name.to_owned(),
-                    source: told.source,
+                    source: ToldFrom::Host(told.source),
                     first: told.first,
                     last: told.last,
                 }),
             );
+            let asked = seen.asked.iter().map(|((source, name), tally)| Name {
+                name: name.clone(),
+                source: *source,
+                first: tally.first().map(Timestamp),
+                last: tally.last().map(Timestamp),
+            });
+            add_names(&mut seen.names, asked);
         }
     }
 
@@ -406,7 +448,7 @@ impl Service {
 
 impl Report for HostList {
     fn needs(&self) -> Options {
-        Options { hosts: true, ..Options::default() }
+        Options { hosts: true, domains: true, ..Options::default() }
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {

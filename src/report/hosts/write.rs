@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{COLUMNS, Host, HostsOptions, Name, Peers, Service};
 use crate::{
     hosts::{Mac, Source},
+    knowledge::ToldFrom,
     naming::{Evidence, State},
     packet::Timestamp,
     text::{
@@ -72,17 +73,27 @@ fn cut(mut texts: Vec<String>) -> Cell {
     Cell::lines(texts)
 }
 
-/// What a host is called.
+/// A name as cells have it. What a host says it is stands in brackets; behind what clients asked for stands by what.
+fn name_text(name: &Name) -> String {
+    match name.source {
+        ToldFrom::Host(Source::Ssdp) => format!("({})", name.name),
+        ToldFrom::Host(_) => name.name.clone(),
+        ToldFrom::Client(by) => format!("{} ({})", name.name, by.as_str()),
+    }
+}
+
+/// What a host is called, and what it is asked for by name.
 pub(in crate::report) fn called(host: &Host<'_>) -> Cell {
-    let names: BTreeSet<_> = host.names.iter().map(|name| (name.source, &name.name)).collect();
-    // Escaped already; a name of two sources is shown once. What a host is stands in brackets.
-    let mut shown: Vec<String> = Vec::new();
-    for (source, name) in names {
-        let text = if source == Source::Ssdp { format!("({name})") } else { name.clone() };
-        if !shown.iter().any(|known| known.eq_ignore_ascii_case(&text)) {
-            shown.push(text);
+    let mut names: Vec<_> = host.names.iter().collect();
+    names.sort_by_key(|name| (name.source, &name.name));
+    // Escaped already; a name of two sources is shown once.
+    let mut shown: Vec<&Name> = Vec::new();
+    for name in names {
+        if !shown.iter().any(|known| known.name.eq_ignore_ascii_case(&name.name)) {
+            shown.push(name);
         }
     }
+    let mut shown: Vec<_> = shown.into_iter().map(name_text).collect();
     let more = if shown.len() > 3 { format!(" +{}", shown.len() - 3) } else { String::new() };
     shown.truncate(3);
     Cell::escaped(|text| {
@@ -288,6 +299,11 @@ fn chosen(host: &Host<'_>, columns: &[usize]) -> Vec<String> {
     columns.iter().map(|&column| cells[column].clone()).collect()
 }
 
+/// A name as CSV has it.
+fn cell_of_name(name: &Name) -> String {
+    if name.was_asked_for() { name_text(name) } else { name.name.clone() }
+}
+
 /// What stands in each of the columns.
 fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
     let joined = |services: &BTreeMap<&Service, Peers>| {
@@ -298,7 +314,7 @@ fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
         host.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         host.macs.iter().map(|&mac| mac_text(mac)).collect::<Vec<_>>().join(" "),
         host.vendor.unwrap_or_default().to_owned(),
-        host.names.iter().map(|name| &*name.name).collect::<Vec<_>>().join(" | "),
+        host.names.iter().map(cell_of_name).collect::<Vec<_>>().join(" | "),
         joined(&host.offers),
         joined(&host.uses),
         time_text(host.tally.first()).unwrap_or_default(),
