@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use portolan::{
-    decode::{Decoder, Headers, Kind, LinkProtocol, Tunnel},
+    decode::{Decoder, Headers, Kind, LinkProtocol, Piece, Tunnel},
     naming::label::kind_word,
     packet::LinkType,
     savefile::{Compression, FileFormat},
@@ -71,5 +71,18 @@ EtherType and `llc-0xf0` for an LLC service access point, as `non-ip` where they
     for name in named {
         writeln!(text, "- `{name}`").unwrap();
     }
+    text += "
+## Counted, and not read
+
+These are counted with all their octets, and nothing is made up of what they may hold: `notes` of their records say what they are.
+
+";
+    for piece in Piece::ALL {
+        writeln!(text, "- {}", piece.as_str()).unwrap();
+    }
+    text += "- of several frames or packets in one (A-MSDU, ATSC ALP, netlink) all but one, which speaks for all: how many there are
+  besides is told
+- fragments of IP: later ones go with the flow of the first, and what they hold is put together only where it is DNS
+";
     text
 }

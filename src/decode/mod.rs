@@ -297,6 +297,9 @@ pub enum Piece {
 }
 
 impl Piece {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Multilink, Self::CompressedTcp, Self::AlpSegment];
+
     /// What it is, in words.
     pub const fn as_str(self) -> &'static str {
         match self {
