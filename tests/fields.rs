@@ -524,7 +524,7 @@ fn flows_are_what_the_table_says() {
         assert_eq!((json.lines().count(), csv.lines().count()), (rows.len(), rows.len() + 1));
         for ((row, json), csv) in rows.iter().zip(json.lines()).zip(csv.lines().skip(1)) {
             let mut read = Read::default();
-            for field in &FLOW {
+            for field in FLOW.iter().filter(|field| field.need.is_none()) {
                 read.field(field, |put| field.get.read(row, put));
             }
             seen.extend(read.json.keys().copied());
@@ -536,7 +536,7 @@ fn flows_are_what_the_table_says() {
             assert_eq!(cells(header, csv.as_bytes()), read.cells);
         }
     }
-    for field in &FLOW {
+    for field in FLOW.iter().filter(|field| field.need.is_none()) {
         assert!(seen.contains(field.path), "nothing shows {}", field.path);
     }
 }

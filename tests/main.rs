@@ -159,6 +159,9 @@ mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;
+/// Flows and hosts of an interface, told while the command goes on.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod streams;
 /// A screen in a real terminal.
 #[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
 mod top;

@@ -25,7 +25,7 @@ use portolan::{
         settings::SETTING,
         summary::fields::SUMMARY,
     },
-    text::field::{Ecs, Field, Presence, Type},
+    text::field::{Ecs, Field, Need, Presence, Type},
 };
 use serde_json::{Value, json};
 
@@ -298,7 +298,7 @@ fn rows(
         let there = match field.presence {
             Presence::Always if before.is_empty() => "always",
             Presence::Always | Presence::Within => "with it",
-            Presence::Optional => "",
+            Presence::Optional => field.need.map_or("", Need::as_str),
         };
         let known = match field.kind {
             Type::Object(inner) => met.iter().find(|(table, _)| *table == inner.as_ptr()),

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     decode::{Headers, Kind},
-    flow::{Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Met, Shown, community_id},
+    flow::{
+        Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Leaving, Met, Shown,
+        community_id,
+    },
     naming::{
         self, Context, Memo, Rule, Side, answer_by,
         label::{Label, Labels},
@@ -75,6 +78,21 @@ impl<T: Copy> PerFlow<T> {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
+        }
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.v4.iter_mut().chain(&mut self.v6)
+    }
+
+    /// Leaves out what is about five-tuples that left, as these are left out of the numbers.
+    pub(super) fn remove(&mut self, leaving: &Leaving) {
+        for family in [Family::V4, Family::V6] {
+            let (mut gone, mut index) = (leaving.of(family).iter().peekable(), 0);
+            self.of(family).retain(|_| {
+                index += 1;
+                gone.next_if_eq(&&(index - 1)).is_none()
+            });
         }
     }
 
@@ -210,6 +228,26 @@ impl Answers {
         self.domains.as_ref()?.get(id)
     }
 
+    /// Keeps the answers of those that stay where five-tuples left and the others got new numbers.
+    pub(crate) fn release(&mut self, leaving: &Leaving, knowledge: &Knowledge) {
+        self.generation = knowledge.flows().generation();
+        self.known.remove(leaving);
+        self.bases.remove(leaving);
+        self.community_ids.iter_mut().for_each(|ids| ids.remove(leaving));
+        self.domains.iter_mut().for_each(|domains| domains.release(leaving));
+    }
+
+    /// Forgets the answers where five-tuples left and the others got new numbers.
+    pub(crate) fn keep_up(&mut self, knowledge: &Knowledge) {
+        let generation = knowledge.flows().generation();
+        if self.generation != generation {
+            self.generation = generation;
+            (self.known, self.bases) = (PerFlow::default(), PerFlow::default());
+            self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
+            self.domains.iter_mut().for_each(|domains| domains.renumber());
+        }
+    }
+
     /// Works out the answers that a packet needs anew, by what is known now, and marks those that changed.
     pub fn revise(
         &mut self,
@@ -218,14 +256,7 @@ impl Answers {
         knowledge: &mut Knowledge,
         registry: &Registry,
     ) {
-        let flows = knowledge.flows();
-        if self.generation != flows.generation() {
-            // Five-tuples left, and the others got new numbers.
-            self.generation = flows.generation();
-            (self.known, self.bases) = (PerFlow::default(), PerFlow::default());
-            self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
-            self.domains.iter_mut().for_each(|domains| domains.renumber());
-        }
+        self.keep_up(knowledge);
         if place.ends.is_none() {
             self.learn_kind(headers.kind);
         }

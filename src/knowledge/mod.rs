@@ -425,6 +425,13 @@ impl Knowledge {
         self.flows.settle();
     }
 
+    /// Ends DNS-SD records whose time is over by the last packet, as others without DNS let time pass, too.
+    pub(crate) fn pass_time(&mut self) {
+        if let (Some(inventory), Some(now)) = (&mut self.dns.inventory, self.totals.span.last()) {
+            inventory.advance(now);
+        }
+    }
+
     /// The same for a look at what is known in the middle of a run, which it does not change.
     pub(crate) fn settle_so_far(&mut self) {
         self.flows.settle_so_far();

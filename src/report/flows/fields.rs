@@ -1,6 +1,6 @@
 //! All fields of a flow record, in the order in which JSON has them.
 
-use super::{End, FlowRow};
+use super::{End, FlowRow, Reason};
 use crate::{
     knowledge::ToldFrom,
     packet::Timestamp,
@@ -12,10 +12,10 @@ use crate::{
         },
         svc::{
             ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME,
-            OfService, PORT_THAT_SERVES, PROTOCOL, REGISTERED, RULE, SIDE, STATE, TRANSPORT,
+            OfService, PORT_THAT_SERVES, PROTOCOL, REGISTERED, REVISED, RULE, SIDE, STATE, TRANSPORT,
         },
     },
-    text::field::{COUNT, Field, PORT, Type},
+    text::field::{COUNT, Field, Need, PORT, Type},
 };
 
 /// How a field of a flow is read.
@@ -40,7 +40,7 @@ const fn answer(path: &'static str, of: Field<OfService>, get: Get) -> Field<OfF
 }
 
 /// The fields of a flow.
-pub static FLOW: [Field<OfFlow>; 40] = [
+pub static FLOW: [Field<OfFlow>; 42] = [
     flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
     flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
     flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
@@ -50,6 +50,19 @@ pub static FLOW: [Field<OfFlow>; 40] = [
         }
     })
     .unit("ns")
+    .ecs(),
+    flow(
+        "event.reason",
+        Type::OneOf(|| Reason::ALL.map(Reason::as_str).to_vec()),
+        "why it is told: `flowEndReason` of IPFIX; the last record of a flow counts",
+        |flow, put| {
+            if let Some(reason) = flow.reason() {
+                put(Value::Word(reason.as_bytes()));
+            }
+        },
+    )
+    .of_wave(3)
+    .with(Need::Stream)
     .ecs(),
     flow("network.type", Type::OneOf(|| vec!["ipv4", "ipv6"]), "family of its addresses", |flow, put| {
         put(Value::Word(if flow.source().ip.is_ipv4() { b"ipv4" } else { b"ipv6" }));
@@ -152,6 +165,12 @@ pub static FLOW: [Field<OfFlow>; 40] = [
         }
     })
     .of_wave(2),
+    answer("svc.revised", REVISED, |flow, put| {
+        // Else all is known that can be.
+        REVISED.of(flow.service.filter(|_| flow.reason().is_some()), put);
+    })
+    .of_wave(3)
+    .with(Need::Stream),
 ];
 
 fn name(name: Option<&str>, put: &mut Each<'_>) {

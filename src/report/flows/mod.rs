@@ -2,6 +2,7 @@
 
 pub mod fields;
 mod pick;
+mod stream;
 pub mod zeek;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 use fields::{FLOW, OfFlow};
 use hashbrown::HashMap;
 pub use pick::{Pick, Picked};
+pub use stream::{FlowStream, Reason, Times};
 use zeek::Course;
 
 #[cfg(feature = "parquet")]
@@ -101,6 +103,8 @@ struct Listed {
     course: Course,
     /// What its ends are called: by the number of its five-tuple, or in the list.
     named: Namer,
+    /// Why it is told, where flows are told as they end.
+    reason: Option<Reason>,
 }
 
 impl FlowList {
@@ -244,6 +248,7 @@ pub struct FlowRow<'n> {
     service: Option<Service<'n>>,
     course: Course,
     named: Option<Named<'n>>,
+    reason: Option<Reason>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -451,8 +456,9 @@ fn sorted<'n>(
     labels: &'n [Label],
     called: impl Fn(Namer) -> Option<Named<'n>>,
 ) -> Vec<FlowRow<'n>> {
-    let row = |&Listed { first, last, protocol, ends, service, course, named }: &Listed| FlowRow {
+    let row = |&Listed { first, last, protocol, ends, service, course, named, reason }: &Listed| FlowRow {
         named: called(named),
+        reason,
         first,
         last,
         protocol,
@@ -491,33 +497,38 @@ fn records(
 }
 
 fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>, flows: &mut Vec<Listed>) {
+    for (number, flow) in tuple.all().enumerate() {
+        if picked.is_none_or(|picked| picked.contains(tuple.key, number)) {
+            flows.push(listed_flow(tuple, flow, known));
+        }
+    }
+}
+
+/// One flow of a five-tuple.
+fn listed_flow(tuple: &FiveTuple<'_>, Flow { tally, initiator }: &Flow, known: Option<Known>) -> Listed {
     let ports = tuple.key.ports();
-    for (number, Flow { tally, initiator }) in tuple.all().enumerate() {
-        if picked.is_some_and(|picked| !picked.contains(tuple.key, number)) {
-            continue;
-        }
-        let end = |ip, port, way: Direction| End {
-            ip,
-            port,
-            packets: tally.packets[way as usize],
-            octets: tally.octets[way as usize],
-        };
-        let mut ends = [
-            end(tuple.key.low().0, ports.map(|ports| ports.0), Direction::Up),
-            end(tuple.key.high().0, ports.map(|ports| ports.1), Direction::Down),
-        ];
-        if *initiator == Direction::Down {
-            ends.reverse();
-        }
-        flows.push(Listed {
-            first: tally.first(),
-            last: tally.last(),
-            protocol: tuple.key.protocol(),
-            ends,
-            service: known.map(|known| (known, *initiator)),
-            course: Course::of(tuple, *initiator, tally.packets),
-            named: Namer::Tuple(tuple.id),
-        });
+    let end = |ip, port, way: Direction| End {
+        ip,
+        port,
+        packets: tally.packets[way as usize],
+        octets: tally.octets[way as usize],
+    };
+    let mut ends = [
+        end(tuple.key.low().0, ports.map(|ports| ports.0), Direction::Up),
+        end(tuple.key.high().0, ports.map(|ports| ports.1), Direction::Down),
+    ];
+    if *initiator == Direction::Down {
+        ends.reverse();
+    }
+    Listed {
+        first: tally.first(),
+        last: tally.last(),
+        protocol: tuple.key.protocol(),
+        ends,
+        service: known.map(|known| (known, *initiator)),
+        course: Course::of(tuple, *initiator, tally.packets),
+        named: Namer::Tuple(tuple.id),
+        reason: None,
     }
 }
 
@@ -651,6 +662,10 @@ fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) ->
         source.packets, destination.packets, source.octets, destination.octets
     );
     out.extend_from_slice(counts.as_bytes());
+    if let Some(reason) = flow.reason() {
+        out.extend_from_slice(b", ");
+        out.extend_from_slice(reason.as_bytes());
+    }
     if let Some((service, rule)) = flow.named() {
         let evidence = service.label.evidence.map_or("", |evidence| evidence.as_str());
         out.extend_from_slice(b"  ");
@@ -662,6 +677,9 @@ fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) ->
             out.extend_from_slice(format!(" \"{instance}\"").as_bytes());
         }
         service.label.write_speech(&mut out);
+        if flow.reason.is_some() && service.known.revised {
+            out.extend_from_slice(b", revised");
+        }
         if let Some((domain, _)) = flow.server_domain() {
             out.extend_from_slice(format!(" at {domain}").as_bytes());
         }

@@ -1,6 +1,7 @@
 //! `hosts`: one record per host: its addresses, names, MACs, and the services it offers and uses.
 
 pub mod fields;
+mod stream;
 mod write;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 use hashbrown::{HashMap, HashSet};
 
+pub use self::stream::HostStream;
 pub(super) use self::write::mac_text;
 pub(super) use self::write::{called, record, sides};
 #[cfg(feature = "parquet")]
@@ -108,7 +110,7 @@ pub(super) struct Peers {
 }
 
 /// A record: one host.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Host<'r> {
     pub(super) addresses: Vec<IpAddr>,
     pub(super) macs: BTreeSet<Mac>,

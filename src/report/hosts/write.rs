@@ -262,6 +262,21 @@ pub(super) fn csv(hosts: &[Host<'_>], columns: &[usize], out: &mut dyn Write) ->
     csv::rows(&header, hosts.iter().map(|host| chosen(host, columns)), out)
 }
 
+/// A row of these columns.
+pub(super) fn csv_line(host: &Host<'_>, columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
+    let mut line = Vec::new();
+    csv::line(&chosen(host, columns), &mut line);
+    out.write_all(&line)
+}
+
+/// A host as an object in a line, of these members or of all.
+pub(super) fn json_line(host: &Host<'_>, keys: Option<&[&str]>, out: &mut dyn Write) -> io::Result<()> {
+    match keys {
+        None => json::line(&json_host(host), out),
+        Some(keys) => json::line(&tree(host).only(keys), out),
+    }
+}
+
 /// A table of these columns as CSV has them.
 pub(super) fn columns(
     hosts: &[Host<'_>],
