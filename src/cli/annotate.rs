@@ -136,6 +136,7 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         "a knowledge file holds no packets to annotate: give it as --knowledge, beside a capture",
     )?;
     if let Some(path) = args.write.as_deref().filter(|_| args.rotation.is_given()) {
+        session.writes(path, true);
         let job = Job { wanted, ..session.job()? };
         return ring::run(global, &session, job, args, path);
     }
