@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "packet",
     "ranges",
     "text",
@@ -19,6 +19,7 @@ const ORDER: [&str; 23] = [
     "capture",
     "dns",
     "hosts",
+    "places",
     "flow",
     "naming",
     "knowledge",
@@ -58,6 +59,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("landlock", &["cli"]),
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
+    ("maxminddb", &["places"]),
     ("memchr", &["payload"]),
     ("nix", &["cli"]),
     ("parquet", &["columns"]),

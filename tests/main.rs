@@ -133,6 +133,9 @@ mod outputs;
 /// The page of a summary.
 #[cfg(all(feature = "cli", feature = "compression", feature = "html", feature = "libpcap"))]
 mod page;
+/// Country and autonomous system of addresses.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod places;
 /// What live runs give up.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod privileges;

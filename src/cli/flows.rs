@@ -1,10 +1,11 @@
 //! `flows`: one record per flow.
 
-use std::{mem, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 use portolan::{
     Answers, Job, Report as _,
+    places::Places,
     report::{
         Format,
         flows::{self, FlowList, FlowStream, Pick, Picked, Times, schema},
@@ -21,7 +22,9 @@ use super::{
     input::{Input, Session},
     message,
     output::{self, Output},
-    passes, report,
+    passes,
+    places::Geo,
+    report,
     select::{Rows, Where},
 };
 
@@ -31,6 +34,8 @@ pub(crate) struct Flows {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) chosen: Where,
+    #[command(flatten)]
+    pub(crate) geo: Geo,
     #[command(flatten)]
     pub(crate) rows: Rows,
     /// Form of the records.
@@ -99,11 +104,11 @@ fn stream(
     global: &Global,
     session: &Session<'_>,
     job: &mut Job<'_>,
-    (args, form): (&Flows, flows::Form),
+    (args, form, places): (&Flows, flows::Form, Option<Arc<Places>>),
     choice: Choice<flows::Flows>,
 ) -> Result<u8, End> {
     let mut out = output::of_job(global, job)?;
-    let mut stream = FlowStream::new(form, &mut out).choose(choice).every(args.every);
+    let mut stream = FlowStream::new(form, &mut out).choose(choice).every(args.every).locate(places);
     stream = stream.at_once(args.line_buffered).live();
     if matches!(args.format, FlowFormat::Text) && args.input.is_numeric() {
         stream = stream.numeric();
@@ -128,6 +133,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
         message::error("--columns does not go with --format zeek, whose fields are Zeek's");
         return Err(End::Said(exit::USAGE));
     }
+    let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
     let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
     list.wrap(output::width(global));
@@ -138,7 +144,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     }
     list = if is_zeek { list.zeek() } else { list };
     if let Some(form) = stream_form(args, &session, &job) {
-        return stream(global, &session, &mut job, (args, form), choice);
+        return stream(global, &session, &mut job, (args, form, places), choice);
     }
     if args.every.is_some() {
         message::error(
@@ -147,6 +153,7 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     list.choose(choice);
+    places.into_iter().for_each(|places| list.locate(places));
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, form, list, |_, _| {});
     }

@@ -23,7 +23,9 @@ use super::{
     input::{Input, Session},
     message,
     output::{self, Output},
-    passes, report,
+    passes,
+    places::Geo,
+    report,
     select::{Rows, Where},
 };
 
@@ -33,6 +35,8 @@ pub(crate) struct Hosts {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) chosen: Where,
+    #[command(flatten)]
+    pub(crate) geo: Geo,
     #[command(flatten)]
     pub(crate) rows: Rows,
     /// Form of the report.
@@ -59,6 +63,7 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
         End::Said(exit::INPUT)
     })?;
     let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
+    let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
     session.refuse_base("hosts")?;
     let mut job = session.job()?;
@@ -66,6 +71,7 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
     let options = HostsOptions {
         numeric: args.input.is_numeric(),
         oui,
+        places,
         choice,
         width: output::width(global),
         rounded: output::rounds(global),

@@ -23,6 +23,7 @@ mod metrics;
 mod output;
 mod page;
 mod passes;
+mod places;
 mod privileges;
 mod registry;
 mod report;

@@ -32,6 +32,7 @@ impl Job<'_> {
             answers: Answers::new(encoder.shows_community_ids() || self.asks_community_ids()),
         };
         state.knowledge.set_hosts(&self.hosts);
+        state.knowledge.set_places(self.places.as_ref());
         let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
         let outcome = self.each_input(observer, true, None, |run, selection, open| {
             outlet.begin(&open)?;

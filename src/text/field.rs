@@ -74,6 +74,8 @@ pub enum Presence {
 pub enum Need {
     /// Records of an interface that come as flows end (`flows -i`).
     Stream,
+    /// A file that says where addresses are (`--geo`).
+    Places,
 }
 
 impl Need {
@@ -81,6 +83,7 @@ impl Need {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stream => "of `flows -i`",
+            Self::Places => "with `--geo`",
         }
     }
 }

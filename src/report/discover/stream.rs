@@ -54,7 +54,7 @@ impl<W: Write> EventStream<W> {
         let Self { options, format, files, at_once, out, has_begun, told } = self;
         let mut octets = Vec::new();
         if !*has_begun && *format == Format::Csv {
-            crate::text::csv::line(&csv::EVENT, &mut octets);
+            crate::text::csv::line(csv::EVENT, &mut octets);
         }
         *has_begun = true;
         let Some(inventory) = knowledge.inventory() else { return Ok(()) };

@@ -7,8 +7,8 @@ use crate::{
     record::{
         Each, Value,
         fields::{
-            DESTINATION_DOMAIN, DOMAIN_SOURCE, ENCRYPTED_HELLO, PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN,
-            protocol,
+            AS, AS_NUMBER, COUNTRY, DESTINATION_DOMAIN, DOMAIN_SOURCE, ENCRYPTED_HELLO, ORGANIZATION,
+            PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN, country, organization, protocol, system,
         },
         svc::{
             ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME,
@@ -39,8 +39,12 @@ const fn answer(path: &'static str, of: Field<OfService>, get: Get) -> Field<OfF
     of.at(path, OfFlow(get))
 }
 
+const fn place(path: &'static str, kind: Type, doc: &'static str, get: Get) -> Field<OfFlow> {
+    flow(path, kind, doc, get).of_wave(4).with(Need::Places).ecs()
+}
+
 /// The fields of a flow.
-pub static FLOW: [Field<OfFlow>; 42] = [
+pub static FLOW: [Field<OfFlow>; 48] = [
     flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
     flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
     flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
@@ -109,6 +113,21 @@ pub static FLOW: [Field<OfFlow>; 42] = [
     flow("source.domain", Type::Escaped, SOURCE_DOMAIN, |flow, put| name(flow.domains().0, put))
         .of_wave(2)
         .ecs(),
+    place("source.geo.country_iso_code", Type::Word, COUNTRY, |flow, put| {
+        if let Some(code) = flow.places[0].and_then(country) {
+            put(code);
+        }
+    }),
+    place("source.as.number", AS_NUMBER, AS, |flow, put| {
+        if let Some(number) = flow.places[0].and_then(system) {
+            put(number);
+        }
+    }),
+    place("source.as.organization.name", Type::Text, ORGANIZATION, |flow, put| {
+        if let Some(name) = flow.places[0].and_then(organization) {
+            put(name);
+        }
+    }),
     flow("source.packets", COUNT, "packets from there", |flow, put| packets(flow.source(), put))
         .always()
         .ecs(),
@@ -123,6 +142,21 @@ pub static FLOW: [Field<OfFlow>; 42] = [
     flow("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |flow, put| name(flow.domains().1, put))
         .of_wave(2)
         .ecs(),
+    place("destination.geo.country_iso_code", Type::Word, COUNTRY, |flow, put| {
+        if let Some(code) = flow.places[1].and_then(country) {
+            put(code);
+        }
+    }),
+    place("destination.as.number", AS_NUMBER, AS, |flow, put| {
+        if let Some(number) = flow.places[1].and_then(system) {
+            put(number);
+        }
+    }),
+    place("destination.as.organization.name", Type::Text, ORGANIZATION, |flow, put| {
+        if let Some(name) = flow.places[1].and_then(organization) {
+            put(name);
+        }
+    }),
     flow("destination.packets", COUNT, "packets from there", |flow, put| packets(flow.destination(), put))
         .always()
         .ecs(),

@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -13,6 +14,7 @@ use crate::{
     flow::{FiveTuple, Flow, FlowId, TCP_TIMEOUT, TIMEOUT},
     knowledge::{Answers, Knowledge, Options, View},
     packet::{Timestamp, TransportProtocol},
+    places::{Located, Places},
     record::{Put as _, Record, ValueWriter},
     select::Choice,
     sink::{Encoder, Sink},
@@ -100,6 +102,7 @@ pub struct FlowStream<W> {
     told: Option<u64>,
     rest_until: Option<Instant>,
     spent: Option<Vec<FlowId>>,
+    located: Option<Located>,
 }
 
 impl<W: Write> FlowStream<W> {
@@ -120,6 +123,7 @@ impl<W: Write> FlowStream<W> {
             told: None,
             rest_until: None,
             spent: None,
+            located: None,
         }
     }
 
@@ -127,6 +131,12 @@ impl<W: Write> FlowStream<W> {
     #[must_use]
     pub fn choose(self, choice: Choice<Flows>) -> Self {
         Self { choice: Choice { order: None, top: None, ..choice }, ..self }
+    }
+
+    /// The same with where ends are.
+    #[must_use]
+    pub fn locate(self, places: Option<Arc<Places>>) -> Self {
+        Self { located: places.map(Located::new), ..self }
     }
 
     /// The same without names of hosts.
@@ -182,7 +192,7 @@ impl<W: Write> FlowStream<W> {
                 ));
             }
         }
-        self.write(&flows, answers, knowledge.span().first())?;
+        self.write(&mut flows, answers, knowledge.span().first())?;
         self.out.flush()
     }
 
@@ -199,6 +209,9 @@ impl<W: Write> FlowStream<W> {
     /// The fields of a line.
     fn fields(&self) -> Vec<&'static Field<OfFlow>> {
         match (self.choice.columns.as_deref(), self.form) {
+            (None, Form::Csv) if self.located.is_some() => {
+                columns_with(&FLOW, &[Need::Stream, Need::Places]).collect()
+            }
             (None, Form::Csv) => columns_with(&FLOW, &[Need::Stream]).collect(),
             (None, _) => FLOW.iter().collect(),
             (Some(columns), Form::Csv) => columns.iter().map(|&column| &FLOW[column]).collect(),
@@ -261,7 +274,7 @@ impl<W: Write> FlowStream<W> {
             self.spent = Some(Vec::new());
         }
         self.told = Some(now);
-        self.write(&flows, view.answers, view.knowledge.span().first())?;
+        self.write(&mut flows, view.answers, view.knowledge.span().first())?;
         self.rest_until = self.is_live.then(|| Instant::now() + began.elapsed() * REST);
         Ok(())
     }
@@ -276,12 +289,16 @@ impl<W: Write> FlowStream<W> {
         passed(now) > told.map_or(0, passed) && last > now.saturating_sub(every)
     }
 
-    fn write(&mut self, flows: &[Listed], answers: &Answers, began: Option<Timestamp>) -> io::Result<()> {
+    fn write(&mut self, flows: &mut [Listed], answers: &Answers, began: Option<Timestamp>) -> io::Result<()> {
         let named = |namer| match namer {
             Namer::Tuple(id) => answers.named(id),
             _ => None,
         };
-        let mut rows = self.choice.of(sorted(flows, answers.labels().all(), named), |row| row);
+        if let Some(located) = &mut self.located {
+            flows.iter_mut().for_each(|flow| flow.locate(located));
+        }
+        let rows = sorted(flows, answers.labels().all(), named, self.located.as_ref());
+        let mut rows = self.choice.of(rows, |row| row);
         let (fields, mut writer, mut octets) = (self.fields(), ValueWriter::default(), Vec::new());
         for row in &mut rows {
             if self.numeric {
@@ -373,7 +390,7 @@ fn earlier(tuple: &FiveTuple<'_>, told: Option<u64>, mut tell: impl FnMut(&Flow,
         let is_idle = silence.is_none_or(|silence| silence > timeout(tuple));
         let (wait, reason) = if is_idle { (timeout(tuple), Reason::Idle) } else { (LINGER, Reason::End) };
         let over = flow.tally.last().map(|last| last.saturating_add(wait));
-        if !told.is_some_and(|told| over.is_some_and(|over| over <= told)) {
+        if told.is_none_or(|told| over.is_none_or(|over| over > told)) {
             tell(flow, reason);
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{COLUMNS, Host, HostList, HostsOptions, write};
+use super::{Host, HostList, HostsOptions, member, write};
 use crate::{
     knowledge::{Answers, Knowledge, Options, View},
     report::Format,
@@ -82,7 +82,7 @@ impl<W: Write> HostStream<W> {
     fn write(&mut self, hosts: &[Host<'_>]) -> io::Result<()> {
         let columns = self.options.choice.columns.as_deref();
         if self.format == Format::Csv {
-            let columns = columns.unwrap_or(&write::ALL);
+            let columns = columns.unwrap_or(self.options.columns());
             if !self.has_begun {
                 write::csv(&[], columns, &mut self.out)?;
             }
@@ -91,9 +91,7 @@ impl<W: Write> HostStream<W> {
                 flush(&mut self.out, self.at_once)?;
             }
         } else if self.format == Format::Json {
-            let keys = columns.map(|columns| {
-                distinct(columns).into_iter().map(|column| COLUMNS[column]).collect::<Vec<_>>()
-            });
+            let keys = columns.map(|columns| distinct(columns).into_iter().map(member).collect::<Vec<_>>());
             for host in hosts {
                 write::json_line(host, keys.as_deref(), &mut self.out)?;
                 flush(&mut self.out, self.at_once)?;
