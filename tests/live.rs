@@ -128,6 +128,11 @@ impl Lab {
         self.daemons.push(child);
     }
 
+    /// The process of the daemon that was started last.
+    pub(crate) fn last_daemon(&self) -> u32 {
+        self.daemons.last().map_or(0, Child::id)
+    }
+
     /// Runs a command line in the client's namespace and returns what it printed.
     pub(crate) fn ask(&self, line: &str) -> String {
         let output = run(&format!("ip netns exec {} {line}", self.client)).unwrap();
@@ -183,7 +188,7 @@ impl Drop for Lab {
 pub(crate) struct Running {
     pub(crate) child: Child,
     /// What it prints to standard error, after the line that says it captures.
-    errors: BufReader<ChildStderr>,
+    pub(crate) errors: BufReader<ChildStderr>,
 }
 
 impl Running {

@@ -85,6 +85,9 @@ mod domains;
 /// What `explain` says is what `annotate` says.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod explain;
+/// Our interfaces in Wireshark.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod extcap;
 /// Every format holds the fields that the tables say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fields;

@@ -12,13 +12,14 @@ use crate::{
     cli::{bad, good, portolan},
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "annotate",
     "summary",
     "flows",
     "hosts",
     "discover",
     "explain",
+    "extcap",
     "registry",
     "interfaces",
     "completions",
