@@ -149,12 +149,12 @@ impl Located {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     /// A file of MaxMind's format as its specification has it (maxmind.github.io/MaxMind-DB, version 2.0): a tree over IPv6 with
     /// records of 24 bits, in which IPv4 lies below 96 zeros, and what stands behind it.
-    pub(crate) fn database(prefixes: &[(&str, &[u8])]) -> Vec<u8> {
+    fn database(prefixes: &[(&str, &[u8])]) -> Vec<u8> {
         #[derive(Clone, Copy)]
         enum Record {
             None,
@@ -231,12 +231,12 @@ pub(crate) mod tests {
     }
 
     /// `{"country": {"iso_code": …}}`
-    pub(crate) fn country(code: &str) -> Vec<u8> {
+    fn country(code: &str) -> Vec<u8> {
         [&[0xe1][..], &text("country"), &[0xe1], &text("iso_code"), &text(code)].concat()
     }
 
     /// `{"autonomous_system_number": …, "autonomous_system_organization": …}`
-    pub(crate) fn system(number: u32, organization: &str) -> Vec<u8> {
+    fn system(number: u32, organization: &str) -> Vec<u8> {
         let key = |key: &str| [&[0x40 | 29, key.len() as u8 - 29][..], key.as_bytes()].concat();
         let short = text("autonomous_system_number");
         let long = key("autonomous_system_organization");

@@ -53,11 +53,12 @@ fn tshark_lists_and_captures_what_is_annotated() {
         return;
     }
     let Some(lab) = Lab::build("w") else { return };
-    let folder = lab.directory.join("extcap").display().to_string();
+    let home = lab.directory.join("home").display().to_string();
+    fs::create_dir(&home).unwrap();
     let program = env!("CARGO_BIN_EXE_portolan");
-    run(&format!("{program} extcap install --folder {folder}")).unwrap();
-    let enter =
-        format!("HOME={folder} WIRESHARK_EXTCAP_DIR={folder} ip netns exec {} timeout 60 tshark", lab.server);
+    // Into the folder that this tshark names.
+    run(&format!("HOME={home} {program} extcap install")).unwrap();
+    let enter = format!("HOME={home} ip netns exec {} timeout 60 tshark", lab.server);
     let listed = String::from_utf8(run(&format!("{enter} -D")).unwrap().stdout).unwrap();
     assert!(listed.contains("portolan-lan0 (portolan: lan0, annotated)"), "{listed}");
     // Our comment is what its display filter finds.

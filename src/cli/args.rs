@@ -255,8 +255,7 @@ Merging is exact below the bounds, in any grouping of pieces that follow each ot
   wireshark -k -i portolan-eth0
 
 Wireshark then shows `portolan: eth0, annotated` beside eth0. Our comments are in its packets: the display filter \
-`frame.comment contains \"https\"` finds them, and a column of `frame.comment` shows them. Wireshark 4.0 and older read WIRESHARK_EXTCAP_DIR \
-in place of a personal folder.")]
+`frame.comment contains \"https\"` finds them, and a column of `frame.comment` shows them.")]
     Extcap(Extcap),
     /// List the interfaces one can capture on, and what is missing to use them.
     #[command(after_help = "Examples:

@@ -179,8 +179,11 @@ fn install(global: &Global, args: &Install) -> Result<u8, End> {
 fn personal() -> Option<PathBuf> {
     let tshark = Command::new("tshark").args(["-G", "folders"]).stdin(Stdio::null()).output();
     let told = tshark.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let folder = told.lines().find_map(|line| line.strip_prefix("Personal Extcap path:"));
-    let folder = folder.map(|folder| PathBuf::from(folder.trim()));
+    let of = |what: &str| {
+        told.lines().find_map(|line| line.strip_prefix(what)).map(|folder| PathBuf::from(folder.trim()))
+    };
+    // Versions that do not name it have it beside their settings.
+    let folder = of("Personal Extcap path:").or_else(|| Some(of("Personal configuration:")?.join("extcap")));
     let home = env::var_os("HOME").filter(|home| !home.is_empty());
     folder.or_else(|| Some(Path::new(&home?).join(".local/lib/wireshark/extcap")))
 }

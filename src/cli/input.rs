@@ -97,6 +97,9 @@ pub(crate) struct Input {
     /// Answer Prometheus on this address: http://ADDRESS/metrics, and /healthz. It asks nobody who they are.
     #[arg(long, value_name = "ADDRESS", requires = "interface", conflicts_with_all = ["files", "read"])]
     metrics: Option<SocketAddr>,
+    /// Where the interface goes away, wait for one of its name to come back. Keeps the capabilities that this needs.
+    #[arg(long, requires = "interface", conflicts_with_all = ["files", "read"])]
+    wait: bool,
     /// Go on as this user once the interface is open, where started as root. By default whoever called sudo. What is written is
     /// written by that user.
     #[arg(long, value_name = "NAME", requires = "interface", conflicts_with_all = ["files", "read"])]
@@ -430,6 +433,8 @@ impl<'a> Session<'a> {
             filter: input.filter.clone(),
             stop: Arc::clone(&self.wishes.stop),
             duration: input.duration,
+            wait: input.wait,
+            notice: (!self.quiet).then_some(|text| message::note(text)),
             ..defaults
         };
         let live = Live::open(interface, &options)?;
@@ -437,6 +442,7 @@ impl<'a> Session<'a> {
             .metrics
             .map(|address| Metrics::bind(address).map_err(|error| refuse_metrics(address, &error)));
         let bound = bound.transpose()?;
+        self.needs.borrow_mut().captures = input.wait;
         privileges::give_up(input.user.as_deref(), &self.needs.borrow())?;
         if let Some(listener) = self.listener.take() {
             listener.begin();

@@ -12,6 +12,8 @@ pub(crate) struct Needs {
     pub(crate) writes: Vec<PathBuf>,
     /// Whether a folder among them must be writable from the beginning, though its first file comes later.
     pub(crate) tries: bool,
+    /// Whether it may open its interface again.
+    pub(crate) captures: bool,
 }
 
 #[cfg(target_os = "linux")]
@@ -42,8 +44,8 @@ mod linux {
     };
     use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgroups, setresgid, setresuid};
     use rustix::thread::{
-        CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set,
-        set_capabilities,
+        CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
+        remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities,
     };
 
     use super::Needs;
@@ -66,7 +68,7 @@ mod linux {
         // Which may lie where the new user cannot look.
         let writes: Vec<_> = needs.writes.iter().map(|path| place(path)).collect();
         let rules = rules(&writes).map_err(failed)?;
-        drop_capabilities(user.as_ref()).map_err(failed)?;
+        drop_capabilities(user.as_ref(), needs.captures).map_err(failed)?;
         rules.no_new_privs(true).restrict_self().map_err(|error| failed(error.into()))?;
         if needs.tries {
             writes.iter().try_for_each(|folder| try_folder(folder))?;
@@ -115,12 +117,13 @@ mod linux {
         }))
     }
 
-    /// Becomes that user, and empties all sets of capabilities.
-    fn drop_capabilities(user: Option<&Chosen>) -> Result<(), Box<dyn Error>> {
+    /// Becomes that user, and empties all sets of capabilities, but for what opens an interface where that is to be kept.
+    fn drop_capabilities(user: Option<&Chosen>, captures: bool) -> Result<(), Box<dyn Error>> {
         for capability in CapabilitySet::all().iter() {
             // Not allowed to a program that has few; and older kernels have fewer.
             let _ = remove_capability_from_bounding_set(capability);
         }
+        set_keep_capabilities(captures)?;
         if let Some(Chosen { uid, gid, name }) = user {
             match name {
                 Some(name) => initgroups(name, *gid)?,
@@ -130,8 +133,9 @@ mod linux {
             setresuid(*uid, *uid, *uid)?;
         }
         let _ = clear_ambient_capability_set();
-        let none = CapabilitySet::empty();
-        set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+        let (wanted, none) = (CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN, CapabilitySet::empty());
+        let kept = if captures { capabilities(None)?.permitted & wanted } else { none };
+        set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: none })?;
         Ok(())
     }
 
@@ -209,7 +213,7 @@ mod tests {
         let given_up = thread::spawn(move || {
             let mut status = File::open("/proc/thread-self/status").unwrap();
             let is_root = fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t");
-            let needs = Needs { writes: vec![own.join("file")], tries: true };
+            let needs = Needs { writes: vec![own.join("file")], tries: true, captures: false };
             // Root stays root, so that no other thread becomes another user.
             assert!(give_up(is_root.then_some("root"), &needs).is_ok());
             let mut text = String::new();
