@@ -76,7 +76,7 @@ fn with_avahi(folder: &str, name: &str, then: &str) -> String {
     format!(
         "set -e; mount -t tmpfs -o mode=755 none /run; mkdir -p /run/dbus /run/avahi-daemon
          mount --bind {folder}/services-{name} /etc/avahi/services
-         dbus-daemon --config-file={folder}/bus.conf --nofork --nopidfile &
+         dbus-daemon --config-file={folder}/bus.conf --nofork --nopidfile >/dev/null 2>&1 &
          while ! test -S /run/dbus/system_bus_socket; do sleep 0.1; done
          {then}"
     )
@@ -116,7 +116,7 @@ fn discovery_lists_what_avahi_lists() {
     lab.daemon(&with_avahi(&folder, "printer", &format!("exec {}", avahi("printer"))));
     let browse = "timeout 20 avahi-browse -artp";
     let ask = format!(
-        "{} & while ! test -S /run/avahi-daemon/socket; do sleep 0.1; done; sleep 3; {browse}",
+        "{} >/dev/null 2>&1 & while ! test -S /run/avahi-daemon/socket; do sleep 0.1; done; sleep 3; {browse}",
         avahi("desk")
     );
     fs::write(lab.directory.join("browse.sh"), with_avahi(&folder, "desk", &ask)).unwrap();

@@ -263,18 +263,16 @@ impl Source for Live {
             }
             return Ok(self.end.is_none());
         }
-        if let Err(error) = self.take(batch) {
-            // What came before it is taken in.
-            self.losses();
-            self.leave(error)?;
-            batch.names = self.interfaces.names();
-            self.number += batch.len() as u64;
-            return Ok(true);
-        }
-        if batch.is_empty() {
+        let mut taken = self.take(batch);
+        if taken.is_ok() && batch.is_empty() {
             // The kernel hands packets over within a WAIT; at the end none of them shall be left behind.
             self.wait(if self.end.is_some() { 2 * WAIT } else { WAIT });
-            self.take(batch)?;
+            taken = self.take(batch);
+        }
+        if let Err(error) = taken {
+            // What was lost by then is known no more once it is opened again.
+            self.losses();
+            self.leave(error)?;
         }
         batch.names = self.interfaces.names();
         self.number += batch.len() as u64;
