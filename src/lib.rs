@@ -74,6 +74,7 @@ mod packed;
 pub mod packet;
 pub mod payload;
 pub mod pipeline;
+pub mod places;
 mod ranges;
 pub mod record;
 pub mod registry;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
     "packet",
     "ranges",
     "text",
@@ -19,6 +19,7 @@ const ORDER: [&str; 23] = [
     "capture",
     "dns",
     "hosts",
+    "places",
     "flow",
     "naming",
     "knowledge",
@@ -55,9 +56,12 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("ipnet", &["text"]),
     ("jiff", &["text"]),
+    ("landlock", &["cli"]),
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
+    ("maxminddb", &["places"]),
     ("memchr", &["payload"]),
+    ("nix", &["cli"]),
     ("parquet", &["columns"]),
     ("pcap", &["capture"]),
     ("postcard", &["packed"]),
@@ -66,7 +70,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("quick_xml", &["registry"]),
     ("ratatui", &["cli"]),
     ("regex", &["select"]),
-    ("rustix", &["capture"]),
+    ("rustix", &["capture", "cli"]),
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),

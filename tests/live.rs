@@ -15,21 +15,21 @@ use std::{
 
 use serde_json::Value;
 
-const SERVER: &str = "192.0.2.20";
+pub(crate) const SERVER: &str = "192.0.2.20";
 const CLIENT: &str = "192.0.2.10";
 
 /// Two namespaces joined by a veth pair, and what runs in them. All of it ends with the value.
-struct Lab {
-    server: String,
-    client: String,
+pub(crate) struct Lab {
+    pub(crate) server: String,
+    pub(crate) client: String,
     /// The server's end of the pair.
-    interface: String,
-    directory: PathBuf,
+    pub(crate) interface: String,
+    pub(crate) directory: PathBuf,
     daemons: Vec<Child>,
 }
 
 /// Runs a command line and returns what it said, or why not.
-fn run(line: &str) -> Result<Output, String> {
+pub(crate) fn run(line: &str) -> Result<Output, String> {
     let output =
         Command::new("sh").args(["-c", line]).stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
     if output.status.success() {
@@ -49,7 +49,7 @@ fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
 
 impl Lab {
     /// Builds the lab and starts both servers; `None` with a printed reason where that is not possible here.
-    fn build(name: &str) -> Option<Self> {
+    pub(crate) fn build(name: &str) -> Option<Self> {
         if run("test $(id -u) = 0").is_err() {
             eprintln!("skipped: network namespaces need root");
             return None;
@@ -115,7 +115,7 @@ impl Lab {
 
     /// Starts a command line in the server's namespace. `ip netns exec` becomes the shell and the shell the program,
     /// so that a signal to the child reaches it.
-    fn daemon(&mut self, line: &str) {
+    pub(crate) fn daemon(&mut self, line: &str) {
         let log =
             fs::File::options().create(true).append(true).open(self.directory.join("daemons.log")).unwrap();
         let child = Command::new("ip")
@@ -128,21 +128,26 @@ impl Lab {
         self.daemons.push(child);
     }
 
+    /// The process of the daemon that was started last.
+    pub(crate) fn last_daemon(&self) -> u32 {
+        self.daemons.last().map_or(0, Child::id)
+    }
+
     /// Runs a command line in the client's namespace and returns what it printed.
-    fn ask(&self, line: &str) -> String {
+    pub(crate) fn ask(&self, line: &str) -> String {
         let output = run(&format!("ip netns exec {} {line}", self.client)).unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// One page from nginx, and sshd's host key.
-    fn talk(&self) {
+    pub(crate) fn talk(&self) {
         assert_eq!(self.ask(&format!("curl -sS --max-time 5 http://{SERVER}/")), "All printers ready.\n");
         let key = self.ask(&format!("ssh-keyscan -T 5 -p 2222 -t ed25519 {SERVER}"));
         assert!(key.contains("ssh-ed25519"), "{key}");
     }
 
     /// Starts portolan in the server's namespace; returns once it says that it captures.
-    fn portolan(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn portolan(&self, arguments: &[&str]) -> Running {
         self.portolan_on(&self.interface, "ethernet", arguments)
     }
 
@@ -180,21 +185,21 @@ impl Drop for Lab {
 }
 
 /// portolan at work; killed if the test fails.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     /// What it prints to standard error, after the line that says it captures.
-    errors: BufReader<ChildStderr>,
+    pub(crate) errors: BufReader<ChildStderr>,
 }
 
 impl Running {
     /// Ends it as Ctrl-C does.
-    fn interrupt(mut self) -> Ended {
+    pub(crate) fn interrupt(mut self) -> Ended {
         run(&format!("kill -INT {}", self.child.id())).unwrap();
         self.wait()
     }
 
     /// Waits for its end and takes what it printed: some lines of standard error fit into its pipe.
-    fn wait(&mut self) -> Ended {
+    pub(crate) fn wait(&mut self) -> Ended {
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         self.errors.read_to_string(&mut stderr).unwrap();
@@ -210,15 +215,15 @@ impl Drop for Running {
 }
 
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Running {
     /// Asks for its counters, and returns the lines it says up to them.
-    fn counters(&mut self) -> Vec<String> {
+    pub(crate) fn counters(&mut self) -> Vec<String> {
         run(&format!("kill -USR1 {}", self.child.id())).unwrap();
         let mut lines = Vec::new();
         while lines.last().is_none_or(|line: &String| !line.contains("passed the filter")) {

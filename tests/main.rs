@@ -85,6 +85,9 @@ mod domains;
 /// What `explain` says is what `annotate` says.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod explain;
+/// Our interfaces in Wireshark.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod extcap;
 /// Every format holds the fields that the tables say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fields;
@@ -133,6 +136,12 @@ mod outputs;
 /// The page of a summary.
 #[cfg(all(feature = "cli", feature = "compression", feature = "html", feature = "libpcap"))]
 mod page;
+/// Country and autonomous system of addresses.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod places;
+/// What live runs give up.
+#[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
+mod privileges;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;
@@ -159,6 +168,9 @@ mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;
+/// Flows and hosts of an interface, told while the command goes on.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod streams;
 /// A screen in a real terminal.
 #[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
 mod top;

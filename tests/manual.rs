@@ -12,13 +12,14 @@ use crate::{
     cli::{bad, good, portolan},
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "annotate",
     "summary",
     "flows",
     "hosts",
     "discover",
     "explain",
+    "extcap",
     "registry",
     "interfaces",
     "completions",
@@ -95,6 +96,7 @@ fn examples_of_help_are_command_lines() {
                 || line.contains(".csv")
                 || line.contains("--out")
                 || line.contains(" -o ")
+                || line.ends_with(" install")
                 || has_notes
             {
                 continue;

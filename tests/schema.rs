@@ -25,7 +25,7 @@ use portolan::{
         settings::SETTING,
         summary::fields::SUMMARY,
     },
-    text::field::{Ecs, Field, Presence, Type},
+    text::field::{Ecs, Field, Need, Presence, Type},
 };
 use serde_json::{Value, json};
 
@@ -298,7 +298,7 @@ fn rows(
         let there = match field.presence {
             Presence::Always if before.is_empty() => "always",
             Presence::Always | Presence::Within => "with it",
-            Presence::Optional => "",
+            Presence::Optional => field.need.map_or("", Need::as_str),
         };
         let known = match field.kind {
             Type::Object(inner) => met.iter().find(|(table, _)| *table == inner.as_ptr()),
@@ -441,7 +441,8 @@ fn meet(value: &Value, fields: &'static [Field], met: &mut BTreeSet<Place>) {
 
 /// The fields of a table and of those in it that were not met.
 fn unmet(fields: &'static [Field], before: &str, met: &BTreeSet<Place>, all: &mut Vec<String>) {
-    for field in fields {
+    // What must be asked for is shown by tests of its own.
+    for field in fields.iter().filter(|field| field.need.is_none()) {
         let path = format!("{before}{}", field.path);
         if !met.contains(&(fields.as_ptr(), field.path)) {
             all.push(path);

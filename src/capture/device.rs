@@ -31,6 +31,10 @@ pub struct LiveOptions {
     pub stop: Arc<AtomicBool>,
     /// Time after which the capture ends by itself.
     pub duration: Option<Duration>,
+    /// Go on where the interface goes away: once there is one of its name again, with the same link type.
+    pub wait: bool,
+    /// Told when the interface goes away and comes back, and when its link goes down and up.
+    pub notice: Option<fn(&str)>,
 }
 
 impl Default for LiveOptions {
@@ -44,6 +48,8 @@ impl Default for LiveOptions {
             immediate: false,
             stop: Arc::default(),
             duration: None,
+            wait: false,
+            notice: None,
         }
     }
 }

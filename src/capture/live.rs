@@ -39,7 +39,24 @@ pub struct Live {
     losses: Losses,
     /// The counters as last read; libpcap's have 32 bits and go round.
     last: [u32; 3],
+    options: LiveOptions,
+    /// When to try next whether an interface is there again that went away.
+    gone: Option<Instant>,
+    /// What the system said last of the link, and when to ask next.
+    link: (Option<String>, Instant),
 }
+
+/// What opening an interface gives.
+struct Opened {
+    capture: Capture<Active>,
+    interface: Interface,
+    unit: u64,
+}
+
+/// How often it is asked whether an interface is there again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How often the system is asked for the state of the link.
+const LINK: Duration = Duration::from_secs(1);
 
 impl Live {
     /// Begins to capture on an interface: its name, its number in [`devices`] from 1, or `any`.
@@ -49,6 +66,27 @@ impl Live {
     /// [`Error::Filter`].
     pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, Error> {
         let name = by_number(interface).unwrap_or_else(|| interface.to_owned());
+        let Opened { capture, interface, unit } = Self::begin(&name, options)?;
+        let now = Instant::now();
+        Ok(Self {
+            capture,
+            unit,
+            number: 1,
+            stop: Arc::clone(&options.stop),
+            due: options.duration.map(|duration| now + duration),
+            end: None,
+            losses: Losses::default(),
+            last: [0; 3],
+            options: options.clone(),
+            gone: None,
+            link: (link_state(&name), now + LINK),
+            interfaces: Interfaces::new(interface),
+        })
+    }
+
+    /// Opens an interface of that name.
+    fn begin(name: &str, options: &LiveOptions) -> Result<Opened, Error> {
+        let name = name.to_owned();
         let nanoseconds = has_nanoseconds(&name);
         // libpcap warns that `any` cannot be promiscuous, and the crate takes the warning for a failure.
         let promiscuous = options.promiscuous && name != "any";
@@ -93,17 +131,64 @@ impl Live {
             name: Some(name),
             fcs_len: None,
         };
-        Ok(Self {
-            capture,
-            interfaces: Interfaces::new(interface),
-            unit: if nanoseconds { 1 } else { 1_000 },
-            number: 1,
-            stop: Arc::clone(&options.stop),
-            due: options.duration.map(|duration| Instant::now() + duration),
-            end: None,
-            losses: Losses::default(),
-            last: [0; 3],
-        })
+        Ok(Opened { capture, interface, unit: if nanoseconds { 1 } else { 1_000 } })
+    }
+
+    /// Tells what became of the interface.
+    fn notice(&self, what: &str) {
+        if let Some(notice) = self.options.notice {
+            notice(&format!("{}: {what}", self.name()));
+        }
+    }
+
+    /// Notes that the interface went away, where it is waited for.
+    fn leave(&mut self, error: Error) -> Result<(), Error> {
+        match error {
+            Error::Interface { ref reason, .. } if self.options.wait => {
+                self.notice(&format!("{reason}: waiting for it to come back; what passes meanwhile is lost"));
+                self.gone = Some(Instant::now() + AGAIN);
+                Ok(())
+            }
+            error => Err(error),
+        }
+    }
+
+    /// Tries whether the interface is there again, when it is time to.
+    fn come_back(&mut self, due: Instant) -> Result<(), Error> {
+        if Instant::now() < due {
+            std::thread::sleep(WAIT.min(due.saturating_duration_since(Instant::now())));
+            return Ok(());
+        }
+        self.gone = Some(Instant::now() + AGAIN);
+        match Self::begin(self.name(), &self.options) {
+            Ok(opened) if opened.interface.link == self.interfaces.device().link => {
+                (self.capture, self.unit, self.last, self.gone) = (opened.capture, opened.unit, [0; 3], None);
+                self.notice("is there again");
+                Ok(())
+            }
+            Ok(opened) => {
+                let (old, new) = (self.interfaces.device().link, opened.interface.link);
+                let reason = format!("it came back with link type {new} in place of {old}");
+                Err(Error::Interface { interface: self.name().to_owned(), reason })
+            }
+            Err(Error::Interface { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells when the link went down or up.
+    fn look_at_link(&mut self) {
+        let now = Instant::now();
+        if self.options.notice.is_none() || now < self.link.1 {
+            return;
+        }
+        let state = link_state(self.name());
+        if let (Some(before), Some(state)) = (&self.link.0, &state)
+            && before != state
+        {
+            self.notice(&format!("link {state}, was {before}"));
+        }
+        self.link = (state.or(self.link.0.take()), now + LINK);
     }
 
     /// The interface's name.
@@ -171,11 +256,23 @@ impl Source for Live {
             self.end = Some(now());
         }
         batch.begin(self.number, 0);
-        self.take(batch)?;
-        if batch.is_empty() {
+        self.look_at_link();
+        if let Some(due) = self.gone {
+            if self.end.is_none() {
+                self.come_back(due)?;
+            }
+            return Ok(self.end.is_none());
+        }
+        let mut taken = self.take(batch);
+        if taken.is_ok() && batch.is_empty() {
             // The kernel hands packets over within a WAIT; at the end none of them shall be left behind.
             self.wait(if self.end.is_some() { 2 * WAIT } else { WAIT });
-            self.take(batch)?;
+            taken = self.take(batch);
+        }
+        if let Err(error) = taken {
+            // What was lost by then is known no more once it is opened again.
+            self.losses();
+            self.leave(error)?;
         }
         batch.names = self.interfaces.names();
         self.number += batch.len() as u64;
@@ -198,6 +295,18 @@ impl Source for Live {
         self.losses.interface_dropped += interface;
         Some(self.losses)
     }
+}
+
+/// What the system says of an interface's link: `up`, `down`, `lowerlayerdown` and so on, as the kernel's `operstate` has it.
+#[cfg(target_os = "linux")]
+fn link_state(name: &str) -> Option<String> {
+    let state = std::fs::read_to_string(format!("/sys/class/net/{name}/operstate")).ok()?;
+    Some(state.trim().to_owned()).filter(|state| state != "unknown")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link_state(_: &str) -> Option<String> {
+    None
 }
 
 fn now() -> Timestamp {

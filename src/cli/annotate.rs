@@ -14,6 +14,7 @@ use portolan::{
     pipeline::Inputs,
     select::packets,
     sink::{Csv, Fields, Json, Pcapng, Text, Writer},
+    text::field::Need,
 };
 
 #[cfg(feature = "parquet")]
@@ -27,6 +28,7 @@ use super::{
     message,
     output::{self, Output},
     passes::{self, Passes},
+    places::Geo,
     ring::{self, Rotation},
     select::{self, Where},
 };
@@ -43,6 +45,8 @@ pub(crate) struct Annotate {
     /// Write to this file: annotated pcapng, unless --format says otherwise.
     #[arg(short, value_name = "FILE", help_heading = "Output")]
     pub(crate) write: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) geo: Geo,
     #[command(flatten)]
     pub(crate) rotation: Rotation,
     /// Only these fields, in this order, in all forms for programs but pcapng: `@timestamp,source.ip,svc.name`.
@@ -131,16 +135,18 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
         );
         return Err(End::Said(exit::USAGE));
     }
+    let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
     session.refuse_stored(
         "a knowledge file holds no packets to annotate: give it as --knowledge, beside a capture",
     )?;
     if let Some(path) = args.write.as_deref().filter(|_| args.rotation.is_given()) {
-        let job = Job { wanted, ..session.job()? };
+        session.writes(path, true);
+        let job = Job { wanted, places, ..session.job()? };
         return ring::run(global, &session, job, args, path);
     }
     let target = args.write.as_deref().or(global.output.as_deref());
-    let job = Job { wanted, ..session.job_beside(target)? };
+    let job = Job { wanted, places, ..session.job_beside(target)? };
     let out = if args.write.is_some() { Output::new(target)? } else { output::of_job(global, &job)? };
     if format == RecordFormat::Text {
         args.time.tell_unknown_zone(global);
@@ -159,7 +165,10 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
             Some(columns) => run.octets(&Fields::new(&columns), out),
             None => run.octets(&Json::default(), out),
         },
-        RecordFormat::Csv => run.octets(&columns.map_or_else(Csv::default, |columns| Csv::of(&columns)), out),
+        RecordFormat::Csv => {
+            let needs: &[Need] = if run.job.places.is_some() { &[Need::Places] } else { &[] };
+            run.octets(&columns.map_or_else(|| Csv::with(needs), |columns| Csv::of(&columns)), out)
+        }
         RecordFormat::Pcapng => run.octets(&Pcapng::new(session.registry.updated()), out),
         RecordFormat::Parquet => run.columns(columns.as_deref(), Columns::Parquet, out),
         RecordFormat::Arrow => run.columns(columns.as_deref(), Columns::Arrow, out),

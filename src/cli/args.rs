@@ -18,6 +18,7 @@ use super::{
     diff::Difference,
     discover::Discover,
     explain::Explain,
+    extcap::Extcap,
     flows::Flows,
     hosts::Hosts,
     interfaces::Interfaces,
@@ -248,6 +249,14 @@ Merging is exact below the bounds, in any grouping of pieces that follow each ot
   portolan registry diff old.csv new.csv"
     )]
     Registry(Registry),
+    /// Have Wireshark list our annotated live interfaces, and answer its calls.
+    #[command(after_help = "Examples:
+  portolan extcap install
+  wireshark -k -i portolan-eth0
+
+Wireshark then shows `portolan: eth0, annotated` beside eth0. Our comments are in its packets: the display filter \
+`frame.comment contains \"https\"` finds them, and a column of `frame.comment` shows them.")]
+    Extcap(Extcap),
     /// List the interfaces one can capture on, and what is missing to use them.
     #[command(after_help = "Examples:
   portolan interfaces
@@ -302,6 +311,7 @@ impl Command {
             Self::Diff(_) => "diff",
             Self::Registry(_) => "registry",
             Self::Interfaces(_) => "interfaces",
+            Self::Extcap(_) => "extcap",
             Self::Config(_) => "config",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -313,7 +323,10 @@ impl Command {
 
     /// Whether settings hold for it: what explains the program, or finds the settings, must work where these are wrong.
     pub(crate) const fn takes_settings(&self) -> bool {
-        !matches!(self, Self::Config(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_))
+        !matches!(
+            self,
+            Self::Config(_) | Self::Extcap(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_)
+        )
     }
 }
 

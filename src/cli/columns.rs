@@ -79,6 +79,7 @@ mod with {
         columns::{Form, Origin},
         report::summary::{Interval, Options, Summary, table_of_columns},
         sink,
+        text::field::Need,
     };
 
     use super::{Columns, Output};
@@ -101,7 +102,11 @@ mod with {
     /// Makes columns of packets: of these fields, or of all.
     pub(crate) fn encoder(job: &Job<'_>, columns: Option<&[usize]>) -> sink::Columns {
         let origin = origin(job.registry, &job.inputs.names());
-        columns.map_or_else(|| sink::Columns::new(&origin), |columns| sink::Columns::of(columns, &origin))
+        let needs: &[Need] = if job.places.is_some() { &[Need::Places] } else { &[] };
+        columns.map_or_else(
+            || sink::Columns::needing(needs, &origin),
+            |columns| sink::Columns::of(columns, &origin),
+        )
     }
 
     /// Writes the rows of a report.

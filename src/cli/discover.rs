@@ -1,9 +1,16 @@
 //! `discover`: what hosts advertise over DNS-SD.
 
+use std::io::Write as _;
+
 use clap::Args;
 use portolan::{
-    report::discover::{COLUMNS, DiscoverOptions, Discovery, schema},
+    Job, Report as _,
+    report::{
+        Format,
+        discover::{COLUMNS, DiscoverOptions, Discovery, EventStream, schema},
+    },
     select::numbers,
+    sink::Unseen,
 };
 
 use super::{
@@ -12,7 +19,9 @@ use super::{
     columns::Form,
     exit,
     input::{Input, Session},
-    message, output, report,
+    message,
+    output::{self, Output},
+    passes, report,
     select::{Rows, Where},
 };
 
@@ -39,6 +48,9 @@ pub(crate) struct Discover {
     /// Only services of this host, by name or address.
     #[arg(long, value_name = "HOST", help_heading = "Output")]
     pub(crate) host: Option<String>,
+    /// Of an interface, write each line out at once.
+    #[arg(short, requires = "interface", conflicts_with_all = ["files", "read"], help_heading = "Output")]
+    pub(crate) line_buffered: bool,
 }
 
 pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
@@ -65,6 +77,47 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
         choice,
         width: output::width(global),
     };
+    // Of an interface, events are told as they come; what is an object, or has rows of instances, at the end.
+    let streams = match form {
+        Form::Text(Format::Table) => true,
+        Form::Text(_) => args.events,
+        Form::Columns(_) => false,
+    };
+    if let Form::Text(format) = form
+        && streams
+        && !session.reads_files()
+    {
+        return stream(global, &session, &mut job, (options, format), args.line_buffered);
+    }
     let discovery = Discovery::new(options, job.inputs.names());
     report::write(global, &session, &mut job, form, discovery, |_, _| {})
+}
+
+/// Tells events as they come, and people the instances behind them.
+fn stream(
+    global: &Global,
+    session: &Session<'_>,
+    job: &mut Job<'_>,
+    (options, format): (DiscoverOptions, Format),
+    at_once: bool,
+) -> Result<u8, End> {
+    let (names, registry) = (job.inputs.names(), &session.registry);
+    let mut out = output::of_job(global, job)?;
+    let mut stream = EventStream::new(options.clone(), names.clone(), format, &mut out).at_once(at_once);
+    let way = (EventStream::<Output>::needs(), true, "listening");
+    let (mut ended, mut discovery) =
+        (Ok(()), Discovery::new(DiscoverOptions { events: false, ..options }, names));
+    let passes =
+        passes::chart(global, session, job, way, &Unseen, &mut stream, |knowledge, answers, stream| {
+            knowledge.settle();
+            ended = stream.end(knowledge, registry);
+            discovery.add(knowledge, answers, registry);
+        })?;
+    ended?;
+    if format == Format::Table {
+        writeln!(out)?;
+        discovery.write(registry, format, &mut out)?;
+    }
+    out.finish()?;
+    Ok(passes.code)
 }

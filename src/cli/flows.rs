@@ -1,14 +1,17 @@
 //! `flows`: one record per flow.
 
-use std::mem;
+use std::{mem, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 use portolan::{
-    Answers, Report as _,
+    Answers, Job, Report as _,
+    places::Places,
     report::{
         Format,
-        flows::{FlowList, Pick, Picked, schema},
+        flows::{self, FlowList, FlowStream, Pick, Picked, Times, schema},
     },
+    select::Choice,
+    text::time::duration,
 };
 
 use super::{
@@ -17,7 +20,11 @@ use super::{
     columns::{Columns, Form},
     exit,
     input::{Input, Session},
-    message, output, passes, report,
+    message,
+    output::{self, Output},
+    passes,
+    places::Geo,
+    report,
     select::{Rows, Where},
 };
 
@@ -28,6 +35,8 @@ pub(crate) struct Flows {
     #[command(flatten)]
     pub(crate) chosen: Where,
     #[command(flatten)]
+    pub(crate) geo: Geo,
+    #[command(flatten)]
     pub(crate) rows: Rows,
     /// Form of the records.
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
@@ -35,6 +44,15 @@ pub(crate) struct Flows {
     /// How text shows times.
     #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
     pub(crate) time: Time,
+    /// Of an interface, tell flows that last, too, each so often: `60s`.
+    ///
+    /// Flows of an interface are told as they end: when they are closed, silent for too long, or the run ends. `event.reason` says
+    /// which; the last record of a flow counts.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "interface", conflicts_with_all = ["files", "read"], help_heading = "Output")]
+    pub(crate) every: Option<Duration>,
+    /// Of an interface, write each line out at once.
+    #[arg(short, requires = "interface", conflicts_with_all = ["files", "read"], help_heading = "Output")]
+    pub(crate) line_buffered: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,6 +83,47 @@ impl From<FlowFormat> for Form {
     }
 }
 
+/// The form in which flows are told as they end: of an interface, unless something is wanted that only the end can tell.
+fn stream_form(args: &Flows, session: &Session<'_>, job: &Job<'_>) -> Option<flows::Form> {
+    if session.reads_files() || passes::charts_selection(job) || args.rows.ranks() {
+        return None;
+    }
+    Some(match args.format {
+        // A table is as wide as its rows.
+        FlowFormat::Text if args.rows.has_columns() => return None,
+        FlowFormat::Text => flows::Form::Text(args.time.into()),
+        FlowFormat::Json => flows::Form::Json,
+        FlowFormat::Csv => flows::Form::Csv,
+        FlowFormat::Zeek => flows::Form::Zeek,
+        FlowFormat::Parquet | FlowFormat::Arrow => return None,
+    })
+}
+
+/// Tells flows as they end.
+fn stream(
+    global: &Global,
+    session: &Session<'_>,
+    job: &mut Job<'_>,
+    (args, form, places): (&Flows, flows::Form, Option<Arc<Places>>),
+    choice: Choice<flows::Flows>,
+) -> Result<u8, End> {
+    let mut out = output::of_job(global, job)?;
+    let mut stream = FlowStream::new(form, &mut out).choose(choice).every(args.every).locate(places);
+    stream = stream.at_once(args.line_buffered).live();
+    if matches!(args.format, FlowFormat::Text) && args.input.is_numeric() {
+        stream = stream.numeric();
+    }
+    let way = (FlowStream::<Output>::needs(), true, "telling");
+    let mut ended = Ok(());
+    let passes =
+        passes::chart(global, session, job, way, &Times, &mut stream, |knowledge, answers, stream| {
+            ended = stream.end(knowledge, answers);
+        })?;
+    ended?;
+    out.finish()?;
+    Ok(passes.code)
+}
+
 pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let (form, is_zeek) = (Form::from(args.format), matches!(args.format, FlowFormat::Zeek));
     form.check()?;
@@ -74,9 +133,9 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
         message::error("--columns does not go with --format zeek, whose fields are Zeek's");
         return Err(End::Said(exit::USAGE));
     }
+    let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
     let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
-    list.choose(choice);
     list.wrap(output::width(global));
     if matches!(args.format, FlowFormat::Text) {
         args.time.tell_unknown_zone(global);
@@ -84,6 +143,17 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
         list = if args.input.is_numeric() { list.numeric() } else { list };
     }
     list = if is_zeek { list.zeek() } else { list };
+    if let Some(form) = stream_form(args, &session, &job) {
+        return stream(global, &session, &mut job, (args, form, places), choice);
+    }
+    if args.every.is_some() {
+        message::error(
+            "--every is for flows that are told as they end: without --sort, --top, --from, --to and such forms",
+        );
+        return Err(End::Said(exit::USAGE));
+    }
+    list.choose(choice);
+    places.into_iter().for_each(|places| list.locate(places));
     if !passes::charts_selection(&job) {
         return report::write(global, &session, &mut job, form, list, |_, _| {});
     }

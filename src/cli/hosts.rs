@@ -1,12 +1,18 @@
 //! `hosts`: one record per host.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use portolan::{
+    Job,
     hosts::Oui,
-    report::hosts::{COLUMNS, HostList, HostsOptions, schema},
+    report::{
+        Format,
+        hosts::{COLUMNS, HostList, HostStream, HostsOptions, schema},
+    },
     select::numbers,
+    sink::Unseen,
+    text::time::duration,
 };
 
 use super::{
@@ -15,7 +21,11 @@ use super::{
     columns::Form,
     exit,
     input::{Input, Session},
-    message, output, report,
+    message,
+    output::{self, Output},
+    passes,
+    places::Geo,
+    report,
     select::{Rows, Where},
 };
 
@@ -26,6 +36,8 @@ pub(crate) struct Hosts {
     #[command(flatten)]
     pub(crate) chosen: Where,
     #[command(flatten)]
+    pub(crate) geo: Geo,
+    #[command(flatten)]
     pub(crate) rows: Rows,
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
@@ -33,6 +45,13 @@ pub(crate) struct Hosts {
     /// Tell who made network adapters by this file: IEEE's registry of MAC prefixes as CSV.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) oui: Option<PathBuf>,
+    /// Of an interface, look so often and tell hosts that are new, or of which more is known: `10s`. Else all are told at the
+    /// end.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "interface", conflicts_with_all = ["files", "read"], help_heading = "Output")]
+    pub(crate) every: Option<Duration>,
+    /// Of an interface, write each line out at once.
+    #[arg(short, requires = "every", help_heading = "Output")]
+    pub(crate) line_buffered: bool,
 }
 
 pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
@@ -44,6 +63,7 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
         End::Said(exit::INPUT)
     })?;
     let choice = args.rows.choice(&args.chosen, &schema(), |names| numbers(names, &COLUMNS))?;
+    let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
     session.refuse_base("hosts")?;
     let mut job = session.job()?;
@@ -51,9 +71,43 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
     let options = HostsOptions {
         numeric: args.input.is_numeric(),
         oui,
+        places,
         choice,
         width: output::width(global),
         rounded: output::rounds(global),
     };
+    match (args.every, form) {
+        (Some(every), Form::Text(format)) if !args.rows.ranks() => {
+            return stream(global, &session, &mut job, (options, format), (every, args.line_buffered));
+        }
+        (Some(_), _) => {
+            message::error(
+                "--every is for hosts that are told as they come: without --sort, --top, and forms of columns",
+            );
+            return Err(End::Said(exit::USAGE));
+        }
+        (None, _) => {}
+    }
     report::write(global, &session, &mut job, form, HostList::new(options), |_, _| {})
+}
+
+/// Tells hosts that are new, or of which more is known.
+fn stream(
+    global: &Global,
+    session: &Session<'_>,
+    job: &mut Job<'_>,
+    (options, format): (HostsOptions, Format),
+    (every, at_once): (Duration, bool),
+) -> Result<u8, End> {
+    let mut out = output::of_job(global, job)?;
+    let mut stream = HostStream::new(options, format, every, &mut out).at_once(at_once);
+    let way = (HostStream::<Output>::needs(), true, "listening");
+    let mut ended = Ok(());
+    let passes =
+        passes::chart(global, session, job, way, &Unseen, &mut stream, |knowledge, answers, stream| {
+            ended = stream.end(knowledge, answers);
+        })?;
+    ended?;
+    out.finish()?;
+    Ok(passes.code)
 }

@@ -1,7 +1,8 @@
 //! What the commands that read captures share: their arguments, and the job these ask for.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::{Cell, OnceCell, RefCell},
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
@@ -27,8 +28,10 @@ use super::{
     args::Global,
     exit, knowledge, message,
     metrics::Metrics,
-    output, registry,
-    signals::{self, Wishes},
+    output,
+    privileges::{self, Needs},
+    registry,
+    signals::{self, Listener, Wishes},
     target::Identity,
     usage,
     watch::Watch,
@@ -94,6 +97,13 @@ pub(crate) struct Input {
     /// Answer Prometheus on this address: http://ADDRESS/metrics, and /healthz. It asks nobody who they are.
     #[arg(long, value_name = "ADDRESS", requires = "interface", conflicts_with_all = ["files", "read"])]
     metrics: Option<SocketAddr>,
+    /// Where the interface goes away, wait for one of its name to come back. Keeps the capabilities that this needs.
+    #[arg(long, requires = "interface", conflicts_with_all = ["files", "read"])]
+    wait: bool,
+    /// Go on as this user once the interface is open, where started as root. By default whoever called sudo. What is written is
+    /// written by that user.
+    #[arg(long, value_name = "NAME", requires = "interface", conflicts_with_all = ["files", "read"])]
+    user: Option<String>,
     /// Size of the kernel's capture buffer, in MiB; 32 by default.
     #[arg(long, value_name = "MIB", requires = "interface", conflicts_with_all = ["files", "read"])]
     buffer: Option<u32>,
@@ -177,6 +187,10 @@ pub(crate) struct Session<'a> {
     /// The exit code by what is wrong with the paths given.
     pub(crate) code: Cell<u8>,
     wishes: Wishes,
+    /// What waits for signals, until privileges are given up.
+    listener: Cell<Option<Listener>>,
+    /// What a live run needs once its interface is open.
+    needs: RefCell<Needs>,
     quiet: bool,
     progress: bool,
     metrics: OnceCell<Arc<Metrics>>,
@@ -196,7 +210,14 @@ impl<'a> Session<'a> {
                 hosts.add(read);
             }
         }
-        let wishes = signals::listen();
+        let (wishes, listener) = signals::listen();
+        let listener = Cell::new(match input.interface {
+            Some(_) => Some(listener),
+            None => {
+                listener.begin();
+                None
+            }
+        });
         let stored = input.files.iter().chain(&input.read).filter(|path| knowledge::is_stored(path));
         Ok(Self {
             input,
@@ -206,6 +227,8 @@ impl<'a> Session<'a> {
             hosts,
             code: Cell::new(exit::GOOD),
             wishes,
+            listener,
+            needs: RefCell::default(),
             quiet: global.quiet,
             progress: !global.no_progress && !global.quiet,
             metrics: OnceCell::new(),
@@ -251,6 +274,7 @@ impl<'a> Session<'a> {
         target: Option<&Path>,
         read: impl FnOnce(Live) -> (Box<dyn Source + Send>, Option<T>),
     ) -> Result<(Job<'_>, Option<T>), End> {
+        target.into_iter().for_each(|target| self.writes(target, false));
         let target = target.and_then(Identity::at);
         let input = self.input;
         self.refuse_empty_window()?;
@@ -409,9 +433,20 @@ impl<'a> Session<'a> {
             filter: input.filter.clone(),
             stop: Arc::clone(&self.wishes.stop),
             duration: input.duration,
+            wait: input.wait,
+            notice: (!self.quiet).then_some(|text| message::note(text)),
             ..defaults
         };
         let live = Live::open(interface, &options)?;
+        let bound = input
+            .metrics
+            .map(|address| Metrics::bind(address).map_err(|error| refuse_metrics(address, &error)));
+        let bound = bound.transpose()?;
+        self.needs.borrow_mut().captures = input.wait;
+        privileges::give_up(input.user.as_deref(), &self.needs.borrow())?;
+        if let Some(listener) = self.listener.take() {
+            listener.begin();
+        }
         self.wishes.progress.is_live.store(true, Ordering::Relaxed);
         if !self.quiet {
             let link = live.interfaces().first().map(|interface| interface.link.to_string());
@@ -422,17 +457,21 @@ impl<'a> Session<'a> {
                 );
             }
         }
-        if let Some(address) = input.metrics {
-            let (metrics, address) = Metrics::serve(address).map_err(|error| {
-                message::error(format_args!("--metrics {address}: {error}"));
-                End::Said(exit::OUTPUT)
-            })?;
+        if let Some((listener, address)) = bound {
+            let metrics = Metrics::serve(listener).map_err(|error| refuse_metrics(address, &error))?;
             if !self.quiet {
                 message::line("", format_args!("metrics on http://{address}/metrics"));
             }
             let _ = self.metrics.set(metrics);
         }
         Ok(live)
+    }
+
+    /// Says that a live run will write there, and whether its first file comes late: before the [job](Self::job) is made.
+    pub(crate) fn writes(&self, path: &Path, late: bool) {
+        let mut needs = self.needs.borrow_mut();
+        needs.writes.push(path.to_owned());
+        needs.tries |= late;
     }
 
     /// What Prometheus asks, where it may.
@@ -458,13 +497,19 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Says that Prometheus cannot be answered.
+fn refuse_metrics(address: SocketAddr, error: &io::Error) -> End {
+    message::error(format_args!("--metrics {address}: {error}"));
+    End::Said(exit::OUTPUT)
+}
+
 /// Whether something comes on standard input by itself: from a pipe, a socket or a file, not from a terminal or
 /// `/dev/null`, which is what commands get that run unattended.
 fn is_piped_in() -> bool {
     #[cfg(unix)]
     {
         use std::os::{fd::AsFd as _, unix::fs::FileTypeExt as _};
-        let open = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+        let open = io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
         let kind = open.and_then(|file| file.metadata()).map(|metadata| metadata.file_type());
         kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket() || kind.is_file())
     }

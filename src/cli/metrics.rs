@@ -68,13 +68,21 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Begins to answer on an address. Returns that with its port, where any was asked for.
+    /// Listens on an address, which may need privileges. Returns that with its port, where any was asked for.
     ///
     /// # Errors
     /// It cannot be listened on.
-    pub(crate) fn serve(address: SocketAddr) -> io::Result<(Arc<Self>, SocketAddr)> {
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
+        Ok((listener, address))
+    }
+
+    /// Begins to answer, on a thread of its own.
+    ///
+    /// # Errors
+    /// There is no room for that.
+    pub(crate) fn serve(listener: TcpListener) -> io::Result<Arc<Self>> {
         let metrics = Arc::new(Self::default());
         // Who learns is about to begin.
         metrics.beat();
@@ -85,7 +93,7 @@ impl Metrics {
                 let _ = own.answer(&stream);
             }
         })?;
-        Ok((metrics, address))
+        Ok(metrics)
     }
 
     /// Where what waits to be learned is told.

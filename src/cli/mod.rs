@@ -8,6 +8,7 @@ mod diff;
 mod discover;
 mod exit;
 mod explain;
+mod extcap;
 mod flows;
 mod hosts;
 mod input;
@@ -23,6 +24,8 @@ mod metrics;
 mod output;
 mod page;
 mod passes;
+mod places;
+mod privileges;
 mod registry;
 mod report;
 mod ring;
@@ -130,6 +133,7 @@ fn run(cli: &Cli) -> Result<u8, End> {
         Command::Learn(args) => knowledge::learn(&cli.global, args),
         Command::Merge(args) => knowledge::merge(&cli.global, args),
         Command::Registry(args) => registry::run(&cli.global, args),
+        Command::Extcap(args) => extcap::run(&cli.global, args),
         Command::Interfaces(args) => interfaces::run(&cli.global, args),
         Command::Config(args) => config::run(&cli.global, args),
         Command::Completions(args) => manual::completions(&cli.global, args),

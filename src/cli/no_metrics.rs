@@ -12,8 +12,12 @@ pub(crate) struct Metrics(Infallible);
 
 impl Metrics {
     /// Refuses.
-    pub(crate) fn serve(_address: SocketAddr) -> io::Result<(Arc<Self>, SocketAddr)> {
+    pub(crate) fn bind(_address: SocketAddr) -> io::Result<(Infallible, SocketAddr)> {
         Err(io::Error::other("this build was made without the feature `metrics`"))
+    }
+
+    pub(crate) fn serve(listener: Infallible) -> io::Result<Arc<Self>> {
+        match listener {}
     }
 
     pub(crate) fn watch(&self, _backlog: Arc<Backlog>) {

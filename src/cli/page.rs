@@ -43,6 +43,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
         return Err(End::Said(exit::USAGE));
     }
     let wanted = args.chosen.packets()?;
+    let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
     if args.interval.is_some() {
         session.refuse_stored("a knowledge file holds no packets to add up by --interval")?;
@@ -62,6 +63,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
         separate: job.separate,
         selects: passes::charts_selection(&job),
         command: command(),
+        places,
     };
     let registry = &session.registry;
     let mut page = Page::new(options, job.inputs.names());

@@ -45,6 +45,16 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// Whether rows are ordered or counted, so that all must be known.
+    pub(crate) fn ranks(&self) -> bool {
+        self.sort.is_some() || self.top.is_some()
+    }
+
+    /// Whether fields are chosen.
+    pub(crate) fn has_columns(&self) -> bool {
+        self.columns.is_some()
+    }
+
     /// What is chosen of the rows of a report.
     pub(crate) fn choice<S: Subject>(
         &self,

@@ -43,9 +43,20 @@ impl Progress {
     }
 }
 
+/// What waits for signals, on a thread that is yet to begin.
+#[must_use = "until it begins, signals wait"]
+pub(crate) struct Listener(Box<dyn FnOnce() + Send>);
+
+impl Listener {
+    /// Begins to wait for signals.
+    pub(crate) fn begin(self) {
+        (self.0)();
+    }
+}
+
 /// Begins to listen to signals.
 #[cfg(unix)]
-pub(crate) fn listen() -> Wishes {
+pub(crate) fn listen() -> (Wishes, Listener) {
     use signal_hook::{
         consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2},
         flag,
@@ -67,17 +78,21 @@ pub(crate) fn listen() -> Wishes {
         endings.push(SIGHUP);
     }
     let (own, all) = (wishes.clone(), endings.iter().copied().chain([SIGUSR1]));
-    let listening = Signals::new(all).and_then(|signals| {
-        let listener = thread::Builder::new().name("signals".to_owned());
-        listener.spawn(move || obey(signals, &own))
-    });
-    if listening.is_err() {
-        // Without room for a thread or descriptors the run can still be ended.
-        for signal in endings {
-            let _ = flag::register(signal, Arc::clone(&wishes.stop));
+    let signals = Signals::new(all);
+    let listener = Listener(Box::new(move || {
+        let stop = Arc::clone(&own.stop);
+        let listening = signals.and_then(|signals| {
+            let listener = thread::Builder::new().name("signals".to_owned());
+            listener.spawn(move || obey(signals, &own))
+        });
+        if listening.is_err() {
+            // Without room for a thread or descriptors the run can still be ended.
+            for signal in endings {
+                let _ = flag::register(signal, Arc::clone(&stop));
+            }
         }
-    }
-    wishes
+    }));
+    (wishes, listener)
 }
 
 /// Waits for signals as long as the process lives.
@@ -128,12 +143,12 @@ fn is_ignored(signal: i32) -> bool {
 
 /// Begins to listen to signals.
 #[cfg(not(unix))]
-pub(crate) fn listen() -> Wishes {
+pub(crate) fn listen() -> (Wishes, Listener) {
     let wishes = Wishes::default();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         let _ =
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&wishes.stop));
         let _ = signal_hook::flag::register(signal, Arc::clone(&wishes.stop));
     }
-    wishes
+    (wishes, Listener(Box::new(|| ())))
 }

@@ -28,7 +28,9 @@ use super::{
     columns::{self, Form},
     exit,
     input::{Input, Session},
-    kept, message, output, page, passes, report,
+    kept, message, output, page, passes,
+    places::Geo,
+    report,
     select::{self, Where},
 };
 
@@ -38,6 +40,8 @@ pub(crate) struct Summary {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) chosen: Where,
+    #[command(flatten)]
+    pub(crate) geo: Geo,
     /// What a row is about. Several, as in `service,server`, make a row for each combination of them.
     #[arg(
         long,
@@ -165,6 +169,10 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
     let columns = columns.map_err(|fault| select::tell("--columns", &fault, exit::USAGE))?;
     let wanted = args.chosen.packets()?;
     refuse_other_form(global, args)?;
+    if args.geo.is_given() && args.format != SummaryFormat::Html && !global.is_configured("geo") {
+        message::error("--geo is for summaries as pages (--format html), and for annotate, flows and hosts");
+        return Err(End::Said(exit::USAGE));
+    }
     let Some(form) = Option::<Form>::from(args.format) else { return page::run(global, args, by) };
     form.check()?;
     let session = Session::new(global, &args.input)?;

@@ -210,6 +210,11 @@ impl Facts {
         self.has(Self::ACCEPTED)
     }
 
+    /// Whether the current flow was closed or broken off: a packet that opens begins another one.
+    pub fn closed(self) -> bool {
+        self.has(Self::CLOSED)
+    }
+
     /// Whether a packet went this way that neither opens nor breaks off.
     pub fn sent(self, direction: Direction) -> bool {
         self.has_way(Self::SENT, direction)

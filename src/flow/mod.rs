@@ -205,13 +205,35 @@ pub struct FlowOptions {
 }
 
 /// Five-tuples that are to leave, by their numbers in ascending order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Leaving {
     v4: Vec<u32>,
     v6: Vec<u32>,
 }
 
 impl Leaving {
+    /// These, in any order.
+    pub(crate) fn new(ids: &[FlowId]) -> Self {
+        let mut leaving = Self::default();
+        for id in ids {
+            match *id {
+                FlowId::V4(index) => leaving.v4.push(index),
+                FlowId::V6(index) => leaving.v6.push(index),
+            }
+        }
+        leaving.v4.sort_unstable();
+        leaving.v6.sort_unstable();
+        leaving
+    }
+
+    /// Those of one family, in ascending order.
+    pub(crate) fn of(&self, family: Family) -> &[u32] {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
     /// Their numbers.
     pub(crate) fn ids(&self) -> impl Iterator<Item = FlowId> {
         let v4 = self.v4.iter().map(|&index| FlowId::V4(index));
@@ -611,6 +633,13 @@ impl Flows {
         if !self.options.at_once {
             self.askers = OnceLock::new();
         }
+    }
+
+    /// Takes out the flows that gave way to others of their five-tuples, oldest first.
+    pub(crate) fn take_earlier(&mut self) -> Vec<(FlowId, Vec<Flow>)> {
+        let v4 = self.v4.take_earlier().into_iter().map(|(index, flows)| (FlowId::V4(index), flows));
+        let v6 = self.v6.take_earlier().into_iter().map(|(index, flows)| (FlowId::V6(index), flows));
+        v4.chain(v6).collect()
     }
 
     /// Gives later fragments to the flows of their first ones, and weighs what all showed.

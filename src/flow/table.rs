@@ -578,6 +578,20 @@ impl<A: Address> FlowTable<A> {
         }
     }
 
+    /// Takes out the flows that gave way to others, by the numbers of their five-tuples in ascending order.
+    pub(super) fn take_earlier(&mut self) -> Vec<(u32, Vec<Flow>)> {
+        let mut earlier: Vec<_> = std::mem::take(&mut self.earlier).into_iter().collect();
+        earlier.sort_unstable_by_key(|&(index, _)| index);
+        for (index, flows) in &earlier {
+            self.room_for_ended += flows.len();
+            if let Some(entry) = self.entry_mut(index + 1) {
+                entry.facts.0 &= !Facts::HAS_EARLIER;
+                entry.ended = 0;
+            }
+        }
+        earlier
+    }
+
     /// Keeps what came before the first SYN of a later stretch apart, until [`FlowTable::merge`].
     #[cold]
     pub(super) fn set_apart(&mut self, index: u32, initiator: Direction) {

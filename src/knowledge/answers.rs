@@ -1,6 +1,6 @@
 //! The answer of every five-tuple, worked out from [`Knowledge`].
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use hashbrown::HashMap;
 
@@ -10,11 +10,15 @@ use super::{
 };
 use crate::{
     decode::{Headers, Kind},
-    flow::{Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Met, Shown, community_id},
+    flow::{
+        Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Leaving, Met, Shown,
+        community_id,
+    },
     naming::{
         self, Context, Memo, Rule, Side, answer_by,
         label::{Label, Labels},
     },
+    places::{Located, Location, Places},
     registry::Registry,
 };
 
@@ -47,6 +51,36 @@ pub struct Answers {
     community_ids: Option<PerFlow<[u8; 28]>>,
     /// What ends are called, where that was asked for.
     domains: Option<Box<Domains>>,
+    /// Where their ends are, where a file says that.
+    places: Option<Box<Whereabouts>>,
+}
+
+/// Where the ends of five-tuples are.
+#[derive(Debug)]
+struct Whereabouts {
+    placed: Located,
+    /// The numbers of the low and the high end's place, where they were asked for.
+    numbers: PerFlow<Option<[u32; 2]>>,
+}
+
+impl Whereabouts {
+    fn new(places: &Arc<Places>) -> Box<Self> {
+        Box::new(Self { placed: Located::new(Arc::clone(places)), numbers: PerFlow::default() })
+    }
+
+    /// Asks for those of a five-tuple, once.
+    fn learn(&mut self, tuple: &FiveTuple<'_>) {
+        let known = self.numbers.at(tuple.id, None);
+        if known.is_none() {
+            *known = Some([tuple.key.low().0, tuple.key.high().0].map(|end| self.placed.number(end)));
+        }
+    }
+
+    fn of_all(knowledge: &Knowledge) -> Option<Box<Self>> {
+        let mut all = Self::new(knowledge.places.as_ref()?);
+        knowledge.flows().five_tuples().for_each(|tuple| all.learn(&tuple));
+        Some(all)
+    }
 }
 
 /// Something about each five-tuple, by its number.
@@ -75,6 +109,21 @@ impl<T: Copy> PerFlow<T> {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
+        }
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.v4.iter_mut().chain(&mut self.v6)
+    }
+
+    /// Leaves out what is about five-tuples that left, as these are left out of the numbers.
+    pub(super) fn remove(&mut self, leaving: &Leaving) {
+        for family in [Family::V4, Family::V6] {
+            let (mut gone, mut index) = (leaving.of(family).iter().peekable(), 0);
+            self.of(family).retain(|_| {
+                index += 1;
+                gone.next_if_eq(&&(index - 1)).is_none()
+            });
         }
     }
 
@@ -122,6 +171,7 @@ impl Answers {
             domains.learn(knowledge, |id| answers.get(id).map_or(Side::Neither, |known| known.side));
             answers.domains = Some(domains);
         }
+        answers.places = Whereabouts::of_all(knowledge);
         if let Some(ids) = &mut answers.community_ids {
             let parts = flows.map_ranges(threads, |family, range| {
                 flows.five_tuples_in(family, range).map(|tuple| id_of(&tuple.key)).collect::<Vec<_>>()
@@ -142,6 +192,7 @@ impl Answers {
             *own.known.at(tuple.id, None) = id.and_then(|id| answers.get(id));
             ids.push((tuple.id, id));
         }
+        own.places = Whereabouts::of_all(piece);
         own.domains = answers.domains.as_ref().map(|domains| Box::new(domains.of_piece(&ids)));
         for tuple in piece.only_quoted() {
             let known = whole.flows().find(&tuple.key).and_then(|id| answers.get(id));
@@ -210,6 +261,35 @@ impl Answers {
         self.domains.as_ref()?.get(id)
     }
 
+    /// Keeps the answers of those that stay where five-tuples left and the others got new numbers.
+    pub(crate) fn release(&mut self, leaving: &Leaving, knowledge: &Knowledge) {
+        self.generation = knowledge.flows().generation();
+        self.known.remove(leaving);
+        self.bases.remove(leaving);
+        self.community_ids.iter_mut().for_each(|ids| ids.remove(leaving));
+        self.domains.iter_mut().for_each(|domains| domains.release(leaving));
+        self.places.iter_mut().for_each(|places| places.numbers.remove(leaving));
+    }
+
+    /// Where the low and the high end of a five-tuple are, where a file says that.
+    #[inline]
+    pub fn places(&self, id: FlowId) -> [Option<&Location>; 2] {
+        let Some(all) = &self.places else { return [None; 2] };
+        all.numbers.get(id).flatten().unwrap_or_default().map(|number| all.placed.get(number))
+    }
+
+    /// Forgets the answers where five-tuples left and the others got new numbers.
+    pub(crate) fn keep_up(&mut self, knowledge: &Knowledge) {
+        let generation = knowledge.flows().generation();
+        if self.generation != generation {
+            self.generation = generation;
+            (self.known, self.bases) = (PerFlow::default(), PerFlow::default());
+            self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
+            self.domains.iter_mut().for_each(|domains| domains.renumber());
+            self.places.iter_mut().for_each(|places| places.numbers = PerFlow::default());
+        }
+    }
+
     /// Works out the answers that a packet needs anew, by what is known now, and marks those that changed.
     pub fn revise(
         &mut self,
@@ -218,14 +298,7 @@ impl Answers {
         knowledge: &mut Knowledge,
         registry: &Registry,
     ) {
-        let flows = knowledge.flows();
-        if self.generation != flows.generation() {
-            // Five-tuples left, and the others got new numbers.
-            self.generation = flows.generation();
-            (self.known, self.bases) = (PerFlow::default(), PerFlow::default());
-            self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
-            self.domains.iter_mut().for_each(|domains| domains.renumber());
-        }
+        self.keep_up(knowledge);
         if place.ends.is_none() {
             self.learn_kind(headers.kind);
         }
@@ -233,6 +306,7 @@ impl Answers {
             self.quoted.clear();
             self.answer_quoted(&tuple, &knowledge.context(registry, 1));
         }
+        let asked_places = knowledge.places.clone();
         for id in [place.id, knowledge.quoted(headers).id].into_iter().flatten() {
             let context = knowledge.context(registry, 1);
             let Some(tuple) = context.flows.five_tuple(id) else { continue };
@@ -242,6 +316,9 @@ impl Answers {
             if basis.is_none() || *known != basis {
                 *known = basis;
                 self.answer(&tuple, &context);
+                if let Some(places) = &asked_places {
+                    self.places.get_or_insert_with(|| Whereabouts::new(places)).learn(&tuple);
+                }
                 proven = naming::proven(&tuple, &context).map(|server| (tuple.key, server));
             }
             if knowledge.options.domains {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Damaged, Knowledge, answers::label_of, context};
 use crate::{
-    flow::{FiveTuple, Served, Tally},
+    flow::{FiveTuple, Leaving, Served, Tally},
     naming::{
         self,
         label::{Label, Labels},
@@ -56,11 +56,16 @@ impl Graves {
     }
 
     fn bury(&mut self, tuple: &FiveTuple<'_>, label: &Label, damaged: &Damaged) {
-        let known = self.0.entry((label.key.clone(), label.port));
-        let grave = known.or_insert_with(|| Departed::of(label.clone(), tuple.key.protocol()));
+        let grave = self.of(label, tuple.key.protocol());
         grave.tally.then(&tuple.total());
         grave.flows += tuple.flows;
         grave.damaged.add(damaged);
+    }
+
+    /// Where those with a label lie.
+    fn of(&mut self, label: &Label, protocol: TransportProtocol) -> &mut Departed {
+        let known = self.0.entry((label.key.clone(), label.port));
+        known.or_insert_with(|| Departed::of(label.clone(), protocol))
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
@@ -109,9 +114,32 @@ impl Knowledge {
     /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
     #[cold]
     fn shrink(&mut self, keep: usize, registry: &Registry) {
+        let leaving = self.flows.oldest(keep);
+        self.let_go(&leaving, registry);
+    }
+
+    /// Lets go what was told of already: flows that gave way to others of their five-tuples, and these five-tuples. Their
+    /// totals stay under the names they have now.
+    pub(crate) fn release(&mut self, leaving: &Leaving, registry: &Registry) {
         let Self { options, flows, dns, announced, totals, departed, .. } = self;
-        let leaving = flows.oldest(keep);
-        flows.prepare(&leaving);
+        let earlier = flows.take_earlier();
+        let context = context(options, flows, (dns, announced), &totals.span, registry, 1);
+        let mut labels = Labels::default();
+        for (id, ended) in earlier {
+            let Some(tuple) = flows.five_tuple(id) else { continue };
+            let label = label_of(&tuple, &mut labels, &context);
+            let grave = departed.of(labels.label(label), tuple.key.protocol());
+            ended.iter().for_each(|flow| grave.tally.then(&flow.tally));
+            grave.flows += ended.len() as u64;
+        }
+        if leaving.ids().next().is_some() {
+            self.let_go(leaving, registry);
+        }
+    }
+
+    fn let_go(&mut self, leaving: &Leaving, registry: &Registry) {
+        let Self { options, flows, dns, announced, totals, departed, .. } = self;
+        flows.prepare(leaving);
         let context = context(options, flows, (dns, announced), &totals.span, registry, 1);
         let (mut labels, mut served) = (Labels::default(), Served::default());
         for tuple in leaving.ids().filter_map(|id| flows.five_tuple(id)) {
@@ -122,6 +150,6 @@ impl Knowledge {
                 served.insert(&tuple.key, server);
             }
         }
-        flows.remove(&leaving, served);
+        flows.remove(leaving, served);
     }
 }

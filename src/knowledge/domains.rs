@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::{Knowledge, answers::PerFlow};
 use crate::{
-    flow::{Direction, FiveTuple, FlowId},
+    flow::{Direction, FiveTuple, FlowId, Leaving},
     hosts::{Hosts, Source},
     naming::Side,
     packet::Timestamp,
@@ -92,6 +92,9 @@ struct Basis {
     changes: u64,
 }
 
+/// Names that are kept, whoever has them, before it is looked which of them anyone still has.
+const WORTH_SORTING_OUT: usize = 1 << 16;
+
 /// What the ends of five-tuples are called.
 #[derive(Debug, Default)]
 pub(super) struct Domains {
@@ -125,6 +128,26 @@ impl Domains {
     /// Forgets whose numbers the names have.
     pub(super) fn renumber(&mut self) {
         (self.numbers, self.bases) = (PerFlow::default(), PerFlow::default());
+    }
+
+    /// Keeps the names of those that stay where five-tuples left and the others got new numbers, and forgets the other names
+    /// where they are many.
+    pub(super) fn release(&mut self, leaving: &Leaving) {
+        self.numbers.remove(leaving);
+        self.bases.remove(leaving);
+        if self.names.len() < WORTH_SORTING_OUT {
+            return;
+        }
+        let names = std::mem::take(&mut self.names);
+        self.ids.clear();
+        let Self { numbers, names: kept, ids, .. } = self;
+        for number in numbers.all_mut().flat_map(|numbers| &mut numbers.names) {
+            let Some(name) = names.get((*number as usize).wrapping_sub(1)) else { continue };
+            *number = *ids.entry_ref(name).or_insert_with(|| {
+                kept.push(name.clone());
+                kept.len() as u32
+            });
+        }
     }
 
     /// Works out the names of all five-tuples, which serve as `side` says.

@@ -21,6 +21,8 @@ pub use file::{FileError, InputId};
 pub use totals::{Damaged, Span, Subject};
 pub use view::View;
 
+use std::sync::Arc;
+
 use crate::{
     announce::{Announced, Control, Message, begins_like, may_announce},
     decode::{self, Fragment, Headers, Kind, Phase},
@@ -33,6 +35,7 @@ use crate::{
     naming::Context,
     packet::{Batch, Frame, LinkType, PacketId, Timestamp, TransportProtocol},
     payload::Protocol,
+    places::Places,
     registry::Registry,
 };
 use departed::Graves;
@@ -117,6 +120,8 @@ pub struct Knowledge {
     announced: Announced,
     /// Names of hosts, where they were asked for.
     hosts: Option<Box<Hosts>>,
+    /// Where addresses are, for whoever asks answers.
+    places: Option<Arc<Places>>,
     totals: Totals,
     departed: Graves,
     quoted: Quoted,
@@ -142,6 +147,7 @@ impl Knowledge {
             dns: Dns::new(&options, part),
             announced: if part { Announced::part() } else { Announced::new() },
             hosts: (options.hosts || options.domains).then(Box::default),
+            places: None,
             totals: Totals::default(),
             departed: Graves::default(),
             quoted: Quoted::default(),
@@ -193,6 +199,11 @@ impl Knowledge {
         if let Some(hosts) = &mut self.hosts {
             hosts.set_user(file);
         }
+    }
+
+    /// Has answers say where addresses are.
+    pub fn set_places(&mut self, places: Option<&Arc<Places>>) {
+        self.places = places.cloned();
     }
 
     /// Takes over the names of hosts that were learned of more, where names are kept here.
@@ -430,6 +441,13 @@ impl Knowledge {
         self.dns.settle(self.totals.span.last());
         self.learn_told();
         self.flows.settle();
+    }
+
+    /// Ends DNS-SD records whose time is over by the last packet, as others without DNS let time pass, too.
+    pub(crate) fn pass_time(&mut self) {
+        if let (Some(inventory), Some(now)) = (&mut self.dns.inventory, self.totals.span.last()) {
+            inventory.advance(now);
+        }
     }
 
     /// The same for a look at what is known in the middle of a run, which it does not change.

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     decode::Headers,
+    flow::Leaving,
     knowledge::{Answers, Knowledge, Options, View},
     packet::{Batch, Frame, Timestamp},
     record::Charter,
@@ -31,6 +32,7 @@ impl Job<'_> {
             answers: Answers::new(encoder.shows_community_ids() || self.asks_community_ids()),
         };
         state.knowledge.set_hosts(&self.hosts);
+        state.knowledge.set_places(self.places.as_ref());
         let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
         let outcome = self.each_input(observer, true, None, |run, selection, open| {
             outlet.begin(&open)?;
@@ -108,11 +110,18 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
             return followed;
         }
         self.outlet.take()?;
-        let State { knowledge, answers } = &*self.state;
+        let State { knowledge, answers } = &mut *self.state;
+        answers.keep_up(knowledge);
+        knowledge.pass_time();
         let view = View { knowledge, answers, registry: self.run.registry };
         self.outlet.sink.learned(&view)?;
         self.outlet.sink.flush()?;
         self.run.observer.learned(&view);
+        if let Some(spent) = self.outlet.sink.spent() {
+            let (leaving, State { knowledge, answers }) = (Leaving::new(&spent), &mut *self.state);
+            knowledge.release(&leaving, self.run.registry);
+            answers.release(&leaving, knowledge);
+        }
         followed
     }
 

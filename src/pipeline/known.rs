@@ -66,6 +66,7 @@ impl Job<'_> {
         self.numbers = numbers;
         known.settle();
         known.set_hosts(&self.hosts);
+        known.set_places(self.places.as_ref());
         Ok((known, outcome))
     }
 

@@ -46,6 +46,7 @@ impl Job<'_> {
         })?;
         knowledge.settle();
         knowledge.set_hosts(&self.hosts);
+        knowledge.set_places(self.places.as_ref());
         Ok((knowledge, outcome))
     }
 }

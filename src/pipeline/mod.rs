@@ -21,7 +21,7 @@ use std::{
     num::NonZero,
     ops::Range,
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     thread,
 };
 
@@ -33,6 +33,7 @@ use crate::{
     hosts::HostsFile,
     knowledge::{Knowledge, View},
     packet::{Batch, Interface, Timestamp},
+    places::Places,
     record::fields::{PACKET, Per},
     registry::Registry,
     savefile::FileFormat,
@@ -126,6 +127,8 @@ pub struct Job<'j> {
     pub decoder: Decoder,
     /// The user's own names of hosts, where names are asked for.
     pub hosts: HostsFile,
+    /// Where addresses are, where records shall say that.
+    pub places: Option<Arc<Places>>,
     /// Which frames are charted; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other
     /// one the input at hand.
     pub accept: Option<Box<Accept>>,
@@ -334,6 +337,7 @@ impl<'j> Job<'j> {
             registry,
             decoder: Decoder::default(),
             hosts: HostsFile::default(),
+            places: None,
             accept: None,
             window: Window::default(),
             wanted: None,

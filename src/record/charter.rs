@@ -3,8 +3,10 @@
 use crate::{
     decode::Headers,
     dns::Via,
+    flow::Direction,
     knowledge::{Answers, Knowledge, Place},
     packet::{Frame, PacketId, Timestamp, TransportProtocol},
+    places::Location,
     record::{Record, Service},
 };
 
@@ -69,6 +71,7 @@ impl<'k> Charter<'k> {
             headers,
             service,
             label,
+            places: self.places(place),
             named: place.id.and_then(|id| self.answers.named(id)),
             tuple: place.id.map(|id| (self.knowledge.flows(), id)),
             about: headers.quoted.and_then(|_| self.about(headers)),
@@ -91,6 +94,17 @@ impl<'k> Charter<'k> {
         let ends = place.ends?;
         let known = self.answers.quoted(&ends.key)?;
         Some(Service { label: self.answers.labels().label(known.label), known, direction: ends.direction })
+    }
+
+    /// Where source and destination are.
+    #[inline]
+    fn places<'a>(&self, place: &Place) -> [Option<&'a Location>; 2]
+    where
+        'k: 'a,
+    {
+        let (Some(id), Some(ends)) = (place.id, place.ends) else { return [None; 2] };
+        let [low, high] = self.answers.places(id);
+        if ends.direction == Direction::Up { [low, high] } else { [high, low] }
     }
 
     #[inline]

@@ -15,7 +15,8 @@ use crate::{
     knowledge::ToldFrom,
     naming::label::protocol_keyword,
     packet::TransportProtocol,
-    text::field::{COUNT, Field, PORT, Type},
+    places::Location,
+    text::field::{COUNT, Field, Need, PORT, Type},
 };
 
 /// How a field of a packet is read.
@@ -84,6 +85,15 @@ const fn names<T: Taker>(
     Field::read(path, kind, doc, OfPacket { per: Per::Names, get }).of_wave(4)
 }
 
+const fn place<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    packet(path, kind, doc, get).of_wave(5).with(Need::Places)
+}
+
 const fn answers<T: Taker>(
     path: &'static str,
     kind: Type,
@@ -108,14 +118,32 @@ pub(crate) const SERVER_NAME: &str = "name that the ClientHello of TLS, DTLS or 
 pub(crate) const ENCRYPTED_HELLO: &str = "true where that hello holds an encrypted one (RFC 9849): the name is the outer one, if it is not sent without meaning";
 pub(crate) const DOMAIN_SOURCE: &str = "what told the name of the end that serves";
 
+/// The number of an autonomous system (RFC 6793).
+pub(crate) const AS_NUMBER: Type = Type::Number(u32::MAX as u64);
+pub(crate) const COUNTRY: &str = "country of its address: two letters (ISO 3166-1)";
+pub(crate) const AS: &str = "autonomous system that announces its address";
+pub(crate) const ORGANIZATION: &str = "who runs that";
+
+pub(crate) fn country(place: &Location) -> Option<Value<'_>> {
+    place.country.as_deref().map(|code| Value::Text(code.as_bytes()))
+}
+
+pub(crate) fn system(place: &Location) -> Option<Value<'_>> {
+    place.system.map(|number| Value::Number(number.into()))
+}
+
+pub(crate) fn organization(place: &Location) -> Option<Value<'_>> {
+    place.organization.as_deref().map(|name| Value::Text(name.as_bytes()))
+}
+
 /// The fields of a packet.
-pub static PACKET: [Field<OfPacket>; 71] = packet_fields();
+pub static PACKET: [Field<OfPacket>; 77] = packet_fields();
 
 /// The fields of a packet for the writer of columns.
-pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 71] = packet_fields();
+pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 77] = packet_fields();
 
 /// The table. It is as long as there are fields.
-pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
+pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 77] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
             one(record.frame.time.map(Value::Time), put);
@@ -251,6 +279,18 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
             one(record.domains().0.map(|name| Value::Escaped(name.as_bytes())), put);
         })
         .ecs(),
+        place("source.geo.country_iso_code", Type::Word, COUNTRY, |record, put| {
+            one(record.places[0].and_then(country), put);
+        })
+        .ecs(),
+        place("source.as.number", AS_NUMBER, AS, |record, put| {
+            one(record.places[0].and_then(system), put);
+        })
+        .ecs(),
+        place("source.as.organization.name", Type::Text, ORGANIZATION, |record, put| {
+            one(record.places[0].and_then(organization), put);
+        })
+        .ecs(),
         packet(
             "destination.mac",
             Type::Mac,
@@ -270,6 +310,18 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 71] {
         .ecs(),
         names("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |record, put| {
             one(record.domains().1.map(|name| Value::Escaped(name.as_bytes())), put);
+        })
+        .ecs(),
+        place("destination.geo.country_iso_code", Type::Word, COUNTRY, |record, put| {
+            one(record.places[1].and_then(country), put);
+        })
+        .ecs(),
+        place("destination.as.number", AS_NUMBER, AS, |record, put| {
+            one(record.places[1].and_then(system), put);
+        })
+        .ecs(),
+        place("destination.as.organization.name", Type::Text, ORGANIZATION, |record, put| {
+            one(record.places[1].and_then(organization), put);
         })
         .ecs(),
         names("tls.client.server_name", Type::Escaped, SERVER_NAME, |record, put| {

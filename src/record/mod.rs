@@ -20,6 +20,7 @@ use crate::{
     knowledge::{Known, Named},
     naming::{Side, label::Label},
     packet::{Frame, Timestamp},
+    places::Location,
 };
 
 /// A packet and all that is said about it. Borrows everything.
@@ -45,6 +46,8 @@ pub struct Record<'a> {
     pub label: &'a Label,
     /// What the ends of its flow are called, where that was asked for.
     pub named: Option<Named<'a>>,
+    /// Where its source and its destination are, where a file says that.
+    pub places: [Option<&'a Location>; 2],
     /// The number of its five-tuple, and the table that holds it.
     pub(crate) tuple: Option<(&'a Flows, FlowId)>,
     /// The flow that an ICMP error complains about.

@@ -262,6 +262,7 @@ mod tests {
             service: None,
             tuple: None,
             label: &label,
+            places: [None; 2],
             named: None,
             about: None,
             whole: whole.map(|octets| ((5353, 5353), octets)),

@@ -11,6 +11,8 @@ pub mod interfaces;
 pub mod registry;
 pub mod settings;
 pub mod summary;
+#[cfg(test)]
+mod tests;
 pub mod top;
 
 use std::io;

@@ -9,7 +9,7 @@ use crate::{
         Record,
         fields::{OfPacket, Per, packet_fields},
     },
-    text::field::{Field, columns, distinct},
+    text::field::{Field, Need, columns_with, distinct},
 };
 
 /// The fields of a packet for the makers of columns.
@@ -42,7 +42,12 @@ pub struct Gathered {
 impl Columns {
     /// Rows of all fields.
     pub fn new(origin: &Origin) -> Self {
-        Self::with(columns(PACKETS).collect(), origin)
+        Self::needing(&[], origin)
+    }
+
+    /// Rows of all fields, with those that these bring.
+    pub fn needing(needs: &[Need], origin: &Origin) -> Self {
+        Self::with(columns_with(PACKETS, needs).collect(), origin)
     }
 
     /// Rows of these fields only, by their numbers in [`PACKET`](crate::record::fields::PACKET), in this order.

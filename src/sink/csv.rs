@@ -6,7 +6,7 @@ use crate::{
         Columns, Record, ValueWriter,
         fields::{COLUMNS, OfPacket, Per},
     },
-    text::field::{Field, columns, header},
+    text::field::{Field, Need, columns_with, header},
 };
 
 /// CSV rows. Lists within a field are joined by spaces, notes and DNS messages by `; `.
@@ -29,11 +29,16 @@ struct Run {
 
 impl Default for Csv {
     fn default() -> Self {
-        Self::new(columns(&COLUMNS).collect())
+        Self::with(&[])
     }
 }
 
 impl Csv {
+    /// Rows of all fields, with those that these bring.
+    pub fn with(needs: &[Need]) -> Self {
+        Self::new(columns_with(&COLUMNS, needs).collect())
+    }
+
     /// Rows of these fields only, by their numbers in [`PACKET`](crate::record::fields::PACKET), in this order.
     ///
     /// # Panics

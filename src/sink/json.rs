@@ -10,6 +10,7 @@ use crate::{
     dns,
     knowledge::Named,
     naming::{State, label::write_protocol_word},
+    places::Location,
     record::{Record, Service},
     text::{
         escape, number,
@@ -190,6 +191,7 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
             ips.map(|ips| ips.0),
             ports.map(|ports| ports.0),
             domains.0,
+            record.places[0],
         ),
         (
             &b",\"destination\":{"[..],
@@ -197,12 +199,13 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
             ips.map(|ips| ips.1),
             ports.map(|ports| ports.1),
             domains.1,
+            record.places[1],
         ),
     ];
     if macs.is_none() && ips.is_none() {
         return;
     }
-    for (key, mac, ip, port, domain) in sides {
+    for (key, mac, ip, port, domain, place) in sides {
         out.extend_from_slice(key);
         if let Some(mac) = mac {
             out.extend_from_slice(b"\"mac\":\"");
@@ -223,12 +226,41 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
             member("domain", domain, out);
             out.push(b',');
         }
+        if let Some(place) = place {
+            whereabouts(place, out);
+        }
         out.pop();
         out.push(b'}');
     }
     if let Some(named) = record.named {
         hello(&named, out);
     }
+}
+
+/// Appends where an address is: `"geo":{…},"as":{…},`.
+#[cold]
+fn whereabouts(place: &Location, out: &mut Vec<u8>) {
+    if let Some(code) = &place.country {
+        out.extend_from_slice(b"\"geo\":{");
+        member("country_iso_code", code, out);
+        out.extend_from_slice(b"},");
+    }
+    if place.system.is_none() && place.organization.is_none() {
+        return;
+    }
+    out.extend_from_slice(b"\"as\":{");
+    if let Some(system) = place.system {
+        out.extend_from_slice(b"\"number\":");
+        number::decimal(system.into(), out);
+        out.push(b',');
+    }
+    if let Some(name) = &place.organization {
+        out.extend_from_slice(b"\"organization\":{");
+        member("name", name, out);
+        out.extend_from_slice(b"},");
+    }
+    out.pop();
+    out.extend_from_slice(b"},");
 }
 
 /// Appends `,"tls":{…}` where a hello tells anything.

@@ -29,6 +29,7 @@ pub use self::{
 };
 use crate::{
     capture::Losses,
+    flow::FlowId,
     knowledge::{Knowledge, View},
     packet::{Batch, Interface},
     record::Record,
@@ -101,6 +102,26 @@ pub trait Encoder: Clone + Send {
     }
 }
 
+/// Shows no packet: for sinks that are only [told what is known](Sink::learned).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unseen;
+
+impl Encoder for Unseen {
+    type Part = ();
+
+    fn packet(&mut self, _record: &Record<'_>, _part: &mut ()) {}
+}
+
+impl Sink<()> for Unseen {
+    fn take(&mut self, _part: &mut ()) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Takes the parts of an output in the order of the input. After an error no further call is made.
 pub trait Sink<Part> {
     /// Takes what begins an input, and before the first one what begins the output.
@@ -131,6 +152,12 @@ pub trait Sink<Part> {
     /// Those of the output.
     fn learned(&mut self, _view: &View<'_>) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Asked behind [`Sink::learned`]: what need not be remembered any more. Flows that gave way to others of their five-tuples
+    /// are forgotten where this is not `None`, and these five-tuples, until they are met anew; totals stay.
+    fn spent(&mut self) -> Option<Vec<FlowId>> {
+        None
     }
 
     /// Makes what was taken appear: called after each batch where only the past is known.

@@ -24,6 +24,8 @@ pub struct Field<G: Copy = ()> {
     pub ecs: Ecs,
     /// How late its column came: it stands behind those of all waves before, so that these keep their places.
     pub wave: u8,
+    /// What must be asked for to have it.
+    pub need: Option<Need>,
     /// How it is read.
     pub get: G,
 }
@@ -67,6 +69,25 @@ pub enum Presence {
     Always,
 }
 
+/// What brings fields that are not there otherwise: without it, they have no columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Records of an interface that come as flows end (`flows -i`).
+    Stream,
+    /// A file that says where addresses are (`--geo`).
+    Places,
+}
+
+impl Need {
+    /// What it is, for the list of fields.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stream => "of `flows -i`",
+            Self::Places => "with `--geo`",
+        }
+    }
+}
+
 /// How a field stands to the Elastic Common Schema (version 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ecs {
@@ -102,6 +123,7 @@ impl<G: Copy> Field<G> {
             doc,
             ecs: Ecs::Own,
             wave: 0,
+            need: None,
             get,
         }
     }
@@ -109,8 +131,8 @@ impl<G: Copy> Field<G> {
     /// The same at another place, and read in another way.
     #[must_use]
     pub const fn at<H: Copy>(self, path: &'static str, get: H) -> Field<H> {
-        let Self { kind, is_list, presence, unit, doc, ecs, wave, get: _, path: _ } = self;
-        Field { path, kind, is_list, presence, unit, doc, ecs, wave, get }
+        let Self { kind, is_list, presence, unit, doc, ecs, wave, need, get: _, path: _ } = self;
+        Field { path, kind, is_list, presence, unit, doc, ecs, wave, need, get }
     }
 
     /// The same, in every record.
@@ -161,16 +183,31 @@ impl<G: Copy> Field<G> {
         Self { wave, ..self }
     }
 
+    /// The same, only where this was asked for.
+    #[must_use]
+    pub const fn with(self, need: Need) -> Self {
+        Self { need: Some(need), ..self }
+    }
+
     /// Name of its column.
     pub fn column(&self) -> String {
         self.path.replace('.', "_")
     }
 }
 
-/// The fields in the order of their columns.
+/// The fields in the order of their columns, but for those that must be asked for.
 pub fn columns<G: Copy>(fields: &'static [Field<G>]) -> impl Iterator<Item = &'static Field<G>> {
+    columns_with(fields, &[])
+}
+
+/// The same with those that these bring.
+pub fn columns_with<'n, G: Copy>(
+    fields: &'static [Field<G>],
+    needs: &'n [Need],
+) -> impl Iterator<Item = &'static Field<G>> + use<'n, G> {
     let last = fields.iter().map(|field| field.wave).max().unwrap_or_default();
-    (0..=last).flat_map(|wave| fields.iter().filter(move |field| field.wave == wave))
+    let is_there = |field: &&Field<G>| field.need.is_none_or(|need| needs.contains(&need));
+    (0..=last).flat_map(move |wave| fields.iter().filter(move |field| field.wave == wave)).filter(is_there)
 }
 
 /// Appends the line of CSV that names the columns.

@@ -96,6 +96,7 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
         return Err(End::Said(exit::OUTPUT));
     }
     let session = Session::new(global, &args.input)?;
+    session.writes(&args.export, false);
     let (mut job, backlog) = session.job_read_beside()?;
     let (mut clock, mut name) = (None, job.inputs.names().join(" "));
     if let Inputs::Files(files) = &job.inputs {

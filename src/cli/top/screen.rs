@@ -16,17 +16,14 @@ use portolan::{
     capture::{Backlog, Clock},
     pipeline::{Failure, Outcome},
     report::top,
+    sink::Unseen,
 };
 use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event, KeyEventKind},
 };
 
-use super::{
-    app::App,
-    history::Picture,
-    teller::{Teller, Unseen},
-};
+use super::{app::App, history::Picture, teller::Teller};
 use crate::cli::{End, args::Global, exit, message, metrics::Metrics, watch::counters};
 
 /// How long a key may wait for the screen, and a picture for a key.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use portolan::{
-    Encoder, Observer, Record, Sink, View,
+    Observer, View,
     capture::{self, Backlog, Clock, Losses},
     flow::Key,
     report::top::{Followed, Lost, Rows, Topic},
@@ -216,25 +216,5 @@ impl Observer for Teller<'_> {
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
-    }
-}
-
-/// Packets are not shown one by one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Unseen;
-
-impl Encoder for Unseen {
-    type Part = ();
-
-    fn packet(&mut self, _record: &Record<'_>, _part: &mut ()) {}
-}
-
-impl Sink<()> for Unseen {
-    fn take(&mut self, _part: &mut ()) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

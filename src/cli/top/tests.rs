@@ -15,6 +15,7 @@ use portolan::{
     capture::{self, Clock, Replay},
     pipeline::Inputs,
     report::top::{MOST_ROWS, Topic, needs},
+    sink::Unseen,
 };
 use ratatui::{
     Terminal,
@@ -26,7 +27,7 @@ use ratatui::{
 use super::{
     app::{App, Sort},
     history::{History, MOST_PICTURES, Picture},
-    teller::{Teller, Unseen},
+    teller::Teller,
 };
 
 fn sample(name: &str) -> PathBuf {

@@ -4,7 +4,11 @@ use std::{io, net::IpAddr};
 
 use super::{All, COLUMNS, View, attributes, missing, pair_text};
 use crate::{
-    dns::{Name, inventory::Instance, name::label_text},
+    dns::{
+        Name,
+        inventory::{Event, Instance},
+        name::label_text,
+    },
     packet::Timestamp,
     text::{
         csv::{self, Line},
@@ -146,16 +150,20 @@ fn instance(view: &View<'_>, instance: &Instance<'_>, line: &mut Line<'_>) {
 }
 
 fn events(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
-    let header = ["time", "event", "name", "from", "packet", "file", "source"];
-    lines(&header, false, all.each(View::events), out, |view, event, line| {
-        time(line, event.time);
-        line.shown(event.kind.as_str());
-        name(line, Some(&event.name));
-        name(line, event.from.as_ref());
-        line.shown(event.packet.number);
-        line.text(view.file(event.packet.file).unwrap_or_default());
-        line.shown(event.source);
-    })
+    lines(&EVENT, false, all.each(View::events), out, event)
+}
+
+/// The columns of events.
+pub(super) const EVENT: [&str; 7] = ["time", "event", "name", "from", "packet", "file", "source"];
+
+pub(super) fn event(view: &View<'_>, event: &Event<'_>, line: &mut Line<'_>) {
+    time(line, event.time);
+    line.shown(event.kind.as_str());
+    name(line, Some(&event.name));
+    name(line, event.from.as_ref());
+    line.shown(event.packet.number);
+    line.text(view.file(event.packet.file).unwrap_or_default());
+    line.shown(event.source);
 }
 
 fn queries(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {

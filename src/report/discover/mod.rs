@@ -3,7 +3,10 @@
 mod csv;
 pub mod fields;
 mod json;
+mod stream;
 mod table;
+
+pub use stream::EventStream;
 
 pub(super) use json::{event as event_record, instance as instance_record};
 #[cfg(feature = "html")]

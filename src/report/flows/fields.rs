@@ -1,21 +1,21 @@
 //! All fields of a flow record, in the order in which JSON has them.
 
-use super::{End, FlowRow};
+use super::{End, FlowRow, Reason};
 use crate::{
     knowledge::ToldFrom,
     packet::Timestamp,
     record::{
         Each, Value,
         fields::{
-            DESTINATION_DOMAIN, DOMAIN_SOURCE, ENCRYPTED_HELLO, PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN,
-            protocol,
+            AS, AS_NUMBER, COUNTRY, DESTINATION_DOMAIN, DOMAIN_SOURCE, ENCRYPTED_HELLO, ORGANIZATION,
+            PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN, country, organization, protocol, system,
         },
         svc::{
             ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME,
-            OfService, PORT_THAT_SERVES, PROTOCOL, REGISTERED, RULE, SIDE, STATE, TRANSPORT,
+            OfService, PORT_THAT_SERVES, PROTOCOL, REGISTERED, REVISED, RULE, SIDE, STATE, TRANSPORT,
         },
     },
-    text::field::{COUNT, Field, PORT, Type},
+    text::field::{COUNT, Field, Need, PORT, Type},
 };
 
 /// How a field of a flow is read.
@@ -39,8 +39,12 @@ const fn answer(path: &'static str, of: Field<OfService>, get: Get) -> Field<OfF
     of.at(path, OfFlow(get))
 }
 
+const fn place(path: &'static str, kind: Type, doc: &'static str, get: Get) -> Field<OfFlow> {
+    flow(path, kind, doc, get).of_wave(4).with(Need::Places).ecs()
+}
+
 /// The fields of a flow.
-pub static FLOW: [Field<OfFlow>; 40] = [
+pub static FLOW: [Field<OfFlow>; 48] = [
     flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
     flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
     flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
@@ -50,6 +54,19 @@ pub static FLOW: [Field<OfFlow>; 40] = [
         }
     })
     .unit("ns")
+    .ecs(),
+    flow(
+        "event.reason",
+        Type::OneOf(|| Reason::ALL.map(Reason::as_str).to_vec()),
+        "why it is told: `flowEndReason` of IPFIX; the last record of a flow counts",
+        |flow, put| {
+            if let Some(reason) = flow.reason() {
+                put(Value::Word(reason.as_bytes()));
+            }
+        },
+    )
+    .of_wave(3)
+    .with(Need::Stream)
     .ecs(),
     flow("network.type", Type::OneOf(|| vec!["ipv4", "ipv6"]), "family of its addresses", |flow, put| {
         put(Value::Word(if flow.source().ip.is_ipv4() { b"ipv4" } else { b"ipv6" }));
@@ -96,6 +113,21 @@ pub static FLOW: [Field<OfFlow>; 40] = [
     flow("source.domain", Type::Escaped, SOURCE_DOMAIN, |flow, put| name(flow.domains().0, put))
         .of_wave(2)
         .ecs(),
+    place("source.geo.country_iso_code", Type::Word, COUNTRY, |flow, put| {
+        if let Some(code) = flow.places[0].and_then(country) {
+            put(code);
+        }
+    }),
+    place("source.as.number", AS_NUMBER, AS, |flow, put| {
+        if let Some(number) = flow.places[0].and_then(system) {
+            put(number);
+        }
+    }),
+    place("source.as.organization.name", Type::Text, ORGANIZATION, |flow, put| {
+        if let Some(name) = flow.places[0].and_then(organization) {
+            put(name);
+        }
+    }),
     flow("source.packets", COUNT, "packets from there", |flow, put| packets(flow.source(), put))
         .always()
         .ecs(),
@@ -110,6 +142,21 @@ pub static FLOW: [Field<OfFlow>; 40] = [
     flow("destination.domain", Type::Escaped, DESTINATION_DOMAIN, |flow, put| name(flow.domains().1, put))
         .of_wave(2)
         .ecs(),
+    place("destination.geo.country_iso_code", Type::Word, COUNTRY, |flow, put| {
+        if let Some(code) = flow.places[1].and_then(country) {
+            put(code);
+        }
+    }),
+    place("destination.as.number", AS_NUMBER, AS, |flow, put| {
+        if let Some(number) = flow.places[1].and_then(system) {
+            put(number);
+        }
+    }),
+    place("destination.as.organization.name", Type::Text, ORGANIZATION, |flow, put| {
+        if let Some(name) = flow.places[1].and_then(organization) {
+            put(name);
+        }
+    }),
     flow("destination.packets", COUNT, "packets from there", |flow, put| packets(flow.destination(), put))
         .always()
         .ecs(),
@@ -152,6 +199,12 @@ pub static FLOW: [Field<OfFlow>; 40] = [
         }
     })
     .of_wave(2),
+    answer("svc.revised", REVISED, |flow, put| {
+        // Else all is known that can be.
+        REVISED.of(flow.service.filter(|_| flow.reason().is_some()), put);
+    })
+    .of_wave(3)
+    .with(Need::Stream),
 ];
 
 fn name(name: Option<&str>, put: &mut Each<'_>) {

@@ -2,16 +2,21 @@
 
 pub mod fields;
 mod pick;
+mod stream;
+mod text;
 pub mod zeek;
 
 use std::{
     io::{self, Write},
     net::IpAddr,
+    sync::Arc,
 };
 
 use fields::{FLOW, OfFlow};
 use hashbrown::HashMap;
 pub use pick::{Pick, Picked};
+pub use stream::{FlowStream, Reason, Times};
+use text::text;
 use zeek::Course;
 
 #[cfg(feature = "parquet")]
@@ -22,15 +27,16 @@ use crate::{
 use crate::{
     flow::{Direction, Ends, FiveTuple, Flow, FlowId, Key, community_id},
     knowledge::{Answers, Knowledge, Known, Named, Options, ToldFrom},
-    naming::label::{Label, protocol_word},
+    naming::label::Label,
     packet::{Timestamp, TransportProtocol},
+    places::{Located, Location, Places},
     record::{Each, Put as _, Service, ValueWriter},
     registry::Registry,
     report::{Format, Report},
     select::{Choice, Schema, Subject},
     text::{
         escape,
-        field::{Field, Type, columns, distinct, grouped, header},
+        field::{Field, Need, Type, columns_with, distinct, grouped, header},
         table::{Cell, Table},
         time::{TimeStyle, TimeWriter},
     },
@@ -67,6 +73,8 @@ pub struct FlowList {
     picked: Option<Picked>,
     choice: Choice<Flows>,
     width: Option<u16>,
+    /// Where ends are, where a file says that.
+    located: Option<Located>,
 }
 
 /// What the ends of a flow are called, for longer than it is known.
@@ -101,6 +109,10 @@ struct Listed {
     course: Course,
     /// What its ends are called: by the number of its five-tuple, or in the list.
     named: Namer,
+    /// Why it is told, where flows are told as they end.
+    reason: Option<Reason>,
+    /// Where its ends are, by number.
+    places: [u32; 2],
 }
 
 impl FlowList {
@@ -117,6 +129,11 @@ impl FlowList {
     /// The same with Zeek's log of connections for JSON; it has no columns to choose.
     pub fn zeek(self) -> Self {
         Self { is_zeek: true, ..self }
+    }
+
+    /// Tells where ends are, too.
+    pub fn locate(&mut self, places: Arc<Places>) {
+        self.located = Some(Located::new(places));
     }
 
     /// Shows these of them, in this order.
@@ -176,6 +193,9 @@ impl Report for FlowList {
             if let Namer::Tuple(id) = flow.named {
                 flow.named = self.call(answers.named(id));
             }
+            if let Some(located) = &mut self.located {
+                flow.locate(located);
+            }
         }
         match self.flows.is_empty() {
             true => self.flows = flows,
@@ -192,7 +212,7 @@ impl Report for FlowList {
             Format::Csv => Form::Csv,
         };
         self.with_rows(|rows| match self.choice.columns.as_deref() {
-            None => write_rows(rows, self.began, form, out),
+            None => write_rows(rows, (self.began, self.extras()), form, out),
             Some(columns) => write_columns(rows, columns, form, self.width, out),
         })
     }
@@ -202,7 +222,7 @@ impl Report for FlowList {
 impl Columnar for FlowList {
     fn table(&self, _registry: &Registry, origin: &Origin) -> io::Result<RowTable> {
         let fields: Vec<_> = match self.choice.columns.as_deref() {
-            None => columns(&FLOW).collect(),
+            None => columns_with(&FLOW, self.extras()).collect(),
             Some(columns) => distinct(columns).into_iter().map(|column| &FLOW[column]).collect(),
         };
         let mut maker = TableMaker::new(Layout::new(fields.iter().copied()).told(origin));
@@ -219,13 +239,19 @@ impl Columnar for FlowList {
 }
 
 impl FlowList {
+    /// What brings further columns.
+    fn extras(&self) -> &'static [Need] {
+        if self.located.is_some() { &[Need::Places] } else { &[] }
+    }
+
     /// Hands over the rows that were asked for, in their order.
     fn with_rows<T>(&self, take: impl FnOnce(&[FlowRow<'_>]) -> T) -> T {
         let named = |namer| match namer {
             Namer::Listed(number) => self.named.get(number as usize).map(Called::named),
             _ => None,
         };
-        let mut rows = self.choice.of(sorted(&self.flows, &self.labels, named), |row| row);
+        let mut rows =
+            self.choice.of(sorted(&self.flows, &self.labels, named, self.located.as_ref()), |row| row);
         if self.numeric {
             // They may have been asked for to choose flows.
             rows.iter_mut().for_each(|row| row.named = None);
@@ -244,6 +270,8 @@ pub struct FlowRow<'n> {
     service: Option<Service<'n>>,
     course: Course,
     named: Option<Named<'n>>,
+    reason: Option<Reason>,
+    places: [Option<&'n Location>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -285,12 +313,12 @@ pub fn schema() -> Schema<Flows> {
 /// # Errors
 /// Those of `out`.
 pub fn write(knowledge: &Knowledge, names: &Answers, form: Form, out: &mut dyn Write) -> io::Result<()> {
-    write_rows(&rows(knowledge, names), knowledge.span().first(), form, out)
+    write_rows(&rows(knowledge, names), (knowledge.span().first(), &[]), form, out)
 }
 
 fn write_rows(
     flows: &[FlowRow<'_>],
-    began: Option<Timestamp>,
+    (began, needs): (Option<Timestamp>, &[Need]),
     form: Form,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -300,7 +328,7 @@ fn write_rows(
             flows.iter().try_for_each(|flow| out.write_all(&text(flow, began, &mut clock)))
         }
         Form::Json => json_lines(flows, &FLOW.iter().collect::<Vec<_>>(), out),
-        Form::Csv => csv_lines(flows, &columns(&FLOW).collect::<Vec<_>>(), out),
+        Form::Csv => csv_lines(flows, &columns_with(&FLOW, needs).collect::<Vec<_>>(), out),
         Form::Zeek => records(flows, out, |flow, _, line| zeek::line(flow, line)),
     }
 }
@@ -337,7 +365,7 @@ fn write_columns(
             json_lines(flows, &grouped(distinct(columns).into_iter().map(|at| &FLOW[at]).collect()), out)
         }
         Form::Csv => csv_lines(flows, &fields, out),
-        Form::Zeek => write_rows(flows, None, form, out),
+        Form::Zeek => write_rows(flows, (None, &[]), form, out),
     }
 }
 
@@ -375,7 +403,7 @@ pub fn rows<'n>(knowledge: &Knowledge, names: &'n Answers) -> Vec<FlowRow<'n>> {
         Namer::Tuple(id) => names.named(id),
         _ => None,
     };
-    sorted(&listed(knowledge, names, None), names.labels().all(), named)
+    sorted(&listed(knowledge, names, None), names.labels().all(), named, None)
 }
 
 /// The flows with most octets and those whose last packets are the latest, so many of each; and how many there are. Holds
@@ -407,7 +435,7 @@ pub(super) fn foremost<'n>(
         Namer::Tuple(id) => names.named(id),
         _ => None,
     };
-    (sorted(&largest, names.labels().all(), named), all)
+    (sorted(&largest, names.labels().all(), named, None), all)
 }
 
 /// The latest flow of a five-tuple, if that is held.
@@ -421,7 +449,7 @@ pub(super) fn latest<'n>(key: &Key, knowledge: &Knowledge, names: &'n Answers) -
         Namer::Tuple(id) => names.named(id),
         _ => None,
     };
-    sorted(&flows[last..], names.labels().all(), named).pop()
+    sorted(&flows[last..], names.labels().all(), named, None).pop()
 }
 
 /// Adds a flow; of twice as many as are wanted, the half that comes last leaves.
@@ -438,6 +466,11 @@ impl Listed {
         self.ends.iter().map(|end| end.octets).sum()
     }
 
+    /// Finds where its ends are.
+    fn locate(&mut self, located: &mut Located) {
+        self.places = self.ends.map(|end| located.number(end.ip));
+    }
+
     /// Whether another is the same flow.
     fn is(&self, other: &Self) -> bool {
         let ends = |flow: &Self| flow.ends.map(|end| (end.ip, end.port));
@@ -450,18 +483,22 @@ fn sorted<'n>(
     flows: &[Listed],
     labels: &'n [Label],
     called: impl Fn(Namer) -> Option<Named<'n>>,
+    located: Option<&'n Located>,
 ) -> Vec<FlowRow<'n>> {
-    let row = |&Listed { first, last, protocol, ends, service, course, named }: &Listed| FlowRow {
-        named: called(named),
-        first,
-        last,
-        protocol,
-        ends,
-        course,
-        service: service.and_then(|(known, direction)| {
-            Some(Service { label: labels.get(known.label as usize)?, known, direction })
-        }),
-    };
+    let row =
+        |&Listed { first, last, protocol, ends, service, course, named, reason, places }: &Listed| FlowRow {
+            places: places.map(|number| located.and_then(|located| located.get(number))),
+            named: called(named),
+            reason,
+            first,
+            last,
+            protocol,
+            ends,
+            course,
+            service: service.and_then(|(known, direction)| {
+                Some(Service { label: labels.get(known.label as usize)?, known, direction })
+            }),
+        };
     let mut rows: Vec<_> = flows.iter().map(row).collect();
     rows.sort_by_key(|flow| flow.first);
     rows
@@ -491,33 +528,39 @@ fn records(
 }
 
 fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>, flows: &mut Vec<Listed>) {
+    for (number, flow) in tuple.all().enumerate() {
+        if picked.is_none_or(|picked| picked.contains(tuple.key, number)) {
+            flows.push(listed_flow(tuple, flow, known));
+        }
+    }
+}
+
+/// One flow of a five-tuple.
+fn listed_flow(tuple: &FiveTuple<'_>, Flow { tally, initiator }: &Flow, known: Option<Known>) -> Listed {
     let ports = tuple.key.ports();
-    for (number, Flow { tally, initiator }) in tuple.all().enumerate() {
-        if picked.is_some_and(|picked| !picked.contains(tuple.key, number)) {
-            continue;
-        }
-        let end = |ip, port, way: Direction| End {
-            ip,
-            port,
-            packets: tally.packets[way as usize],
-            octets: tally.octets[way as usize],
-        };
-        let mut ends = [
-            end(tuple.key.low().0, ports.map(|ports| ports.0), Direction::Up),
-            end(tuple.key.high().0, ports.map(|ports| ports.1), Direction::Down),
-        ];
-        if *initiator == Direction::Down {
-            ends.reverse();
-        }
-        flows.push(Listed {
-            first: tally.first(),
-            last: tally.last(),
-            protocol: tuple.key.protocol(),
-            ends,
-            service: known.map(|known| (known, *initiator)),
-            course: Course::of(tuple, *initiator, tally.packets),
-            named: Namer::Tuple(tuple.id),
-        });
+    let end = |ip, port, way: Direction| End {
+        ip,
+        port,
+        packets: tally.packets[way as usize],
+        octets: tally.octets[way as usize],
+    };
+    let mut ends = [
+        end(tuple.key.low().0, ports.map(|ports| ports.0), Direction::Up),
+        end(tuple.key.high().0, ports.map(|ports| ports.1), Direction::Down),
+    ];
+    if *initiator == Direction::Down {
+        ends.reverse();
+    }
+    Listed {
+        first: tally.first(),
+        last: tally.last(),
+        protocol: tuple.key.protocol(),
+        ends,
+        service: known.map(|known| (known, *initiator)),
+        course: Course::of(tuple, *initiator, tally.packets),
+        named: Namer::Tuple(tuple.id),
+        reason: None,
+        places: [0; 2],
     }
 }
 
@@ -625,47 +668,4 @@ impl FlowRow<'_> {
             text
         })
     }
-}
-
-fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut TimeWriter) -> Vec<u8> {
-    let mut out = Vec::new();
-    match flow.first {
-        Some(first) => clock.write(Timestamp(first), began, &mut out),
-        None => out.extend_from_slice(b"(no time)"),
-    }
-    let seconds = flow.duration().unwrap_or(0) as f64 / 1e9;
-    out.extend_from_slice(format!(" {seconds:.3} s {} ", protocol_word(flow.protocol)).as_bytes());
-    for (position, end) in flow.ends.iter().enumerate() {
-        out.extend_from_slice(if position == 0 { b"" } else { b" > " });
-        let ip = end.ip;
-        let endpoint = match end.port {
-            Some(port) if ip.is_ipv6() => format!("[{ip}]:{port}"),
-            Some(port) => format!("{ip}:{port}"),
-            None => ip.to_string(),
-        };
-        out.extend_from_slice(endpoint.as_bytes());
-    }
-    let [source, destination] = flow.ends;
-    let counts = format!(
-        " packets {}+{} octets {}+{}",
-        source.packets, destination.packets, source.octets, destination.octets
-    );
-    out.extend_from_slice(counts.as_bytes());
-    if let Some((service, rule)) = flow.named() {
-        let evidence = service.label.evidence.map_or("", |evidence| evidence.as_str());
-        out.extend_from_slice(b"  ");
-        out.extend_from_slice(&service.label.text);
-        let rule = if rule == evidence { String::new() } else { format!(", {rule}") };
-        let state = service.label.unserved().map_or(String::new(), |state| format!(", {state}"));
-        out.extend_from_slice(format!(" ({}, {evidence}{rule}{state})", service.side()).as_bytes());
-        if let Some(instance) = &service.label.instance {
-            out.extend_from_slice(format!(" \"{instance}\"").as_bytes());
-        }
-        service.label.write_speech(&mut out);
-        if let Some((domain, _)) = flow.server_domain() {
-            out.extend_from_slice(format!(" at {domain}").as_bytes());
-        }
-    }
-    out.push(b'\n');
-    out
 }

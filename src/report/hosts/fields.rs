@@ -5,7 +5,8 @@ use crate::{
     knowledge::ToldFrom,
     naming::{Evidence, State},
     payload::ToldBy,
-    text::field::{COUNT, Field, PORT, Type},
+    record::fields::{AS, AS_NUMBER, COUNTRY, ORGANIZATION},
+    text::field::{COUNT, Field, Need, PORT, Type},
 };
 
 /// The fields of the object.
@@ -17,7 +18,7 @@ pub static HOSTS: [Field; 3] = [
 ];
 
 /// The fields of a host.
-pub static HOST: [Field; 10] = [
+pub static HOST: [Field; 13] = [
     Field::new("addresses", Type::Address, "its addresses; joined only where a name or a MAC proves it")
         .list()
         .always(),
@@ -35,6 +36,9 @@ pub static HOST: [Field; 10] = [
     Field::new("last", Type::Time, "time of its last packet"),
     Field::new("packets", COUNT, "packets from it and to it").always(),
     Field::new("bytes", COUNT, "what they took on the wire").unit("octets").always(),
+    Field::new("geo.country_iso_code", Type::Word, COUNTRY).with(Need::Places),
+    Field::new("as.number", AS_NUMBER, AS).with(Need::Places),
+    Field::new("as.organization.name", Type::Text, ORGANIZATION).with(Need::Places),
 ];
 
 /// The fields of a name.

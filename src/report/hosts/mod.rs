@@ -1,6 +1,7 @@
 //! `hosts`: one record per host: its addresses, names, MACs, and the services it offers and uses.
 
 pub mod fields;
+mod stream;
 mod write;
 
 use std::{
@@ -8,10 +9,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     net::IpAddr,
+    sync::Arc,
 };
 
 use hashbrown::{HashMap, HashSet};
 
+pub use self::stream::HostStream;
 pub(super) use self::write::mac_text;
 pub(super) use self::write::{called, record, sides};
 #[cfg(feature = "parquet")]
@@ -25,14 +28,37 @@ use crate::{
     knowledge::{Answers, Knowledge, Named, Options, ToldFrom},
     naming::{self, Evidence, Side, State, label::Label},
     packet::Timestamp,
+    places::{Location, Places},
     registry::Registry,
     report::{Format, Report},
     select::{Choice, Schema, Trees},
 };
 
 /// What can be shown of a host, by the names of the columns.
-pub const COLUMNS: [&str; 10] =
-    ["addresses", "macs", "vendor", "names", "offers", "uses", "first", "last", "packets", "bytes"];
+pub const COLUMNS: [&str; 13] = [
+    "addresses",
+    "macs",
+    "vendor",
+    "names",
+    "offers",
+    "uses",
+    "first",
+    "last",
+    "packets",
+    "bytes",
+    "geo_country_iso_code",
+    "as_number",
+    "as_organization_name",
+];
+
+/// The member of a record that a column is of.
+fn member(column: usize) -> &'static str {
+    match COLUMNS[column] {
+        "geo_country_iso_code" => "geo",
+        "as_number" | "as_organization_name" => "as",
+        name => name,
+    }
+}
 
 /// The fields of hosts.
 pub fn schema() -> Schema<Trees> {
@@ -52,12 +78,21 @@ pub struct HostsOptions {
     pub numeric: bool,
     /// Who made which adapters.
     pub oui: Option<Oui>,
+    /// Where addresses are.
+    pub places: Option<Arc<Places>>,
     /// Which hosts are shown, in which order, and which of their [`COLUMNS`].
     pub choice: Choice<Trees>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
     /// Whether tables have rounded figures with units: for people.
     pub rounded: bool,
+}
+
+impl HostsOptions {
+    /// The columns where none are chosen.
+    fn columns(&self) -> &'static [usize] {
+        if self.places.is_some() { &write::ALL } else { &write::ALL[..10] }
+    }
 }
 
 /// The report: a table, one JSON object (`portolan/hosts/1`), or CSV.
@@ -113,11 +148,13 @@ pub(super) struct Peers {
 }
 
 /// A record: one host.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Host<'r> {
     pub(super) addresses: Vec<IpAddr>,
     pub(super) macs: BTreeSet<Mac>,
     pub(super) vendor: Option<&'r str>,
+    /// Where the first of its addresses is that a file knows.
+    pub(super) place: Option<Location>,
     pub(super) names: Vec<Name>,
     pub(super) offers: BTreeMap<&'r Service, Peers>,
     pub(super) uses: BTreeMap<&'r Service, Peers>,
@@ -366,6 +403,12 @@ impl HostList {
                 host.vendor = host.macs.iter().find_map(|&mac| oui.maker(mac));
             }
         }
+        if let Some(places) = &self.options.places {
+            for host in &mut hosts {
+                let known = host.addresses.iter().map(|&address| places.of(address));
+                host.place = known.into_iter().find(|place| *place != Location::default());
+            }
+        }
         hosts.sort_by(|a, b| {
             let more = b.tally.all_octets().cmp(&a.tally.all_octets());
             more.then_with(|| a.addresses.cmp(&b.addresses))
@@ -461,7 +504,7 @@ impl Report for HostList {
             (Format::Table, None) => write::table(&hosts, &self.options, out),
             (Format::Table, Some(columns)) => write::columns(&hosts, columns, self.options.width, out),
             (Format::Json, _) => write::json(&hosts, columns, registry.updated(), out),
-            (Format::Csv, _) => write::csv(&hosts, columns.unwrap_or(&write::ALL), out),
+            (Format::Csv, _) => write::csv(&hosts, columns.unwrap_or(self.options.columns()), out),
         }
     }
 }
@@ -470,10 +513,10 @@ impl Report for HostList {
 impl crate::report::Columnar for HostList {
     fn table(&self, _registry: &Registry, origin: &Origin) -> io::Result<Table> {
         let columns = self.options.choice.columns.as_deref().map(distinct);
-        let columns = columns.as_deref().unwrap_or(&write::ALL);
+        let columns = columns.as_deref().unwrap_or(self.options.columns());
         let named = columns
             .iter()
-            .filter_map(|&column| fields::HOST.iter().find(|field| field.path == COLUMNS[column]));
+            .filter_map(|&column| fields::HOST.iter().find(|field| field.column() == COLUMNS[column]));
         let mut rows = TreeTable::new(named.map(|field| (field.path.to_owned(), field)).collect(), origin);
         self.chosen().iter().try_for_each(|host| rows.row(&write::tree(host)))?;
         rows.finish()

@@ -8,12 +8,13 @@ use std::{
 
 use serde::Serialize;
 
-use super::{COLUMNS, Host, HostsOptions, Name, Peers, Service};
+use super::{COLUMNS, Host, HostsOptions, Name, Peers, Service, member};
 use crate::{
     hosts::{Mac, Source},
     knowledge::ToldFrom,
     naming::{Evidence, State},
     packet::Timestamp,
+    places::Location,
     text::{
         csv,
         field::distinct,
@@ -111,12 +112,17 @@ pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Wr
     let has_vendor = hosts.iter().any(|host| host.vendor.is_some());
     let mut header = vec!["HOST", "NAME", "MAC"];
     header.extend(has_vendor.then_some("VENDOR"));
+    header.extend(options.places.is_some().then_some("PLACE"));
     header.extend(["SERVES", "USES", "PACKETS", "OCTETS"]);
     let mut table = Table::new(&header).right(header.len() - 2..header.len());
     for host in hosts {
         let mut cells = vec![Cell::lines(&host.addresses), called(host)];
         cells.push(Cell::lines(host.macs.iter().map(|&mac| mac_text(mac))));
         cells.extend(has_vendor.then(|| Cell::text(host.vendor.unwrap_or_default())));
+        cells.extend(options.places.is_some().then(|| match &host.place {
+            Some(place) => Cell::text(&place.to_string()),
+            None => Cell::text(""),
+        }));
         cells.extend(sides(host));
         let (packets, octets) = (host.tally.all_packets(), host.tally.all_octets());
         cells.extend(match options.rounded {
@@ -168,6 +174,34 @@ struct JsonHost<'a> {
     last: Option<String>,
     packets: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geo: Option<JsonGeo<'a>>,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    system: Option<JsonSystem<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonGeo<'a> {
+    country_iso_code: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonSystem<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<JsonOrganization<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonOrganization<'a> {
+    name: &'a str,
+}
+
+fn json_system(place: &Location) -> Option<JsonSystem<'_>> {
+    let organization = place.organization.as_deref().map(|name| JsonOrganization { name });
+    let system = JsonSystem { number: place.system, organization };
+    (system.number.is_some() || system.organization.is_some()).then_some(system)
 }
 
 #[derive(Serialize)]
@@ -231,6 +265,12 @@ fn json_host<'a>(host: &'a Host<'_>) -> JsonHost<'a> {
         last: time_text(host.tally.last()),
         packets: host.tally.all_packets(),
         bytes: host.tally.all_octets(),
+        geo: host
+            .place
+            .as_ref()
+            .and_then(|place| place.country.as_deref())
+            .map(|code| JsonGeo { country_iso_code: code }),
+        system: host.place.as_ref().and_then(json_system),
     }
 }
 
@@ -259,18 +299,33 @@ pub(super) fn json(
         let hosts = hosts.iter().map(json_host).collect();
         return json::pretty(&JsonHosts { schema, registry, hosts }, out);
     };
-    let keys: Vec<_> = distinct(columns).into_iter().map(|column| COLUMNS[column]).collect();
+    let keys: Vec<_> = distinct(columns).into_iter().map(member).collect();
     let trees: Vec<_> = hosts.iter().map(tree).collect();
     let hosts = trees.iter().map(|tree| tree.only(&keys)).collect();
     json::pretty(&JsonHosts { schema, registry, hosts }, out)
 }
 
 /// All columns.
-pub(super) const ALL: [usize; COLUMNS.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+pub(super) const ALL: [usize; COLUMNS.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
 pub(super) fn csv(hosts: &[Host<'_>], columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
     let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
     csv::rows(&header, hosts.iter().map(|host| chosen(host, columns)), out)
+}
+
+/// A row of these columns.
+pub(super) fn csv_line(host: &Host<'_>, columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
+    let mut line = Vec::new();
+    csv::line(chosen(host, columns), &mut line);
+    out.write_all(&line)
+}
+
+/// A host as an object in a line, of these members or of all.
+pub(super) fn json_line(host: &Host<'_>, keys: Option<&[&str]>, out: &mut dyn Write) -> io::Result<()> {
+    match keys {
+        None => json::line(&json_host(host), out),
+        Some(keys) => json::line(&tree(host).only(keys), out),
+    }
 }
 
 /// A table of these columns as CSV has them.
@@ -306,6 +361,7 @@ fn cell_of_name(name: &Name) -> String {
 
 /// What stands in each of the columns.
 fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
+    let place = host.place.clone().unwrap_or_default();
     let joined = |services: &BTreeMap<&Service, Peers>| {
         let keys: BTreeSet<_> = services.keys().map(|service| service.key()).collect();
         keys.into_iter().collect::<Vec<_>>().join(" ")
@@ -321,5 +377,8 @@ fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
         time_text(host.tally.last()).unwrap_or_default(),
         host.tally.all_packets().to_string(),
         host.tally.all_octets().to_string(),
+        place.country.as_deref().unwrap_or_default().to_owned(),
+        place.system.map_or(String::new(), |number| number.to_string()),
+        place.organization.as_deref().unwrap_or_default().to_owned(),
     ]
 }

@@ -15,7 +15,11 @@ mod tests;
 mod timeline;
 mod view;
 
-use std::{fmt, io, sync::LazyLock, time::Duration};
+use std::{
+    fmt, io,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use askama::{Template as _, filters::Escaper};
 
@@ -27,6 +31,7 @@ use crate::{
     capture,
     knowledge::{self, Answers, Damaged, Knowledge, Span},
     pipeline::Outcome,
+    places::Places,
     registry::Registry,
     report::{
         discover::{DiscoverOptions, Discovery},
@@ -69,6 +74,8 @@ pub struct PageOptions {
     pub separate: bool,
     /// The command line, for whoever wants to make the page again.
     pub command: String,
+    /// Where addresses are.
+    pub places: Option<Arc<Places>>,
 }
 
 /// What the first two tables are about. Their rows are all needed, and few beside those of hosts.
@@ -127,7 +134,11 @@ impl Page {
             summary: Summary::default(),
             before: None,
         });
-        let hosts = HostsOptions { numeric: options.numeric, ..HostsOptions::default() };
+        let hosts = HostsOptions {
+            numeric: options.numeric,
+            places: options.places.clone(),
+            ..HostsOptions::default()
+        };
         Self {
             tables: tables.collect(),
             hosts: HostList::new(hosts),
