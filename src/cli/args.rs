@@ -102,6 +102,14 @@ pub(crate) struct Global {
     /// Figures as they are, where tables on a terminal would have them rounded: `50645` for `50.6 kB`.
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) exact: bool,
+    /// What shows output on a terminal that is longer than the screen; `cat` shows it at once.
+    ///
+    /// Else PAGER says it, and else it is `less -FRX`. What goes to a file or a pipe, and what comes of live input, is never paged.
+    #[arg(long, value_name = "COMMAND", global = true, help_heading = "Output")]
+    pub(crate) pager: Option<String>,
+    /// Show long output at once: as --pager cat.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) no_pager: bool,
     /// Show no progress bar.
     #[arg(long, global = true, help_heading = "Diagnostics")]
     pub(crate) no_progress: bool,

@@ -22,6 +22,7 @@ mod metrics;
 mod metrics;
 mod output;
 mod page;
+mod pager;
 mod passes;
 mod registry;
 mod report;

@@ -107,6 +107,8 @@ fn obey(mut signals: signal_hook::iterator::Signals, wishes: &Wishes) {
                 wishes.stop.store(true, Ordering::Relaxed);
             }
             Some(first) if first.elapsed() < SAME => {}
+            // Keys of a terminal go to all that run in it, and are meant for what shows pages.
+            Some(_) if signal == signal_hook::consts::SIGINT && super::pager::has_terminal() => {}
             Some(_) => {
                 super::output::discard();
                 super::top::leave();
