@@ -162,6 +162,9 @@ mod signals;
 /// What the samples speak on ports of others, and what was asked in vain.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod spoken;
+/// Times as people are shown them.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod times;
 /// A screen in a real terminal.
 #[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
 mod top;

@@ -8,7 +8,10 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{
     report,
-    text::time::{self, TimeStyle},
+    text::{
+        Moments,
+        time::{self, TimeStyle},
+    },
 };
 
 use super::{
@@ -335,8 +338,24 @@ pub(crate) enum Time {
     Epoch,
     /// Seconds since the first packet.
     Relative,
-    /// Seconds since the packet before.
+    /// Seconds since the packet before; in reports, since the first packet.
     Delta,
+}
+
+/// How people are shown times.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// How people are shown times, in lines, tables and pages; programs always get UTC.
+    #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
+    pub(crate) time: Time,
+}
+
+impl Times {
+    /// The same for a report; says where local times are not those of the place.
+    pub(crate) fn moments(self, global: &Global) -> Moments {
+        self.time.tell_unknown_zone(global);
+        Moments::new(self.time.into())
+    }
 }
 
 impl Time {

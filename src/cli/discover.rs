@@ -8,7 +8,7 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, RowFormat},
+    args::{Global, RowFormat, Times},
     columns::Form,
     exit,
     input::{Input, Session},
@@ -27,6 +27,8 @@ pub(crate) struct Discover {
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: RowFormat,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Show the life line: probes, announcements, updates, goodbyes, expiries, conflicts, renames.
     #[arg(long, help_heading = "Output")]
     pub(crate) events: bool,
@@ -64,6 +66,7 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
         hosts: args.host.iter().cloned().collect(),
         choice,
         width: output::width(global),
+        times: args.times.moments(global),
     };
     let discovery = Discovery::new(options, job.inputs.names());
     report::write(global, &session, &mut job, form, discovery, |_, _| {})

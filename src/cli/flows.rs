@@ -13,7 +13,7 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, Time},
+    args::{Global, Times},
     columns::{Columns, Form},
     exit,
     input::{Input, Session},
@@ -32,9 +32,8 @@ pub(crate) struct Flows {
     /// Form of the records.
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) format: FlowFormat,
-    /// How text shows times.
-    #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
-    pub(crate) time: Time,
+    #[command(flatten)]
+    pub(crate) times: Times,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -75,11 +74,11 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
         return Err(End::Said(exit::USAGE));
     }
     let session = Session::new(global, &args.input)?;
-    let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
+    let (mut job, mut list) = (session.job()?, FlowList::new(args.times.time.into()));
     list.choose(choice);
     list.wrap(output::width(global));
     if matches!(args.format, FlowFormat::Text) {
-        args.time.tell_unknown_zone(global);
+        args.times.time.tell_unknown_zone(global);
         // Programs get all fields.
         list = if args.input.is_numeric() { list.numeric() } else { list };
     }

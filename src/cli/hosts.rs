@@ -11,7 +11,7 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, RowFormat},
+    args::{Global, RowFormat, Times},
     columns::Form,
     exit,
     input::{Input, Session},
@@ -30,6 +30,8 @@ pub(crate) struct Hosts {
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: RowFormat,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Tell who made network adapters by this file: IEEE's registry of MAC prefixes as CSV.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) oui: Option<PathBuf>,
@@ -53,6 +55,7 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
         oui,
         choice,
         width: output::width(global),
+        times: args.times.moments(global),
         rounded: output::rounds(global),
     };
     report::write(global, &session, &mut job, form, HostList::new(options), |_, _| {})

@@ -2,6 +2,7 @@
 //!
 //! - [`escape`]: what comes from strangers, for a terminal, JSON or CSV.
 //! - [`number`], [`time`]: numbers, addresses and times, appended to a reused buffer; lengths of time read.
+//! - [`Moments`]: how reports show people times.
 //! - `figure`: figures as people read them, rounded.
 //! - [`domain`]: names of hosts, shortened to what belongs together.
 //! - [`field`]: what a field of an output is.
@@ -17,11 +18,13 @@ pub mod field;
 pub(crate) mod figure;
 #[doc(hidden)]
 pub mod json;
+mod moments;
 pub mod number;
 mod prefix;
 #[doc(hidden)]
 pub mod table;
 pub mod time;
 
+pub use moments::Moments;
 pub use prefix::Prefix;
 pub use time::TimeStyle;

@@ -22,7 +22,7 @@ use crate::{
     registry::{Registration, Registry, TxtKeys},
     report::{Format, Report},
     select::{Choice, Predicate, Schema, Trees},
-    text::escape,
+    text::{Moments, escape},
 };
 
 /// What can be shown of an instance, by the names of the columns.
@@ -66,6 +66,8 @@ pub struct DiscoverOptions {
     pub choice: Choice<Trees>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
+    /// How tables show times.
+    pub times: Moments,
 }
 
 /// The report: tables, one JSON object (`portolan/discover/1`), or one CSV table.
@@ -106,6 +108,7 @@ impl Report for Discovery {
         if !knowledge.inputs().is_empty() {
             self.files = knowledge.inputs().iter().map(|input| input.name.clone()).collect();
         }
+        self.options.times.begin(knowledge.span().first());
         self.inventories.extend(knowledge.take_inventory());
     }
 

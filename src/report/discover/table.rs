@@ -9,7 +9,6 @@ use crate::{
     text::{
         escape, number,
         table::{Cell, Table},
-        time::machine_time,
     },
 };
 
@@ -127,7 +126,7 @@ fn types(all: &All<'_, '_>) -> Table {
 /// An event: when it was, its packet, who sent that, what it was, and to which name.
 pub(in crate::report) fn event_cells(view: &View<'_>, event: &Event<'_>) -> [Cell; 5] {
     [
-        Cell::maybe(event.time.map(machine_time)),
+        Cell::maybe(view.options.times.maybe(event.time)),
         Cell::shown(packet(view, event.packet)),
         Cell::shown(event.source),
         Cell::shown(event.kind.as_str()),

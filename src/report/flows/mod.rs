@@ -29,7 +29,7 @@ use crate::{
     report::{Format, Report},
     select::{Choice, Schema, Subject},
     text::{
-        escape,
+        Moments, escape,
         field::{Field, Type, columns, distinct, grouped, header},
         table::{Cell, Table},
         time::{TimeStyle, TimeWriter},
@@ -193,7 +193,10 @@ impl Report for FlowList {
         };
         self.with_rows(|rows| match self.choice.columns.as_deref() {
             None => write_rows(rows, self.began, form, out),
-            Some(columns) => write_columns(rows, columns, form, self.width, out),
+            Some(columns) => {
+                let times = Moments::new(self.times).since(self.began);
+                write_columns(rows, columns, form, (self.width, times), out)
+            }
         })
     }
 }
@@ -310,7 +313,7 @@ fn write_columns(
     flows: &[FlowRow<'_>],
     columns: &[usize],
     form: Form,
-    width: Option<u16>,
+    (width, times): (Option<u16>, Moments),
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let fields: Vec<_> = columns.iter().map(|&column| &FLOW[column]).collect();
@@ -325,11 +328,9 @@ fn write_columns(
             }
             let mut writer = ValueWriter::default();
             for flow in flows {
-                table.row(
-                    fields.iter().map(|field| {
-                        Cell::escaped(|text| writer.shown(text, |put| field.get.read(flow, put)))
-                    }),
-                );
+                table.row(fields.iter().map(|field| {
+                    Cell::escaped(|text| writer.shown(times, text, |put| field.get.read(flow, put)))
+                }));
             }
             table.write(width, out)
         }

@@ -28,6 +28,7 @@ use crate::{
     registry::Registry,
     report::{Format, Report},
     select::{Choice, Schema, Trees},
+    text::Moments,
 };
 
 /// What can be shown of a host, by the names of the columns.
@@ -55,6 +56,8 @@ pub struct HostsOptions {
     pub width: Option<u16>,
     /// Whether tables have rounded figures with units: for people.
     pub rounded: bool,
+    /// How tables show times.
+    pub times: Moments,
 }
 
 /// The report: a table, one JSON object (`portolan/hosts/1`), or CSV.
@@ -410,6 +413,7 @@ impl Report for HostList {
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
+        self.options.times.begin(knowledge.span().first());
         self.take(knowledge, answers);
     }
 
@@ -417,7 +421,7 @@ impl Report for HostList {
         let (hosts, columns) = (self.chosen(), self.options.choice.columns.as_deref());
         match (format, columns) {
             (Format::Table, None) => write::table(&hosts, &self.options, out),
-            (Format::Table, Some(columns)) => write::columns(&hosts, columns, self.options.width, out),
+            (Format::Table, Some(columns)) => write::columns(&hosts, columns, &self.options, out),
             (Format::Json, _) => write::json(&hosts, columns, registry.updated(), out),
             (Format::Csv, _) => write::csv(&hosts, columns.unwrap_or(&write::ALL), out),
         }

@@ -14,7 +14,7 @@ use crate::{
     naming::{Evidence, State},
     packet::Timestamp,
     text::{
-        csv,
+        Moments, csv,
         field::distinct,
         figure,
         json::{self, Tree},
@@ -31,7 +31,7 @@ pub(in crate::report) fn mac_text(mac: Mac) -> String {
 }
 
 fn time_text(time: Option<u64>) -> Option<String> {
-    time.map(|time| machine_time(Timestamp(time)))
+    Moments::default().maybe(time.map(Timestamp))
 }
 
 /// Ports of a service that are listed; more are counted.
@@ -259,14 +259,14 @@ pub(super) const ALL: [usize; COLUMNS.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 pub(super) fn csv(hosts: &[Host<'_>], columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
     let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
-    csv::rows(&header, hosts.iter().map(|host| chosen(host, columns)), out)
+    csv::rows(&header, hosts.iter().map(|host| chosen(host, columns, Moments::default())), out)
 }
 
 /// A table of these columns as CSV has them.
 pub(super) fn columns(
     hosts: &[Host<'_>],
     columns: &[usize],
-    width: Option<u16>,
+    options: &HostsOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
@@ -277,19 +277,19 @@ pub(super) fn columns(
         }
     }
     for host in hosts {
-        let cells = chosen(host, columns);
+        let cells = chosen(host, columns, options.times);
         table.row(cells.iter().map(|cell| Cell::escaped(|out| out.extend_from_slice(cell.as_bytes()))));
     }
-    table.write(width, out)
+    table.write(options.width, out)
 }
 
-fn chosen(host: &Host<'_>, columns: &[usize]) -> Vec<String> {
-    let cells = cells(host);
+fn chosen(host: &Host<'_>, columns: &[usize], times: Moments) -> Vec<String> {
+    let cells = cells(host, times);
     columns.iter().map(|&column| cells[column].clone()).collect()
 }
 
 /// What stands in each of the columns.
-fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
+fn cells(host: &Host<'_>, times: Moments) -> [String; COLUMNS.len()] {
     let joined = |services: &BTreeMap<&Service, Peers>| {
         let keys: BTreeSet<_> = services.keys().map(|service| service.key()).collect();
         keys.into_iter().collect::<Vec<_>>().join(" ")
@@ -301,8 +301,8 @@ fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
         host.names.iter().map(|name| &*name.name).collect::<Vec<_>>().join(" | "),
         joined(&host.offers),
         joined(&host.uses),
-        time_text(host.tally.first()).unwrap_or_default(),
-        time_text(host.tally.last()).unwrap_or_default(),
+        times.maybe(host.tally.first().map(Timestamp)).unwrap_or_default(),
+        times.maybe(host.tally.last().map(Timestamp)).unwrap_or_default(),
         host.tally.all_packets().to_string(),
         host.tally.all_octets().to_string(),
     ]
