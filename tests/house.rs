@@ -76,6 +76,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("tempfile", &["registry", "cli"]),
     ("terminal_size", &["cli"]),
     ("toml", &["cli"]),
+    ("unicode_width", &["text"]),
     ("ureq", &["cli"]),
     ("winnow", &["select"]),
     ("zstd", &["capture", "knowledge"]),

@@ -64,6 +64,9 @@ mod summary;
 /// How long SRV records name endpoints.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod advertised;
+/// Lines and tables on terminals of several widths.
+#[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
+mod brief;
 /// The command line: exit codes, messages, formats.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cli;

@@ -13,7 +13,7 @@ use portolan::{
     knowledge::Options,
     pipeline::Inputs,
     select::packets,
-    sink::{Csv, Fields, Json, Pcapng, Text, Writer},
+    sink::{Brief, Csv, Fields, Json, Pcapng, Text, Writer},
 };
 
 #[cfg(feature = "parquet")]
@@ -153,6 +153,10 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     let color = args.write.is_none() && global.wants_color();
     let run = Run::new(global, &session, job, args);
     match format {
+        RecordFormat::Text if out.is_terminal() && !global.verbose => {
+            let width = output::width(global).unwrap_or(80);
+            run.octets(&Brief::new(args.times.time.into(), color, width), out)
+        }
         RecordFormat::Text => run.octets(&Text::new(args.times.time.into(), color, global.verbose), out),
         RecordFormat::Json => match columns {
             Some(columns) => run.octets(&Fields::new(&columns), out),

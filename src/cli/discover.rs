@@ -32,6 +32,9 @@ pub(crate) struct Discover {
     /// Show the life line: probes, announcements, updates, goodbyes, expiries, conflicts, renames.
     #[arg(long, help_heading = "Output")]
     pub(crate) events: bool,
+    /// Show TXT pairs on a terminal, too.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) txt: bool,
     /// Show who asks for what, and what stays unanswered.
     #[arg(long, help_heading = "Output")]
     pub(crate) queries: bool,
@@ -62,6 +65,7 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
     let options = DiscoverOptions {
         events: args.events,
         queries: args.queries,
+        txt: args.txt,
         types: args.kind.iter().cloned().collect(),
         hosts: args.host.iter().cloned().collect(),
         choice,

@@ -7,7 +7,7 @@ use portolan::{
     Answers, Report as _,
     report::{
         Format,
-        flows::{FlowList, Pick, Picked, schema},
+        flows::{FlowList, Pick, Picked, Screen, schema},
     },
 };
 
@@ -76,7 +76,12 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     let session = Session::new(global, &args.input)?;
     let (mut job, mut list) = (session.job()?, FlowList::new(args.times.time.into()));
     list.choose(choice);
-    list.wrap(output::width(global));
+    list.fit(output::width(global).map(|width| Screen {
+        width,
+        rounded: output::rounds(global),
+        color: global.wants_color(),
+        verbose: global.verbose,
+    }));
     if matches!(args.format, FlowFormat::Text) {
         args.times.time.tell_unknown_zone(global);
         // Programs get all fields.

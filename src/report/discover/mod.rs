@@ -58,6 +58,8 @@ pub struct DiscoverOptions {
     pub events: bool,
     /// Show who asks for what: a further table; in CSV in place of the instances. JSON always has it.
     pub queries: bool,
+    /// Show TXT pairs on a terminal, too: elsewhere they are always shown.
+    pub txt: bool,
     /// Only these service types: `_ipp._tcp`, `_ipp` or `ipp`. Empty means all.
     pub types: Vec<String>,
     /// Only instances on these hosts: `printer.local`, `printer` or an address. Empty means all.

@@ -1,5 +1,6 @@
 //! One record per flow, in the order the flows began.
 
+mod brief;
 pub mod fields;
 mod pick;
 pub mod zeek;
@@ -66,7 +67,20 @@ pub struct FlowList {
     began: Option<Timestamp>,
     picked: Option<Picked>,
     choice: Choice<Flows>,
-    width: Option<u16>,
+    screen: Option<Screen>,
+}
+
+/// A terminal that people look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// Its columns.
+    pub width: u16,
+    /// Whether figures are rounded.
+    pub rounded: bool,
+    /// Whether names are marked by their evidence.
+    pub color: bool,
+    /// Whether flows have lines with all there is to tell, as in a file.
+    pub verbose: bool,
 }
 
 /// What the ends of a flow are called, for longer than it is known.
@@ -124,9 +138,9 @@ impl FlowList {
         self.choice = choice;
     }
 
-    /// Wraps the table of chosen columns to so many columns of a terminal.
-    pub fn wrap(&mut self, width: Option<u16>) {
-        self.width = width;
+    /// Lays text out for a terminal.
+    pub fn fit(&mut self, screen: Option<Screen>) {
+        self.screen = screen;
     }
 
     /// Of what is taken in next, lists only these flows; each of them with its whole counters.
@@ -191,11 +205,14 @@ impl Report for FlowList {
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
         };
-        self.with_rows(|rows| match self.choice.columns.as_deref() {
-            None => write_rows(rows, self.began, form, out),
-            Some(columns) => {
-                let times = Moments::new(self.times).since(self.began);
-                write_columns(rows, columns, form, (self.width, times), out)
+        let times = Moments::new(self.times).since(self.began);
+        let brief = self.screen.as_ref().filter(|screen| matches!(form, Form::Text(_)) && !screen.verbose);
+        self.with_rows(|rows| match (self.choice.columns.as_deref(), brief) {
+            (None, Some(screen)) => brief::write(rows, times, screen, out),
+            (None, None) => write_rows(rows, self.began, form, out),
+            (Some(columns), _) => {
+                let width = self.screen.map(|screen| screen.width);
+                write_columns(rows, columns, form, (width, times), out)
             }
         })
     }
@@ -523,6 +540,10 @@ fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>,
 }
 
 impl FlowRow<'_> {
+    fn is_guess(&self) -> bool {
+        self.service.as_ref().is_some_and(|service| service.label.is_guess())
+    }
+
     fn duration(&self) -> Option<u64> {
         self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first))
     }

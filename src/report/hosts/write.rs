@@ -101,7 +101,10 @@ pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Wr
     let mut header = vec!["HOST", "NAME", "MAC"];
     header.extend(has_vendor.then_some("VENDOR"));
     header.extend(["SERVES", "USES", "PACKETS", "OCTETS"]);
-    let mut table = Table::new(&header).right(header.len() - 2..header.len());
+    let numbers = header.len() - 2..header.len();
+    // First the vendor, then packets, then the MAC.
+    let dispensable = has_vendor.then_some(3).into_iter().chain([numbers.start, 2]);
+    let mut table = Table::new(&header).right(numbers).without(dispensable);
     for host in hosts {
         let mut cells = vec![Cell::lines(&host.addresses), called(host)];
         cells.push(Cell::lines(host.macs.iter().map(|&mac| mac_text(mac))));

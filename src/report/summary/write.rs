@@ -341,7 +341,8 @@ pub(in crate::report) fn cells<const N: usize>(row: &Row, paths: [&str; N]) -> [
 }
 
 /// The columns that a narrow terminal has no room for, the first to go first.
-const DISPENSABLE: [&str; 5] = ["servers", "clients", "flows", "%", "packets"];
+const DISPENSABLE: [&str; 8] =
+    ["servers", "clients", "flows", "mismatch", "refused", "asked", "%", "packets"];
 
 /// How wide bars are: where there is not so much room left, there are none; and at most.
 const BARS: (u16, u16) = (10, 30);
