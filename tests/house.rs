@@ -57,7 +57,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("jiff", &["text"]),
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
-    ("memchr", &["payload"]),
+    ("memchr", &["payload", "select"]),
     ("parquet", &["columns"]),
     ("pcap", &["capture"]),
     ("postcard", &["packed"]),

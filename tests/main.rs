@@ -88,6 +88,9 @@ mod domains;
 /// What `explain` says is what `annotate` says.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod explain;
+/// Outputs that cannot be written.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod failing;
 /// Every format holds the fields that the tables say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fields;

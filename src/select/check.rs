@@ -8,6 +8,8 @@ use super::{
     schema::{Entry, Found, Schema, Subject, nearest},
     syntax::{Ask, Expression, Literal, Operator, Test},
 };
+use memchr::memmem::Finder;
+
 use crate::text::{
     Prefix,
     field::Type,
@@ -110,7 +112,10 @@ impl<S: Subject> Checker<'_, S> {
         let (path, span) = (&*test.path.value, &test.path.span);
         let asked = |entries: &[&Entry<S>], is_none, condition| {
             self.paths.borrow_mut().extend(entries.iter().map(|entry| entry.path.clone()));
-            Asked { of: entries.iter().map(|entry| entry.get.clone()).collect(), is_none, condition }
+            // Notes and DNS messages are written out to be looked into.
+            let is_made = entries.iter().any(|it| matches!(it.kind, Type::Object(_)) || it.path == "notes");
+            let is_made = is_made && !matches!(condition, Condition::Present);
+            Asked { of: entries.iter().map(|entry| entry.get.clone()).collect(), is_none, is_made, condition }
         };
         let entries = match self.schema.find(path) {
             Found::None => return Err(self.schema.unknown(self.text, span.clone(), path)),
@@ -165,7 +170,10 @@ impl<S: Subject> Checker<'_, S> {
                 let what = format!("`{word}` looks into text, and `{path}` is {}", kind.name());
                 Err(self.fault(at, what))
             }
-            Operator::Contains => self.pattern(value, &regex::escape(&value.text.value)),
+            Operator::Contains => {
+                let finder = Finder::new(value.text.value.as_bytes()).into_owned();
+                Ok(Condition::Contains(Box::new(finder)))
+            }
             Operator::Matches => self.pattern(value, &value.text.value),
             Operator::Equal | Operator::Unequal if matches!(kind, Kind::Address) => {
                 if value.text.value.contains('/') {

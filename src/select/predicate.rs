@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
+use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
 use super::{
@@ -59,7 +60,7 @@ impl<S: Subject> Predicate<S> {
     /// What is wrong with it, and where.
     pub fn new(text: &str, schema: &Schema<S>) -> Result<Self, Fault> {
         let (node, paths) = check::compile(&parse(text)?, text, schema)?;
-        let node = share::<S>(node, &mut 0);
+        let node = share::<S>(cheapest_first(node), &mut 0);
         Ok(Self { node: Arc::new(node), paths: paths.into(), memory: Memory::default() })
     }
 
@@ -90,6 +91,43 @@ pub(super) enum Node<G> {
 
 /// The parts of an expression.
 type Parts<G> = Box<[Node<G>]>;
+
+impl<G> Node<G> {
+    /// About how much asking takes, in comparisons of a number.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Any(parts) | Self::All(parts) => parts.iter().map(Self::cost).sum(),
+            Self::Not(inner) | Self::Shared(_, inner) => inner.cost(),
+            Self::Test(asked) => {
+                let reading = if asked.is_made { 100 } else { 1 };
+                let comparing = match &asked.condition {
+                    Condition::Present | Condition::Flag(_) => 0,
+                    Condition::Numbers(_) | Condition::Addresses(_) | Condition::Macs(_) => 1,
+                    Condition::Texts(_) => 2,
+                    Condition::Contains(_) => 10,
+                    Condition::Pattern(_) => 30,
+                };
+                asked.of.len() as u32 * (reading + comparing)
+            }
+        }
+    }
+}
+
+/// Puts the parts of an expression that take least first: what comes of them mostly decides. Which one is asked first makes no
+/// difference to the answer.
+fn cheapest_first<G>(node: Node<G>) -> Node<G> {
+    let sorted = |parts: Parts<G>| -> Parts<G> {
+        let mut parts: Vec<_> = parts.into_iter().map(cheapest_first).collect();
+        parts.sort_by_key(Node::cost);
+        parts.into()
+    };
+    match node {
+        Node::Any(parts) => Node::Any(sorted(parts)),
+        Node::All(parts) => Node::All(sorted(parts)),
+        Node::Not(inner) => Node::Not(Box::new(cheapest_first(*inner))),
+        other => other,
+    }
+}
 
 /// Puts the parts of an expression together that ask only what records share, and first: what comes of them is remembered.
 fn share<S: Subject>(node: Node<S::Get>, count: &mut usize) -> Node<S::Get> {
@@ -125,6 +163,8 @@ pub(super) struct Asked<G> {
     pub(super) of: Box<[G]>,
     /// Whether it holds if there are values, and none of them meets the condition.
     pub(super) is_none: bool,
+    /// Whether their values are texts that are put together when they are asked for.
+    pub(super) is_made: bool,
     pub(super) condition: Condition,
 }
 
@@ -138,6 +178,7 @@ pub(super) enum Condition {
     Addresses(Stretches),
     Macs(Box<[[u8; 6]]>),
     Texts(Box<[Box<[u8]>]>),
+    Contains(Box<Finder<'static>>),
     Pattern(Regex),
 }
 
@@ -245,6 +286,9 @@ impl Condition {
             (Self::Macs(macs), Value::Mac(mac)) => macs.contains(mac),
             (Self::Texts(texts), value) => {
                 text_of(value, scratch).is_some_and(|text| texts.iter().any(|known| **known == *text))
+            }
+            (Self::Contains(finder), value) => {
+                text_of(value, scratch).is_some_and(|text| finder.find(text).is_some())
             }
             (Self::Pattern(pattern), value) => {
                 text_of(value, scratch).is_some_and(|text| pattern.is_match(text))
