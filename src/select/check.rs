@@ -78,7 +78,7 @@ pub(super) fn compile<S: Subject>(
     expression: &Expression,
     text: &str,
     schema: &Schema<S>,
-) -> Result<(Node<S::Get>, Vec<String>), Fault> {
+) -> Result<(Node<S>, Vec<String>), Fault> {
     let checker = Checker { text, schema, paths: RefCell::default() };
     let node = checker.node(expression)?;
     Ok((node, checker.paths.into_inner()))
@@ -92,7 +92,7 @@ struct Checker<'c, S: Subject> {
 }
 
 impl<S: Subject> Checker<'_, S> {
-    fn node(&self, expression: &Expression) -> Result<Node<S::Get>, Fault> {
+    fn node(&self, expression: &Expression) -> Result<Node<S>, Fault> {
         let nodes = |parts: &[Expression]| -> Result<Box<[_]>, _> {
             parts.iter().map(|part| self.node(part)).collect()
         };
@@ -108,14 +108,16 @@ impl<S: Subject> Checker<'_, S> {
         Fault::new(self.text, at.clone(), what)
     }
 
-    fn test(&self, test: &Test) -> Result<Asked<S::Get>, Fault> {
+    fn test(&self, test: &Test) -> Result<Asked<S>, Fault> {
         let (path, span) = (&*test.path.value, &test.path.span);
         let asked = |entries: &[&Entry<S>], is_none, condition| {
             self.paths.borrow_mut().extend(entries.iter().map(|entry| entry.path.clone()));
             // Notes and DNS messages are written out to be looked into.
             let is_made = entries.iter().any(|it| matches!(it.kind, Type::Object(_)) || it.path == "notes");
             let is_made = is_made && !matches!(condition, Condition::Present);
-            Asked { of: entries.iter().map(|entry| entry.get.clone()).collect(), is_none, is_made, condition }
+            let quick = entries.iter().map(|entry| S::quick(&entry.path)).collect::<Option<_>>();
+            let of = entries.iter().map(|entry| entry.get.clone()).collect();
+            Asked { of, quick: quick.unwrap_or_default(), is_none, is_made, condition }
         };
         let entries = match self.schema.find(path) {
             Found::None => return Err(self.schema.unknown(self.text, span.clone(), path)),

@@ -282,6 +282,7 @@ impl Subject for Flows {
     type Row<'r> = FlowRow<'r>;
     type Get = OfFlow;
     type Shared = ();
+    type Quick = std::convert::Infallible;
 
     fn read(get: &OfFlow, row: &FlowRow<'_>, put: &mut Each<'_>) {
         get.read(row, put);
