@@ -44,6 +44,9 @@ PEERS = {
     "ndpiReader": ("libndpi-bin", ["ndpiReader", "-h"]),
 }
 
+# What a heavy filter asks of each packet; it holds for all, so that all are written. The same as in instructions.py.
+WHERE = ("not destination.domain matches '^never[.]' and not svc.description contains 'never there' and "
+         "(not port in {1, 2, 3} or frame.original > 65000) and not ip in 203.0.113.0/24 and svc.evidence != user")
 # Some peers live where an unprivileged user's path does not lead.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -143,6 +146,7 @@ def tables(scale):
         Table("text: 200 hosts, one record per packet", "text", [
             Row("text", "`portolan annotate`", "{portolan} annotate --threads 1 --no-progress {input}", text),
             Row("text-causal", "`portolan annotate --causal`", "{portolan} annotate --threads 1 --no-progress --causal {input}", text),
+            Row("where", "`portolan annotate --where` of five parts", "{portolan} annotate --threads 1 --no-progress --where {where} {input}", text),
             Row("json", "`portolan annotate --format json`", "{portolan} annotate --threads 1 --no-progress --format json {input}", text),
             Row("csv", "`portolan annotate --format csv`", "{portolan} annotate --threads 1 --no-progress --format csv {input}", text),
             Row("pcapng", "`portolan annotate --format pcapng`", "{portolan} annotate --threads 1 --no-progress --format pcapng {input}", text),
@@ -308,7 +312,7 @@ def fill(table, arguments, data):
             if row.key in table.failures:
                 continue
             with tempfile.TemporaryDirectory(dir=data.directory) as scratch:
-                names = {"input": data.file(row.input), "portolan": arguments.portolan, "scratch": scratch}
+                names = {"where": WHERE, "input": data.file(row.input), "portolan": arguments.portolan, "scratch": scratch}
                 command = [word.format(**names) for word in row.command.split()]
                 try:
                     run = measure(command, arguments.timeout)

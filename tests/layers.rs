@@ -89,7 +89,7 @@ fn a_registry_that_cannot_be_kept_is_an_error_of_the_output() {
 #[test]
 fn an_unknown_time_zone_is_told_once() {
     let run = |zone: &str, arguments: &[&str]| said(command(arguments).env("TZ", zone).output().unwrap());
-    for reader in ["annotate", "flows"] {
+    for reader in ["annotate", "flows", "summary", "discover"] {
         let local = [reader, "--time", "local", "http-get.pcap", "snmp-get.pcap"];
         let told = run("Mars/Olympus", &local);
         let note = "portolan: note: TZ is `Mars/Olympus`, which is no time zone: times are UTC\n";

@@ -64,6 +64,9 @@ mod summary;
 /// How long SRV records name endpoints.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod advertised;
+/// Lines and tables on terminals of several widths.
+#[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
+mod brief;
 /// The command line: exit codes, messages, formats.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod cli;
@@ -88,6 +91,9 @@ mod explain;
 /// Our interfaces in Wireshark.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod extcap;
+/// Outputs that cannot be written.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod failing;
 /// Every format holds the fields that the tables say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fields;
@@ -142,6 +148,9 @@ mod places;
 /// What live runs give up.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod privileges;
+/// Output that is longer than a screen.
+#[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
+mod pager;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;
@@ -171,6 +180,9 @@ mod spoken;
 /// Flows and hosts of an interface, told while the command goes on.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod streams;
+/// Times as people are shown them.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod times;
 /// A screen in a real terminal.
 #[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
 mod top;

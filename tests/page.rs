@@ -325,7 +325,10 @@ fn pages_work_in_a_browser() {
     let office = folder.file("office.html", page(&["office.pcapng"]).as_bytes());
     let hostile = folder.file("hostile.html", hostile_page(&folder).as_bytes());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page/browser.mjs");
-    let run = Command::new("node").arg(script).args([&modules, &office, &hostile]).output().unwrap();
+    let differences = portolan(&["diff", "--format", "html", "mdns-announce.pcap", "office.pcapng"]);
+    let differences = folder.file("diff.html", differences.out.as_bytes());
+    let run =
+        Command::new("node").arg(script).args([&modules, &office, &hostile, &differences]).output().unwrap();
     let said = [run.stdout, run.stderr].map(|octets| String::from_utf8_lossy(&octets).into_owned()).concat();
     assert!(run.status.success(), "{said}");
 }

@@ -5,7 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -14,29 +14,35 @@ use std::{
 use crate::material::sample;
 
 /// A tmux server of its own with one window, which ends with the value.
-struct Terminal {
+pub(crate) struct Terminal {
     folder: tempfile::TempDir,
 }
 
 impl Terminal {
     /// Runs the command in a terminal of that size, in a folder of its own; its exit code is printed behind it.
     fn run(size: (u16, u16), arguments: &str) -> Option<Self> {
+        Self::of(size, &format!("{} top {arguments}", env!("CARGO_BIN_EXE_portolan")))
+    }
+
+    /// The same of any line for a shell.
+    pub(crate) fn of(size: (u16, u16), line: &str) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
             eprintln!("skipped: tmux is not installed");
             return None;
         }
         let terminal = Self { folder: tempfile::tempdir().unwrap() };
-        let line = format!(
-            "cd {} && {} top {arguments}; echo ended with $?; sleep 60",
-            terminal.folder.path().display(),
-            env!("CARGO_BIN_EXE_portolan"),
-        );
+        let line = format!("cd {} && {line}; echo ended with $?; sleep 60", terminal.folder().display());
         let (width, height) = (size.0.to_string(), size.1.to_string());
         terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, &line]);
         Some(terminal)
     }
 
-    fn tmux(&self, arguments: &[&str]) -> String {
+    /// The folder that it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn tmux(&self, arguments: &[&str]) -> String {
         let output = Command::new("tmux")
             .arg("-S")
             .arg(self.folder.path().join("socket"))
@@ -48,7 +54,7 @@ impl Terminal {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn press(&self, keys: &str) {
+    pub(crate) fn press(&self, keys: &str) {
         self.tmux(&["send-keys", "-l", keys]);
     }
 
@@ -57,7 +63,7 @@ impl Terminal {
     }
 
     /// What stands there, once it holds a text.
-    fn wait_for(&self, text: &str) -> String {
+    pub(crate) fn wait_for(&self, text: &str) -> String {
         let begun = Instant::now();
         loop {
             let screen = self.tmux(&["capture-pane", "-p"]);

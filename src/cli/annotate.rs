@@ -13,7 +13,7 @@ use portolan::{
     knowledge::Options,
     pipeline::Inputs,
     select::packets,
-    sink::{Csv, Fields, Json, Pcapng, Text, Writer},
+    sink::{Brief, Csv, Fields, Json, Pcapng, Text, Writer},
     text::field::Need,
 };
 
@@ -21,7 +21,7 @@ use portolan::{
 use super::columns;
 use super::{
     End,
-    args::{Global, Time},
+    args::{Global, Times},
     columns::Columns,
     exit,
     input::{Input, Session},
@@ -52,9 +52,8 @@ pub(crate) struct Annotate {
     /// Only these fields, in this order, in all forms for programs but pcapng: `@timestamp,source.ip,svc.name`.
     #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "Output")]
     pub(crate) columns: Option<Vec<String>>,
-    /// How text shows times.
-    #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
-    pub(crate) time: Time,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Name each packet by what was known when it came.
     #[arg(long, help_heading = "Annotation")]
     pub(crate) causal: bool,
@@ -149,7 +148,7 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     let job = Job { wanted, places, ..session.job_beside(target)? };
     let out = if args.write.is_some() { Output::new(target)? } else { output::of_job(global, &job)? };
     if format == RecordFormat::Text {
-        args.time.tell_unknown_zone(global);
+        args.times.time.tell_unknown_zone(global);
     }
     if format == RecordFormat::Pcapng && out.is_terminal() {
         message::error("standard output is a terminal, which pcapng is not for: use -w FILE, or a pipe");
@@ -160,7 +159,11 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
     let color = args.write.is_none() && global.wants_color();
     let run = Run::new(global, &session, job, args);
     match format {
-        RecordFormat::Text => run.octets(&Text::new(args.time.into(), color, global.verbose), out),
+        RecordFormat::Text if out.is_terminal() && !global.verbose => {
+            let width = output::width(global).unwrap_or(80);
+            run.octets(&Brief::new(args.times.time.into(), color, width), out)
+        }
+        RecordFormat::Text => run.octets(&Text::new(args.times.time.into(), color, global.verbose), out),
         RecordFormat::Json => match columns {
             Some(columns) => run.octets(&Fields::new(&columns), out),
             None => run.octets(&Json::default(), out),

@@ -8,7 +8,10 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portolan::{
     report,
-    text::time::{self, TimeStyle},
+    text::{
+        Moments,
+        time::{self, TimeStyle},
+    },
 };
 
 use super::{
@@ -103,6 +106,14 @@ pub(crate) struct Global {
     /// Figures as they are, where tables on a terminal would have them rounded: `50645` for `50.6 kB`.
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) exact: bool,
+    /// What shows output on a terminal that is longer than the screen; `cat` shows it at once.
+    ///
+    /// Else PAGER says it, and else it is `less -FRX`. What goes to a file or a pipe, and what comes of live input, is never paged.
+    #[arg(long, value_name = "COMMAND", global = true, help_heading = "Output")]
+    pub(crate) pager: Option<String>,
+    /// Show long output at once: as --pager cat.
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) no_pager: bool,
     /// Show no progress bar.
     #[arg(long, global = true, help_heading = "Diagnostics")]
     pub(crate) no_progress: bool,
@@ -340,8 +351,24 @@ pub(crate) enum Time {
     Epoch,
     /// Seconds since the first packet.
     Relative,
-    /// Seconds since the packet before.
+    /// Seconds since the packet before; in reports, since the first packet.
     Delta,
+}
+
+/// How people are shown times.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// How people are shown times, in lines, tables and pages; programs always get UTC.
+    #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
+    pub(crate) time: Time,
+}
+
+impl Times {
+    /// The same for a report; says where local times are not those of the place.
+    pub(crate) fn moments(self, global: &Global) -> Moments {
+        self.time.tell_unknown_zone(global);
+        Moments::new(self.time.into())
+    }
 }
 
 impl Time {

@@ -14,7 +14,7 @@ use portolan::{
 
 use super::{
     End,
-    args::Global,
+    args::{Global, Times},
     exit,
     input::{Input, Reading, Session},
     kept, message, output,
@@ -44,6 +44,8 @@ pub(crate) struct Difference {
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: DiffFormat,
+    #[command(flatten)]
+    pub(crate) times: Times,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,6 +80,7 @@ pub(crate) fn run(global: &Global, args: &Difference) -> Result<u8, End> {
         choice,
         threads: job.threads,
         width: output::width(global),
+        times: args.times.moments(global),
     });
     let passes = if is_stored {
         each_alone(global, args, &mut diff)?

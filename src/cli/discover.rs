@@ -15,7 +15,7 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, RowFormat},
+    args::{Global, RowFormat, Times},
     columns::Form,
     exit,
     input::{Input, Session},
@@ -36,9 +36,14 @@ pub(crate) struct Discover {
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: RowFormat,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Show the life line: probes, announcements, updates, goodbyes, expiries, conflicts, renames.
     #[arg(long, help_heading = "Output")]
     pub(crate) events: bool,
+    /// Show TXT pairs on a terminal, too.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) txt: bool,
     /// Show who asks for what, and what stays unanswered.
     #[arg(long, help_heading = "Output")]
     pub(crate) queries: bool,
@@ -72,10 +77,12 @@ pub(crate) fn run(global: &Global, args: &Discover) -> Result<u8, End> {
     let options = DiscoverOptions {
         events: args.events,
         queries: args.queries,
+        txt: args.txt,
         types: args.kind.iter().cloned().collect(),
         hosts: args.host.iter().cloned().collect(),
         choice,
         width: output::width(global),
+        times: args.times.moments(global),
     };
     // Of an interface, events are told as they come; what is an object, or has rows of instances, at the end.
     let streams = match form {

@@ -8,7 +8,7 @@ use portolan::{
     places::Places,
     report::{
         Format,
-        flows::{self, FlowList, FlowStream, Pick, Picked, Times, schema},
+        flows::{self, FlowList, FlowStream, Pick, Picked, Screen, schema},
     },
     select::Choice,
     text::time::duration,
@@ -16,7 +16,7 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, Time},
+    args::{Global, Times},
     columns::{Columns, Form},
     exit,
     input::{Input, Session},
@@ -41,9 +41,8 @@ pub(crate) struct Flows {
     /// Form of the records.
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) format: FlowFormat,
-    /// How text shows times.
-    #[arg(long, value_name = "STYLE", default_value = "utc", help_heading = "Output")]
-    pub(crate) time: Time,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Of an interface, tell flows that last, too, each so often: `60s`.
     ///
     /// Flows of an interface are told as they end: when they are closed, silent for too long, or the run ends. `event.reason` says
@@ -91,7 +90,7 @@ fn stream_form(args: &Flows, session: &Session<'_>, job: &Job<'_>) -> Option<flo
     Some(match args.format {
         // A table is as wide as its rows.
         FlowFormat::Text if args.rows.has_columns() => return None,
-        FlowFormat::Text => flows::Form::Text(args.time.into()),
+        FlowFormat::Text => flows::Form::Text(args.times.time.into()),
         FlowFormat::Json => flows::Form::Json,
         FlowFormat::Csv => flows::Form::Csv,
         FlowFormat::Zeek => flows::Form::Zeek,
@@ -116,7 +115,7 @@ fn stream(
     let way = (FlowStream::<Output>::needs(), true, "telling");
     let mut ended = Ok(());
     let passes =
-        passes::chart(global, session, job, way, &Times, &mut stream, |knowledge, answers, stream| {
+        passes::chart(global, session, job, way, &flows::Times, &mut stream, |knowledge, answers, stream| {
             ended = stream.end(knowledge, answers);
         })?;
     ended?;
@@ -135,10 +134,15 @@ pub(crate) fn run(global: &Global, args: &Flows) -> Result<u8, End> {
     }
     let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
-    let (mut job, mut list) = (session.job()?, FlowList::new(args.time.into()));
-    list.wrap(output::width(global));
+    let (mut job, mut list) = (session.job()?, FlowList::new(args.times.time.into()));
+    list.fit(output::width(global).map(|width| Screen {
+        width,
+        rounded: output::rounds(global),
+        color: global.wants_color(),
+        verbose: global.verbose,
+    }));
     if matches!(args.format, FlowFormat::Text) {
-        args.time.tell_unknown_zone(global);
+        args.times.time.tell_unknown_zone(global);
         // Programs get all fields.
         list = if args.input.is_numeric() { list.numeric() } else { list };
     }

@@ -17,7 +17,7 @@ use portolan::{
 
 use super::{
     End,
-    args::{Global, RowFormat},
+    args::{Global, RowFormat, Times},
     columns::Form,
     exit,
     input::{Input, Session},
@@ -42,6 +42,8 @@ pub(crate) struct Hosts {
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: RowFormat,
+    #[command(flatten)]
+    pub(crate) times: Times,
     /// Tell who made network adapters by this file: IEEE's registry of MAC prefixes as CSV.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) oui: Option<PathBuf>,
@@ -74,6 +76,7 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
         places,
         choice,
         width: output::width(global),
+        times: args.times.moments(global),
         rounded: output::rounds(global),
     };
     match (args.every, form) {

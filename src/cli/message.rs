@@ -3,11 +3,40 @@
 use std::{
     fmt,
     io::Write,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Whether the line at hand on standard error is a status.
 static HAS_STATUS: AtomicBool = AtomicBool::new(false);
+
+/// What is to be said when the terminal is free again, while another program has it.
+static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+/// From here on, keeps what is said until [`release`].
+pub(crate) fn hold() {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+}
+
+/// Says what was kept.
+pub(crate) fn release() {
+    if let Some(text) = HELD.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let _ = std::io::stderr().write_all(&text);
+    }
+}
+
+/// Writes whole lines to standard error, or keeps them; that they cannot be written is nothing to report.
+fn put(text: &[u8]) {
+    match &mut *HELD.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(held) => held.extend_from_slice(text),
+        None => {
+            let mut stderr = std::io::stderr().lock();
+            let _ = stderr.write_all(clear().as_bytes()).and_then(|()| stderr.write_all(text));
+        }
+    }
+}
 
 /// What takes the line at hand away on a terminal.
 const CLEAR: &str = "\r\x1b[K";
@@ -24,7 +53,7 @@ fn clear() -> &'static str {
     if HAS_STATUS.swap(false, Ordering::Relaxed) { CLEAR } else { "" }
 }
 
-/// Writes one line to standard error; that it cannot be written is nothing to report.
+/// Writes one line to standard error.
 pub(crate) fn line(kind: &str, text: impl fmt::Display) {
     let mut harmless = Vec::new();
     // File names and quoted lines of damaged files may hold anything, backslashes included: these stay. A line feed is
@@ -35,14 +64,12 @@ pub(crate) fn line(kind: &str, text: impl fmt::Display) {
         }
         portolan::text::escape::terminal(part.as_bytes(), &mut harmless);
     }
-    let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "{}portolan: {kind}{}", clear(), String::from_utf8_lossy(&harmless));
+    put(format!("portolan: {kind}{}\n", String::from_utf8_lossy(&harmless)).as_bytes());
 }
 
 /// Several lines that are harmless already, such as a table, to standard error.
 pub(crate) fn block(text: &[u8]) {
-    let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(clear().as_bytes()).and_then(|()| stderr.write_all(text));
+    put(text);
 }
 
 /// Something went wrong.

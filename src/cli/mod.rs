@@ -23,6 +23,7 @@ mod metrics;
 mod metrics;
 mod output;
 mod page;
+mod pager;
 mod passes;
 mod places;
 mod privileges;
@@ -44,7 +45,7 @@ use std::{
     ffi::OsString,
     io::{self, Write as _},
     mem::ManuallyDrop,
-    panic,
+    panic, process,
     sync::OnceLock,
 };
 
@@ -59,10 +60,23 @@ static ARGUMENTS: OnceLock<Vec<OsString>> = OnceLock::new();
 /// process: it listens to signals, and leaves to the system to take back most of its memory.
 pub fn main(arguments: Vec<OsString>) -> u8 {
     let arguments = ARGUMENTS.get_or_init(|| arguments);
-    panic::catch_unwind(|| parse_and_run(arguments)).unwrap_or_else(|_| {
+    report_panics();
+    signals::outlive_large_files();
+    parse_and_run(arguments)
+}
+
+/// Has a panic, which is a bug, end the process: whichever thread it is in, and without half a file left behind.
+fn report_panics() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        top::leave();
+        report(what);
+        output::discard();
+        message::release();
         message::error("internal error: please report it with the command and, if you can, the capture");
-        exit::INTERNAL
-    })
+        #[allow(clippy::exit, reason = "nothing that is at hand can be relied on")]
+        process::exit(exit::INTERNAL.into());
+    }));
 }
 
 /// Parses the arguments, runs, and says how it went.

@@ -15,12 +15,15 @@ use super::{
     End,
     args::Global,
     exit, message,
+    pager::Pager,
     target::{self, Identity, Target},
 };
 
 /// The target of a run's results.
 pub(crate) enum Output {
     Standard(BufWriter<io::Stdout>),
+    /// Standard output on a terminal, a screen at a time.
+    Paged(BufWriter<Pager>),
     File(Box<Beside>),
     Open(BufWriter<File>),
 }
@@ -64,6 +67,15 @@ impl Output {
         })
     }
 
+    /// The same, standard output on a terminal a screen at a time.
+    fn paged(self, global: &Global) -> Self {
+        match self {
+            Self::Standard(_) => Pager::new(global)
+                .map_or(self, |pager| Self::Paged(BufWriter::with_capacity(CAPACITY, pager))),
+            other => other,
+        }
+    }
+
     /// A new file under this name, which appears there when it is whole.
     pub(crate) fn to_file(path: &Path) -> io::Result<Self> {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
@@ -96,6 +108,7 @@ impl Output {
         use io::IsTerminal as _;
         match self {
             Self::Standard(writer) => writer.get_ref().is_terminal(),
+            Self::Paged(_) => true,
             Self::Open(writer) => writer.get_ref().is_terminal(),
             Self::File(_) => false,
         }
@@ -120,13 +133,18 @@ impl Output {
         self.flush()?;
         match self {
             Self::File(beside) => beside.put(),
+            Self::Paged(writer) => writer.into_inner().map_err(io::IntoInnerError::into_error)?.finish(),
             _ => Ok(()),
         }
     }
 
     /// Writes what is left, but not to a file: what was there stays.
     pub(crate) fn abandon(mut self) -> io::Result<()> {
-        if self.is_file() { Ok(()) } else { self.flush() }
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Paged(_) => self.finish(),
+            _ => self.flush(),
+        }
     }
 
     /// After an error of the output: keeps what was written under the file's name, up to the last record that `whole`
@@ -140,6 +158,7 @@ impl Output {
     fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Standard(writer) => writer,
+            Self::Paged(writer) => writer,
             Self::File(beside) => &mut beside.writer,
             Self::Open(writer) => writer,
         }
@@ -310,6 +329,11 @@ pub(crate) fn open<'f>(
     global: &'f Global,
     read: impl IntoIterator<Item = &'f PathBuf>,
 ) -> Result<Output, End> {
+    Ok(at_once(global, read)?.paged(global))
+}
+
+/// The same without pages, for what comes while it is written.
+fn at_once<'f>(global: &'f Global, read: impl IntoIterator<Item = &'f PathBuf>) -> Result<Output, End> {
     refuse(global, global.registry.iter().chain(&global.hosts).chain(read))?;
     Output::new(global.output.as_deref())
 }
@@ -329,7 +353,8 @@ pub(crate) fn refuse<'f>(global: &Global, read: impl IntoIterator<Item = &'f Pat
 /// The same for a command that reads the inputs of a job.
 pub(crate) fn of_job(global: &Global, job: &Job<'_>) -> Result<Output, End> {
     match &job.inputs {
-        Inputs::Files(files) => open(global, files),
-        Inputs::Live(_) => open(global, []),
+        Inputs::Files(files) if job.inputs.can_be_read_twice() => open(global, files),
+        Inputs::Files(files) => at_once(global, files),
+        Inputs::Live(_) => at_once(global, []),
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
         turned: args.sort.1,
         top: args.top,
         numeric: args.input.is_numeric(),
+        times: args.times.moments(global),
         interval: args.interval,
         threads: job.threads,
         separate: job.separate,

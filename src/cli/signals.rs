@@ -54,6 +54,15 @@ impl Listener {
     }
 }
 
+/// Makes a file that has grown too large an error of the output, not the end of the process.
+pub(crate) fn outlive_large_files() {
+    /// Its number in Linux, on most processors.
+    #[cfg(target_os = "linux")]
+    const SIGXFSZ: i32 = 25;
+    #[cfg(target_os = "linux")]
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+}
+
 /// Begins to listen to signals.
 #[cfg(unix)]
 pub(crate) fn listen() -> (Wishes, Listener) {
@@ -64,13 +73,7 @@ pub(crate) fn listen() -> (Wishes, Listener) {
     };
     use std::thread;
 
-    /// A file that has grown too large is an error of the output, not the end of the process.
-    const SIGXFSZ: i32 = 25;
-
     let wishes = Wishes::default();
-    if cfg!(target_os = "linux") {
-        let _ = flag::register(SIGXFSZ, Arc::default());
-    }
     let _ = flag::register(SIGUSR2, Arc::clone(&wishes.next));
     let mut endings = vec![SIGINT, SIGTERM, SIGQUIT];
     // nohup(1) has it ignored, and means it.
@@ -122,6 +125,8 @@ fn obey(mut signals: signal_hook::iterator::Signals, wishes: &Wishes) {
                 wishes.stop.store(true, Ordering::Relaxed);
             }
             Some(first) if first.elapsed() < SAME => {}
+            // Keys of a terminal go to all that run in it, and are meant for what shows pages.
+            Some(_) if signal == signal_hook::consts::SIGINT && super::pager::has_terminal() => {}
             Some(_) => {
                 super::output::discard();
                 super::top::leave();

@@ -24,7 +24,7 @@ use portolan::{
 
 use super::{
     End,
-    args::Global,
+    args::{Global, Times},
     columns::{self, Form},
     exit,
     input::{Input, Session},
@@ -80,6 +80,8 @@ pub(crate) struct Summary {
     /// Form of the report.
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: SummaryFormat,
+    #[command(flatten)]
+    pub(crate) times: Times,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -185,6 +187,7 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         top: args.top,
         numeric: args.input.is_numeric(),
         width: output::width(global),
+        times: args.times.moments(global),
         rounded: output::rounds(global),
         color: global.wants_color(),
     };

@@ -169,7 +169,9 @@ impl Observer for Watch<'_> {
     }
 
     fn read(&self, octets: u64) {
-        if self.doing.is_some()
+        if super::pager::has_terminal() {
+            self.hide();
+        } else if self.doing.is_some()
             && let Some(bar) = &*self.bar.lock().unwrap_or_else(PoisonError::into_inner)
         {
             bar.set_position(octets);

@@ -7,7 +7,7 @@ use crate::{
     dns::{self, Message, Via},
     packet::Timestamp,
     text::{
-        escape,
+        Moments, escape,
         field::Field,
         number,
         time::{TimeStyle, TimeWriter},
@@ -196,9 +196,18 @@ impl ValueWriter {
         Cells { clock: &mut self.clock, out }
     }
 
-    /// Appends values as a cell of a table shows them: harmless on a terminal.
-    pub(crate) fn shown(&mut self, out: &mut Vec<u8>, give: impl FnOnce(&mut Each<'_>)) {
-        join(&mut self.clock, out, give);
+    /// Appends values as a cell of a table shows them: harmless on a terminal, times in that way.
+    pub(crate) fn shown(&mut self, times: Moments, out: &mut Vec<u8>, give: impl FnOnce(&mut Each<'_>)) {
+        let start = out.len();
+        give(&mut |value| {
+            if out.len() > start {
+                out.extend_from_slice(value.separator());
+            }
+            match value {
+                Value::Time(time) => out.extend_from_slice(times.text(time).as_bytes()),
+                value => value.write(&mut self.clock, out),
+            }
+        });
     }
 
     /// Appends a JSON object of fields that stand [grouped](crate::text::field::grouped) by their paths; `read` gives the

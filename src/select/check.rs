@@ -8,6 +8,8 @@ use super::{
     schema::{Entry, Found, Schema, Subject, nearest},
     syntax::{Ask, Expression, Literal, Operator, Test},
 };
+use memchr::memmem::Finder;
+
 use crate::text::{
     Prefix,
     field::Type,
@@ -76,7 +78,7 @@ pub(super) fn compile<S: Subject>(
     expression: &Expression,
     text: &str,
     schema: &Schema<S>,
-) -> Result<(Node<S::Get>, Vec<String>), Fault> {
+) -> Result<(Node<S>, Vec<String>), Fault> {
     let checker = Checker { text, schema, paths: RefCell::default() };
     let node = checker.node(expression)?;
     Ok((node, checker.paths.into_inner()))
@@ -90,7 +92,7 @@ struct Checker<'c, S: Subject> {
 }
 
 impl<S: Subject> Checker<'_, S> {
-    fn node(&self, expression: &Expression) -> Result<Node<S::Get>, Fault> {
+    fn node(&self, expression: &Expression) -> Result<Node<S>, Fault> {
         let nodes = |parts: &[Expression]| -> Result<Box<[_]>, _> {
             parts.iter().map(|part| self.node(part)).collect()
         };
@@ -106,11 +108,16 @@ impl<S: Subject> Checker<'_, S> {
         Fault::new(self.text, at.clone(), what)
     }
 
-    fn test(&self, test: &Test) -> Result<Asked<S::Get>, Fault> {
+    fn test(&self, test: &Test) -> Result<Asked<S>, Fault> {
         let (path, span) = (&*test.path.value, &test.path.span);
         let asked = |entries: &[&Entry<S>], is_none, condition| {
             self.paths.borrow_mut().extend(entries.iter().map(|entry| entry.path.clone()));
-            Asked { of: entries.iter().map(|entry| entry.get.clone()).collect(), is_none, condition }
+            // Notes and DNS messages are written out to be looked into.
+            let is_made = entries.iter().any(|it| matches!(it.kind, Type::Object(_)) || it.path == "notes");
+            let is_made = is_made && !matches!(condition, Condition::Present);
+            let quick = entries.iter().map(|entry| S::quick(&entry.path)).collect::<Option<_>>();
+            let of = entries.iter().map(|entry| entry.get.clone()).collect();
+            Asked { of, quick: quick.unwrap_or_default(), is_none, is_made, condition }
         };
         let entries = match self.schema.find(path) {
             Found::None => return Err(self.schema.unknown(self.text, span.clone(), path)),
@@ -165,7 +172,10 @@ impl<S: Subject> Checker<'_, S> {
                 let what = format!("`{word}` looks into text, and `{path}` is {}", kind.name());
                 Err(self.fault(at, what))
             }
-            Operator::Contains => self.pattern(value, &regex::escape(&value.text.value)),
+            Operator::Contains => {
+                let finder = Finder::new(value.text.value.as_bytes()).into_owned();
+                Ok(Condition::Contains(Box::new(finder)))
+            }
             Operator::Matches => self.pattern(value, &value.text.value),
             Operator::Equal | Operator::Unequal if matches!(kind, Kind::Address) => {
                 if value.text.value.contains('/') {

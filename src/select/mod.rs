@@ -37,6 +37,8 @@ pub use schema::{Entry, Schema, Subject, nearest, numbers};
 pub use tree::Trees;
 pub use window::{Bound, Stretch, Window};
 
+use std::net::IpAddr;
+
 use crate::{
     flow::Direction,
     knowledge::Known,
@@ -46,6 +48,34 @@ use crate::{
     },
 };
 
+/// The fields of packets that are asked most.
+#[derive(Clone, Copy, Debug)]
+pub enum QuickOfPacket {
+    /// When it was captured.
+    Time,
+    /// Its length on the wire.
+    Original,
+    /// Address of the sender.
+    SourceIp,
+    /// Address of the receiver.
+    DestinationIp,
+    /// Port of the sender.
+    SourcePort,
+    /// Port of the receiver.
+    DestinationPort,
+}
+
+impl QuickOfPacket {
+    const ALL: [(&'static str, Self); 6] = [
+        ("@timestamp", Self::Time),
+        ("frame.original", Self::Original),
+        ("source.ip", Self::SourceIp),
+        ("destination.ip", Self::DestinationIp),
+        ("source.port", Self::SourcePort),
+        ("destination.port", Self::DestinationPort),
+    ];
+}
+
 /// Packets as charting makes them.
 #[derive(Clone, Copy, Debug)]
 pub struct Packets;
@@ -54,6 +84,31 @@ impl Subject for Packets {
     type Row<'r> = Record<'r>;
     type Get = OfPacket;
     type Shared = (Known, Direction);
+    type Quick = QuickOfPacket;
+
+    fn quick(path: &str) -> Option<QuickOfPacket> {
+        QuickOfPacket::ALL.iter().find(|(known, _)| *known == path).map(|(_, quick)| *quick)
+    }
+
+    #[inline]
+    fn number(quick: QuickOfPacket, row: &Record<'_>) -> Option<u64> {
+        match quick {
+            QuickOfPacket::Time => row.frame.time.map(|time| time.0),
+            QuickOfPacket::Original => Some(row.frame.original_len.into()),
+            QuickOfPacket::SourcePort => row.headers.ports.map(|ports| ports.0.into()),
+            QuickOfPacket::DestinationPort => row.headers.ports.map(|ports| ports.1.into()),
+            QuickOfPacket::SourceIp | QuickOfPacket::DestinationIp => None,
+        }
+    }
+
+    #[inline]
+    fn address(quick: QuickOfPacket, row: &Record<'_>) -> Option<IpAddr> {
+        match quick {
+            QuickOfPacket::SourceIp => row.addresses().map(|ends| ends.0),
+            QuickOfPacket::DestinationIp => row.addresses().map(|ends| ends.1),
+            _ => None,
+        }
+    }
 
     #[inline]
     fn shared(row: &Record<'_>) -> Option<(usize, Self::Shared)> {

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
+use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
 use super::{
@@ -19,7 +20,7 @@ use crate::{
 /// Whether a record is wanted: an expression over its fields, compiled. Clones share all but what they remember, so that each
 /// thread may have one.
 pub struct Predicate<S: Subject> {
-    node: Arc<Node<S::Get>>,
+    node: Arc<Node<S>>,
     /// The paths of the fields that it asks.
     paths: Arc<[String]>,
     memory: Memory<S::Shared>,
@@ -59,7 +60,7 @@ impl<S: Subject> Predicate<S> {
     /// What is wrong with it, and where.
     pub fn new(text: &str, schema: &Schema<S>) -> Result<Self, Fault> {
         let (node, paths) = check::compile(&parse(text)?, text, schema)?;
-        let node = share::<S>(node, &mut 0);
+        let node = share::<S>(cheapest_first(node), &mut 0);
         Ok(Self { node: Arc::new(node), paths: paths.into(), memory: Memory::default() })
     }
 
@@ -79,25 +80,62 @@ impl<S: Subject> Predicate<S> {
 
 /// An expression with the ways to read its fields.
 #[derive(Debug)]
-pub(super) enum Node<G> {
+pub(super) enum Node<S: Subject> {
     Any(Box<[Self]>),
     All(Box<[Self]>),
     Not(Box<Self>),
-    Test(Asked<G>),
+    Test(Asked<S>),
     /// A part that asks only what records share, with its number.
     Shared(usize, Box<Self>),
 }
 
 /// The parts of an expression.
-type Parts<G> = Box<[Node<G>]>;
+type Parts<S> = Box<[Node<S>]>;
+
+impl<S: Subject> Node<S> {
+    /// About how much asking takes, in comparisons of a number.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Any(parts) | Self::All(parts) => parts.iter().map(Self::cost).sum(),
+            Self::Not(inner) | Self::Shared(_, inner) => inner.cost(),
+            Self::Test(asked) => {
+                let reading = if asked.is_made { 100 } else { 1 };
+                let comparing = match &asked.condition {
+                    Condition::Present | Condition::Flag(_) => 0,
+                    Condition::Numbers(_) | Condition::Addresses(_) | Condition::Macs(_) => 1,
+                    Condition::Texts(_) => 2,
+                    Condition::Contains(_) => 10,
+                    Condition::Pattern(_) => 30,
+                };
+                asked.of.len() as u32 * (reading + comparing)
+            }
+        }
+    }
+}
+
+/// Puts the parts of an expression that take least first: what comes of them mostly decides. Which one is asked first makes no
+/// difference to the answer.
+fn cheapest_first<S: Subject>(node: Node<S>) -> Node<S> {
+    let sorted = |parts: Parts<S>| -> Parts<S> {
+        let mut parts: Vec<_> = parts.into_iter().map(cheapest_first).collect();
+        parts.sort_by_key(Node::cost);
+        parts.into()
+    };
+    match node {
+        Node::Any(parts) => Node::Any(sorted(parts)),
+        Node::All(parts) => Node::All(sorted(parts)),
+        Node::Not(inner) => Node::Not(Box::new(cheapest_first(*inner))),
+        other => other,
+    }
+}
 
 /// Puts the parts of an expression together that ask only what records share, and first: what comes of them is remembered.
-fn share<S: Subject>(node: Node<S::Get>, count: &mut usize) -> Node<S::Get> {
+fn share<S: Subject>(node: Node<S>, count: &mut usize) -> Node<S> {
     if is_shared::<S>(&node) {
         *count += 1;
         return Node::Shared(*count - 1, Box::new(node));
     }
-    let mut split = |parts: Parts<S::Get>, make: fn(Parts<S::Get>) -> Node<S::Get>| {
+    let mut split = |parts: Parts<S>, make: fn(Parts<S>) -> Node<S>| {
         let (shared, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_shared::<S>);
         let shared = (!shared.is_empty()).then(|| make(shared.into()));
         make(shared.into_iter().chain(others).map(|part| share::<S>(part, count)).collect())
@@ -110,7 +148,7 @@ fn share<S: Subject>(node: Node<S::Get>, count: &mut usize) -> Node<S::Get> {
     }
 }
 
-fn is_shared<S: Subject>(node: &Node<S::Get>) -> bool {
+fn is_shared<S: Subject>(node: &Node<S>) -> bool {
     match node {
         Node::Any(parts) | Node::All(parts) => parts.iter().all(is_shared::<S>),
         Node::Not(inner) | Node::Shared(_, inner) => is_shared::<S>(inner),
@@ -120,11 +158,15 @@ fn is_shared<S: Subject>(node: &Node<S::Get>) -> bool {
 
 /// What fields are asked.
 #[derive(Debug)]
-pub(super) struct Asked<G> {
+pub(super) struct Asked<S: Subject> {
     /// The fields: it is enough if one of them has the value.
-    pub(super) of: Box<[G]>,
+    pub(super) of: Box<[S::Get]>,
+    /// The same where all of them can be read that way.
+    pub(super) quick: Box<[S::Quick]>,
     /// Whether it holds if there are values, and none of them meets the condition.
     pub(super) is_none: bool,
+    /// Whether their values are texts that are put together when they are asked for.
+    pub(super) is_made: bool,
     pub(super) condition: Condition,
 }
 
@@ -138,6 +180,7 @@ pub(super) enum Condition {
     Addresses(Stretches),
     Macs(Box<[[u8; 6]]>),
     Texts(Box<[Box<[u8]>]>),
+    Contains(Box<Finder<'static>>),
     Pattern(Regex),
 }
 
@@ -179,12 +222,12 @@ impl Stretches {
     }
 }
 
-fn holds<S: Subject>(node: &Node<S::Get>, row: &S::Row<'_>, memory: &mut Memory<S::Shared>) -> bool {
+fn holds<S: Subject>(node: &Node<S>, row: &S::Row<'_>, memory: &mut Memory<S::Shared>) -> bool {
     match node {
         Node::Any(parts) => parts.iter().any(|part| holds::<S>(part, row, memory)),
         Node::All(parts) => parts.iter().all(|part| holds::<S>(part, row, memory)),
         Node::Not(inner) => !holds::<S>(inner, row, memory),
-        Node::Test(asked) => asked.holds::<S>(row, &mut memory.scratch),
+        Node::Test(asked) => asked.holds(row, &mut memory.scratch),
         Node::Shared(part, inner) => {
             let Some((number, shared)) = S::shared(row) else { return holds::<S>(inner, row, memory) };
             let known = memory.known.get(*part).and_then(|part| part.get(number));
@@ -199,7 +242,7 @@ fn holds<S: Subject>(node: &Node<S::Get>, row: &S::Row<'_>, memory: &mut Memory<
 /// Asks a part about a record that shares what was not met before.
 #[cold]
 fn remember<S: Subject>(
-    (part, inner): (usize, &Node<S::Get>),
+    (part, inner): (usize, &Node<S>),
     row: &S::Row<'_>,
     (number, shared): (usize, S::Shared),
     memory: &mut Memory<S::Shared>,
@@ -216,20 +259,54 @@ fn remember<S: Subject>(
     holds
 }
 
-impl<G> Asked<G> {
+impl<S: Subject> Asked<S> {
     #[inline]
-    fn holds<S: Subject<Get = G>>(&self, row: &S::Row<'_>, scratch: &mut Vec<u8>) -> bool {
-        let (mut is_present, mut is_met) = (false, false);
-        for get in &self.of {
-            S::read(get, row, &mut |value| {
-                is_present = true;
-                is_met = is_met || self.condition.meets(&value, scratch);
-            });
-            if is_met {
-                break;
+    fn holds(&self, row: &S::Row<'_>, scratch: &mut Vec<u8>) -> bool {
+        let (is_present, is_met) = self.met(row, scratch);
+        if self.is_none { is_present && !is_met } else { is_met }
+    }
+
+    /// Whether there are values, as far as that was looked at, and whether one of them meets the condition.
+    #[inline]
+    fn met(&self, row: &S::Row<'_>, scratch: &mut Vec<u8>) -> (bool, bool) {
+        let mut is_present = false;
+        match &self.condition {
+            Condition::Numbers(ranges) if !self.quick.is_empty() => {
+                for &quick in &self.quick {
+                    if let Some(number) = S::number(quick, row) {
+                        is_present = true;
+                        if is_in(ranges, number) {
+                            return (true, true);
+                        }
+                    }
+                }
+                (is_present, false)
+            }
+            Condition::Addresses(stretches) if !self.quick.is_empty() => {
+                for &quick in &self.quick {
+                    if let Some(address) = S::address(quick, row) {
+                        is_present = true;
+                        if stretches.hold(address) {
+                            return (true, true);
+                        }
+                    }
+                }
+                (is_present, false)
+            }
+            condition => {
+                let mut is_met = false;
+                for get in &self.of {
+                    S::read(get, row, &mut |value| {
+                        is_present = true;
+                        is_met = is_met || condition.meets(&value, scratch);
+                    });
+                    if is_met {
+                        break;
+                    }
+                }
+                (is_present, is_met)
             }
         }
-        if self.is_none { is_present && !is_met } else { is_met }
     }
 }
 
@@ -245,6 +322,9 @@ impl Condition {
             (Self::Macs(macs), Value::Mac(mac)) => macs.contains(mac),
             (Self::Texts(texts), value) => {
                 text_of(value, scratch).is_some_and(|text| texts.iter().any(|known| **known == *text))
+            }
+            (Self::Contains(finder), value) => {
+                text_of(value, scratch).is_some_and(|text| finder.find(text).is_some())
             }
             (Self::Pattern(pattern), value) => {
                 text_of(value, scratch).is_some_and(|text| pattern.is_match(text))

@@ -1,6 +1,6 @@
 //! The fields that a kind of record has, and how they are found by what a user calls them.
 
-use std::{fmt, ops::Range};
+use std::{fmt, net::IpAddr, ops::Range};
 
 use super::fault::Fault;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A kind of record.
-pub trait Subject: 'static {
+pub trait Subject: fmt::Debug + 'static {
     /// A record.
     type Row<'r>;
     /// How a field of it is read.
@@ -17,6 +17,24 @@ pub trait Subject: 'static {
 
     /// What fields may depend on alone that many records share: see [`Subject::shared`].
     type Shared: Copy + fmt::Debug + PartialEq + Send;
+
+    /// Fields that are numbers or addresses, at most one in a record, and read without asking what they are.
+    type Quick: Copy + fmt::Debug + Send + Sync;
+
+    /// The field of this path, if it is one of these.
+    fn quick(_path: &str) -> Option<Self::Quick> {
+        None
+    }
+
+    /// The number of a quick field: of times, ns since the epoch. Nothing where it is absent, or no number.
+    fn number(_quick: Self::Quick, _row: &Self::Row<'_>) -> Option<u64> {
+        None
+    }
+
+    /// The address of a quick field. Nothing where it is absent, or no address.
+    fn address(_quick: Self::Quick, _row: &Self::Row<'_>) -> Option<IpAddr> {
+        None
+    }
 
     /// What a record shares with others, and a small number of it; none where it shares nothing.
     fn shared(_row: &Self::Row<'_>) -> Option<(usize, Self::Shared)> {

@@ -3,6 +3,7 @@
 //! An encoder keeps nothing from one packet to the next but reused memory, so clones of one work on different batches at a
 //! time. What stands where all threads meet is the sink: it sees each part once, in the order of the input.
 
+mod brief;
 #[cfg(feature = "parquet")]
 mod columns;
 mod csv;
@@ -18,7 +19,9 @@ use std::io;
 
 #[cfg(feature = "parquet")]
 pub use self::columns::{BatchWriter, Batches, Columns, Gathered};
+pub(crate) use self::text::style;
 pub use self::{
+    brief::Brief,
     csv::Csv,
     fields::Fields,
     json::Json,

@@ -69,7 +69,7 @@ impl Text {
 }
 
 /// The colour of a name: the stronger its evidence, the calmer.
-fn style(evidence: Evidence) -> Style {
+pub(crate) fn style(evidence: Evidence) -> Style {
     match evidence {
         Evidence::User => AnsiColor::Cyan.on_default().bold(),
         Evidence::Advertised => AnsiColor::Green.on_default().bold(),
@@ -156,7 +156,7 @@ impl Encoder for Text {
     }
 }
 
-fn endpoint(address: IpAddr, port: Option<u16>, out: &mut Vec<u8>) {
+pub(super) fn endpoint(address: IpAddr, port: Option<u16>, out: &mut Vec<u8>) {
     match port {
         None => number::address(address, out),
         Some(port) => {

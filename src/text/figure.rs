@@ -1,8 +1,5 @@
 //! Figures as people read them: rounded, with their units.
 
-use super::time::machine_time;
-use crate::packet::Timestamp;
-
 /// Stands between groups of three digits.
 const THIN: char = '\u{202f}';
 
@@ -88,27 +85,6 @@ fn trimmed(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The day of a time in ns since the epoch, in UTC: `2026-11-22`.
-pub(crate) fn day(time: u64) -> String {
-    machine_time(Timestamp(time)).chars().take(10).collect()
-}
-
-/// Time of day in UTC, as exactly as steps of that length in ns need it: `21:24`, `21:24:24`, `21:24:24.596`; with month
-/// and day in front where steps are days.
-pub(crate) fn clock(time: u64, step: u64) -> String {
-    const DAY: u64 = 86_400_000_000_000;
-    let text = machine_time(Timestamp(time));
-    let (from, to) = match step {
-        0..10_000_000 => (11, 23),
-        10_000_000..100_000_000 => (11, 22),
-        100_000_000..1_000_000_000 => (11, 21),
-        1_000_000_000..60_000_000_000 => (11, 19),
-        60_000_000_000..DAY => (11, 16),
-        _ => (5, 10),
-    };
-    text.get(from..to).unwrap_or(&text).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,19 +137,6 @@ mod tests {
             (187_200_000_000_000, "2\u{a0}d 4\u{a0}h"),
         ] {
             assert_eq!(length(nanos), text);
-        }
-        // `date -u -d @1795382664` says 2026-11-22 21:24:24.
-        let time = 1_795_382_664_596_000_000;
-        assert_eq!(day(time), "2026-11-22");
-        for (step, text) in [
-            (1_000_000, "21:24:24.596"),
-            (20_000_000, "21:24:24.59"),
-            (200_000_000, "21:24:24.5"),
-            (2_000_000_000, "21:24:24"),
-            (600_000_000_000, "21:24"),
-            (86_400_000_000_000, "11-22"),
-        ] {
-            assert_eq!(clock(time, step), text);
         }
     }
 }

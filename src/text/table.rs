@@ -7,9 +7,9 @@ use std::{
 };
 
 use anstyle::Style;
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width, presets};
 
-use super::escape;
+use super::{escape, fit};
 
 /// What stands in a cell. Whatever it is made of, no hostile character is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +73,7 @@ pub struct Table {
     padding: (u16, u16),
     right: Vec<Range<usize>>,
     styles: Vec<(usize, Style)>,
+    dispensable: Vec<usize>,
 }
 
 impl Table {
@@ -80,7 +81,7 @@ impl Table {
     pub fn new(header: &[&'static str]) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(presets::NOTHING).set_header(header);
-        Self { inner, padding: (1, 1), right: Vec::new(), styles: Vec::new() }
+        Self { inner, padding: (1, 1), right: Vec::new(), styles: Vec::new(), dispensable: Vec::new() }
     }
 
     /// Begins the lines with the first column; columns are parted by two spaces.
@@ -93,6 +94,13 @@ impl Table {
     #[must_use]
     pub fn right(mut self, columns: Range<usize>) -> Self {
         self.right.push(columns);
+        self
+    }
+
+    /// Leaves these columns out, the first ones first, until the others have room for their longest words on a terminal.
+    #[must_use]
+    pub fn without(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
+        self.dispensable = columns.into_iter().collect();
         self
     }
 
@@ -130,6 +138,7 @@ impl Table {
     pub fn write(mut self, width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
         if let Some(width) = width {
             self.inner.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            self.spare_words(width);
         }
         for (number, column) in self.inner.column_iter_mut().enumerate() {
             column.set_padding(self.padding);
@@ -148,6 +157,44 @@ impl Table {
             }
         }
         Ok(())
+    }
+}
+
+impl Table {
+    /// Keeps words whole, as far as there is room for them: rather leaves out columns that can be done without.
+    fn spare_words(&mut self, width: u16) {
+        if self.width() <= usize::from(width) {
+            return;
+        }
+        let padding = usize::from(self.padding.0 + self.padding.1);
+        let mut words: Vec<usize> = vec![0; self.inner.column_count()];
+        let rows = self.inner.header().into_iter().chain(self.inner.row_iter());
+        for row in rows {
+            for (word, cell) in words.iter_mut().zip(row.cell_iter()) {
+                let content = cell.content();
+                let longest = content.split_ascii_whitespace().map(fit::columns).max().unwrap_or(0);
+                *word = (*word).max(longest);
+            }
+        }
+        let mut left_out = Vec::new();
+        let needed = |left_out: &[usize]| -> usize {
+            let shown = words.iter().enumerate().filter(|(column, _)| !left_out.contains(column));
+            shown.map(|(_, word)| word + padding).sum()
+        };
+        for &column in &self.dispensable {
+            if needed(&left_out) <= usize::from(width) {
+                break;
+            }
+            left_out.push(column);
+        }
+        let fits = needed(&left_out) <= usize::from(width);
+        for (number, column) in self.inner.column_iter_mut().enumerate() {
+            if left_out.contains(&number) {
+                column.set_constraint(ColumnConstraint::Hidden);
+            } else if fits && let Ok(word) = u16::try_from(words[number] + padding) {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word)));
+            }
+        }
     }
 }
 

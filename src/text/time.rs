@@ -128,6 +128,13 @@ impl TimeWriter {
     }
 }
 
+/// How much later than UTC it is at that time where the user is, in seconds.
+pub(super) fn offset(time: Timestamp) -> i64 {
+    let seconds = i64::try_from(time.seconds()).unwrap_or_default();
+    let moment = Moment::from_second(seconds).unwrap_or_default();
+    TimeZone::system().to_offset(moment).seconds().into()
+}
+
 /// Names of files with times in them, as strftime(3) writes these, in UTC.
 ///
 /// ```

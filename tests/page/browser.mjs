@@ -1,10 +1,10 @@
-// node browser.mjs MODULES OFFICE.html HOSTILE.html [FOLDER]: opens both pages in Chromium at two widths and in both themes;
+// node browser.mjs MODULES OFFICE.html HOSTILE.html DIFF.html [FOLDER]: opens these pages in Chromium at two widths and in both themes;
 // ends with 1 on any error of the console, any request, anything too wide, and where sorting, filtering or the figures under
 // the pointer do not work. Screenshots go to the folder.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [modules, office, hostile, folder] = process.argv.slice(2);
+const [modules, office, hostile, diff, folder] = process.argv.slice(2);
 const { chromium } = createRequire(`${modules}/`)('playwright-core');
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
@@ -68,6 +68,29 @@ for (const width of [1280, 390]) {
     await page.context().close();
   }
 }
+// The differences of mdns-announce.pcap and office.pcapng.
+for (const width of [1280, 390]) {
+  for (const theme of ['light', 'dark']) {
+    const page = await open(diff, width, theme);
+    if (folder) await page.screenshot({ path: `${folder}/diff-${width}-${theme}.png`, fullPage: true });
+    const rows = '#services-t tbody tr';
+    const all = await page.locator(rows).count();
+    const first = () => page.textContent(`${rows}:first-child th bdi`);
+    await page.click('#services-t th:has-text("What") button');
+    expect('differences by name', await first(), 'arp');
+    await page.click('#services-t th:has-text("What") button');
+    expect('turned round', await first(), 'tls/tcp');
+    await page.fill('#services input[type=search]', 'caldav');
+    expect('differences filtered', await shown(page, rows), 1);
+    await page.fill('#services input[type=search]', '');
+    expect('differences not filtered', await shown(page, rows), all);
+    await page.context().close();
+  }
+}
+const told = await open(diff, 1280, 'light', { javaScriptEnabled: false });
+expect('differences without script', [await shown(told, '#services-t tbody tr') > 10, await shown(told, 'input')], [true, 0]);
+await told.pdf({ format: 'A4', printBackground: true });
+await told.context().close();
 // All of it can be read without a script, and printed.
 const plain = await open(office, 1280, 'light', { javaScriptEnabled: false });
 expect('without script', [await shown(plain, '#services-t tbody tr'), await shown(plain, 'input')], [16, 0]);

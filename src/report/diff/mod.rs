@@ -19,7 +19,7 @@ use crate::{
     registry::Registry,
     report::{Format, Report},
     select::{Choice, Schema, Trees},
-    text::json::Tree,
+    text::{Moments, json::Tree},
 };
 
 /// What can be shown of a difference, by the names of the columns.
@@ -135,6 +135,8 @@ pub struct DiffOptions {
     pub threads: usize,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
+    /// How tables and pages show times: where seconds are counted, from the beginning of each side.
+    pub times: Moments,
 }
 
 /// The report: a table, or one JSON object (`portolan/diff/1`). There is no CSV: what stands on either side differs by kind.
@@ -197,6 +199,11 @@ impl Diff {
     #[cfg(feature = "html")]
     pub(super) fn threshold(&self) -> u64 {
         self.options.threshold
+    }
+
+    /// How times are shown.
+    pub(super) fn times(&self) -> Moments {
+        self.options.times
     }
 
     /// What the sides are, beside their rows.

@@ -8,7 +8,7 @@ use super::{COLUMNS, Change, Diff, Difference, Facts, Kind, gather::Side};
 use crate::{
     packet::Timestamp,
     text::{
-        escape,
+        Moments, escape,
         field::distinct,
         figure,
         json::{self, Tree},
@@ -27,6 +27,9 @@ pub(in crate::report) struct Capture<'a> {
     pub(in crate::report) first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::report) last: Option<String>,
+    /// When its first and its last packet came.
+    #[serde(skip)]
+    span: Option<(Timestamp, Timestamp)>,
     #[serde(rename = "incomplete", skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::report) is_incomplete: bool,
 }
@@ -40,8 +43,16 @@ impl<'a> Capture<'a> {
             bytes: side.span.octets,
             first: time(side.span.first()),
             last: time(side.span.last()),
+            span: side.span.first().zip(side.span.last()),
             is_incomplete: side.is_incomplete,
         }
+    }
+
+    /// Its first and its last moment, as people are shown them.
+    pub(in crate::report) fn times(&self, times: Moments) -> Option<[String; 2]> {
+        let (first, last) = self.span?;
+        let times = times.since(Some(first));
+        Some([times.text(first), times.text(last)])
     }
 }
 
@@ -182,10 +193,8 @@ pub(super) fn table(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
         table.write(diff.options.width, out)?;
     }
     for (side, capture) in ["before", "after"].into_iter().zip(diff.captures()) {
-        let time = match (&capture.first, &capture.last) {
-            (Some(first), Some(last)) => format!(", {first} to {last}"),
-            _ => String::new(),
-        };
+        let time = capture.times(diff.options.times).map(|[first, last]| format!(", {first} to {last}"));
+        let time = time.unwrap_or_default();
         let many = if capture.packets == 1 { "packet" } else { "packets" };
         let mut file = Vec::new();
         escape::terminal(capture.file.as_bytes(), &mut file);

@@ -11,10 +11,10 @@ use crate::{
     },
     packet::Timestamp,
     text::{
+        Moments,
         csv::{self, Line},
         escape, number,
         table::{Cell, Table},
-        time::machine_time,
     },
 };
 
@@ -63,8 +63,8 @@ fn name(line: &mut Line<'_>, name: Option<&Name<'_>>) {
     });
 }
 
-fn time(line: &mut Line<'_>, time: Option<Timestamp>) {
-    line.shown(time.map(machine_time).unwrap_or_default());
+fn time(line: &mut Line<'_>, times: Moments, time: Option<Timestamp>) {
+    line.shown(times.maybe(time).unwrap_or_default());
 }
 
 /// A field of several values, each of which `write` appends as text that is harmless on a terminal.
@@ -91,7 +91,9 @@ fn address(address: &IpAddr, field: &mut Vec<u8>) {
 
 fn instances(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
     let Some(columns) = &all.options.choice.columns else {
-        return lines(&COLUMNS, all.are_apart(), all.instances(), out, instance);
+        return lines(&COLUMNS, all.are_apart(), all.instances(), out, |view, item, line| {
+            instance(view, item, Moments::default(), line);
+        });
     };
     let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
     let (mut whole, mut starts) = (Vec::new(), Vec::new());
@@ -99,7 +101,7 @@ fn instances(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
     for (view, item) in all.instances() {
         whole.clear();
         let mut line = Line::noting(&mut whole, &mut starts);
-        instance(view, &item, &mut line);
+        instance(view, &item, Moments::default(), &mut line);
         line.end();
         let fields = columns.iter().map(|&column| csv::field(&whole, &starts, column).to_vec());
         rows.push((view, fields.collect::<Vec<_>>()));
@@ -117,7 +119,7 @@ pub(super) fn table(all: &All<'_, '_>, columns: &[usize]) -> Table {
     for (view, item) in all.instances() {
         whole.clear();
         let mut line = Line::noting(&mut whole, &mut starts);
-        instance(view, &item, &mut line);
+        instance(view, &item, all.options.times, &mut line);
         line.end();
         let cells = columns.iter().map(|&column| {
             let text = csv::unquoted(csv::field(&whole, &starts, column));
@@ -128,7 +130,7 @@ pub(super) fn table(all: &All<'_, '_>, columns: &[usize]) -> Table {
     table
 }
 
-fn instance(view: &View<'_>, instance: &Instance<'_>, line: &mut Line<'_>) {
+fn instance(view: &View<'_>, instance: &Instance<'_>, times: Moments, line: &mut Line<'_>) {
     let registration = view.registration(&instance.service);
     line.escaped(|field| escape::terminal(instance.label, field));
     line.escaped(|field| instance.service.text(field));
@@ -142,8 +144,8 @@ fn instance(view: &View<'_>, instance: &Instance<'_>, line: &mut Line<'_>) {
     line.text(registration.map(|registration| registration.description()).unwrap_or_default());
     line.shown(instance.state.as_str());
     list(line, missing(instance), |name, field| field.extend_from_slice(name.as_bytes()));
-    time(line, instance.first);
-    time(line, instance.last);
+    time(line, times, instance.first);
+    time(line, times, instance.last);
     list(line, instance.announced_by, address);
     list(line, &instance.via, |via, field| field.extend_from_slice(via.as_str().as_bytes()));
     list(line, instance.known_by, address);
@@ -157,7 +159,7 @@ fn events(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<()> {
 pub(super) const EVENT: [&str; 7] = ["time", "event", "name", "from", "packet", "file", "source"];
 
 pub(super) fn event(view: &View<'_>, event: &Event<'_>, line: &mut Line<'_>) {
-    time(line, event.time);
+    time(line, Moments::default(), event.time);
     line.shown(event.kind.as_str());
     name(line, Some(&event.name));
     name(line, event.from.as_ref());

@@ -25,7 +25,7 @@ use crate::{
     registry::{Registration, Registry, TxtKeys},
     report::{Format, Report},
     select::{Choice, Predicate, Schema, Trees},
-    text::escape,
+    text::{Moments, escape},
 };
 
 /// What can be shown of an instance, by the names of the columns.
@@ -61,6 +61,8 @@ pub struct DiscoverOptions {
     pub events: bool,
     /// Show who asks for what: a further table; in CSV in place of the instances. JSON always has it.
     pub queries: bool,
+    /// Show TXT pairs on a terminal, too: elsewhere they are always shown.
+    pub txt: bool,
     /// Only these service types: `_ipp._tcp`, `_ipp` or `ipp`. Empty means all.
     pub types: Vec<String>,
     /// Only instances on these hosts: `printer.local`, `printer` or an address. Empty means all.
@@ -69,6 +71,8 @@ pub struct DiscoverOptions {
     pub choice: Choice<Trees>,
     /// Width of the terminal in columns, to which tables are wrapped.
     pub width: Option<u16>,
+    /// How tables show times.
+    pub times: Moments,
 }
 
 /// The report: tables, one JSON object (`portolan/discover/1`), or one CSV table.
@@ -109,6 +113,7 @@ impl Report for Discovery {
         if !knowledge.inputs().is_empty() {
             self.files = knowledge.inputs().iter().map(|input| input.name.clone()).collect();
         }
+        self.options.times.begin(knowledge.span().first());
         self.inventories.extend(knowledge.take_inventory());
     }
 

@@ -9,7 +9,6 @@ use crate::{
     text::{
         escape, number,
         table::{Cell, Table},
-        time::machine_time,
     },
 };
 
@@ -24,7 +23,13 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<(
         Some(columns) => section(all, out, "Instances", super::csv::table(all, columns))?,
         None => {
             section(all, out, "Instances", instances(all))?;
-            section(all, out, "TXT pairs", texts(all))?;
+            // They fill screens.
+            let texts = texts(all);
+            if all.options.width.is_some() && !all.options.txt && !texts.is_empty() {
+                writeln!(out, "\nTXT pairs: {} (--txt shows them)", texts.len())?;
+            } else {
+                section(all, out, "TXT pairs", texts)?;
+            }
         }
     }
     section(all, out, "Types", types(all))?;
@@ -58,6 +63,8 @@ pub(super) fn file(view: &View<'_>) -> impl Iterator<Item = Cell> {
 
 fn instances(all: &All<'_, '_>) -> Table {
     let mut table = new(all, &["INSTANCE", "TYPE", "HOST", "PORT", "ADDRESSES", "STATE"]);
+    // Hosts have their addresses in `portolan hosts`.
+    table = table.without([4 + usize::from(all.are_apart())]);
     for (view, instance) in all.instances() {
         table.row(file(view).chain(cells(&instance)));
     }
@@ -99,9 +106,12 @@ fn texts(all: &All<'_, '_>) -> Table {
                 Cell::escaped(|text| escape::terminal(instance.label, text)),
                 Cell::escaped(|text| instance.service.text(text)),
                 Cell::escaped(|text| pair_text(&pair, text)),
-                Cell::maybe(
-                    defines(keys.as_ref(), pair.key).map(|defined| if defined { "yes" } else { "no" }),
-                ),
+                // The registry lists keys of few types.
+                Cell::shown(match defines(keys.as_ref(), pair.key) {
+                    Some(true) => "yes",
+                    Some(false) => "no",
+                    None => "not listed",
+                }),
             ]));
         }
     }
@@ -127,7 +137,7 @@ fn types(all: &All<'_, '_>) -> Table {
 /// An event: when it was, its packet, who sent that, what it was, and to which name.
 pub(in crate::report) fn event_cells(view: &View<'_>, event: &Event<'_>) -> [Cell; 5] {
     [
-        Cell::maybe(event.time.map(machine_time)),
+        Cell::maybe(view.options.times.maybe(event.time)),
         Cell::shown(packet(view, event.packet)),
         Cell::shown(event.source),
         Cell::shown(event.kind.as_str()),

@@ -1,5 +1,6 @@
 //! One record per flow, in the order the flows began.
 
+mod brief;
 pub mod fields;
 mod pick;
 mod stream;
@@ -35,7 +36,7 @@ use crate::{
     report::{Format, Report},
     select::{Choice, Schema, Subject},
     text::{
-        escape,
+        Moments, escape,
         field::{Field, Need, Type, columns_with, distinct, grouped, header},
         table::{Cell, Table},
         time::{TimeStyle, TimeWriter},
@@ -72,9 +73,22 @@ pub struct FlowList {
     began: Option<Timestamp>,
     picked: Option<Picked>,
     choice: Choice<Flows>,
-    width: Option<u16>,
+    screen: Option<Screen>,
     /// Where ends are, where a file says that.
     located: Option<Located>,
+}
+
+/// A terminal that people look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// Its columns.
+    pub width: u16,
+    /// Whether figures are rounded.
+    pub rounded: bool,
+    /// Whether names are marked by their evidence.
+    pub color: bool,
+    /// Whether flows have lines with all there is to tell, as in a file.
+    pub verbose: bool,
 }
 
 /// What the ends of a flow are called, for longer than it is known.
@@ -141,9 +155,9 @@ impl FlowList {
         self.choice = choice;
     }
 
-    /// Wraps the table of chosen columns to so many columns of a terminal.
-    pub fn wrap(&mut self, width: Option<u16>) {
-        self.width = width;
+    /// Lays text out for a terminal.
+    pub fn fit(&mut self, screen: Option<Screen>) {
+        self.screen = screen;
     }
 
     /// Of what is taken in next, lists only these flows; each of them with its whole counters.
@@ -211,9 +225,15 @@ impl Report for FlowList {
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
         };
-        self.with_rows(|rows| match self.choice.columns.as_deref() {
-            None => write_rows(rows, (self.began, self.extras()), form, out),
-            Some(columns) => write_columns(rows, columns, form, self.width, out),
+        let times = Moments::new(self.times).since(self.began);
+        let brief = self.screen.as_ref().filter(|screen| matches!(form, Form::Text(_)) && !screen.verbose);
+        self.with_rows(|rows| match (self.choice.columns.as_deref(), brief) {
+            (None, Some(screen)) => brief::write(rows, times, screen, out),
+            (None, None) => write_rows(rows, (self.began, self.extras()), form, out),
+            (Some(columns), _) => {
+                let width = self.screen.map(|screen| screen.width);
+                write_columns(rows, columns, form, (width, times), out)
+            }
         })
     }
 }
@@ -290,6 +310,7 @@ impl Subject for Flows {
     type Row<'r> = FlowRow<'r>;
     type Get = OfFlow;
     type Shared = ();
+    type Quick = std::convert::Infallible;
 
     fn read(get: &OfFlow, row: &FlowRow<'_>, put: &mut Each<'_>) {
         get.read(row, put);
@@ -338,7 +359,7 @@ fn write_columns(
     flows: &[FlowRow<'_>],
     columns: &[usize],
     form: Form,
-    width: Option<u16>,
+    (width, times): (Option<u16>, Moments),
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let fields: Vec<_> = columns.iter().map(|&column| &FLOW[column]).collect();
@@ -353,11 +374,9 @@ fn write_columns(
             }
             let mut writer = ValueWriter::default();
             for flow in flows {
-                table.row(
-                    fields.iter().map(|field| {
-                        Cell::escaped(|text| writer.shown(text, |put| field.get.read(flow, put)))
-                    }),
-                );
+                table.row(fields.iter().map(|field| {
+                    Cell::escaped(|text| writer.shown(times, text, |put| field.get.read(flow, put)))
+                }));
             }
             table.write(width, out)
         }
@@ -565,6 +584,10 @@ fn listed_flow(tuple: &FiveTuple<'_>, Flow { tally, initiator }: &Flow, known: O
 }
 
 impl FlowRow<'_> {
+    fn is_guess(&self) -> bool {
+        self.service.as_ref().is_some_and(|service| service.label.is_guess())
+    }
+
     fn duration(&self) -> Option<u64> {
         self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first))
     }

@@ -32,6 +32,7 @@ use crate::{
     registry::Registry,
     report::{Format, Report},
     select::{Choice, Schema, Trees},
+    text::Moments,
 };
 
 /// What can be shown of a host, by the names of the columns.
@@ -86,6 +87,8 @@ pub struct HostsOptions {
     pub width: Option<u16>,
     /// Whether tables have rounded figures with units: for people.
     pub rounded: bool,
+    /// How tables show times.
+    pub times: Moments,
 }
 
 impl HostsOptions {
@@ -495,6 +498,7 @@ impl Report for HostList {
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
+        self.options.times.begin(knowledge.span().first());
         self.take(knowledge, answers);
     }
 
@@ -502,7 +506,7 @@ impl Report for HostList {
         let (hosts, columns) = (self.chosen(), self.options.choice.columns.as_deref());
         match (format, columns) {
             (Format::Table, None) => write::table(&hosts, &self.options, out),
-            (Format::Table, Some(columns)) => write::columns(&hosts, columns, self.options.width, out),
+            (Format::Table, Some(columns)) => write::columns(&hosts, columns, &self.options, out),
             (Format::Json, _) => write::json(&hosts, columns, registry.updated(), out),
             (Format::Csv, _) => write::csv(&hosts, columns.unwrap_or(self.options.columns()), out),
         }

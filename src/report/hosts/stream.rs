@@ -99,7 +99,7 @@ impl<W: Write> HostStream<W> {
         } else if !hosts.is_empty() {
             match columns {
                 None => write::table(hosts, &self.options, &mut self.out)?,
-                Some(columns) => write::columns(hosts, columns, self.options.width, &mut self.out)?,
+                Some(columns) => write::columns(hosts, columns, &self.options, &mut self.out)?,
             }
         }
         self.has_begun = true;

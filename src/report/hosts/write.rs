@@ -16,7 +16,7 @@ use crate::{
     packet::Timestamp,
     places::Location,
     text::{
-        csv,
+        Moments, csv,
         field::distinct,
         figure,
         json::{self, Tree},
@@ -33,7 +33,7 @@ pub(in crate::report) fn mac_text(mac: Mac) -> String {
 }
 
 fn time_text(time: Option<u64>) -> Option<String> {
-    time.map(|time| machine_time(Timestamp(time)))
+    Moments::default().maybe(time.map(Timestamp))
 }
 
 /// Ports of a service that are listed; more are counted.
@@ -114,7 +114,10 @@ pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Wr
     header.extend(has_vendor.then_some("VENDOR"));
     header.extend(options.places.is_some().then_some("PLACE"));
     header.extend(["SERVES", "USES", "PACKETS", "OCTETS"]);
-    let mut table = Table::new(&header).right(header.len() - 2..header.len());
+    let numbers = header.len() - 2..header.len();
+    // First the vendor, then packets, then the MAC.
+    let dispensable = has_vendor.then_some(3).into_iter().chain([numbers.start, 2]);
+    let mut table = Table::new(&header).right(numbers).without(dispensable);
     for host in hosts {
         let mut cells = vec![Cell::lines(&host.addresses), called(host)];
         cells.push(Cell::lines(host.macs.iter().map(|&mac| mac_text(mac))));
@@ -310,13 +313,13 @@ pub(super) const ALL: [usize; COLUMNS.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 pub(super) fn csv(hosts: &[Host<'_>], columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
     let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
-    csv::rows(&header, hosts.iter().map(|host| chosen(host, columns)), out)
+    csv::rows(&header, hosts.iter().map(|host| chosen(host, columns, Moments::default())), out)
 }
 
 /// A row of these columns.
 pub(super) fn csv_line(host: &Host<'_>, columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
     let mut line = Vec::new();
-    csv::line(chosen(host, columns), &mut line);
+    csv::line(chosen(host, columns, Moments::default()), &mut line);
     out.write_all(&line)
 }
 
@@ -332,7 +335,7 @@ pub(super) fn json_line(host: &Host<'_>, keys: Option<&[&str]>, out: &mut dyn Wr
 pub(super) fn columns(
     hosts: &[Host<'_>],
     columns: &[usize],
-    width: Option<u16>,
+    options: &HostsOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
@@ -343,14 +346,14 @@ pub(super) fn columns(
         }
     }
     for host in hosts {
-        let cells = chosen(host, columns);
+        let cells = chosen(host, columns, options.times);
         table.row(cells.iter().map(|cell| Cell::escaped(|out| out.extend_from_slice(cell.as_bytes()))));
     }
-    table.write(width, out)
+    table.write(options.width, out)
 }
 
-fn chosen(host: &Host<'_>, columns: &[usize]) -> Vec<String> {
-    let cells = cells(host);
+fn chosen(host: &Host<'_>, columns: &[usize], times: Moments) -> Vec<String> {
+    let cells = cells(host, times);
     columns.iter().map(|&column| cells[column].clone()).collect()
 }
 
@@ -360,7 +363,7 @@ fn cell_of_name(name: &Name) -> String {
 }
 
 /// What stands in each of the columns.
-fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
+fn cells(host: &Host<'_>, times: Moments) -> [String; COLUMNS.len()] {
     let place = host.place.clone().unwrap_or_default();
     let joined = |services: &BTreeMap<&Service, Peers>| {
         let keys: BTreeSet<_> = services.keys().map(|service| service.key()).collect();
@@ -373,8 +376,8 @@ fn cells(host: &Host<'_>) -> [String; COLUMNS.len()] {
         host.names.iter().map(cell_of_name).collect::<Vec<_>>().join(" | "),
         joined(&host.offers),
         joined(&host.uses),
-        time_text(host.tally.first()).unwrap_or_default(),
-        time_text(host.tally.last()).unwrap_or_default(),
+        times.maybe(host.tally.first().map(Timestamp)).unwrap_or_default(),
+        times.maybe(host.tally.last().map(Timestamp)).unwrap_or_default(),
         host.tally.all_packets().to_string(),
         host.tally.all_octets().to_string(),
         place.country.as_deref().unwrap_or_default().to_owned(),

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use super::timeline::Traffic;
-use crate::text::figure;
+use crate::{
+    packet::Timestamp,
+    text::{Moments, figure},
+};
 
 /// Services that have an area of their own; the others share one.
 pub(super) const SERIES: usize = 8;
@@ -45,8 +48,10 @@ pub(super) struct Chart {
     pub(super) steps: usize,
     /// Length of a step, in words.
     pub(super) step: String,
-    /// The day or days.
+    /// The day or days, with the zone of their times; empty where times are counted.
     pub(super) days: String,
+    /// What stands above times.
+    pub(super) head: String,
     /// The keys of the services that have an area of their own, in the order of their colours.
     pub(super) alone: Vec<String>,
     /// The largest service first.
@@ -60,7 +65,7 @@ pub(super) struct Chart {
 
 impl Chart {
     /// Of traffic that has times.
-    pub(super) fn of(traffic: &Traffic) -> Option<Self> {
+    pub(super) fn of(traffic: &Traffic, times: Moments) -> Option<Self> {
         if traffic.steps == 0 {
             return None;
         }
@@ -87,18 +92,23 @@ impl Chart {
         let series = series.collect();
         let time = |at: usize| traffic.start.saturating_add((at as u64).saturating_mul(traffic.step));
         let end = time(traffic.steps);
-        let (first_day, last_day) = (figure::day(traffic.start), figure::day(end.saturating_sub(1)));
+        let day = |time| times.day(Timestamp(time));
+        let (first_day, last_day) = (day(traffic.start), day(end.saturating_sub(1)));
         let peak = all.iter().position(|&octets| octets == most).unwrap_or(0);
-        let days = if first_day == last_day { first_day } else { format!("{first_day} to {last_day}") };
+        let are_many = first_day != last_day;
+        let days = match (first_day, last_day) {
+            (Some(first), Some(last)) if are_many => format!("{first} to {last}"),
+            (Some(day), _) => day,
+            _ => String::new(),
+        };
+        let zone = times.zone(Timestamp(traffic.start));
+        let clock = |time| times.clock(Timestamp(time), traffic.step);
         let table = (0..traffic.steps).filter(|&at| all[at] > 0).map(|at| {
             let mut octets: Vec<_> = columns.iter().map(|column| column[at]).collect();
             octets.push(all[at]);
-            let day = if traffic.step < 86_400_000_000_000 && days.len() > 10 {
-                figure::day(time(at)) + " "
-            } else {
-                String::new()
-            };
-            Step { at, time: day + &figure::clock(time(at), traffic.step), octets }
+            let is_needed = are_many && traffic.step < 86_400_000_000_000;
+            let day = day(time(at)).filter(|_| is_needed).map_or(String::new(), |day| day + " ");
+            Step { at, time: day + &clock(time(at)), octets }
         });
         Some(Self {
             steps: traffic.steps,
@@ -106,10 +116,11 @@ impl Chart {
             alone,
             table: table.collect(),
             series,
-            times: times(traffic.start, end),
+            times: marks(traffic.start, end, times),
             amounts,
-            peak: format!("{} at {}", figure::octets(most), figure::clock(time(peak), traffic.step)),
-            days,
+            peak: format!("{} at {}", figure::octets(most), clock(time(peak))),
+            head: if zone.is_empty() { "Time".to_owned() } else { format!("Time ({zone})") },
+            days: format!("{days} {zone}").trim().to_owned(),
         })
     }
 }
@@ -170,8 +181,8 @@ fn leading(mut number: u64) -> u64 {
     number
 }
 
-/// Marks on the axis of time, at round times in UTC.
-fn times(start: u64, end: u64) -> Vec<Mark> {
+/// Marks on the axis of time, at times that are round as they are shown.
+fn marks(start: u64, end: u64, times: Moments) -> Vec<Mark> {
     const SECOND: u64 = 1_000_000_000;
     const ROUND: [u64; 20] = [
         1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
@@ -184,12 +195,15 @@ fn times(start: u64, end: u64) -> Vec<Mark> {
     let rounds =
         fractions.chain(ROUND.iter().map(|seconds| seconds * SECOND)).filter(|&round| round >= 1_000_000);
     let round = rounds.chain(days).find(|round| length / round <= MARKS).unwrap_or(length);
-    let first = start.div_ceil(round).saturating_mul(round);
+    // The first place that is round as it is shown.
+    let shown = i128::from(start) + i128::from(times.shift(Timestamp(start)));
+    let behind = (-shown).rem_euclid(round.into());
+    let first = start.saturating_add(u64::try_from(behind).unwrap_or(0));
     let marks = (0..=MARKS + 1).filter_map(|number| first.checked_add(round.checked_mul(number)?));
     let marks = marks.take_while(|&time| time <= end).enumerate();
     let marks = marks.map(|(number, time)| Mark {
         at: short(figure::percent(time - start, length)),
-        text: figure::clock(time, round),
+        text: times.clock(Timestamp(time), round),
         is_minor: number % 2 == 1,
     });
     marks.collect()

@@ -128,14 +128,17 @@ fn view(diff: &Diff, registry: &Registry, command: String) -> askama::Result<Vie
         let lines = shown.iter().filter(of).map(|it| Line::of(it));
         Ok(Section { id, title, question, rows: Rows::of(lines, all, ROOM)? })
     };
-    let sides = ["before", "after"].into_iter().zip(diff.captures()).map(|(word, side)| SideRow {
-        word,
-        file: cut(side.file),
-        packets: figure::count(side.packets),
-        octets: figure::octets(side.bytes),
-        first: side.first.unwrap_or_default(),
-        last: side.last.unwrap_or_default(),
-        is_incomplete: side.is_incomplete,
+    let sides = ["before", "after"].into_iter().zip(diff.captures()).map(|(word, side)| {
+        let [first, last] = side.times(diff.times()).unwrap_or_default();
+        SideRow {
+            word,
+            file: cut(side.file),
+            packets: figure::count(side.packets),
+            octets: figure::octets(side.bytes),
+            first,
+            last,
+            is_incomplete: side.is_incomplete,
+        }
     });
     Ok(View {
         script: SCRIPT,

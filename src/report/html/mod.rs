@@ -38,7 +38,7 @@ use crate::{
         hosts::{HostList, HostsOptions},
         summary::{By, Division, Sort, Summary},
     },
-    text::escape,
+    text::{Moments, escape},
 };
 
 /// How templates escape what they are filled with: [`escape::html`].
@@ -64,6 +64,8 @@ pub struct PageOptions {
     pub top: Option<usize>,
     /// Show no names of hosts.
     pub numeric: bool,
+    /// How times are shown.
+    pub times: Moments,
     /// Length of the steps of time; one that fits if absent. It is doubled where there would be over a thousand.
     pub interval: Option<Duration>,
     /// Threads to use, at least 1.
@@ -204,6 +206,7 @@ impl Page {
             }
         }
         gathered.part(knowledge, self.options.numeric);
+        self.options.times.begin(knowledge.span().first());
         self.hosts.add(knowledge, answers, registry);
         self.discovery.add(knowledge, answers, registry);
         self.span.add(knowledge.span());

@@ -17,7 +17,7 @@ use crate::{
         discover::{self, All, View, attributes, defines, pair_text, subject_text},
         hosts::{Host, Peers, Service, mac_text},
     },
-    text::{escape, figure, time::machine_time},
+    text::{Moments, escape, figure},
 };
 
 const HOSTS: Room = Room { rows: 300, octets: 320_000 };
@@ -164,7 +164,7 @@ fn described(registration: Option<Registration<'_>>) -> String {
 }
 
 impl InstanceCard {
-    fn of(view: &View<'_>, instance: &Instance<'_>) -> Self {
+    fn of(view: &View<'_>, instance: &Instance<'_>, times: Moments) -> Self {
         let registration = view.registration(&instance.service);
         let keys = registration.and_then(|row| row.txt_keys());
         let (pairs, more_pairs) = few(attributes(instance).into_iter(), PAIRS, |pair| Pair {
@@ -177,7 +177,7 @@ impl InstanceCard {
             0 => format!("{}, no port: it only guards the name", cut(&server.host.to_string())),
             port => format!("{}:{port}", cut(&server.host.to_string())),
         });
-        let clock = |time: Option<Timestamp>| time.map(|time| figure::clock(time.0, 1_000_000_000));
+        let clock = |time: Option<Timestamp>| time.map(|time| times.clock(time, 1_000_000_000));
         let via: Vec<_> = instance.via.iter().map(|via| via.as_str()).collect();
         Self {
             label: escaped(|text| escape::terminal(instance.label, text)),
@@ -244,7 +244,9 @@ pub(super) fn advertised(page: &Page, registry: &Registry) -> askama::Result<Adv
     page.discovery.tell(registry, |all| {
         let room = |room: Room| room.at_most(page.options.top);
         let counts = all.counts();
-        let instances = all.each(View::instances).map(|(view, instance)| InstanceCard::of(view, &instance));
+        let instances = all
+            .each(View::instances)
+            .map(|(view, instance)| InstanceCard::of(view, &instance, page.options.times));
         let types = all.each(View::types).map(|(view, known)| {
             let registration = view.registration(&known.service);
             TypeRow {
@@ -285,13 +287,4 @@ fn findings(all: &All<'_, '_>, room: Room) -> askama::Result<Rows> {
         }
     });
     Rows::of(rows, all.each(View::findings).count(), room)
-}
-
-/// A time with its day, in UTC, to the millisecond.
-pub(super) fn moment(time: Timestamp) -> String {
-    let text = machine_time(time);
-    match (text.get(..10), text.get(11..23)) {
-        (Some(day), Some(clock)) => format!("{day} {clock}"),
-        _ => text,
-    }
 }

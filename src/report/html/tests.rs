@@ -5,7 +5,7 @@ use super::{
     rows::{Room, Rows, cut},
     timeline::Timeline,
 };
-use crate::packet::Timestamp;
+use crate::{packet::Timestamp, text::Moments};
 
 #[derive(askama::Template)]
 #[template(source = "<p>{{ text }}</p>", ext = "html")]
@@ -41,7 +41,7 @@ fn areas_are_stacked_from_the_ground_up() {
         timeline.count(key, Some(Timestamp(second * 1_000_000_000)), octets);
     }
     let traffic = timeline.finish();
-    let chart = Chart::of(&traffic).unwrap();
+    let chart = Chart::of(&traffic, Moments::default()).unwrap();
     // The axis ends at 1,000: heights are 600 600 0 0, and with those of the other above them 600 1000 0 100.
     let paths: Vec<_> =
         chart.series.iter().map(|series| (series.class.as_str(), series.path.as_str())).collect();
@@ -75,7 +75,7 @@ fn many_services_share_an_area() {
     for number in 1..=9 {
         timeline.count(&format!("s{number}"), Some(Timestamp(number)), number);
     }
-    let chart = Chart::of(&timeline.finish()).unwrap();
+    let chart = Chart::of(&timeline.finish(), Moments::default()).unwrap();
     assert_eq!(chart.series.len(), 8);
     let last = chart.series.last().unwrap();
     assert_eq!(
@@ -96,7 +96,7 @@ fn times_at_the_ends_of_what_can_be_told_have_charts() {
     ] {
         let mut timeline = Timeline::new(step);
         times.iter().for_each(|&time| timeline.count("a", Some(Timestamp(time)), 1));
-        let chart = Chart::of(&timeline.finish()).unwrap();
+        let chart = Chart::of(&timeline.finish(), Moments::default()).unwrap();
         assert_eq!(
             chart.table.iter().map(|step| step.octets[0]).sum::<u64>(),
             times.len() as u64,

@@ -101,7 +101,7 @@ pub(super) fn hash(text: &str) -> String {
 
 /// What a page is filled with.
 pub(super) fn of(page: &Page, registry: &Registry) -> askama::Result<View> {
-    let chart = Chart::of(&page.traffic);
+    let chart = Chart::of(&page.traffic, page.options.times);
     let steps = match &chart {
         Some(chart) => steps(chart)?,
         None => Rows::default(),
@@ -177,7 +177,9 @@ fn title(page: &Page) -> String {
 fn time(page: &Page) -> String {
     match (page.span.first(), page.span.last()) {
         (Some(first), Some(last)) => {
-            format!("{} to {} UTC", network::moment(first), network::moment(last))
+            let times = page.options.times;
+            let text = format!("{} to {} {}", times.millis(first), times.millis(last), times.zone(first));
+            text.trim_end().to_owned()
         }
         _ => "without time stamps".to_owned(),
     }

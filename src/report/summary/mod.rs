@@ -33,6 +33,7 @@ use crate::{
     naming::{self, label::Label},
     registry::Registry,
     report::{Format, Report},
+    text::Moments,
 };
 use key::{Item, Key};
 use rows::Amount;
@@ -64,6 +65,8 @@ pub struct Options {
     /// Whether tables have rounded figures with units, leave columns out where they find no room, and draw bars where there is
     /// some: for people.
     pub rounded: bool,
+    /// How tables show times.
+    pub times: Moments,
     /// Whether rows are drawn in colours: grey where a name is only registered, yellow where something else is spoken.
     pub color: bool,
 }

@@ -18,7 +18,7 @@ use crate::{
     packet::Timestamp,
     report::Format,
     text::{
-        csv, figure, json,
+        Moments, csv, figure, json,
         table::{Cell, Table},
         time::machine_time,
     },
@@ -134,12 +134,12 @@ impl Value<'_> {
             Self::Total(octets) if path == "bytes" => Cell::shown(figure::octets(*octets)),
             Self::Total(count) => Cell::shown(figure::count(*count)),
             Self::Distinct(count) => Cell::maybe(count.filter(|&count| count > 0).map(figure::count)),
-            _ => self.cell(),
+            _ => self.cell(Moments::default()),
         }
     }
 
     /// For people: the little that tells nothing is left out.
-    fn cell(&self) -> Cell {
+    fn cell(&self, times: Moments) -> Cell {
         match self {
             Self::Text(text) => Cell::text(text.unwrap_or_default()),
             Self::Host(name) => Cell::escaped(|out| out.extend_from_slice(name.as_bytes())),
@@ -147,7 +147,7 @@ impl Value<'_> {
             Self::Distinct(count) => Cell::maybe(count.filter(|&count| count > 0)),
             Self::Ports(ports) if ports.len() > 4 => Cell::shown(format_args!("{} ports", ports.len())),
             Self::Ports(ports) => Cell::shown(ports_text(ports)),
-            Self::Time(time) => Cell::maybe(time.map(time_text)),
+            Self::Time(time) => Cell::maybe(times.maybe(time.map(Timestamp))),
             Self::Flag(holds) => Cell::maybe(holds.then_some("yes")),
             Self::Packets(counts, _) => match counts.as_slice() {
                 [(word, _)] => Cell::shown(word),
@@ -207,6 +207,8 @@ pub fn table(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let span = scope.span;
+    let times = options.times.since(span.first());
+    let options = &Options { times, ..*options };
     if intervals.is_none() {
         rows_table(summary, span.octets, options).write(options.width, out)?;
     }
@@ -215,13 +217,14 @@ pub fn table(
     if options.rounded {
         line = format!("{} packets, {}", figure::count(span.packets), figure::octets(span.octets));
         if let (Some(first), Some(last)) = (span.first(), span.last()) {
-            let seconds: String = machine_time(first).chars().take(19).collect();
-            line +=
-                &format!(", {} from {} UTC", figure::length(last.since(first)), seconds.replace('T', " "));
+            line += &format!(", {}", figure::length(last.since(first)));
+            if let Some(beginning) = times.beginning(first) {
+                line += &format!(" from {beginning}");
+            }
         }
     } else if let (Some(first), Some(last)) = (span.first(), span.last()) {
         let seconds = last.since(first) as f64 / 1e9;
-        line += &format!(", {seconds:.3} s from {} to {}", machine_time(first), machine_time(last));
+        line += &format!(", {seconds:.3} s from {} to {}", times.text(first), times.text(last));
     }
     writeln!(out, "{line}")?;
     if span.implausible > 0 {
@@ -276,7 +279,7 @@ pub fn table(
 fn tables(intervals: &[Interval], options: &Options, out: &mut dyn Write) -> io::Result<()> {
     for Interval { start, summary } in intervals {
         match start {
-            Some(start) => writeln!(out, "from {}", time_text(*start))?,
+            Some(start) => writeln!(out, "from {}", options.times.text(Timestamp(*start)))?,
             None => writeln!(out, "in other intervals, too many to be told apart")?,
         }
         rows_table(summary, summary.octets(), options).write(options.width, out)?;
@@ -313,7 +316,7 @@ fn chosen_table(summary: &Summary, options: &Options) -> Table {
     for row in rows {
         let cells = columns.iter().flat_map(|column| match column.path {
             "key" => row.parts().map(Cell::text).collect(),
-            _ => vec![(column.value)(row).cell()],
+            _ => vec![(column.value)(row).cell(options.times)],
         });
         table.row(cells);
     }
@@ -333,12 +336,13 @@ pub(in crate::report) fn record(row: &Row, by: Division) -> Vec<u8> {
 pub(in crate::report) fn cells<const N: usize>(row: &Row, paths: [&str; N]) -> [Cell; N] {
     paths.map(|path| {
         let column = COLUMNS.iter().find(|column| column.path == path);
-        column.map(|column| (column.value)(row).cell()).unwrap_or_default()
+        column.map(|column| (column.value)(row).cell(Moments::default())).unwrap_or_default()
     })
 }
 
 /// The columns that a narrow terminal has no room for, the first to go first.
-const DISPENSABLE: [&str; 5] = ["servers", "clients", "flows", "%", "packets"];
+const DISPENSABLE: [&str; 8] =
+    ["servers", "clients", "flows", "mismatch", "refused", "asked", "%", "packets"];
 
 /// How wide bars are: where there is not so much room left, there are none; and at most.
 const BARS: (u16, u16) = (10, 30);
@@ -373,7 +377,7 @@ fn full_table(
     let (rows, by) = (summary.rows(options), options.by);
     let says_something = |column: &Column, row: &Row| match (column.value)(row) {
         Value::Distinct(count) if RARE.contains(&column.path) => count > Some(0),
-        value => value.cell() != Cell::default(),
+        value => value.cell(options.times) != Cell::default(),
     };
     let tells = |column: &&Column| {
         let is_told = column.title.is_none() || by.tells(column.path) || left_out.contains(&column.path);
@@ -407,7 +411,7 @@ fn full_table(
             cells.push(match (column.value)(row) {
                 Value::Text(Some(text)) => named(column.path == "name", text),
                 value if options.rounded => value.rounded(column.path),
-                value => value.cell(),
+                value => value.cell(options.times),
             });
             let has_share = has_share && column.path == "bytes";
             cells.extend(has_share.then(|| Cell::shown(format_args!("{share:.1}"))));
@@ -526,7 +530,10 @@ pub fn closed(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match format {
-        Format::Table => tables(intervals, options, out),
+        Format::Table => {
+            let times = options.times.since(scope.span.first());
+            tables(intervals, &Options { times, ..*options }, out)
+        }
         Format::Json => json::line(&object(&Summary::default(), Some(intervals), scope, options), out),
         Format::Csv => rows_csv(&Summary::default(), Some(intervals), options, is_first, out),
     }
