@@ -70,6 +70,40 @@ fn rows_that_find_no_room_are_taken_together() {
     assert!(others.starts_with("others,") && others.ends_with(",true"), "{others}");
 }
 
+/// `--memory` sets all bounds in proportion: of 256 MiB, 96 are left for tables, of 4 GiB: 3 parts of 128. What left or found
+/// no room is counted, and said.
+#[test]
+fn bounds_follow_the_memory() {
+    const FLOWS: u32 = 4_000_000 / 128 * 3;
+    let udp = |number: u32| {
+        let mut frame =
+            vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10];
+        frame.extend(&number.to_be_bytes()[1..]);
+        frame.extend([192, 0, 2, 1, 0xc3, 0x50, 0, 53, 0, 8, 0, 0]);
+        frame
+    };
+    let scratch = Scratch::new("limits-memory");
+    let path = scratch.file("flows.pcap", &pcap(FLOWS + 70_000, 0, udp)).display().to_string();
+    let of = |memory: &[&str]| {
+        portolan(&[&["summary", "--threads", "1", "--format", "json", &*path], memory].concat())
+    };
+    let all = of(&[]);
+    assert_eq!((all.code, &*all.error), (0, ""));
+    let little = of(&["--memory", "256M"]);
+    assert_eq!(little.code, 0);
+    let left: u32 =
+        little.error.split_whitespace().find_map(|word| word.replace(',', "").parse().ok()).unwrap();
+    assert!(little.error.contains("flows that left the full flow table early"), "{}", little.error);
+    // The bound bites between batches, and a quarter leaves.
+    assert!((FLOWS / 4..FLOWS / 4 + 70_000).contains(&left), "{left}");
+    assert_eq!(packets(&json(&little.out)["rows"]), packets(&json(&all.out)["rows"]));
+    let rows = ["summary", "--threads", "1", "--by", "client", "--top", "1", "--memory", "256M", &*path];
+    let table = portolan(&rows).out;
+    let most = ROWS / 128 * 3;
+    assert!(table.contains(&format!("more rows than there is room for, {most}: ")), "{table}");
+    assert_eq!(portolan(&["summary", "--memory", "255M", &path]).code, 2);
+}
+
 #[test]
 fn intervals_that_find_no_room_are_taken_together() {
     let scratch = Scratch::new("limits-intervals");

@@ -18,6 +18,7 @@ use portolan::{
     capture::{self, Backlog, Beside, Filter, Limits, Live, LiveOptions, Source},
     decode::{Decap, Decoder},
     hosts::HostsFile,
+    packet::Share,
     pipeline::{Inputs, MIN_STRETCH},
     select::{Bound, Window},
     text::{number::octets, time::duration},
@@ -135,8 +136,21 @@ pub(crate) struct Reading {
     /// are more than 10,000 times those it is packed in.
     #[arg(long, value_name = "SIZE", value_parser = octets, help_heading = "Diagnostics")]
     max_unpacked: Option<u64>,
+    /// Memory that what is remembered may take, about: `512M`, `2G`; at least 256M. It sets the bounds of all tables in
+    /// proportion, which are those of 4 GiB. What finds no room is counted, and told.
+    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Diagnostics")]
+    memory: Option<u64>,
     #[arg(long, hide = true, default_value_t = MIN_STRETCH)]
     min_stretch: u64,
+}
+
+/// Reads an amount of memory that tables can be kept within.
+fn memory(text: &str) -> Result<u64, String> {
+    let memory = octets(text)?;
+    if memory < Share::LEAST {
+        return Err("the least is 256M".to_owned());
+    }
+    Ok(memory)
 }
 
 impl Input {
@@ -301,6 +315,7 @@ impl<'a> Session<'a> {
             count: input.count,
             separate: self.is_separate() && job.inputs.names().len() > 1,
             threads: input.reading.threads.map_or(job.threads, usize::from),
+            memory: input.reading.memory,
             min_stretch: input.reading.min_stretch,
             limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.reading.max_unpacked },
             ..job

@@ -9,7 +9,7 @@ use super::{
     key::{Direction, Seed},
     peers::hashes,
 };
-use crate::packet::{Timestamp, TransportProtocol};
+use crate::packet::{Share, Timestamp, TransportProtocol};
 
 /// How long after a question its answers come: 30 s, in ns.
 const PATIENCE: u64 = 30 * Timestamp::SECOND;
@@ -29,18 +29,24 @@ struct Asked {
     member: bool,
 }
 
-/// UDP sockets that asked a group, or a TFTP server: 64 bits under a secret seed stand for each.
+/// UDP sockets that asked a group, or a TFTP server: 64 bits under a secret seed stand for each. How much of the room there
+/// is by default they may take.
 #[derive(Debug, Default)]
-pub(crate) struct Askers(HashMap<u64, Asked>);
+pub(crate) struct Askers(HashMap<u64, Asked>, Share);
 
 impl Askers {
+    /// None, with this share of the room.
+    pub(super) fn within(share: Share) -> Self {
+        Self(HashMap::new(), share)
+    }
+
     /// Notes all five-tuples that are questions, found on so many threads.
     pub(super) fn of(flows: &Flows, threads: usize) -> Self {
         let parts = flows.map_ranges(threads, |family, range| {
             let tuples = flows.five_tuples_in(family, range);
             tuples.filter_map(|tuple| question(&tuple, flows.seed())).collect::<Vec<_>>()
         });
-        let mut all = Self::default();
+        let mut all = Self::within(flows.options.share);
         // Which ones are forgotten follows from the order of the five-tuples.
         parts.into_iter().flat_map(|(_, part)| part).for_each(|(hash, asked)| all.add(hash, asked));
         all
@@ -54,7 +60,7 @@ impl Askers {
     }
 
     fn add(&mut self, hash: u64, new: Asked) {
-        if self.0.len() >= MOST && !self.0.contains_key(&hash) {
+        if self.0.len() >= self.1.of(MOST) && !self.0.contains_key(&hash) {
             self.forget();
         }
         let known = self.0.entry(hash).or_insert(new);
@@ -67,7 +73,8 @@ impl Askers {
     #[cold]
     fn forget(&mut self) {
         let mut ages: Vec<u64> = self.0.values().map(|asked| asked.last).collect();
-        let cutoff = *ages.select_nth_unstable(MOST / 4).1;
+        let quarter = ages.len() / 4;
+        let cutoff = *ages.select_nth_unstable(quarter).1;
         self.0.retain(|_, asked| asked.last > cutoff);
     }
 

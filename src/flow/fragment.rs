@@ -8,11 +8,11 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::{Direction, Tally};
-use crate::packet::TransportProtocol;
+use crate::packet::{Share, TransportProtocol};
 
 /// How long fragments of one datagram wait for each other: 60 s of capture time, in ns (RFC 8200 section 4.5).
 pub const LIFETIME: u64 = 60_000_000_000;
-/// Datagrams remembered at once; fragments of further ones are counted without ports.
+/// Datagrams remembered at once by default; fragments of further ones are counted without ports.
 pub const LIMIT: usize = 1 << 18;
 
 /// What fragments of one datagram have in common.
@@ -57,6 +57,7 @@ impl Datagram {
 pub struct Fragments {
     pub(super) datagrams: HashMap<DatagramKey, Vec<Datagram>>,
     pub(super) len: usize,
+    pub(super) share: Share,
     /// Fragments for whose datagram there was no room.
     pub(super) unplaced: u64,
     /// When [`Fragments::forget`] ran last because there was no room.
@@ -64,14 +65,19 @@ pub struct Fragments {
 }
 
 impl Fragments {
+    /// None, with this share of the room.
+    pub(super) fn within(share: Share) -> Self {
+        Self { share, ..Self::default() }
+    }
+
     /// Whether no fragment was met.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether another datagram would exceed [`LIMIT`].
+    /// Whether another datagram would exceed the share of [`LIMIT`].
     pub fn is_full(&self) -> bool {
-        self.len >= LIMIT
+        self.len >= self.share.of(LIMIT)
     }
 
     /// Fragments that [`LIMIT`] kept from their datagram: later ones of it are counted without ports.

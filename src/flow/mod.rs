@@ -41,7 +41,7 @@ use hashbrown::HashMap;
 
 use crate::{
     decode::{Network, Phase},
-    packet::{Timestamp, TransportProtocol},
+    packet::{Share, Timestamp, TransportProtocol},
     payload::Told,
     ranges,
 };
@@ -202,6 +202,8 @@ pub struct FlowOptions {
     pub ports_only: bool,
     /// Read the names of servers in what is sent first.
     pub names: bool,
+    /// How much of the room that tables have by default they may take.
+    pub share: Share,
 }
 
 /// Five-tuples that are to leave, by their numbers in ascending order.
@@ -295,10 +297,10 @@ impl Flows {
             seed,
             v4: FlowTable::new(seed, options),
             v6: FlowTable::new(seed, options),
-            fragments: Fragments::default(),
+            fragments: Fragments::within(options.share),
             peers: if options.at_once { Peers::default().into() } else { OnceLock::new() },
             served: Served::default(),
-            askers: if options.at_once { Askers::default().into() } else { OnceLock::new() },
+            askers: if options.at_once { Askers::within(options.share).into() } else { OnceLock::new() },
             generation: 0,
             refusals: HashMap::new(),
         }

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::{entry::Carried, key::Direction};
 use crate::{
     decode::Phase,
-    packet::TransportProtocol,
+    packet::{Share, TransportProtocol},
     payload::{NameReader, Progress, Told},
 };
 
@@ -37,6 +37,7 @@ pub(super) struct Names {
     ids: HashMap<Told, u32>,
     /// Whether a table of a later stretch will be merged to another.
     is_part: bool,
+    share: Share,
     /// Names that found no room, and directions that had to be given up before they told one.
     pub(super) lost: u64,
 }
@@ -107,8 +108,9 @@ pub(super) struct Before {
 }
 
 impl Names {
-    pub(super) fn new(is_part: bool) -> Self {
-        Self { is_part, ..Self::default() }
+    /// None, with this share of the room.
+    pub(super) fn new(is_part: bool, share: Share) -> Self {
+        Self { is_part, share, ..Self::default() }
     }
 
     /// What a direction told.
@@ -124,7 +126,7 @@ impl Names {
 
     /// Whether what else may tell a name finds no room.
     pub(super) fn is_full(&self) -> bool {
-        self.open.len() >= OPEN || self.noted >= NOTED
+        self.open.len() >= OPEN || self.noted >= self.share.of(NOTED)
     }
 
     /// The five-tuples that may still tell a name.
@@ -259,7 +261,7 @@ impl Names {
     fn note(&mut self, (index, direction): Way, told: &Told) {
         let number = match self.ids.get(told) {
             Some(&number) => number,
-            None if self.all.len() < NAMES => {
+            None if self.all.len() < self.share.of(NAMES) => {
                 self.all.push(told.clone());
                 let number = self.all.len() as u32;
                 self.ids.insert(told.clone(), number);
@@ -393,7 +395,7 @@ mod tests {
         let segments: Vec<_> = [0, 5, 30].into_iter().zip([&HEAD[..5], &HEAD[5..30], &HEAD[30..]]).collect();
         for first in [None, Some(1_000)] {
             for cut in 0..=segments.len() {
-                let (mut early, mut late) = (Names::new(false), Names::new(true));
+                let (mut early, mut late) = (Names::new(false, Share::ALL), Names::new(true, Share::ALL));
                 for &(at, octets) in &segments[..cut] {
                     feed(&mut early, WAY, at, octets, first);
                 }
@@ -413,19 +415,19 @@ mod tests {
     #[test]
     fn parts_join_in_any_grouping() {
         let part = |from: usize, to: usize| {
-            let mut names = Names::new(true);
+            let mut names = Names::new(true, Share::ALL);
             feed(&mut names, WAY, from, &HEAD[from..to], None);
             names
         };
         let later = Before { has_octets: true, first: None };
         let nothing = Before::default();
-        let mut left = Names::new(false);
+        let mut left = Names::new(false, Share::ALL);
         left.join(WAY, TransportProtocol::TCP, nothing, (&part(0, 10), WAY.0));
         left.join(WAY, TransportProtocol::TCP, later, (&part(10, 20), WAY.0));
         left.join(WAY, TransportProtocol::TCP, later, (&part(20, HEAD.len()), WAY.0));
         let mut right = part(10, 20);
         right.join(WAY, TransportProtocol::TCP, later, (&part(20, HEAD.len()), WAY.0));
-        let mut all = Names::new(false);
+        let mut all = Names::new(false, Share::ALL);
         all.join(WAY, TransportProtocol::TCP, nothing, (&part(0, 10), WAY.0));
         all.join(WAY, TransportProtocol::TCP, later, (&right, WAY.0));
         for names in [left, all] {
@@ -435,7 +437,7 @@ mod tests {
 
     #[test]
     fn what_a_direction_said_first_is_all_that_counts() {
-        let mut names = Names::new(false);
+        let mut names = Names::new(false, Share::ALL);
         assert!(!feed(&mut names, WAY, 0, b"\x00\x01\x02\x03", None));
         let carried = Carried { octets: HEAD, wire: HEAD.len() as u32, sequence: 1_004 };
         assert!(!names.feed(WAY, TCP, (false, None), &carried));
@@ -445,7 +447,7 @@ mod tests {
     /// A stretch that goes on with what cannot be a hello ends what the one before it had begun.
     #[test]
     fn notes_are_bounded() {
-        let mut late = Names::new(true);
+        let mut late = Names::new(true, Share::ALL);
         let mut at = 0;
         while feed(&mut late, WAY, at, &[0x16; 1_400], None) {
             at += 1_400;
@@ -459,9 +461,9 @@ mod tests {
     /// Parts that are joined to parts note no more than one of them would.
     #[test]
     fn notes_of_many_parts_are_bounded() {
-        let mut all = Names::new(true);
+        let mut all = Names::new(true, Share::ALL);
         for number in 0..200 {
-            let mut part = Names::new(true);
+            let mut part = Names::new(true, Share::ALL);
             feed(&mut part, WAY, number * 1_400, &[0x16; 1_400], None);
             let before = Before { has_octets: number > 0, first: None };
             all.join(WAY, TransportProtocol::TCP, before, (&part, WAY.0));
@@ -473,7 +475,7 @@ mod tests {
 
     #[test]
     fn names_are_kept_once_and_no_more_than_there_is_room_for() {
-        let mut names = Names::new(false);
+        let mut names = Names::new(false, Share::ALL);
         let told = |number: usize| Told {
             name: ServerName::read(format!("host{number}.example").as_bytes()),
             has_encrypted_hello: false,

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     decode::Phase,
-    packet::TransportProtocol,
+    packet::{Share, TransportProtocol},
     payload::{Told, Window},
 };
 
@@ -87,6 +87,8 @@ pub(super) struct FlowTable<A> {
     /// Flows that ended, by five-tuple. Few five-tuples are used twice.
     pub(super) earlier: HashMap<u32, Vec<Flow>>,
     pub(super) keep_earlier: bool,
+    /// How much of the room there is by default the table may take.
+    pub(super) share: Share,
     /// How many more of them may be kept apart.
     pub(super) room_for_ended: usize,
     /// Flows that were to be kept apart and found no room.
@@ -112,20 +114,21 @@ impl<A: Address> FlowTable<A> {
             len: 0,
             earlier: HashMap::new(),
             keep_earlier: options.each,
-            room_for_ended: ENDED,
+            share: options.share,
+            room_for_ended: options.share.of(ENDED),
             joined: 0,
             tentative: options.part.then(HashMap::new),
             octets: Octets::default(),
-            names: options.names.then(|| Box::new(Names::new(options.part))),
+            names: options.names.then(|| Box::new(Names::new(options.part, options.share))),
             at_once: options.at_once,
         }
     }
 
     /// An empty table of the same kind.
     pub(super) fn fresh(&self) -> Self {
-        let Self { keep_earlier: each, at_once, .. } = *self;
+        let Self { keep_earlier: each, at_once, share, .. } = *self;
         let (part, names) = (self.tentative.is_some(), self.names.is_some());
-        Self::new(self.seed, FlowOptions { each, part, at_once, names, ..FlowOptions::default() })
+        Self::new(self.seed, FlowOptions { each, part, at_once, names, share, ..FlowOptions::default() })
     }
 
     /// Five-tuples in the table.

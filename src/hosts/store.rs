@@ -17,7 +17,7 @@ use super::{
 use crate::{
     announce,
     dns::{Message as DnsMessage, Name, Via},
-    packet::{Timestamp, TransportProtocol},
+    packet::{Share, Timestamp, TransportProtocol},
     text::escape,
 };
 
@@ -40,6 +40,8 @@ pub struct Hosts {
     /// MACs that addresses have for sure.
     macs: BTreeSet<(IpAddr, Mac)>,
     lost: u64,
+    /// How much of the room there is by default the tables may take.
+    share: Share,
     /// Grows whenever a name may be another one.
     changes: u64,
     /// Its value when something was learned of an address.
@@ -52,6 +54,7 @@ struct Names {
     all: Vec<Box<str>>,
     ids: HashMap<Box<str>, u32>,
     octets: usize,
+    share: Share,
 }
 
 impl Names {
@@ -60,7 +63,9 @@ impl Names {
         if let Some(&id) = self.ids.get(text) {
             return Some(id);
         }
-        if self.all.len() >= Hosts::MAX_NAMES || self.octets + text.len() > Hosts::MAX_OCTETS {
+        if self.all.len() >= self.share.of(Hosts::MAX_NAMES)
+            || self.octets + text.len() > self.share.of(Hosts::MAX_OCTETS)
+        {
             return None;
         }
         let id = self.all.len() as u32;
@@ -151,6 +156,15 @@ impl Hosts {
         Self::default()
     }
 
+    /// Knows nothing yet, and gives its tables this share of their room.
+    pub(crate) fn within(share: Share) -> Self {
+        Self { share, names: Names { share, ..Names::default() }, ..Self::default() }
+    }
+
+    fn most(&self) -> usize {
+        self.share.of(Self::MAX_ADDRESSES)
+    }
+
     /// Takes in what the user says: it wins over all else, and the last line about an address counts.
     pub fn set_user(&mut self, file: &HostsFile) {
         for (address, name) in &file.names {
@@ -235,7 +249,7 @@ impl Hosts {
 
     /// Adds what is known of a transaction.
     fn lend(&mut self, transaction: Vec<u8>, later: Lease) {
-        if self.leases.len() >= Self::MAX_ADDRESSES && !self.leases.contains_key(&transaction) {
+        if self.leases.len() >= self.most() && !self.leases.contains_key(&transaction) {
             self.lost += 1;
             return;
         }
@@ -265,7 +279,7 @@ impl Hosts {
         if !is_host(address) || text == b"." || text.is_empty() {
             return;
         }
-        let has_room = self.told.len() < Self::MAX_ADDRESSES || self.told.contains_key(&(address, source));
+        let has_room = self.told.len() < self.most() || self.told.contains_key(&(address, source));
         if !has_room {
             self.lost += 1;
             return;
@@ -279,8 +293,7 @@ impl Hosts {
         let run = Run { name, first: time, last: time };
         self.told.entry((address, source)).or_default().push(run);
         if let Some(client) = client {
-            let has_room =
-                self.answers.len() < Self::MAX_ADDRESSES || self.answers.contains_key(&(address, client));
+            let has_room = self.answers.len() < self.most() || self.answers.contains_key(&(address, client));
             if has_room {
                 self.answers.entry((address, client)).or_default().push(run);
             } else {
@@ -306,7 +319,7 @@ impl Hosts {
     }
 
     fn note_mac(&mut self, address: IpAddr, mac: Mac) {
-        if self.macs.len() < Self::MAX_ADDRESSES {
+        if self.macs.len() < self.most() {
             self.macs.insert((address, mac));
         } else if !self.macs.contains(&(address, mac)) {
             self.lost += 1;
@@ -340,7 +353,7 @@ impl Hosts {
         self.lost += later.lost + ids.iter().filter(|id| id.is_none()).count() as u64;
         self.changes += 1;
         for (key, series) in later.told {
-            if self.told.len() < Self::MAX_ADDRESSES || self.told.contains_key(&key) {
+            if self.told.len() < self.most() || self.told.contains_key(&key) {
                 self.told.entry(key).or_default().add(series, renamed);
             } else {
                 self.lost += 1;
@@ -350,7 +363,7 @@ impl Hosts {
         let mut answers: Vec<_> = later.answers.into_iter().collect();
         answers.sort_by_key(|(key, _)| *key);
         for (key, series) in answers {
-            if self.answers.len() < Self::MAX_ADDRESSES || self.answers.contains_key(&key) {
+            if self.answers.len() < self.most() || self.answers.contains_key(&key) {
                 self.answers.entry(key).or_default().add(series, renamed);
             } else {
                 self.lost += 1;

@@ -38,12 +38,13 @@ impl Dns {
     pub(super) fn new(options: &Options, part: bool) -> Self {
         Self {
             causal: options.causal,
-            advertised: if options.causal { Advertised::causal() } else { Advertised::new() },
-            inventory: (options.inventory && !part).then(Inventory::default),
+            advertised: if options.causal { Advertised::causal() } else { Advertised::new() }
+                .within(options.share),
+            inventory: (options.inventory && !part).then(|| Inventory::within(options.share)),
             notes: (options.inventory && part).then(Notes::default),
             fragmented: Fragmented::new(part, options.causal),
             lacking: 0,
-            late: Advertised::new(),
+            late: Advertised::new().within(options.share),
             names_hosts: options.hosts,
             told: None,
         }

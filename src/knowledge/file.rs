@@ -18,7 +18,7 @@ use std::{
 use super::{Announced, Dns, Flows, Graves, Hosts, Knowledge, Options, Quoted, Totals, flow_options};
 use crate::{
     packed::{Broken, Reader, Writer, check},
-    packet::Timestamp,
+    packet::{Share, Timestamp},
     registry::Registry,
 };
 
@@ -175,7 +175,8 @@ impl Knowledge {
             packed.write_all(&octets)
         };
         section(tag::OPTIONS, &|out| {
-            let Options { flows, inventory, hosts, domains, ports_only, limit, causal: _ } = self.options;
+            let Options { flows, inventory, hosts, domains, ports_only, limit, causal: _, share: _ } =
+                self.options;
             out.put(&(date, [flows, inventory, hosts, domains, ports_only], limit));
         })?;
         section(tag::INPUTS, &|out| out.all(self.inputs.iter()))?;
@@ -289,7 +290,8 @@ impl Knowledge {
     fn read_options(reader: &mut Reader<'_>) -> Result<Self, Broken> {
         let (_, [flows, inventory, hosts, domains, ports_only], limit): (&str, _, _) = reader.get()?;
         let causal = false;
-        Ok(Self::part(Options { flows, inventory, causal, hosts, domains, ports_only, limit }))
+        let share = Share::ALL;
+        Ok(Self::part(Options { flows, inventory, causal, hosts, domains, ports_only, limit, share }))
     }
 
     fn read_section(&mut self, tag: u32, reader: &mut Reader<'_>) -> Result<(), FileError> {

@@ -33,7 +33,7 @@ use crate::{
     },
     hosts::{Hosts, HostsFile, may_name},
     naming::Context,
-    packet::{Batch, Frame, LinkType, PacketId, Timestamp, TransportProtocol},
+    packet::{Batch, Frame, LinkType, PacketId, Share, Timestamp, TransportProtocol},
     payload::Protocol,
     places::Places,
     registry::Registry,
@@ -60,6 +60,15 @@ pub struct Options {
     pub ports_only: bool,
     /// Five-tuples of an address family held before the least recently used leave; their totals are kept.
     pub limit: usize,
+    /// How much of the room that the other tables have by default they may take.
+    pub share: Share,
+}
+
+impl Options {
+    /// The same with this share of the room of all tables.
+    pub fn within(self, share: Share) -> Self {
+        Self { limit: share.of(self.limit), share, ..self }
+    }
 }
 
 impl Options {
@@ -79,6 +88,7 @@ impl Default for Options {
             domains: false,
             ports_only: false,
             limit: DEFAULT_LIMIT,
+            share: Share::ALL,
         }
     }
 }
@@ -146,7 +156,7 @@ impl Knowledge {
             flows: Flows::new(flow_options(&options, part)),
             dns: Dns::new(&options, part),
             announced: if part { Announced::part() } else { Announced::new() },
-            hosts: (options.hosts || options.domains).then(Box::default),
+            hosts: (options.hosts || options.domains).then(|| Box::new(Hosts::within(options.share))),
             places: None,
             totals: Totals::default(),
             departed: Graves::default(),
@@ -498,8 +508,8 @@ impl Knowledge {
 }
 
 fn flow_options(options: &Options, part: bool) -> FlowOptions {
-    let &Options { flows: each, causal: at_once, ports_only, domains: names, .. } = options;
-    FlowOptions { each, part, at_once, ports_only, names }
+    let &Options { flows: each, causal: at_once, ports_only, domains: names, share, .. } = options;
+    FlowOptions { each, part, at_once, ports_only, names, share }
 }
 
 fn context<'k>(

@@ -5,11 +5,13 @@
 
 mod link_type;
 mod protocol;
+mod share;
 
 use std::sync::Arc;
 
 pub use link_type::LinkType;
 pub use protocol::TransportProtocol;
+pub use share::Share;
 
 /// A moment of capture time: nanoseconds since the Unix epoch, UTC. Reaches the year 2554.
 #[derive(

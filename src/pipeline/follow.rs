@@ -28,7 +28,7 @@ impl Job<'_> {
         observer: &impl Observer,
     ) -> Result<(Knowledge, Answers, Outcome), Failure> {
         let mut state = State {
-            knowledge: Knowledge::whole(Options { causal: true, ..options }),
+            knowledge: Knowledge::whole(Options { causal: true, ..self.within(options) }),
             answers: Answers::new(encoder.shows_community_ids() || self.asks_community_ids()),
         };
         state.knowledge.set_hosts(&self.hosts);

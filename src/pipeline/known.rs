@@ -38,7 +38,7 @@ impl Job<'_> {
         options: Options,
         observer: &impl Observer,
     ) -> Result<(Knowledge, Outcome), Failure> {
-        let mut all = Knowledge::part(options);
+        let mut all = Knowledge::part(self.within(options));
         let outcome = self.learn_others(&mut all, &[], observer)?;
         Ok((all, outcome))
     }

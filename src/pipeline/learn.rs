@@ -39,6 +39,7 @@ impl Job<'_> {
         options: Options,
         observer: &impl Observer,
     ) -> Result<(Knowledge, Outcome), Failure> {
+        let options = self.within(options);
         let mut knowledge = Knowledge::whole(options);
         let selects = self.selects() && self.wanted.is_none() && !self.inputs.can_be_read_twice();
         let outcome = self.each_input(observer, selects, None, |run, selection, open| {

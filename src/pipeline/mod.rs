@@ -31,8 +31,8 @@ use crate::{
     capture::{self, Accept, FileSource, Limits, Losses, Source, ahead},
     decode::Decoder,
     hosts::HostsFile,
-    knowledge::{Knowledge, View},
-    packet::{Batch, Interface, Timestamp},
+    knowledge::{Knowledge, Options, View},
+    packet::{Batch, Interface, Share, Timestamp},
     places::Places,
     record::fields::{PACKET, Per},
     registry::Registry,
@@ -150,6 +150,9 @@ pub struct Job<'j> {
     pub numbers: Vec<u32>,
     /// Threads to use, at least 1. No result depends on it.
     pub threads: usize,
+    /// Memory that what is learned may take, in octets, about; as much as the bounds allow if absent. It sets all bounds of
+    /// tables in proportion.
+    pub memory: Option<u64>,
     /// Octets a stretch has at least: [`MIN_STRETCH`].
     pub min_stretch: u64,
 }
@@ -347,8 +350,16 @@ impl<'j> Job<'j> {
             turns: Turns::default(),
             numbers: Vec::new(),
             threads: thread::available_parallelism().map_or(1, NonZero::get),
+            memory: None,
             min_stretch: MIN_STRETCH,
         }
+    }
+
+    /// The same options with the share of all tables' room that [the memory](Self::memory) allows.
+    fn within(&self, options: Options) -> Options {
+        // Each thread has tables of its own, which are merged.
+        let sets = if self.threads > 1 { self.threads + 1 } else { 1 };
+        self.memory.map_or(options, |memory| options.within(Share::of_memory(memory, sets)))
     }
 
     /// Whether only some frames are charted.

@@ -19,7 +19,7 @@ impl Advertised {
         self.refused += 1;
         let Some(now) = self.now else { return };
         let due = self.room_at.is_none_or(|at| at < now);
-        if !due && self.refused < Self::MAX_SERVICES / PART {
+        if !due && self.refused < self.most_services() / PART {
             return;
         }
         self.refused = 0;
@@ -74,6 +74,6 @@ impl Advertised {
             let services = host.services.iter().map(|&index| end(&self.services[index as usize]));
             addresses.chain(services).max().unwrap_or_default()
         });
-        nth(of_services, Self::MAX_SERVICES).min(nth(of_hosts.collect(), Self::MAX_HOSTS))
+        nth(of_services, self.most_services()).min(nth(of_hosts.collect(), self.most_hosts()))
     }
 }

@@ -13,7 +13,7 @@ use super::{
     Data, Meaning, Message, Name, Origin, RecordType, Section, ServiceType, Via, life::Life,
     name::label_text, shares::Shares,
 };
-use crate::packet::{Timestamp, TransportProtocol};
+use crate::packet::{Share, Timestamp, TransportProtocol};
 
 /// Endpoints learned from the SRV, A and AAAA records of a stretch of a capture.
 ///
@@ -54,6 +54,8 @@ pub struct Advertised {
     interface: u32,
     /// Whether only the past is known.
     causal: bool,
+    /// How much of the room there is by default the tables may take.
+    share: Share,
     key: Vec<u8>,
 }
 
@@ -147,6 +149,19 @@ impl Advertised {
     /// Knows nothing yet, and will be asked what holds at the moment; not to be merged.
     pub fn causal() -> Self {
         Self { causal: true, ..Self::default() }
+    }
+
+    /// Gives the tables this share of their room.
+    pub(crate) fn within(self, share: Share) -> Self {
+        Self { share, ..self }
+    }
+
+    fn most_services(&self) -> usize {
+        self.share.of(Self::MAX_SERVICES)
+    }
+
+    fn most_hosts(&self) -> usize {
+        self.share.of(Self::MAX_HOSTS)
     }
 
     /// Says which interface showed the packet that will be asked for at the moment.
@@ -255,11 +270,11 @@ impl Advertised {
     }
 
     fn insert_service(&mut self, mut service: Service, host_key: Box<[u8]>) {
-        if self.services.len() >= Self::MAX_SERVICES {
+        if self.services.len() >= self.most_services() {
             self.let_go();
         }
-        if self.services.len() >= Self::MAX_SERVICES
-            || !self.service_shares.may_take(service.sender, 1, Self::MAX_SERVICES)
+        if self.services.len() >= self.most_services()
+            || !self.service_shares.may_take(service.sender, 1, self.most_services())
         {
             self.dropped += 1;
             return;
@@ -332,10 +347,10 @@ impl Advertised {
         if let Some(&host) = self.host_of.get(&name) {
             return Some(host);
         }
-        if self.hosts.len() >= Self::MAX_HOSTS {
+        if self.hosts.len() >= self.most_hosts() {
             self.let_go();
         }
-        if self.hosts.len() >= Self::MAX_HOSTS || !self.host_shares.may_take(sender, 1, Self::MAX_HOSTS) {
+        if self.hosts.len() >= self.most_hosts() || !self.host_shares.may_take(sender, 1, self.most_hosts()) {
             self.dropped += 1;
             return None;
         }

@@ -207,9 +207,9 @@ impl Inventory {
         if let Some(&index) = known.records.iter().find(same) {
             return Some(index);
         }
-        if self.cache.records.len() >= Limits::RECORDS
+        if self.cache.records.len() >= self.limits.room(Limits::RECORDS)
             || known.records.len() >= Limits::RECORDS_OF_NAME
-            || !self.cache.shares.may_take(context.source, 1, Limits::RECORDS)
+            || !self.cache.shares.may_take(context.source, 1, self.limits.room(Limits::RECORDS))
         {
             self.limits.records += 1;
             return None;

@@ -185,7 +185,9 @@ impl Findings {
     ) {
         if let Some(&at) = self.index.get(&(kind, about)) {
             self.entries[at as usize].packets.add(packet);
-        } else if self.entries.len() < Limits::FINDINGS && self.shares.may_take(sender, 1, Limits::FINDINGS) {
+        } else if self.entries.len() < limits.room(Limits::FINDINGS)
+            && self.shares.may_take(sender, 1, limits.room(Limits::FINDINGS))
+        {
             self.shares.take(sender, 1);
             self.index.insert((kind, about), self.entries.len() as u32);
             let mut packets = Packets::default();

@@ -33,7 +33,7 @@ impl Inventory {
     /// it is worth a look.
     pub(super) fn make_room(&mut self) {
         let short = self.limits != self.limits_before || self.is_nearly_full();
-        if short && self.offered + self.cache.over >= ROOM {
+        if short && self.offered + self.cache.over >= self.limits.room(ROOM) {
             self.let_go();
             (self.offered, self.limits_before) = (0, self.limits);
         }
@@ -41,7 +41,7 @@ impl Inventory {
 
     /// Whether the next message may find a table full.
     fn is_nearly_full(&self) -> bool {
-        let full = |len: usize, limit: usize| len >= limit / 16 * 15;
+        let full = |len: usize, room: usize| len >= self.limits.room(room) / 16 * 15;
         full(self.names.len(), Limits::NAMES)
             || full(self.types.len(), Limits::TYPES)
             || full(self.texts.octets(), Limits::TEXT_OCTETS)
@@ -54,10 +54,8 @@ impl Inventory {
     /// Keeps the records that are alive, the others of live names and of their hosts, the questions asked last, and what
     /// speaks of these names. What leaves is counted.
     fn let_go(&mut self) {
-        self.limits.questions += self.questions.keep_newest(Limits::QUESTIONS / 2);
-        if self.findings.len() > Limits::FINDINGS / 2 {
-            self.limits.findings += self.findings.keep_newest(Limits::FINDINGS / 2);
-        }
+        self.limits.questions += self.questions.keep_newest(self.limits.room(Limits::QUESTIONS) / 2);
+        self.limits.findings += self.findings.keep_newest(self.limits.room(Limits::FINDINGS) / 2);
         let records = moved(self.records_that_stay().into_iter());
         let (mut stays, texts) = self.needed(&records);
         self.keep_events(&mut stays);
@@ -104,7 +102,7 @@ impl Inventory {
             live[host.0 as usize] = true;
         }
         let stays: Vec<_> = records.iter().map(|held| held.alive || live[held.subject.0 as usize]).collect();
-        if stays.iter().filter(|stays| **stays).count() > Limits::RECORDS / 8 * 7 {
+        if stays.iter().filter(|stays| **stays).count() > self.limits.room(Limits::RECORDS) / 8 * 7 {
             return records.iter().map(|held| held.alive).collect();
         }
         stays
@@ -146,7 +144,7 @@ impl Inventory {
     fn keep_events(&mut self, stays: &mut [bool]) {
         let before = self.events.len();
         self.events.retain(|event| stays[event.name.0 as usize]);
-        let surplus = self.events.len().saturating_sub(Limits::EVENTS / 2);
+        let surplus = self.events.len().saturating_sub(self.limits.room(Limits::EVENTS) / 2);
         self.events.drain(..surplus);
         self.limits.events += (before - self.events.len()) as u64;
         self.event_shares = Default::default();

@@ -147,7 +147,9 @@ impl Inventory {
 
     fn push_event(&mut self, event: Logged) {
         self.offered += 1;
-        if self.events.len() < Limits::EVENTS && self.event_shares.may_take(event.source, 1, Limits::EVENTS) {
+        if self.events.len() < self.limits.room(Limits::EVENTS)
+            && self.event_shares.may_take(event.source, 1, self.limits.room(Limits::EVENTS))
+        {
             self.event_shares.take(event.source, 1);
             self.events.push(event);
         } else {

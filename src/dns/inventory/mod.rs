@@ -28,7 +28,7 @@ pub use life::EventKind;
 pub use view::{Event, Instance, Missing, Query, Server, State, Type};
 
 use super::{Data, Meaning, Message, Name, Record, RecordType, Section, ServiceType, Via, shares::Shares};
-use crate::packet::{PacketId, Timestamp, TransportProtocol};
+use crate::packet::{PacketId, Share, Timestamp, TransportProtocol};
 use cache::{Cache, HeldData};
 use findings::{About, Findings};
 use names::{NameId, Names, Role, Texts, Types};
@@ -70,9 +70,16 @@ pub struct Limits {
     pub findings: u64,
     /// Instances that were over and left full tables.
     pub left: u64,
+    /// How much of the room below the tables may take.
+    pub(crate) share: Share,
 }
 
 impl Limits {
+    /// What of a room may be taken.
+    fn room(&self, room: usize) -> usize {
+        self.share.of(room)
+    }
+
     /// Most distinct names.
     pub const NAMES: usize = 131_072;
     /// Most distinct service types.
@@ -159,6 +166,11 @@ impl Inventory {
     /// Knows nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with this share of the room.
+    pub(crate) fn within(share: Share) -> Self {
+        Self { limits: Limits { share, ..Limits::default() }, ..Self::default() }
     }
 
     /// What was counted so far.

@@ -97,7 +97,9 @@ impl Names {
         if let Some(&id) = self.ids.find(hash, same) {
             return Some(NameId(id));
         }
-        if self.entries.len() >= Limits::NAMES || !self.shares.may_take(sender, 1, Limits::NAMES) {
+        if self.entries.len() >= limits.room(Limits::NAMES)
+            || !self.shares.may_take(sender, 1, limits.room(Limits::NAMES))
+        {
             limits.names += 1;
             return None;
         }
@@ -220,7 +222,8 @@ impl Types {
         match slot {
             Entry::Occupied(id) => Some(TypeId(*id.get())),
             Entry::Vacant(_)
-                if self.entries.len() >= Limits::TYPES || !self.shares.may_take(sender, 1, Limits::TYPES) =>
+                if self.entries.len() >= limits.room(Limits::TYPES)
+                    || !self.shares.may_take(sender, 1, limits.room(Limits::TYPES)) =>
             {
                 limits.types += 1;
                 None
@@ -318,8 +321,8 @@ impl Texts {
         match slot {
             Entry::Occupied(id) => Some(TextId(*id.get())),
             Entry::Vacant(_)
-                if self.octets + size > Limits::TEXT_OCTETS
-                    || !self.shares.may_take(sender, size, Limits::TEXT_OCTETS) =>
+                if self.octets + size > limits.room(Limits::TEXT_OCTETS)
+                    || !self.shares.may_take(sender, size, limits.room(Limits::TEXT_OCTETS)) =>
             {
                 limits.texts += 1;
                 None

@@ -46,8 +46,8 @@ impl Questions {
         packet: PacketId,
         limits: &mut Limits,
     ) {
-        let has_room =
-            self.entries.len() < Limits::QUESTIONS && self.shares.may_take(client, 1, Limits::QUESTIONS);
+        let has_room = self.entries.len() < limits.room(Limits::QUESTIONS)
+            && self.shares.may_take(client, 1, limits.room(Limits::QUESTIONS));
         if !has_room
             && self
                 .questions

@@ -3,6 +3,7 @@
 use super::{NAMES, NOTED, Names, OPEN, Open, PIECES, Way};
 use crate::{
     packed::{Broken, Reader, Writer, check},
+    packet::Share,
     payload::Told,
 };
 
@@ -20,7 +21,8 @@ impl Names {
 
     /// Reads what [`Self::write`] wrote.
     pub(in crate::flow) fn read(len: usize, is_part: bool, reader: &mut Reader<'_>) -> Result<Self, Broken> {
-        let mut names = Self { lost: reader.get_if(|&count| count < 1 << 52)?, ..Self::new(is_part) };
+        let mut names =
+            Self { lost: reader.get_if(|&count| count < 1 << 52)?, ..Self::new(is_part, Share::ALL) };
         reader.all(NAMES, |told: Told| {
             check(told.is_sound())?;
             names.all.push(told.clone());

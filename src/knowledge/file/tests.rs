@@ -6,6 +6,7 @@ use super::*;
 use crate::{Job, pipeline::Inputs, registry::Registry};
 
 const ALL: Options = Options {
+    share: Share::ALL,
     flows: true,
     inventory: true,
     causal: false,

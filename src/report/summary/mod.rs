@@ -108,6 +108,7 @@ impl Report for Totals {
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
+        self.summary.limit(room(knowledge));
         self.summary.add(Summary::of(knowledge, answers, self.options.by, self.threads.max(1)));
         self.summary.name_hosts(knowledge);
         self.span.add(knowledge.span());
@@ -150,6 +151,11 @@ pub struct Summary {
     others: Option<u32>,
 }
 
+/// Rows that there is room for.
+fn room(knowledge: &Knowledge) -> usize {
+    knowledge.options().share.of(MOST_ROWS)
+}
+
 impl Default for Summary {
     fn default() -> Self {
         Self {
@@ -174,7 +180,7 @@ impl Summary {
         let parts = flows.map_ranges(threads, |family, range| {
             Self::of_tuples(flows.five_tuples_in(family, range), knowledge, names, by)
         });
-        let mut summary = Self::default();
+        let mut summary = Self { most: room(knowledge), ..Self::default() };
         for (_, part) in parts {
             summary.add(part);
         }
@@ -204,7 +210,7 @@ impl Summary {
         names: &Answers,
         by: Division,
     ) -> Self {
-        let mut summary = Self::default();
+        let mut summary = Self { most: room(knowledge), ..Self::default() };
         // A capture has far more flows than labels.
         let mut by_label = vec![None; names.labels().all().len()];
         let is_of_label = by.is_of_label();
@@ -285,6 +291,11 @@ impl Summary {
     /// Has no further rows made than so many.
     fn limit(&mut self, most: usize) {
         self.most = most.min(MOST_ROWS);
+    }
+
+    /// Rows that there is room for.
+    pub(super) fn most(&self) -> usize {
+        self.most
     }
 
     /// Whether more was told apart than there is room for.

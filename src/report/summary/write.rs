@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 #[cfg(feature = "parquet")]
 use super::fields::{INTERVAL, ROW};
-use super::{By, Division, Interval, MOST_ROWS, OTHERS, Options, Row, Scope, Summary};
+use super::{By, Division, Interval, OTHERS, Options, Row, Scope, Summary};
 use crate::{
     capture::Losses,
     knowledge::Damaged,
@@ -261,7 +261,8 @@ pub fn table(
     if std::iter::once(summary).chain(parts).any(Summary::is_full) {
         writeln!(
             out,
-            "more rows than there is room for, {MOST_ROWS}: the rest is in those called `{OTHERS}`"
+            "more rows than there is room for, {}: the rest is in those called `{OTHERS}`",
+            summary.most()
         )?;
     }
     if scope.evicted {
