@@ -103,6 +103,10 @@ impl Fragments {
     /// The datagram that a fragment belongs to.
     fn datagram(&mut self, key: DatagramKey, time: Option<u64>, is_first: bool) -> Option<&mut Datagram> {
         let full = self.is_full();
+        if full && !self.datagrams.contains_key(&key) {
+            self.unplaced += 1;
+            return None;
+        }
         let known = self.datagrams.entry(key).or_default();
         let begins = match known.last() {
             Some(current) => current.is_over(time) || is_first && current.ports.is_some(),
@@ -295,12 +299,19 @@ mod tests {
             assert!(fragments.later(key(id), Some(0), 1));
         }
         assert!(!fragments.later(key(u32::MAX), Some(0), 1));
-        assert_eq!(fragments.unplaced(), 1);
+        // Nothing is kept of it.
+        assert_eq!((fragments.unplaced(), fragments.datagrams.len()), (1, LIMIT));
+        // Those known are counted on.
+        assert!(fragments.later(key(7), Some(0), 1));
         fragments.settle(|_, _, _| {});
         for (now, empty) in [(LIFETIME, false), (LIFETIME + 1, false), (LIFETIME + SECOND, true)] {
             fragments.make_room(now);
             assert_eq!(fragments.is_empty(), empty, "{now}");
         }
         assert!(fragments.later(key(u32::MAX), Some(0), 1));
+        // Of a sixteenth of the memory.
+        let mut few = Fragments::within(Share::of_memory(1 << 30, 4));
+        let room = (0..).take_while(|&id| few.later(key(id), Some(0), 1)).count();
+        assert_eq!(room, LIMIT / 4096 * 96);
     }
 }
