@@ -21,7 +21,7 @@ const CLIENT: &str = "192.0.2.10";
 /// Two namespaces joined by a veth pair, and what runs in them. All of it ends with the value.
 pub(crate) struct Lab {
     pub(crate) server: String,
-    pub(crate) client: String,
+    client: String,
     /// The server's end of the pair.
     pub(crate) interface: String,
     pub(crate) directory: PathBuf,

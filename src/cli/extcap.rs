@@ -99,7 +99,8 @@ pub(crate) fn run(global: &Global, args: &Extcap) -> Result<u8, End> {
         Some(_) if call.extcap_config => {}
         Some(_) if call.extcap_capture_filter.is_some() => {
             // Whatever is printed says that it is wrong.
-            if let Err(error) = Filter::new(call.extcap_capture_filter.as_deref().unwrap_or_default()) {
+            if let Some(error) = Filter::new(call.extcap_capture_filter.as_deref().unwrap_or_default()).err()
+            {
                 writeln!(out, "{error}")?;
             }
         }
