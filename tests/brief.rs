@@ -36,7 +36,7 @@ fn packets_and_flows_take_a_line_each() {
     let expected = "21:24:24.596220 tcp 192.0.2.10:51996 → 192.0.2.30:49154             74 http advertised \
         \"Printer pages on printer\" at printer.local";
     assert_eq!(wide, expected);
-    assert_eq!(narrow, "21:24:24.596 tcp 192.0.2.10:51996 → 192.0.2.30:49154   74 http adv \"Printer pa…");
+    assert_eq!(narrow, "21:24:24.596 tcp 192.0.2.10:51996 → 192.0.2.30:49154   74 http adv \"Printer pag…");
     // Whoever wants all of it has it.
     let whole = shown(400, &format!("annotate -v {file}")).unwrap();
     assert!(whole[2].contains("49154/tcp http (destination, advertised)"), "{}", whole[2]);

@@ -117,7 +117,7 @@ impl<S: Subject> Checker<'_, S> {
             let is_made = is_made && !matches!(condition, Condition::Present);
             let quick = entries.iter().map(|entry| S::quick(&entry.path)).collect::<Option<_>>();
             let of = entries.iter().map(|entry| entry.get.clone()).collect();
-            Asked { of, quick: quick.unwrap_or_default(), is_none, is_made, condition }
+            Asked { of, quick: quick.unwrap_or_default(), is_none, is_turned: false, is_made, condition }
         };
         let entries = match self.schema.find(path) {
             Found::None => return Err(self.schema.unknown(self.text, span.clone(), path)),
@@ -210,7 +210,7 @@ impl<S: Subject> Checker<'_, S> {
         Ok(match kind {
             Kind::Number(_) | Kind::Length | Kind::Time => {
                 let exact = |value| self.number(path, kind, value).map(|number| (number, number));
-                Condition::Numbers(values.iter().map(exact).collect::<Result<_, _>>()?)
+                Condition::Numbers(joined(values.iter().map(exact).collect::<Result<_, _>>()?))
             }
             Kind::Address => Condition::Addresses(
                 values.iter().map(|value| self.prefix(path, value)).collect::<Result<_, _>>()?,
@@ -303,5 +303,31 @@ impl<S: Subject> Checker<'_, S> {
                 format!("{value} is no regular expression that can be used: {reason}"),
             )
         })
+    }
+}
+
+/// Ranges, those that meet joined into one.
+fn joined(mut ranges: Vec<(u64, u64)>) -> Box<[(u64, u64)]> {
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, before| {
+        let meets = next.0 <= before.1.saturating_add(1);
+        if meets {
+            before.1 = before.1.max(next.1);
+        }
+        meets
+    });
+    ranges.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_meet_are_one() {
+        let joined = |ranges: &[(u64, u64)]| joined(ranges.to_vec()).into_vec();
+        assert_eq!(joined(&[(3, 3), (1, 1), (2, 2), (9, 9)]), [(1, 3), (9, 9)]);
+        assert_eq!(joined(&[(0, 5), (2, 3), (u64::MAX, u64::MAX)]), [(0, 5), (u64::MAX, u64::MAX)]);
+        assert_eq!(joined(&[(u64::MAX, u64::MAX), (u64::MAX, u64::MAX)]), [(u64::MAX, u64::MAX)]);
     }
 }

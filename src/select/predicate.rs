@@ -124,7 +124,11 @@ fn cheapest_first<S: Subject>(node: Node<S>) -> Node<S> {
     match node {
         Node::Any(parts) => Node::Any(sorted(parts)),
         Node::All(parts) => Node::All(sorted(parts)),
-        Node::Not(inner) => Node::Not(Box::new(cheapest_first(*inner))),
+        Node::Not(inner) => match cheapest_first(*inner) {
+            Node::Not(inner) => *inner,
+            Node::Test(asked) => Node::Test(Asked { is_turned: !asked.is_turned, ..asked }),
+            inner => Node::Not(Box::new(inner)),
+        },
         other => other,
     }
 }
@@ -165,6 +169,8 @@ pub(super) struct Asked<S: Subject> {
     pub(super) quick: Box<[S::Quick]>,
     /// Whether it holds if there are values, and none of them meets the condition.
     pub(super) is_none: bool,
+    /// Whether what comes of that is turned round.
+    pub(super) is_turned: bool,
     /// Whether their values are texts that are put together when they are asked for.
     pub(super) is_made: bool,
     pub(super) condition: Condition,
@@ -263,7 +269,7 @@ impl<S: Subject> Asked<S> {
     #[inline]
     fn holds(&self, row: &S::Row<'_>, scratch: &mut Vec<u8>) -> bool {
         let (is_present, is_met) = self.met(row, scratch);
-        if self.is_none { is_present && !is_met } else { is_met }
+        self.is_turned != if self.is_none { is_present && !is_met } else { is_met }
     }
 
     /// Whether there are values, as far as that was looked at, and whether one of them meets the condition.
@@ -293,20 +299,24 @@ impl<S: Subject> Asked<S> {
                 }
                 (is_present, false)
             }
-            condition => {
-                let mut is_met = false;
-                for get in &self.of {
-                    S::read(get, row, &mut |value| {
-                        is_present = true;
-                        is_met = is_met || condition.meets(&value, scratch);
-                    });
-                    if is_met {
-                        break;
-                    }
-                }
-                (is_present, is_met)
+            _ => self.met_by_any(row, scratch),
+        }
+    }
+
+    /// The same by the values that reading gives. Out of line, so that asking quick fields stays short.
+    #[inline(never)]
+    fn met_by_any(&self, row: &S::Row<'_>, scratch: &mut Vec<u8>) -> (bool, bool) {
+        let (mut is_present, mut is_met) = (false, false);
+        for get in &self.of {
+            S::read(get, row, &mut |value| {
+                is_present = true;
+                is_met = is_met || self.condition.meets(&value, scratch);
+            });
+            if is_met {
+                break;
             }
         }
+        (is_present, is_met)
     }
 }
 
