@@ -136,8 +136,8 @@ pub(crate) struct Reading {
     /// are more than 10,000 times those it is packed in.
     #[arg(long, value_name = "SIZE", value_parser = octets, help_heading = "Diagnostics")]
     max_unpacked: Option<u64>,
-    /// Memory that what is remembered may take, about: `512M`, `2G`; at least 256M. It sets the bounds of all tables in
-    /// proportion, which are those of 4 GiB. What finds no room is counted, and told.
+    /// Memory that what is remembered may take, about: `512M`, `2G`; at least 256M. It sets the bounds of tables that grow with
+    /// traffic in proportion, which are those of 4 GiB. What finds no room is counted, and told.
     #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Diagnostics")]
     memory: Option<u64>,
     #[arg(long, hide = true, default_value_t = MIN_STRETCH)]
