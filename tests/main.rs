@@ -142,15 +142,15 @@ mod outputs;
 /// The page of a summary.
 #[cfg(all(feature = "cli", feature = "compression", feature = "html", feature = "libpcap"))]
 mod page;
+/// Output that is longer than a screen.
+#[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
+mod pager;
 /// Country and autonomous system of addresses.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod places;
 /// What live runs give up.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod privileges;
-/// Output that is longer than a screen.
-#[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
-mod pager;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;

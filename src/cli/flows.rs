@@ -114,10 +114,17 @@ fn stream(
     }
     let way = (FlowStream::<Output>::needs(), true, "telling");
     let mut ended = Ok(());
-    let passes =
-        passes::chart(global, session, job, way, &flows::Times, &mut stream, |knowledge, answers, stream| {
+    let passes = passes::chart(
+        global,
+        session,
+        job,
+        way,
+        &flows::Times,
+        &mut stream,
+        |knowledge, answers, stream| {
             ended = stream.end(knowledge, answers);
-        })?;
+        },
+    )?;
     ended?;
     out.finish()?;
     Ok(passes.code)
