@@ -48,6 +48,38 @@ fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
 }
 
 impl Lab {
+    /// Annotates live into a file on a disk of this size until it ends, then has `look` look, in which `{program}` and `{folder}`
+    /// stand for themselves: the exit code and what that said, and the log. `None`, with a printed reason, without such a disk.
+    pub(crate) fn annotate_into(&self, size: &str, file: &str, look: &str) -> Option<(String, String)> {
+        let (program, folder) = (env!("CARGO_BIN_EXE_portolan"), self.directory.join("small"));
+        fs::create_dir(&folder).unwrap();
+        let folder = folder.display().to_string();
+        let look = look.replace("{program}", program).replace("{folder}", &folder);
+        let script = format!(
+            "mount -t tmpfs -o size={size} none {folder} || exit 99
+             {program} annotate -i lan0 -w {folder}/{file} 2> {folder}.log; echo $?
+             {look}"
+        );
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", &self.server, "unshare", "-m", "sh", "-c", &script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            self.talk();
+        }
+        if child.wait().unwrap().code() == Some(99) {
+            eprintln!("skipped: a file system cannot be mounted here");
+            return None;
+        }
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        Some((said, fs::read_to_string(format!("{folder}.log")).unwrap()))
+    }
+
     /// Builds the lab and starts both servers; `None` with a printed reason where that is not possible here.
     pub(crate) fn build(name: &str) -> Option<Self> {
         if run("test $(id -u) = 0").is_err() {
@@ -398,32 +430,8 @@ fn a_silent_interface_tells_its_counters_and_the_table_so_far() {
 #[test]
 fn a_full_disk_keeps_what_fitted() {
     let Some(lab) = Lab::build("d") else { return };
-    let (program, folder) = (env!("CARGO_BIN_EXE_portolan"), lab.directory.join("small"));
-    fs::create_dir(&folder).unwrap();
-    let folder = folder.display();
-    let script = format!(
-        "mount -t tmpfs -o size=64k none {folder} || exit 99
-         {program} annotate -i lan0 -w {folder}/x.pcapng 2> {folder}.log; echo $?
-         ls {folder}; {program} summary --format json {folder}/x.pcapng"
-    );
-    let mut child = Command::new("ip")
-        .args(["netns", "exec", &lab.server, "unshare", "-m", "sh", "-c", &script])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let began = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(60));
-        lab.talk();
-    }
-    if child.wait().unwrap().code() == Some(99) {
-        eprintln!("skipped: a file system cannot be mounted here");
-        return;
-    }
-    let mut said = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    let log = fs::read_to_string(format!("{folder}.log")).unwrap();
+    let look = "ls {folder}; {program} summary --format json {folder}/x.pcapng";
+    let Some((said, log)) = lab.annotate_into("64k", "x.pcapng", look) else { return };
     assert!(said.starts_with("8\nx.pcapng\n{"), "{said} {log}");
     let summary: Value = serde_json::from_str(&said["8\nx.pcapng\n".len()..]).unwrap();
     assert!(summary["capture"]["packets"].as_u64().unwrap() > 50, "{summary:#}");

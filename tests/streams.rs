@@ -7,7 +7,6 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -203,32 +202,9 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
 #[test]
 fn a_full_disk_leaves_a_ring_readable() {
     let Some(lab) = Lab::build("rd") else { return };
-    let (program, folder) = (env!("CARGO_BIN_EXE_portolan"), lab.directory.join("small"));
-    fs::create_dir(&folder).unwrap();
-    let folder = folder.display();
-    let script = format!(
-        "mount -t tmpfs -o size=96k none {folder} || exit 99
-         {program} annotate -i lan0 -w {folder}/x.pcapng --rotate-size 20k 2> {folder}.log; echo $?
-         for file in {folder}/*; do {program} summary --format json $file | grep -c portolan/summary/1; done"
-    );
-    let mut child = Command::new("ip")
-        .args(["netns", "exec", &lab.server, "unshare", "-m", "sh", "-c", &script])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let began = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(60));
-        lab.talk();
-    }
-    if child.wait().unwrap().code() == Some(99) {
-        eprintln!("skipped: a file system cannot be mounted here");
-        return;
-    }
-    let mut said = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    let log = fs::read_to_string(format!("{folder}.log")).unwrap();
+    let look =
+        "for file in {folder}/*; do {program} summary --format json $file | grep -c portolan/summary/1; done";
+    let Some((said, log)) = lab.annotate_into("96k", "x.pcapng --rotate-size 20k", look) else { return };
     let mut lines = said.lines();
     assert_eq!(lines.next(), Some("8"), "{said} {log}");
     let files: Vec<_> = lines.collect();

@@ -17,6 +17,8 @@ from pathlib import Path
 import duckdb
 import pandas
 
+from check import output
+
 # What is written, where its rows stand in JSON, and a column of amounts: as JSON's path, as CSV's name.
 ROWS = [
     ("annotate", [], None, ("frame", "original")),
@@ -34,14 +36,6 @@ DOCUMENTS = [
     ("registry", ["lookup", "443/tcp"]),
 ]
 FAULTS = []
-
-
-def run(program, *arguments):
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True)
-    # Some samples end in the middle of a packet.
-    if done.returncode not in (0, 4):
-        sys.exit(f"{arguments}: {done.returncode}: {done.stderr.decode()}")
-    return done.stdout
 
 
 def expect(what, got, wanted):
@@ -116,7 +110,7 @@ def check_csv(what, path, amount, count):
 
 def check_zeek(program, capture, folder):
     path = folder / "conn.log"
-    path.write_bytes(run(program, "flows", "--format", "zeek", capture))
+    path.write_bytes(output(program, "flows", "--format", "zeek", capture))
     rows = read_rows(path.read_text(), None)
     if not rows:
         return
@@ -137,17 +131,17 @@ def main():
             for command, more, rows, amount in ROWS:
                 what = f"{capture.name}: {' '.join([command, *more])}"
                 text = folder / "rows.json"
-                text.write_bytes(run(program, command, "-q", *more, "--format", "json", capture))
+                text.write_bytes(output(program, command, "-q", *more, "--format", "json", capture))
                 check_json(f"{what}: json", text, rows, amount)
                 count = len(read_rows(text.read_text(), rows))
                 table = folder / "rows.csv"
-                table.write_bytes(run(program, command, "-q", *more, "--format", "csv", capture))
+                table.write_bytes(output(program, command, "-q", *more, "--format", "csv", capture))
                 check_csv(f"{what}: csv", table, amount, count)
             check_zeek(program, capture, folder)
         for command, more in DOCUMENTS:
             path = folder / "document.json"
             inputs = [captures[0]] if command == "explain" else []
-            path.write_bytes(run(program, command, *more, *inputs, "--format", "json"))
+            path.write_bytes(output(program, command, *more, *inputs, "--format", "json"))
             whole = json.loads(path.read_text())
             count = len(whole)
             expect(f"{command}: jq", jq(".[0] | length", path), count)
