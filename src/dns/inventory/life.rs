@@ -50,6 +50,8 @@ impl EventKind {
 
 #[derive(Debug)]
 pub(super) struct Logged {
+    /// How many events were logged before it.
+    pub number: u64,
     pub kind: EventKind,
     pub name: NameId,
     pub time: Option<Timestamp>,
@@ -142,7 +144,7 @@ fn family(address: IpAddr) -> usize {
 impl Inventory {
     fn log(&mut self, context: &Context, kind: EventKind, name: NameId, from: Option<NameId>) {
         let (time, packet, source) = (context.time, context.packet, context.source);
-        self.push_event(Logged { kind, name, time, packet, source, from });
+        self.push_event(Logged { number: self.logged, kind, name, time, packet, source, from });
     }
 
     fn push_event(&mut self, event: Logged) {
@@ -152,6 +154,7 @@ impl Inventory {
         {
             self.event_shares.take(event.source, 1);
             self.events.push(event);
+            self.logged += 1;
         } else {
             self.limits.events += 1;
         }
@@ -341,6 +344,7 @@ impl Inventory {
         if life.alive == 0 && life.stage == Stage::Alive {
             life.stage = Stage::Gone;
             self.push_event(Logged {
+                number: self.logged,
                 kind: EventKind::Expiry,
                 name,
                 time: Some(time),

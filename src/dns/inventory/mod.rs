@@ -139,6 +139,8 @@ pub struct Inventory {
     /// Instances that a known answer was seen of, in that order.
     heard: Vec<NameId>,
     events: Vec<life::Logged>,
+    /// Events that ever stood in the life line.
+    logged: u64,
     event_shares: Shares,
     findings: Findings,
     questions: Questions,

@@ -194,7 +194,13 @@ impl Inventory {
 
     /// The life line, in the order it was seen.
     pub fn events(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
-        self.events.iter().map(|event| Event {
+        self.events_from(0)
+    }
+
+    /// Those of the life line before which at least `number` others were logged; such as left it since are not among them.
+    pub fn events_from(&self, number: u64) -> impl ExactSizeIterator<Item = Event<'_>> {
+        let begin = self.events.partition_point(|event| event.number < number);
+        self.events.iter().skip(begin).map(|event| Event {
             kind: event.kind,
             name: self.resolve(event.name),
             time: event.time,
@@ -202,6 +208,11 @@ impl Inventory {
             source: event.source,
             from: event.from.map(|name| self.resolve(name)),
         })
+    }
+
+    /// Events that were ever logged: the number of the next one.
+    pub fn logged(&self) -> u64 {
+        self.logged
     }
 
     /// The findings: malformed service names first, then the others in the order first seen.

@@ -9,7 +9,7 @@ use crate::{
     registry::Registry,
     report::Format,
     sink::Sink,
-    text::{csv::Line, escape, time::machine_time},
+    text::{Moments, csv::Line, escape},
 };
 
 /// Writes events as they come: lines for people, JSON objects or CSV rows. To be followed without a look at packets
@@ -22,7 +22,8 @@ pub struct EventStream<W> {
     at_once: bool,
     out: W,
     has_begun: bool,
-    told: usize,
+    /// Events told, or left out: numbers as [`crate::dns::inventory::Inventory::events_from`] has them.
+    told: u64,
 }
 
 impl<W: Write> EventStream<W> {
@@ -58,17 +59,16 @@ impl<W: Write> EventStream<W> {
         }
         *has_begun = true;
         let Some(inventory) = knowledge.inventory() else { return Ok(()) };
-        if inventory.events().len() > *told {
+        if inventory.logged() > *told {
             let all = std::slice::from_ref(inventory);
             let view = &views(all, registry, files, options)[0];
             let names = view.names();
-            for event in inventory.events().skip(*told) {
-                *told += 1;
+            for event in inventory.events_from(*told) {
                 if !super::wants_name(&names, &event.name) {
                     continue;
                 }
                 match format {
-                    Format::Table => text(&event, &mut octets),
+                    Format::Table => text(&event, options.times, &mut octets),
                     Format::Json => {
                         octets.extend(json::event(view, &event));
                         octets.push(b'\n');
@@ -86,6 +86,7 @@ impl<W: Write> EventStream<W> {
                 }
             }
         }
+        *told = inventory.logged();
         if octets.is_empty() {
             return Ok(());
         }
@@ -109,8 +110,8 @@ impl<W: Write> Sink<()> for EventStream<W> {
 }
 
 /// A line for people: when, what, the name, and who sent the packet.
-fn text(event: &Event<'_>, out: &mut Vec<u8>) {
-    let time = event.time.map(machine_time).unwrap_or_else(|| "(no time)".to_owned());
+fn text(event: &Event<'_>, times: Moments, out: &mut Vec<u8>) {
+    let time = times.maybe(event.time).unwrap_or_else(|| "(no time)".to_owned());
     out.extend_from_slice(format!("{time} {:<8} ", event.kind.as_str()).as_bytes());
     if let Some(from) = event.from {
         from.text(out);

@@ -121,15 +121,23 @@ fn what_is_over_leaves_full_tables() {
 #[test]
 fn churn_for_weeks_leaves_room_for_who_comes_today() {
     let mut lab = Lab::default();
-    let mut last = 0.0;
+    let (mut last, mut told, mut next) = (0.0, 0, 0);
     for day in 0..30 {
         last = 86_400.0 * f64::from(day);
-        flood(&mut lab, last, day * 10_000..(day + 1) * 10_000, 120);
+        for first in (day * 10_000..(day + 1) * 10_000).step_by(50) {
+            flood(&mut lab, last, first..first + 50, 120);
+            told += lab.inventory.events_from(next).count() as u64;
+            next = lab.inventory.logged();
+        }
         lab.send(last + 1.0, OWNER, announcement());
         assert_eq!(states(&lab, b"Kitchen.Printer"), [State::Active], "day {day}");
         let today = format!("i{}", day * 10_000 + 9_999);
         assert_eq!(states(&lab, today.as_bytes()), [State::Partial], "day {day}");
+        told += lab.inventory.events_from(next).count() as u64;
+        next = lab.inventory.logged();
     }
+    // Whoever asks after each message is told all, more than the life line has room for.
+    assert!(told == next && next > Limits::EVENTS as u64, "{told} {next}");
     let inventory = &lab.inventory;
     assert!(inventory.names.len() <= Limits::NAMES && inventory.cache.records.len() <= Limits::RECORDS);
     assert!(inventory.texts.len() <= Limits::RECORDS && inventory.events.len() <= Limits::EVENTS);
