@@ -374,8 +374,8 @@ impl Times {
 impl Time {
     /// Says that local times are not those of the place.
     pub(crate) fn tell_unknown_zone(self, global: &Global) {
-        if let (Self::Local, false, Some(reason)) = (self, global.quiet, time::unknown_zone()) {
-            message::note(reason);
+        if matches!(self, Self::Local) && !global.quiet {
+            time::unknown_zone().into_iter().for_each(message::note);
         }
     }
 }

@@ -144,11 +144,18 @@ pub(crate) fn over(cli: Cli, arguments: &[std::ffi::OsString]) -> Result<Cli, En
 impl Settings {
     /// Reads all of them. Whether values can be used is found out by a command that takes them: by `command`, if it does.
     pub(crate) fn load(command: &str) -> Result<Self, End> {
+        let user = user_file().into_iter().map(|path| (path, true));
+        let files = user.chain(system_files().into_iter().map(|path| (path, false)));
+        let files: Vec<_> = files.filter(|(path, _)| path.symlink_metadata().is_ok()).collect();
+        let is_named = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b"PORTOLAN_");
+        if files.is_empty() && !env::vars_os().any(|(name, _)| is_named(&name)) {
+            // Nearly always. To ask all options takes as long as many a capture.
+            return Ok(Self::default());
+        }
         let mut root = Cli::command();
         root.build();
         let mut all = Self::of_environment(&root);
-        let user = user_file().into_iter().map(|path| (path, true));
-        for (path, is_user) in user.chain(system_files().into_iter().map(|path| (path, false))) {
+        for (path, is_user) in files {
             all.extend(of_file(&root, &path, is_user)?);
         }
         let settings = Self(all);
