@@ -146,7 +146,8 @@ impl Settings {
     pub(crate) fn load(command: &str) -> Result<Self, End> {
         let user = user_file().into_iter().map(|path| (path, true));
         let files = user.chain(system_files().into_iter().map(|path| (path, false)));
-        let files: Vec<_> = files.filter(|(path, _)| path.symlink_metadata().is_ok()).collect();
+        let files: Vec<_> =
+            files.filter(|(path, _)| !path.metadata().is_err_and(|error| is_absent(&error))).collect();
         let is_named = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b"PORTOLAN_");
         if files.is_empty() && !env::vars_os().any(|(name, _)| is_named(&name)) {
             // Nearly always. To ask all options takes as long as many a capture.
@@ -232,6 +233,11 @@ fn is_path(argument: &Arg) -> bool {
     matches!(argument.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath)
 }
 
+/// Whether there is no such file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// The settings of a file, those of single commands first; none where there is no file.
 fn of_file(root: &Command, path: &Path, is_user: bool) -> Result<Vec<Setting>, End> {
     let failed = |reason: &dyn std::fmt::Display| {
@@ -241,9 +247,7 @@ fn of_file(root: &Command, path: &Path, is_user: bool) -> Result<Vec<Setting>, E
     let size = match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => metadata.len(),
         Ok(_) => return Err(failed(&"no regular file")),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(failed(&error)),
     };
     if size > LIMIT {
