@@ -27,6 +27,15 @@ pub fn line<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result
     write(value, CompactFormatter, out)
 }
 
+/// The same as text, without the end of the line: what stands in a field of a table.
+pub(crate) fn text<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut out = Vec::new();
+    // Writing to memory does not fail.
+    let _ = line(value, &mut out);
+    out.pop();
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// Writes a value as JSON for reading: a member a line, two spaces deep each.
 ///
 /// # Errors

@@ -202,6 +202,7 @@ impl Diff {
     }
 
     /// How times are shown.
+    #[cfg(feature = "html")]
     pub(super) fn times(&self) -> Moments {
         self.options.times
     }

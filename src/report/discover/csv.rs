@@ -2,7 +2,7 @@
 
 use std::{io, net::IpAddr};
 
-use super::{All, COLUMNS, View, attributes, missing, pair_text};
+use super::{All, COLUMNS, View, json, missing};
 use crate::{
     dns::{
         Name,
@@ -30,7 +30,7 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl io::Write) -> io::Result<(
 }
 
 /// Writes a header and a line for each item, which may begin with the file that it is `of`. Several values in a field are
-/// joined by semicolons.
+/// joined by spaces.
 fn lines<'v, 'a: 'v, T>(
     header: &[&str],
     of: bool,
@@ -72,14 +72,14 @@ fn list<T>(line: &mut Line<'_>, items: impl IntoIterator<Item = T>, write: impl 
     line.escaped(|field| {
         for (index, item) in items.into_iter().enumerate() {
             if index > 0 {
-                field.push(b';');
+                field.push(b' ');
             }
             let start = field.len();
             write(item, field);
-            // A semicolon within a value is told apart as RFC 6763 section 4.3 escapes.
+            // A space within a value is told apart as RFC 6763 section 4.3 escapes.
             let value = field.split_off(start);
             for octet in value {
-                if octet == b';' { field.extend_from_slice(br"\059") } else { field.push(octet) }
+                if octet == b' ' { field.extend_from_slice(br"\032") } else { field.push(octet) }
             }
         }
     });
@@ -139,7 +139,7 @@ fn instance(view: &View<'_>, instance: &Instance<'_>, times: Moments, line: &mut
     list(line, &instance.servers, |server, field| server.host.text(field));
     list(line, &instance.servers, |server, field| number::decimal(server.port.into(), field));
     list(line, &instance.addresses, address);
-    list(line, attributes(instance), |pair, field| pair_text(&pair, field));
+    line.escaped(|field| field.extend_from_slice(json::txt(view, instance).as_bytes()));
     line.text(registration.map(|registration| registration.name()).unwrap_or_default());
     line.text(registration.map(|registration| registration.description()).unwrap_or_default());
     line.shown(instance.state.as_str());

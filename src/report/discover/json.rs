@@ -54,6 +54,11 @@ pub(super) fn write(all: &All<'_, '_>, out: &mut impl Write) -> io::Result<()> {
     json.out.flush()
 }
 
+/// The pairs of an instance as JSON; empty where it has none.
+pub(super) fn txt(view: &View<'_>, instance: &Instance<'_>) -> String {
+    tree(view, instance).json(&["txt"]).unwrap_or_default()
+}
+
 /// An instance as its JSON has it.
 pub(super) fn tree(view: &View<'_>, instance: &Instance<'_>) -> Tree {
     tree_of(|json| json.instance(view, instance))

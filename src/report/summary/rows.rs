@@ -249,6 +249,11 @@ impl Row {
         self.met = HashSet::default();
     }
 
+    /// Packets by evidence, in the order of [`Evidence::ALL`].
+    pub(super) fn evidence_counts(&self) -> [u64; Evidence::ALL.len()] {
+        self.evidence
+    }
+
     /// Packets by how their name is known, in the order of the words.
     pub(in crate::report) fn evidence(&self) -> BTreeMap<&'static str, u64> {
         let counts =

@@ -373,13 +373,13 @@ fn machine_formats_have_every_column() {
     let (knowledge, registry) = (Knowledge::whole(knowledge::Options::default()), Registry::built_in());
     let csv = written(|out| csv(&sample(), None, &Options::default(), out));
     let expected = "\
-key,name,transport,ports,description,packets,bytes,flows,clients,servers,first,last,evidence,damaged,\
-asked,refused,mismatch,approximate
+key,name,transport,ports,description,packets,bytes,flows,clients,servers,first,last,\
+evidence_user,evidence_advertised,evidence_payload,evidence_registered,evidence_none,damaged,asked,refused,mismatch,approximate
 https/tcp,https,tcp,443,http over TLS,11,7000,2,1,2,1970-01-01T00:16:40.000000000Z,\
-1970-01-01T03:20:00.000000000Z,registered:11,,0,0,0,
+1970-01-01T03:20:00.000000000Z,0,0,0,11,0,,0,0,0,
 many/udp,many,udp,5001 5002 5003 5004 5005,,10,2500,5,1,1,1970-01-01T00:08:20.000000000Z,\
-1970-01-01T00:16:40.000000000Z,advertised:8 user:2,,0,0,0,
-arp,,,,,4,500,0,0,0,,,,truncated:3 malformed:1,0,0,0,
+1970-01-01T00:16:40.000000000Z,2,8,0,0,0,,0,0,0,
+arp,,,,,4,500,0,0,0,,,0,0,0,0,0,\"{\"\"malformed\"\":1,\"\"truncated\"\":3}\",0,0,0,
 ";
     assert_eq!(csv, expected);
     let json = written(|out| json(&sample(), None, &scope(&knowledge, &registry), &Options::default(), out));

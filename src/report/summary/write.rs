@@ -15,6 +15,7 @@ use super::{By, Division, Interval, OTHERS, Options, Row, Scope, Summary};
 use crate::{
     capture::Losses,
     knowledge::Damaged,
+    naming::Evidence,
     packet::Timestamp,
     report::Format,
     text::{
@@ -85,6 +86,10 @@ pub(super) static COLUMNS: [Column; 18] = [
     column("approximate", None, |row| Value::Flag(row.approximate)),
 ];
 
+/// What CSV has in place of the column of packets by evidence: one for each of [`Evidence::ALL`].
+const EVIDENCE_COLUMNS: [&str; Evidence::ALL.len()] =
+    ["evidence_user", "evidence_advertised", "evidence_payload", "evidence_registered", "evidence_none"];
+
 impl Column {
     /// Whether it holds amounts, which stand to the right.
     fn is_amount(&self) -> bool {
@@ -120,9 +125,8 @@ impl Value<'_> {
             Self::Total(count) | Self::Distinct(Some(count)) => count.to_string(),
             Self::Ports(ports) => ports_text(ports),
             Self::Time(Some(time)) => time_text(*time),
-            Self::Packets(counts, _) => {
-                counts.iter().map(|(word, count)| format!("{word}:{count}")).collect::<Vec<_>>().join(" ")
-            }
+            Self::Packets(counts, _) if counts.is_empty() => String::new(),
+            Self::Packets(counts, _) => json::text(&counts.iter().copied().collect::<BTreeMap<_, _>>()),
             Self::Flag(true) => "true".to_owned(),
             Self::Distinct(None) | Self::Time(None) | Self::Flag(false) => String::new(),
         }
@@ -613,9 +617,13 @@ fn rows_csv(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let columns = chosen(options);
-    let paths = columns.iter().flat_map(|column| {
-        let parts = if column.path == "key" { key_columns(&options.by) } else { &[] };
-        [column.path].into_iter().chain(parts.iter().map(|part| part.column()))
+    let paths = columns.iter().flat_map(|column| match column.path {
+        "key" => [column.path]
+            .into_iter()
+            .chain(key_columns(&options.by).iter().map(|part| part.column()))
+            .collect(),
+        "evidence" => EVIDENCE_COLUMNS.to_vec(),
+        path => vec![path],
     });
     let header: Vec<_> = intervals.is_some().then_some("start").into_iter().chain(paths).collect();
     if has_header {
@@ -645,9 +653,13 @@ fn csv_rows(
 ) -> impl Iterator<Item = Vec<String>> {
     let (columns, parts) = (chosen(options), key_columns(&options.by).len());
     summary.rows(options).into_iter().map(move |row| {
-        let fields = columns.iter().flat_map(|column| {
-            let parts = if column.path == "key" { parts } else { 0 };
-            [(column.value)(row).field()].into_iter().chain(row.parts().take(parts).map(ToOwned::to_owned))
+        let fields = columns.iter().flat_map(|column| match column.path {
+            "key" => {
+                let parts = row.parts().take(parts).map(ToOwned::to_owned);
+                [(column.value)(row).field()].into_iter().chain(parts).collect()
+            }
+            "evidence" => row.evidence_counts().iter().map(ToString::to_string).collect(),
+            _ => vec![(column.value)(row).field()],
         });
         start.clone().into_iter().chain(fields).collect()
     })
