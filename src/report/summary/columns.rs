@@ -2,7 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::{Row, write::COLUMNS};
+use super::{
+    Row,
+    write::{COLUMNS, EVIDENCE_COLUMNS},
+};
 use crate::select::{Fault, numbers};
 
 /// What rows are ordered by: amounts from the largest down, times and names up; rows without it come last.
@@ -107,13 +110,17 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// The columns of these names; one that is named twice stands where it was named first.
+    /// The columns of these names; one that is named twice stands where it was named first. Those that CSV has of evidence are
+    /// one, so that its header names all.
     ///
     /// # Errors
     /// The first that there is not.
     pub fn new(names: &[String]) -> Result<Self, Fault> {
         let mut columns = Self { numbers: [0; COLUMNS.len()], count: 0 };
-        for number in numbers(names, &COLUMNS.each_ref().map(|column| column.path))? {
+        let of_evidence = |name: &String| EVIDENCE_COLUMNS.contains(&name.as_str());
+        let name = |name: &String| if of_evidence(name) { "evidence".to_owned() } else { name.clone() };
+        let names: Vec<_> = names.iter().map(name).collect();
+        for number in numbers(&names, &COLUMNS.each_ref().map(|column| column.path))? {
             // There are fewer than 256.
             let number = number as u8;
             if !columns.as_slice().contains(&number) {

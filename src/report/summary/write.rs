@@ -87,7 +87,7 @@ pub(super) static COLUMNS: [Column; 18] = [
 ];
 
 /// What CSV has in place of the column of packets by evidence: one for each of [`Evidence::ALL`].
-const EVIDENCE_COLUMNS: [&str; Evidence::ALL.len()] =
+pub(super) const EVIDENCE_COLUMNS: [&str; Evidence::ALL.len()] =
     ["evidence_user", "evidence_advertised", "evidence_payload", "evidence_registered", "evidence_none"];
 
 impl Column {
