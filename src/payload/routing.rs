@@ -73,17 +73,35 @@ pub(super) fn hsrp(sight: Sight<'_>) -> Option<Said> {
     Some(Said::PEER)
 }
 
-/// LDP (RFC 5036 section 3.1): hellos over UDP, sessions over TCP.
+/// Sessions of LDP over TCP (RFC 5036 section 3.1): of a PDU no more than 4,096 octets, until the ends agree on more.
 pub(super) fn ldp(sight: Sight<'_>) -> Option<Said> {
+    let (len, kind) = ldp_pdu(sight)?;
+    let kinds = [0x0001, 0x0100, 0x0200, 0x0201, 0x0300, 0x0301, 0x0400, 0x0401, 0x0402, 0x0403, 0x0404];
+    check(len <= 4_096 && kinds.contains(&kind))?;
+    Some(Said::PEER)
+}
+
+/// Hellos of LDP over UDP (RFC 5036 section 2.4): nothing else goes that way, and the PDU ends with the datagram.
+///
+/// Less would not do: a datagram of iperf3 begins with the seconds since the sender started, and those of its second day
+/// begin as a PDU does.
+pub(super) fn ldp_hello(sight: Sight<'_>) -> Option<Said> {
+    let (len, kind) = ldp_pdu(sight)?;
+    check(kind == 0x0100)?;
+    sight.ends_at(len + 4)?;
+    Some(Said::PEER)
+}
+
+/// Length of a PDU behind that length, and the type of its first message.
+fn ldp_pdu(sight: Sight<'_>) -> Option<(usize, u16)> {
     let mut reader = sight.reader();
     check(reader.u16()? == 1)?;
     let len = usize::from(reader.u16()?);
     reader.skip(4)?;
     check(reader.u16()? == 0)?;
     let (kind, message) = (reader.u16()? & 0x7fff, usize::from(reader.u16()?));
-    let kinds = [0x0001, 0x0100, 0x0200, 0x0201, 0x0300, 0x0301, 0x0400, 0x0401, 0x0402, 0x0403, 0x0404];
-    check(kinds.contains(&kind) && message >= 4 && message + 10 <= len)?;
-    Some(Said::PEER)
+    check(message >= 4 && message + 10 <= len)?;
+    Some((len, kind))
 }
 
 /// OpenFlow: a HELLO of eight octets, or from version 1.3 with elements (OpenFlow 1.3.1 section A.5.1).
@@ -204,6 +222,16 @@ mod tests {
         peer(UDP, Protocol::LDP, &hello);
         peer(TCP, Protocol::LDP, &hello);
         nothing(UDP, &[0, 1, 0, 14, 10, 0, 0, 1, 0, 1, 1, 0, 0, 4, 0, 0, 0, 1]);
+        // One PDU fills the datagram, and is a hello.
+        nothing(UDP, &[&hello[..], &[0]].concat());
+        nothing(UDP, &[0, 1, 0, 14, 10, 0, 0, 1, 0, 0, 0, 1, 0, 4, 0, 0, 0, 1]);
+        // iperf3 on a machine that runs for 71,340 s: seconds, microseconds, the number of the datagram, noise.
+        let mut data = [71_340_u32, 484_089, 1].map(u32::to_be_bytes).concat();
+        data.extend([0, 4]);
+        data.resize(462, 0x5a);
+        nothing(UDP, &data);
+        // Until its ends agree on more, a session has PDU of 4,096 octets at most.
+        nothing(TCP, &[0, 1, 16, 1, 10, 0, 0, 1, 0, 0, 2, 0, 0, 4, 0, 0, 0, 1]);
         peer(TCP, Protocol::OPENFLOW, &[1, 0, 0, 8, 0, 0, 0, 1]);
         peer(TCP, Protocol::OPENFLOW, &[4, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 18]);
         nothing(TCP, &[3, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 18]);

@@ -522,7 +522,7 @@ static OVER_UDP: Table = Table::new(&[
     Pattern::new(Protocol::RIP, First::from(1, 2), routing::rip),
     Pattern::new(Protocol::RIPNG, First::from(1, 2), routing::ripng),
     Pattern::new(Protocol::HSRP, First::from(0, 1), routing::hsrp),
-    Pattern::new(Protocol::LDP, First::of(&[0]), routing::ldp),
+    Pattern::new(Protocol::LDP, First::of(&[0]), routing::ldp_hello),
     Pattern::new(Protocol::COLLECTD, First::of(&[0]), tools::collectd),
     Pattern::new(Protocol::DROPBOX_LANSYNC, First::of(b"{"), tools::db_lsp_disc),
     Pattern::new(Protocol::BJNP, First::texts(&[b"BJNP", b"BJNB", b"MFNP", b"BNJB"]), tools::bjnp),
