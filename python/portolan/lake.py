@@ -23,10 +23,10 @@ half, and one that is repeated writes the same files.
 import hashlib
 import os
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from . import Knowledge, PortolanError, annotate, learn, merge
+from . import PortolanError, annotate, learn, merge
 
 __all__ = ["Outcome", "Written", "annotate_all", "annotate_piece", "learn_all", "learn_piece", "merge_tree", "spark"]
 
@@ -71,7 +71,8 @@ def learn_piece(piece, folder):
     os.makedirs(folder, exist_ok=True)
     known = learn(piece, os.path.join(folder, _name(piece) + ".know"), threads=1, strict=False)
     error = None if known.error is None else str(known.error)
-    return Knowledge(known.path, known.first, known.last, known.packets, known.octets, error)
+    # As text it passes between processes.
+    return replace(known, error=error)
 
 
 def _schema(records):
@@ -111,7 +112,7 @@ class _Hours:
         """Ends all files and gives them their names, which are returned."""
         for writer in self.open.values():
             writer.close()
-        paths = [path for hour in sorted(self.parts, key=lambda hour: str(hour)) for path in self.parts[hour]]
+        paths = [path for hour in sorted(self.parts, key=str) for path in self.parts[hour]]
         for path in paths:
             os.replace(path + ".part", path)
         return tuple(paths)

@@ -150,8 +150,8 @@ pub struct Job<'j> {
     pub numbers: Vec<u32>,
     /// Threads to use, at least 1. No result depends on it.
     pub threads: usize,
-    /// Memory that what is learned may take, in octets, about; as much as the bounds allow if absent. It sets all bounds of
-    /// tables in proportion.
+    /// Memory that what is learned may take, in octets, about; as much as the bounds allow if absent. It sets the bounds of
+    /// tables that grow with traffic in proportion.
     pub memory: Option<u64>,
     /// Octets a stretch has at least: [`MIN_STRETCH`].
     pub min_stretch: u64,
