@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::{
     entry::Carried,
     key::{Direction, FlowKey},
+    prefetch,
 };
 use crate::{
     decode::Phase,
@@ -112,6 +113,29 @@ impl Octets {
             let place = self.places.get(kept.index as usize)?;
             (usize::from(place.kept) == number + 1).then_some(kept.index)
         })
+    }
+
+    /// Tells the memory system to fetch where a five-tuple's octets are found.
+    #[inline]
+    pub(super) fn ask_for_place(&self, index: u32) {
+        prefetch(&self.places, index as usize);
+    }
+
+    /// Tells it to fetch what is there of them.
+    #[inline]
+    pub(super) fn ask_for_windows(&self, index: u32) {
+        if let Some(windows) = self.windows(index) {
+            prefetch(windows, 0);
+            prefetch(windows, 1);
+        }
+    }
+
+    /// Tells it to fetch what the window of a direction has elsewhere.
+    #[inline]
+    pub(super) fn ask_for_window(&self, index: u32, direction: Direction) {
+        if let Some(windows) = self.windows(index) {
+            windows[direction as usize].ask();
+        }
     }
 
     /// What a five-tuple showed so far, where that is kept.

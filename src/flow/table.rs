@@ -160,7 +160,9 @@ impl<A: Address> FlowTable<A> {
         let (coming, ready) = if pending.coming == 0 { (one, other) } else { (other, one) };
         for waiting in &mut coming.waiting[..coming.len] {
             waiting.likely = self.ask_for_entry(waiting.hash);
+            self.octets.ask_for_place(waiting.likely.wrapping_sub(1));
         }
+        self.ask_for_octets(&ready.waiting[..ready.len]);
         self.count(&ready.waiting[..ready.len]);
         ready.len = 0;
         pending.coming ^= 1;
@@ -180,6 +182,26 @@ impl<A: Address> FlowTable<A> {
             self.update(index, new, observation);
         }
         (index, new)
+    }
+
+    /// Tells the memory system to fetch what was shown before of the five-tuples that packets may tell more of. Their entries
+    /// are at hand.
+    fn ask_for_octets(&self, packets: &[Waiting<'_, A>]) {
+        const { assert!(GROUP <= u32::BITS as usize, "a bit for each packet of a group") };
+        let mut showing: u32 = 0;
+        for (number, Waiting { observation, likely, .. }) in packets.iter().enumerate() {
+            let lacks = self.entry(*likely).is_some_and(|entry| {
+                entry.facts.has(Facts::SHOWS) && observation.needs & !entry.facts.0 & Facts::BOTH_SHOWN != 0
+            });
+            if lacks {
+                showing |= 1 << number;
+                self.octets.ask_for_windows(*likely - 1);
+            }
+        }
+        while let Some(Waiting { observation, likely, .. }) = packets.get(showing.trailing_zeros() as usize) {
+            self.octets.ask_for_window(*likely - 1, observation.direction);
+            showing &= showing - 1;
+        }
     }
 
     fn count(&mut self, packets: &[Waiting<'_, A>]) {

@@ -12,8 +12,13 @@ use crate::packet::TransportProtocol;
 ///
 /// No more are kept once one was strong, but of STUN: what follows it in a WebRTC flow is a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub(super) struct Datagrams {
-    kept: [Option<Datagram>; Self::KEPT],
+    /// How many are kept. Stands first, beside what else is asked of each packet: one cache line tells whether it matters.
+    count: u8,
+    /// Whether one of them closes the direction.
+    is_closed: bool,
+    kept: [Datagram; Self::KEPT],
 }
 
 /// One datagram.
@@ -23,6 +28,12 @@ pub(super) struct Datagram {
     wire: u32,
     at_hand: u8,
     octets: [u8; Self::KEPT],
+}
+
+impl Default for Datagram {
+    fn default() -> Self {
+        Self { heard: Heard::default(), wire: 0, at_hand: 0, octets: [0; Self::KEPT] }
+    }
 }
 
 impl Datagram {
@@ -114,8 +125,10 @@ impl Datagrams {
         if self.is_full() {
             return;
         }
-        if let Some(place) = self.kept.iter_mut().find(|place| place.is_none()) {
-            *place = Some(datagram);
+        if let Some(place) = self.kept.get_mut(usize::from(self.count)) {
+            self.is_closed = Self::closes(&datagram.heard);
+            *place = datagram;
+            self.count += 1;
         }
     }
 
@@ -138,13 +151,12 @@ impl Datagrams {
 
     /// Those kept, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Datagram> {
-        // They stand before the free places.
-        self.kept.iter().map_while(Option::as_ref)
+        self.kept.iter().take(self.count.into())
     }
 
     /// Whether no other datagram will be looked at.
     pub(super) fn is_full(&self) -> bool {
-        self.kept[Self::KEPT - 1].is_some() || self.iter().any(|datagram| Self::closes(&datagram.heard))
+        self.is_closed || usize::from(self.count) >= Self::KEPT
     }
 
     /// Whether a datagram of which the patterns said this is the last to be looked at.

@@ -1,5 +1,9 @@
 //! What one direction of a flow showed first: bounded, and joined exactly across stretches of a capture.
 
+use std::slice;
+
+use prefetch_index::prefetch_index;
+
 use super::datagrams::Datagrams;
 use super::gist::{Gist, Words};
 use super::reader::Reader;
@@ -293,6 +297,16 @@ impl Window {
         match &self.0 {
             Shown::Stream(stream) => stream.len(),
             _ => 0,
+        }
+    }
+
+    /// Tells the memory system to fetch what adding to it will look at first.
+    #[inline]
+    pub(crate) fn ask(&self) {
+        match &self.0 {
+            Shown::Datagrams(datagrams) => prefetch_index(slice::from_ref(&**datagrams), 0),
+            Shown::Stream(stream) => stream.ask(),
+            Shown::Nothing | Shown::Begun(_) | Shown::Gist(_) => {}
         }
     }
 
