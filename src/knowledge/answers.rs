@@ -3,6 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use hashbrown::HashMap;
+use prefetch_index::prefetch_index;
 
 use super::{
     Knowledge, Place,
@@ -216,6 +217,19 @@ impl Answers {
     #[inline]
     pub fn get(&self, id: FlowId) -> Option<Known> {
         self.known.get(id).flatten()
+    }
+
+    /// Tells the memory system to fetch the answers of these packets, which are located, so that cache misses overlap.
+    pub(crate) fn ask(&self, places: &[Place]) {
+        for id in places.iter().filter_map(|place| place.id) {
+            match id {
+                FlowId::V4(index) => prefetch_index(&self.known.v4, index as usize),
+                FlowId::V6(index) => prefetch_index(&self.known.v6, index as usize),
+            }
+        }
+        for known in places.iter().filter_map(|place| self.get(place.id?)) {
+            prefetch_index(self.labels.all(), known.label as usize);
+        }
     }
 
     /// The answer of a five-tuple that an ICMP error quotes, where none of it is held.

@@ -38,6 +38,7 @@ impl<'k> Charter<'k> {
     /// Finds the flows of packets; see [`Knowledge::locate`].
     pub fn locate(&self, places: &mut [Place]) {
         self.knowledge.locate(places);
+        self.answers.ask(places);
     }
 
     /// The record of a frame whose headers were decoded, and whose place is [located](Knowledge::locate); with the names of its

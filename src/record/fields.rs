@@ -40,6 +40,29 @@ pub enum Per {
     Quoted,
     /// What the ends of its flow are called, which is [learned](crate::knowledge::Options::domains) on request only.
     Names,
+    /// Where its ends are, which only a file of the user's tells.
+    Places,
+    /// What lies around its innermost packet: tags and tunnels.
+    Layers,
+    /// The messages of DNS that it carries.
+    Messages,
+}
+
+impl Per {
+    /// Whether a packet has no such fields: so that they need not be read one by one.
+    #[inline]
+    pub fn is_absent(self, record: &Record<'_>) -> bool {
+        match self {
+            Self::Packet | Self::Answer => false,
+            Self::Quoted => record.headers.quoted.is_none(),
+            Self::Names => record.named.is_none(),
+            Self::Places => record.places.iter().all(Option::is_none),
+            Self::Layers => {
+                record.headers.vlan.as_slice().is_empty() && record.headers.tunnels.as_slice().is_empty()
+            }
+            Self::Messages => !record.may_carry_dns(),
+        }
+    }
 }
 
 impl<T: Taker> OfPacket<T> {
@@ -91,7 +114,25 @@ const fn place<T: Taker>(
     doc: &'static str,
     get: Get<T>,
 ) -> Field<OfPacket<T>> {
-    packet(path, kind, doc, get).of_wave(5).with(Need::Places)
+    Field::read(path, kind, doc, OfPacket { per: Per::Places, get }).of_wave(5).with(Need::Places)
+}
+
+const fn layers<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    Field::read(path, kind, doc, OfPacket { per: Per::Layers, get })
+}
+
+const fn messages<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    Field::read(path, kind, doc, OfPacket { per: Per::Messages, get })
 }
 
 const fn answers<T: Taker>(
@@ -229,11 +270,11 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 77] {
         })
         .ecs(),
         answer("network.protocol", PROTOCOL, |record, put| PROTOCOL.of(record.service, put)).late().ecs(),
-        packet("network.vlan.id", Type::Word, "outermost VLAN tag, 0 to 4095", |record, put| {
+        layers("network.vlan.id", Type::Word, "outermost VLAN tag, 0 to 4095", |record, put| {
             one(record.headers.vlan.as_slice().first().map(|&id| Value::Identifier(id.into())), put);
         })
         .ecs(),
-        packet(
+        layers(
             "network.inner.vlan.id",
             Type::Word,
             "the other VLAN tags, from the outside in",
@@ -245,7 +286,7 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 77] {
         .list()
         .late()
         .ecs_but("a list, as there may be more than two tags"),
-        packet(
+        layers(
             "network.tunnel",
             Type::OneOf(|| Tunnel::ALL.map(Tunnel::as_str).to_vec()),
             "tunnels, from the outside in",
@@ -421,10 +462,10 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 77] {
         about("about.svc.layers", LAYERS, |record, put| LAYERS.of(record.about, put)),
         about("about.svc.mismatch", MISMATCH, |record, put| MISMATCH.of(record.about, put)),
         about("about.svc.registered", REGISTERED, |record, put| REGISTERED.of(record.about, put)),
-        packet("dnssd", Type::Object(&MESSAGE), "the DNS message that it carries", |record, put| {
+        messages("dnssd", Type::Object(&MESSAGE), "the DNS message that it carries", |record, put| {
             one(record.dns().next().map(|(via, message)| Value::Message(via, message)), put);
         }),
-        packet(
+        messages(
             "dnssd_more",
             Type::Object(&MESSAGE),
             "further DNS messages in a TCP segment",

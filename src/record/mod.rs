@@ -117,6 +117,14 @@ impl Record<'_> {
         Some((tuple.key, tuple.flow_at(self.frame.time.map(|time| time.0))))
     }
 
+    /// Whether [messages of DNS](Self::dns) may be in it: cheaper to ask than for the messages, and mostly not so.
+    #[inline]
+    pub fn may_carry_dns(&self) -> bool {
+        let are_of_dns =
+            |(source, destination)| Via::of(self.headers.protocol, source, destination).is_some();
+        self.whole.is_some() || self.headers.ports.is_some_and(are_of_dns)
+    }
+
     /// The DNS messages in its payload, and how they came; then those that it completes, as a fragment or a segment.
     pub fn dns(&self) -> impl Iterator<Item = (Via, Message<'_>)> {
         let own = self.headers.ports.filter(|_| self.headers.fragment.is_none());

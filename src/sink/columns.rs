@@ -105,8 +105,7 @@ impl Encoder for Columns {
             };
             match (per, &record.service) {
                 (Per::Answer, Some(service)) => rows.answer(service, numbers, read),
-                (Per::Quoted, _) if record.headers.quoted.is_none() => {}
-                (Per::Names, _) if record.named.is_none() => {}
+                _ if per.is_absent(record) => {}
                 _ => read(rows),
             }
         }

@@ -80,11 +80,9 @@ impl Encoder for Csv {
                     cells.cell(|cell| get.read(record, cell));
                 }
             };
-            match (per, &record.service) {
+            match (*per, &record.service) {
                 (Per::Answer, Some(service)) => answers.copy(service, out, cells),
-                (Per::Quoted, _) if record.headers.quoted.is_none() => {
-                    out.resize(out.len() + columns.len(), b',');
-                }
+                _ if per.is_absent(record) => out.resize(out.len() + columns.len(), b','),
                 _ => cells(out),
             }
         }

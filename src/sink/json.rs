@@ -85,21 +85,8 @@ impl Encoder for Json {
         }
         domain_source(record, out);
         about(record, out);
-        let mut messages = record.dns();
-        if let Some((via, message)) = messages.next() {
-            out.extend_from_slice(b",\"dnssd\":");
-            dns::json(via, &message, out);
-        }
-        // A TCP segment may hold several.
-        for (position, (via, message)) in messages.enumerate() {
-            if position == 0 {
-                out.extend_from_slice(b",\"dnssd_more\":[");
-            } else {
-                out.pop();
-                out.push(b',');
-            }
-            dns::json(via, &message, out);
-            out.push(b']');
+        if record.may_carry_dns() {
+            messages(record, out);
         }
         let mut first = true;
         record.notes(|note| {
@@ -113,6 +100,26 @@ impl Encoder for Json {
             out.push(b']');
         }
         out.extend_from_slice(b"}\n");
+    }
+}
+
+/// The DNS messages that it carries.
+fn messages(record: &Record<'_>, out: &mut Vec<u8>) {
+    let mut messages = record.dns();
+    if let Some((via, message)) = messages.next() {
+        out.extend_from_slice(b",\"dnssd\":");
+        dns::json(via, &message, out);
+    }
+    // A TCP segment may hold several.
+    for (position, (via, message)) in messages.enumerate() {
+        if position == 0 {
+            out.extend_from_slice(b",\"dnssd_more\":[");
+        } else {
+            out.pop();
+            out.push(b',');
+        }
+        dns::json(via, &message, out);
+        out.push(b']');
     }
 }
 

@@ -4,7 +4,7 @@ use std::{io::Write as _, net::IpAddr};
 
 use anstyle::{AnsiColor, Style};
 
-use super::Encoder;
+use super::{Encoder, pieces::Pieces};
 use crate::{
     dns,
     naming::Evidence,
@@ -22,17 +22,25 @@ pub struct Text {
     delta: bool,
     color: bool,
     numbers: bool,
+    answers: Pieces,
 }
 
 impl Text {
     /// Lines with times in this style; `color` marks names by their evidence.
     pub fn new(times: TimeStyle, color: bool, verbose: bool) -> Self {
-        Self { clock: TimeWriter::new(times), delta: times == TimeStyle::Delta, color, numbers: verbose }
+        Self {
+            clock: TimeWriter::new(times),
+            delta: times == TimeStyle::Delta,
+            color,
+            numbers: verbose,
+            answers: Pieces::default(),
+        }
     }
 
-    fn service(&self, service: &Service<'_>, out: &mut Vec<u8>) {
+    /// What is known of a flow, with its name in colour where that is wanted.
+    fn service(service: &Service<'_>, color: bool, out: &mut Vec<u8>) {
         let label = service.label;
-        let style = label.evidence.filter(|_| self.color).map(style);
+        let style = label.evidence.filter(|_| color).map(style);
         // Writing to memory does not fail.
         if let Some(style) = style {
             let _ = write!(out, "{}", style.render());
@@ -125,7 +133,8 @@ impl Encoder for Text {
             && service.label.evidence.is_some()
         {
             out.extend_from_slice(b"  ");
-            self.service(service, out);
+            let color = self.color;
+            self.answers.copy(service, out, |out| Self::service(service, color, out));
             if let Some((domain, _)) = record.server_domain() {
                 out.extend_from_slice(b" at ");
                 out.extend_from_slice(domain.as_bytes());
@@ -133,7 +142,7 @@ impl Encoder for Text {
         }
         if let Some(about) = &record.about {
             out.extend_from_slice(b"  about ");
-            self.service(about, out);
+            Self::service(about, self.color, out);
         }
         for (position, &id) in headers.vlan.as_slice().iter().enumerate() {
             out.extend_from_slice(if position == 0 { b"  vlan " } else { b"." });
@@ -143,9 +152,11 @@ impl Encoder for Text {
             out.extend_from_slice(if position == 0 { b"  in " } else { b"/" });
             out.extend_from_slice(tunnel.as_str().as_bytes());
         }
-        for (via, message) in record.dns() {
-            out.extend_from_slice(b"  ");
-            dns::line(via, &message, out);
+        if record.may_carry_dns() {
+            for (via, message) in record.dns() {
+                out.extend_from_slice(b"  ");
+                dns::line(via, &message, out);
+            }
         }
         record.notes(|note| {
             out.extend_from_slice(b"  [");

@@ -97,13 +97,15 @@ fn long_decimal(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// Appends the last `width` digits of a number, with leading zeros.
-pub(super) fn padded(mut value: u32, width: usize, out: &mut Vec<u8>) {
+#[inline]
+pub(super) fn padded(value: u32, width: usize, out: &mut Vec<u8>) {
     let mut digits = [b'0'; 10];
-    for digit in digits[..width].iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+    let pairs = digits.as_chunks_mut::<2>().0.iter_mut();
+    for (pair, divisor) in pairs.zip([100_000_000, 1_000_000, 10_000, 100, 1]) {
+        let at = (value / divisor % 100) as usize * 2;
+        pair.copy_from_slice(&PAIRS[at..at + 2]);
     }
-    out.extend_from_slice(&digits[..width]);
+    out.extend_from_slice(&digits[10 - width..]);
 }
 
 /// The digits of each octet in decimal, and how many they are.
