@@ -9,7 +9,9 @@ const CUT: char = '…';
 
 /// How many columns a text takes.
 pub(crate) fn columns(text: &str) -> usize {
-    text.width()
+    // Letters and marks of ASCII take one each, and are asked often.
+    let is_plain = |octet: u8| matches!(octet, b' '..=b'~');
+    if text.bytes().all(is_plain) { text.len() } else { text.width() }
 }
 
 /// A text in so many columns at most, at least one: where it is longer, its beginning and a `…`.

@@ -69,7 +69,12 @@ impl Cell {
 /// ```
 #[derive(Debug)]
 pub struct Table {
-    inner: comfy_table::Table,
+    header: Vec<&'static str>,
+    /// The texts of all cells one behind the other, and where each ends: a table may have a million rows.
+    text: String,
+    ends: Vec<usize>,
+    /// How many columns of a terminal the longest lines take.
+    widths: Vec<usize>,
     padding: (u16, u16),
     right: Vec<Range<usize>>,
     styles: Vec<(usize, Style)>,
@@ -79,9 +84,21 @@ pub struct Table {
 impl Table {
     /// A table without rows; columns are parted by a space on either side.
     pub fn new(header: &[&'static str]) -> Self {
-        let mut inner = comfy_table::Table::new();
-        inner.load_style(presets::NOTHING).set_header(header);
-        Self { inner, padding: (1, 1), right: Vec::new(), styles: Vec::new(), dispensable: Vec::new() }
+        Self {
+            header: header.to_vec(),
+            text: String::new(),
+            ends: Vec::new(),
+            widths: header.iter().map(|title| fit::columns(title)).collect(),
+            padding: (1, 1),
+            right: Vec::new(),
+            styles: Vec::new(),
+            dispensable: Vec::new(),
+        }
+    }
+
+    /// A table of so many columns that have no names.
+    pub fn without_header(columns: usize) -> Self {
+        Self { widths: vec![0; columns], ..Self::new(&[]) }
     }
 
     /// Begins the lines with the first column; columns are parted by two spaces.
@@ -104,25 +121,32 @@ impl Table {
         self
     }
 
-    /// Adds a row.
+    /// Adds a row: a cell for each column; those that are missing are empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.inner.add_row(cells.into_iter().map(|cell| cell.0));
+        let mut cells = cells.into_iter();
+        for width in &mut self.widths {
+            let cell = cells.next().unwrap_or_default();
+            let widest = cell.0.split('\n').map(fit::columns).max().unwrap_or(0);
+            *width = widest.max(*width);
+            self.text.push_str(&cell.0);
+            self.ends.push(self.text.len());
+        }
+        debug_assert!(cells.next().is_none(), "a column for each cell");
     }
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.inner.row_count()
+        self.ends.len() / self.widths.len().max(1)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.inner.is_empty()
+        self.ends.is_empty()
     }
 
     /// How many columns of a terminal it takes where nothing is wrapped.
     pub fn width(&self) -> usize {
-        let padding = usize::from(self.padding.0 + self.padding.1);
-        self.inner.column_max_content_widths().iter().map(|&width| usize::from(width) + padding).sum()
+        self.widths.iter().map(|width| width + self.between()).sum()
     }
 
     /// Draws a row in this way; 0 is the header, and what is not said is plain.
@@ -135,51 +159,119 @@ impl Table {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(mut self, width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(width) = width {
-            self.inner.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-            self.spare_words(width);
+    pub fn write(self, width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
+        match width.filter(|&width| self.width() > usize::from(width)) {
+            Some(width) => self.write_wrapped(width, out),
+            None => self.write_whole(out),
         }
-        for (number, column) in self.inner.column_iter_mut().enumerate() {
+    }
+
+    /// Whether the first line names the columns.
+    fn has_header(&self) -> bool {
+        !self.header.is_empty()
+    }
+
+    /// Columns of a terminal between the texts of two columns.
+    fn between(&self) -> usize {
+        usize::from(self.padding.0 + self.padding.1)
+    }
+
+    /// The rows, each a text for each column.
+    fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = &str> + Clone> {
+        let columns = self.widths.len().max(1);
+        self.ends.chunks(columns).enumerate().map(move |(row, ends)| {
+            let begin = (row * columns).checked_sub(1).map_or(0, |before| self.ends[before]);
+            let begins = std::iter::once(begin).chain(ends.iter().copied());
+            begins.zip(ends).map(|(begin, &end)| &self.text[begin..end])
+        })
+    }
+
+    /// How a row is drawn: 0 is the header.
+    fn style_of(&self, row: usize) -> Option<&Style> {
+        self.styles.iter().rfind(|(of, _)| *of == row).map(|(_, style)| style)
+    }
+
+    /// Writes it where all lines have room. A wrapping table of a library would keep and measure each cell several times.
+    fn write_whole(&self, out: &mut dyn Write) -> io::Result<()> {
+        let aligned: Vec<_> = (0..self.widths.len())
+            .map(|column| self.right.iter().any(|columns| columns.contains(&column)))
+            .collect();
+        let mut buffer = String::new();
+        // No row of several lines is drawn: what is drawn is one.
+        let is_wrapped = self.text.contains('\n');
+        let mut number = usize::from(!self.has_header());
+        let mut put = |cells: &mut dyn Iterator<Item = &str>| -> io::Result<()> {
+            let mut lines: Vec<_> = cells.map(|cell| cell.split('\n')).collect();
+            let style = self.style_of(number).filter(|_| !is_wrapped);
+            number += 1;
+            loop {
+                buffer.clear();
+                let mut has_more = false;
+                for ((lines, &width), &is_right) in lines.iter_mut().zip(&self.widths).zip(&aligned) {
+                    let text = lines.next().unwrap_or_default();
+                    has_more |= lines.clone().next().is_some();
+                    let room = width - fit::columns(text);
+                    let (before, behind) = if is_right { (room, 0) } else { (0, room) };
+                    buffer.extend(std::iter::repeat_n(' ', usize::from(self.padding.0) + before));
+                    buffer.push_str(text);
+                    buffer.extend(std::iter::repeat_n(' ', usize::from(self.padding.1) + behind));
+                }
+                match style {
+                    Some(style) => writeln!(out, "{style}{}{style:#}", buffer.trim_end())?,
+                    None => writeln!(out, "{}", buffer.trim_end())?,
+                }
+                if !has_more {
+                    return Ok(());
+                }
+            }
+        };
+        if self.has_header() {
+            put(&mut self.header.iter().copied())?;
+        }
+        self.rows().try_for_each(|mut row| put(&mut row))
+    }
+
+    /// Writes it in so many columns of a terminal, which are fewer than it would take.
+    fn write_wrapped(&self, width: u16, out: &mut dyn Write) -> io::Result<()> {
+        let mut inner = comfy_table::Table::new();
+        inner.load_style(presets::NOTHING);
+        if self.has_header() {
+            inner.set_header(&self.header);
+        }
+        self.rows().for_each(|row| _ = inner.add_row(row));
+        inner.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        self.spare_words(&mut inner, width);
+        for (number, column) in inner.column_iter_mut().enumerate() {
             column.set_padding(self.padding);
             if self.right.iter().any(|columns| columns.contains(&number)) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let lines: Vec<_> = self.inner.lines().collect();
+        let lines: Vec<_> = inner.lines().collect();
         // Of wrapped rows it is not known which lines are theirs.
-        let is_wrapped = lines.len() != self.inner.row_count() + 1;
-        for (number, line) in lines.iter().enumerate() {
-            let style = self.styles.iter().rfind(|(row, _)| *row == number && !is_wrapped);
-            match style {
-                Some((_, style)) => writeln!(out, "{style}{}{style:#}", line.trim_end())?,
+        let first = usize::from(!self.has_header());
+        let is_wrapped = first + lines.len() != self.len() + 1;
+        for (number, line) in (first..).zip(&lines) {
+            match self.style_of(number).filter(|_| !is_wrapped) {
+                Some(style) => writeln!(out, "{style}{}{style:#}", line.trim_end())?,
                 None => writeln!(out, "{}", line.trim_end())?,
             }
         }
         Ok(())
     }
-}
 
-impl Table {
     /// Keeps words whole, as far as there is room for them: rather leaves out columns that can be done without.
-    fn spare_words(&mut self, width: u16) {
-        if self.width() <= usize::from(width) {
-            return;
-        }
-        let padding = usize::from(self.padding.0 + self.padding.1);
-        let mut words: Vec<usize> = vec![0; self.inner.column_count()];
-        let rows = self.inner.header().into_iter().chain(self.inner.row_iter());
-        for row in rows {
-            for (word, cell) in words.iter_mut().zip(row.cell_iter()) {
-                let content = cell.content();
-                let longest = content.split_ascii_whitespace().map(fit::columns).max().unwrap_or(0);
-                *word = (*word).max(longest);
-            }
+    fn spare_words(&self, inner: &mut comfy_table::Table, width: u16) {
+        let longest = |text: &str| text.split_ascii_whitespace().map(fit::columns).max().unwrap_or(0);
+        let mut words = vec![0; self.widths.len()];
+        words.iter_mut().zip(&self.header).for_each(|(word, title)| *word = longest(title));
+        for row in self.rows() {
+            words.iter_mut().zip(row).for_each(|(word, cell)| *word = longest(cell).max(*word));
         }
         let mut left_out = Vec::new();
         let needed = |left_out: &[usize]| -> usize {
             let shown = words.iter().enumerate().filter(|(column, _)| !left_out.contains(column));
-            shown.map(|(_, word)| word + padding).sum()
+            shown.map(|(_, word)| word + self.between()).sum()
         };
         for &column in &self.dispensable {
             if needed(&left_out) <= usize::from(width) {
@@ -188,10 +280,10 @@ impl Table {
             left_out.push(column);
         }
         let fits = needed(&left_out) <= usize::from(width);
-        for (number, column) in self.inner.column_iter_mut().enumerate() {
+        for (number, column) in inner.column_iter_mut().enumerate() {
             if left_out.contains(&number) {
                 column.set_constraint(ColumnConstraint::Hidden);
-            } else if fits && let Ok(word) = u16::try_from(words[number] + padding) {
+            } else if fits && let Ok(word) = u16::try_from(words[number] + self.between()) {
                 column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word)));
             }
         }
@@ -235,6 +327,18 @@ mod tests {
         assert_eq!(written(services().flush(), None), expected.join("\n"));
         assert_eq!((services().len(), Table::new(&["x"]).is_empty()), (2, true));
         assert_eq!(written(Table::new(&["x"]), Some(80)), " x\n");
+    }
+
+    #[test]
+    fn columns_need_no_names() {
+        let mut table = Table::without_header(2).flush();
+        table.row([Cell::text("a"), Cell::text("some words")]);
+        table.row([Cell::text("long"), Cell::text("b")]);
+        table.style(2, Style::new().bold());
+        assert_eq!(written(table, None), "a     some words\n\u{1b}[1mlong  b\u{1b}[0m\n");
+        let mut narrow = Table::without_header(2).flush();
+        narrow.row([Cell::text("a"), Cell::text("some words")]);
+        assert_eq!(written(narrow, Some(10)), "a  some\n   words\n");
     }
 
     #[test]

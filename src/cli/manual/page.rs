@@ -181,14 +181,14 @@ fn wrap(text: &str, first: &str, next: &str, width: usize, out: &mut String) {
 }
 
 fn table(rows: &[Vec<String>], width: usize) -> String {
-    let mut table = Table::new(&[]);
+    let mut table = Table::without_header(rows.iter().map(Vec::len).max().unwrap_or(0));
     for row in rows {
         table.row(row.iter().map(|cell| Cell::text(cell)));
     }
     let mut out = Vec::new();
     // Writing to memory cannot fail.
     let _ = table.write(Some(width as u16), &mut out);
-    String::from_utf8_lossy(&out).trim_start_matches('\n').to_owned()
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
