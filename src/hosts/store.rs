@@ -354,6 +354,7 @@ impl Hosts {
         self.changes += 1;
         for (key, series) in later.told {
             if self.told.len() < self.most() || self.told.contains_key(&key) {
+                self.changed.insert(key.0, self.changes);
                 self.told.entry(key).or_default().add(series, renamed);
             } else {
                 self.lost += 1;
@@ -390,6 +391,10 @@ impl Hosts {
         let text = |name: u32, source| Some((&*self.names.all[name as usize], source));
         if let Some(&name) = self.user.get(&address) {
             return text(name, Source::User);
+        }
+        // Of most addresses nothing was told, and this takes the shortest look.
+        if !self.changed.contains_key(&address) {
+            return None;
         }
         // In the order of the sources.
         for (&(_, source), any) in self.told.range((address, Source::User)..=(address, Source::Dhcp)) {
