@@ -26,12 +26,11 @@ import sys
 import tempfile
 import time
 
-from instructions import build
+from instructions import build, build_bench
 
 BENCHES = pathlib.Path(__file__).resolve().parent
 ROOT = BENCHES.parent
 README = BENCHES / "README.md"
-MARKERS = ("<!-- compare: begin -->", "<!-- compare: end -->")
 
 # Peer, the Debian package that holds it, and how it tells its version.
 PEERS = {
@@ -42,6 +41,7 @@ PEERS = {
     "nfpcapd": ("nfdump", ["nfpcapd", "-V"]),
     "argus": ("argus-server", ["argus", "-h"]),
     "ndpiReader": ("libndpi-bin", ["ndpiReader", "-h"]),
+    "zstd": ("zstd", ["zstd", "--version"]),
 }
 
 # What a heavy filter asks of each packet; it holds for all, so that all are written. The same as in instructions.py.
@@ -63,7 +63,7 @@ class Input:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A command to measure. `{input}`, `{portolan}` and `{scratch}` (an empty directory) are replaced."""
+    """A command to measure. `{input}`, `{portolan}`, `{floor}` and `{scratch}` (an empty directory) are replaced."""
 
     key: str
     what: str
@@ -113,12 +113,14 @@ def tables(scale):
     small, smallng = (sized("small", 10_000_000, 1_000_000, suffix) for suffix in ("pcap", "pcapng"))
     tenth = sized("mix", 480_000, 20_000)
     text = sized("hosts200", 1_200_000, 50_000)
+    zst = sized("mix", 1_200_000, 50_000, "pcap.zst")
     # Everything capinfos knows but the hashes, which read the file once more.
     capinfos = "capinfos -t -E -c -s -d -u -a -e -y -i -z -x {input}"
 
     def portolan(file, name):
+        told = ", pcapng" if name == "-ng" else ""
         return [
-            Row(f"summary-{threads}{name}", f"`portolan summary`, {threads} thread{'s' * (threads > 1)}{name and ', pcapng'}",
+            Row(f"summary-{threads}{name}", f"`portolan summary`, {threads} thread{'s' * (threads > 1)}{told}",
                 f"{{portolan}} summary --no-progress --threads {threads} {{input}}", file)
             for threads in (1, 2)
         ]
@@ -128,6 +130,8 @@ def tables(scale):
             Row("cat", "`cat`", "cat {input}", mix),
             *portolan(mix, ""),
             *portolan(mixng, "-ng"),
+            Row("floor", "a bare loop that counts flows", "{floor} flows {input}", mix),
+            Row("host", "`portolan summary --by host`, 1 thread", "{portolan} summary --by host --no-progress --threads 1 {input}", mix),
             Row("flows", "`portolan flows`", "{portolan} flows --no-progress {input}", mix),
             Row("capinfos", "`capinfos` without hashes", capinfos, mix),
             Row("tcpdump", "`tcpdump -w /dev/null`", "tcpdump -r {input} -w /dev/null", mix),
@@ -140,6 +144,7 @@ def tables(scale):
             Row("cat", "`cat`", "cat {input}", small),
             *portolan(small, ""),
             *portolan(smallng, "-ng"),
+            Row("floor", "a bare loop that counts flows", "{floor} flows {input}", small),
             Row("capinfos", "`capinfos` without hashes", capinfos, small),
             Row("tcpdump", "`tcpdump -w /dev/null`", "tcpdump -r {input} -w /dev/null", small),
         ]),
@@ -150,7 +155,13 @@ def tables(scale):
             Row("json", "`portolan annotate --format json`", "{portolan} annotate --threads 1 --no-progress --format json {input}", text),
             Row("csv", "`portolan annotate --format csv`", "{portolan} annotate --threads 1 --no-progress --format csv {input}", text),
             Row("pcapng", "`portolan annotate --format pcapng`", "{portolan} annotate --threads 1 --no-progress --format pcapng {input}", text),
+            Row("floor", "a bare loop that reads twice and makes lines", "{floor} lines {input}", text),
             Row("tcpdump", "`TZ=UTC tcpdump -nnSqt`", "tcpdump -nnSqt -r {input}", text),
+            Row("tcpdump-nn", "`TZ=UTC tcpdump -nn`", "tcpdump -nn -r {input}", text),
+        ]),
+        Table("zstd: a quarter of mix, compressed", "zstd", [
+            Row("zstd", "`zstd -dc`", "zstd -dc {input}", zst),
+            *portolan(zst, "-zst"),
         ]),
         Table("tshark: a tenth of mix", "summary-1", [
             portolan(tenth, "")[0],
@@ -173,38 +184,45 @@ def memory_table(scale):
 
 def goals(by_title):
     """Goal, limit, measured value, and whether it is met; a value is absent where something was not measured."""
-    mix, small, text, tenth = (by_title.get(title) for title in ("mix", "small", "text", "tshark"))
-    memory = by_title.get("memory")
+    names = ("mix", "small", "text", "tshark", "zstd", "memory")
+    mix, small, text, tenth, zst, memory = (by_title.get(title) for title in names)
 
     def value(table, *arguments):
         return table.ratio(*arguments) if table else None
 
-    def peak(table):
-        peaks = [median.memory for key in ("summary-1", "summary-2") if table and (median := table.medians(key))]
-        return max(peaks) / 1024 if peaks else None
-
-    def per_packet(table, key):
+    def peak(table, key):
         median = table.medians(key) if table else None
-        return median.wall / table.rows[0].input.packets * 1e9 if median else None
+        return median.memory / 1024 if median else None
+
+    def more(table, key, than):
+        """Nanoseconds of CPU that a packet takes more."""
+        runs = zip(table.runs.get(key, []), table.runs.get(than, [])) if table else ()
+        packets = table.rows[0].input.packets if table else 1
+        differences = [(one.cpu - other.cpu) / packets * 1e9 for one, other in runs]
+        return statistics.median(differences) if differences else None
 
     return [
-        ("`summary` of mix, wall time against `cat` (2 threads)", "at most", 1.2, value(mix, "summary-2", "cat", "wall")),
-        ("CPU of `tcpdump -w /dev/null` against `summary` of mix", "at least", 3, value(mix, "tcpdump", "summary-1")),
-        ("CPU of `capinfos` without hashes against `summary` of mix", "at least", 2.5, value(mix, "capinfos", "summary-1")),
-        ("CPU of `softflowd` against `summary` of mix", "at least", 6, value(mix, "softflowd", "summary-1")),
-        ("CPU of `ndpiReader` against `summary` of mix", "at least", 25, value(mix, "ndpiReader", "summary-1")),
-        ("CPU of `tshark -z conv,tcp` against `summary`", "at least", 200, value(tenth, "tshark", "summary-1")),
-        ("CPU of `summary` of mix as pcapng against pcap", "at most", 1.1, value(mix, "summary-1-ng", "summary-1")),
-        ("CPU of `summary` of small against `tcpdump -w /dev/null`", "at most", 1, value(small, "summary-1", "tcpdump")),
-        ("wall time of `tcpdump -w /dev/null` against `summary` of small (2 threads)", "at least", 1.5,
-            value(small, "tcpdump", "summary-2", "wall")),
-        ("`summary` of small, wall time of a packet in ns (2 threads)", "at most", 80, per_packet(small, "summary-2")),
-        ("CPU of `tcpdump -nnSqt` against `annotate`", "at least", 5, value(text, "tcpdump", "text")),
-        ("CPU of `annotate --format json` against text", "at most", 1.5, value(text, "json", "text")),
-        ("CPU of `annotate --format pcapng` against text", "at most", 2, value(text, "pcapng", "text")),
-        ("peak memory of `summary` of mix, MiB", "at most", 100, peak(mix)),
-        ("peak memory of `summary` of small, MiB", "at most", 250, peak(small)),
-        ("peak memory, a file four times as long against the short one", "at most", 1.1, value(memory, "long", "short", "memory")),
+        ("`summary` of mix: wall time against `cat` (2 threads)", "at most", 1.25, value(mix, "summary-2", "cat", "wall")),
+        ("`summary` of mix: CPU against `tcpdump -w /dev/null`", "at most", 0.65, value(mix, "summary-1", "tcpdump")),
+        ("`summary` of mix: how much of its CPU a bare loop takes", "at least", 0.8, value(mix, "floor", "summary-1")),
+        ("`summary` of small: CPU against `tcpdump -w /dev/null`", "at most", 1, value(small, "summary-1", "tcpdump")),
+        ("`summary` of small: wall time against that (2 threads)", "at most", 0.75, value(small, "summary-2", "tcpdump", "wall")),
+        ("`summary` of small: how much of its CPU a bare loop takes", "at least", 0.65, value(small, "floor", "summary-1")),
+        ("`summary` of small: peak memory, MiB", "at most", 130, peak(small, "summary-1")),
+        ("`summary` of small: peak memory, MiB (2 threads)", "at most", 210, peak(small, "summary-2")),
+        ("`summary --by host` of mix: CPU against `summary`", "at most", 1.4, value(mix, "host", "summary-1")),
+        ("`summary --by host` of mix: peak memory, MiB", "at most", 100, peak(mix, "host")),
+        ("`annotate`: CPU against `tcpdump -nnSqt`", "at most", 0.5, value(text, "text", "tcpdump")),
+        ("`annotate`: CPU against `tcpdump -nn`", "at most", 0.11, value(text, "text", "tcpdump-nn")),
+        ("`annotate`: how much of its CPU a bare loop takes", "at least", 0.65, value(text, "floor", "text")),
+        ("`annotate --format json`: CPU of a packet above text, ns", "at most", 150, more(text, "json", "text")),
+        ("`annotate --format csv`: CPU against JSON", "at most", 1, value(text, "csv", "json")),
+        ("`annotate --format pcapng`: CPU against text", "at most", 0.9, value(text, "pcapng", "text")),
+        ("`annotate --where` of five parts: CPU against text", "at most", 1.2, value(text, "where", "text")),
+        ("`summary` of a `.zst`: wall time against `zstd -dc` (2 threads)", "at most", 1.1, value(zst, "summary-2-zst", "zstd", "wall")),
+        ("`ndpiReader`: CPU against `summary`", "at least", 20, value(mix, "ndpiReader", "summary-1")),
+        ("`tshark -z conv,tcp`: CPU against `summary`", "at least", 85, value(tenth, "tshark", "summary-1")),
+        ("peak memory of a file four times as long against the short one", "at most", 1.1, value(memory, "long", "short", "memory")),
     ]
 
 
@@ -272,10 +290,14 @@ class Data:
         if not path.exists():
             note(f"generating {path.name}")
             part = path.with_name(f"part-{path.name}")
-            subprocess.run(
-                ["cargo", "bench", "--quiet", "--bench", "generate", "--", wanted.shape, str(part),
-                 "--packets", str(wanted.packets), "--flows", str(wanted.flows)],
-                cwd=ROOT, check=True, stdout=sys.stderr)
+            if wanted.suffix.endswith(".zst"):
+                plain = self.file(dataclasses.replace(wanted, suffix=wanted.suffix.removesuffix(".zst")))
+                subprocess.run(["zstd", "--quiet", "-o", part, plain], check=True)
+            else:
+                subprocess.run(
+                    ["cargo", "bench", "--quiet", "--bench", "generate", "--", wanted.shape, str(part),
+                     "--packets", str(wanted.packets), "--flows", str(wanted.flows)],
+                    cwd=ROOT, check=True, stdout=sys.stderr)
             part.rename(path)
         return path
 
@@ -302,7 +324,11 @@ def fill(table, arguments, data):
             continue
         else:
             rows.append(row)
-    for wanted in dict.fromkeys(row.input for row in rows):
+    inputs = dict.fromkeys(row.input for row in rows)
+    if any(wanted.suffix.endswith(".zst") for wanted in inputs) and shutil.which("zstd") is None:
+        table.failures |= {row.key: "absent (Debian package zstd)" for row in rows}
+        return
+    for wanted in inputs:
         path = data.file(wanted)
         if arguments.portolan is not None:
             verify(arguments.portolan, path, wanted)
@@ -312,7 +338,7 @@ def fill(table, arguments, data):
             if row.key in table.failures:
                 continue
             with tempfile.TemporaryDirectory(dir=data.directory) as scratch:
-                names = {"where": WHERE, "input": data.file(row.input), "portolan": arguments.portolan, "scratch": scratch}
+                names = {"where": WHERE, "input": data.file(row.input), "portolan": arguments.portolan, "floor": arguments.floor, "scratch": scratch}
                 command = [word.format(**names) for word in row.command.split()]
                 try:
                     run = measure(command, arguments.timeout)
@@ -362,10 +388,18 @@ def goals_markdown(by_title):
     return lines
 
 
-def machine(arguments):
-    """Where and on what it was measured."""
+def machine_line(portolan):
+    """The machine, and the version of what was measured."""
     processor = re.search(r"^model name\s*:\s*(.+)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())
+    said = subprocess.run([portolan, "--version"], capture_output=True, text=True, check=True).stdout if portolan else ""
+    return (f"{processor[1] if processor else platform.machine()}, {os.cpu_count()} processors, "
+            f"{int(memory[1]) / 2**20:.0f} GiB, Linux {platform.release()}; {said.splitlines()[0] if said else 'peers only'}, "
+            f"revision {revision()}.")
+
+
+def machine(arguments):
+    """Where and on what it was measured."""
     versions = []
     for peer, (_, command) in PEERS.items():
         if shutil.which(peer, path=PATH):
@@ -373,15 +407,19 @@ def machine(arguments):
                 command, capture_output=True, text=True, errors="replace", env=dict(os.environ, PATH=PATH), check=False)
             found = re.search(r"\d+(\.\w+)+", said.stdout + said.stderr)
             versions.append(f"{peer} {found[0] if found else '(no version)'}")
-    if arguments.portolan is not None:
-        versions.insert(0, subprocess.run(
-            [arguments.portolan, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0])
     return [
-        f"{processor[1] if processor else platform.machine()}, {os.cpu_count()} processors, "
-        f"{int(memory[1]) / 2**20:.0f} GiB, Linux {platform.release()}. {', '.join(versions)}. "
-        f"Medians of {arguments.runs} run{'s' * (arguments.runs != 1)} at scale {arguments.scale:g}, page cache warm. "
-        f"Revision {revision()}.",
+        f"{machine_line(arguments.portolan)} {', '.join(versions)}. "
+        f"Medians of {arguments.runs} run{'s' * (arguments.runs != 1)} at scale {arguments.scale:g}, page cache warm.",
     ]
+
+
+def fill_markers(name, lines):
+    """Writes these lines into benches/README.md, between the marks of this name."""
+    begin, end = (f"<!-- {name}: {which} -->" for which in ("begin", "end"))
+    before, rest = README.read_text().split(begin)
+    _, after = rest.split(end)
+    text = "\n".join(lines)
+    README.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def revision():
@@ -392,7 +430,7 @@ def revision():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="runs of each row (default 5)")
+    parser.add_argument("--runs", type=int, default=7, help="runs of each row (default 7)")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of packets and flows (default 1)")
     parser.add_argument("--tables", default="", metavar="REGEX", help="measure only tables whose title matches")
     parser.add_argument("--only", default="", metavar="REGEX", help="measure only rows whose key matches")
@@ -420,6 +458,7 @@ def main():
         options.portolan = build()
     else:
         options.portolan = options.portolan.resolve(strict=True)
+    options.floor = build_bench("floor")
 
     data = Data(options.data)
     wanted = tables(options.scale) + ([memory_table(options.scale)] if options.memory else [])
@@ -429,12 +468,9 @@ def main():
         fill(table, options, data)
         lines += ["", *markdown(table)]
     lines += ["", *goals_markdown({table.title.split(":")[0]: table for table in wanted})]
-    text = "\n".join(lines) + "\n"
-    print(text, end="")
+    print("\n".join(lines))
     if options.readme:
-        before, rest = README.read_text().split(MARKERS[0])
-        _, after = rest.split(MARKERS[1])
-        README.write_text(f"{before}{MARKERS[0]}\n{text}{MARKERS[1]}{after}")
+        fill_markers("compare", lines)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ SHAPE  mix          4.8 M packets of 670 octets on average, 200 k flows, many ho
        small        10 M frames of 64 octets, 1 M flows in random order
        adversarial  1 M frames whose payloads are capture records
        talk         1.5 M packets of 60 k flows that begin as those of 36 protocols do
+       lookups      2 M packets of 100 k flows of DNS, and devices that announce themselves
+       tunnels      2 M packets of 50 k flows of TCP in VXLAN and in GTP-U
 FILE   written as pcapng where it ends in .pcapng, else as pcap; - is standard output";
 
 fn main() -> ExitCode {
@@ -51,6 +53,8 @@ fn plan(arguments: &[String]) -> Option<(Plan, &str)> {
         "small" => Shape::Small,
         "adversarial" => Shape::Adversarial,
         "talk" => Shape::Talk,
+        "lookups" => Shape::Lookups,
+        "tunnels" => Shape::Tunnels,
         _ => return None,
     });
     if file.ends_with(".pcapng") {

@@ -71,20 +71,29 @@ STAGES = {
 LIBRARIES = "libraries"
 
 
-def callgrind(program, arguments, directory):
-    """Instructions by address in the program itself, and the number spent in shared libraries."""
+def callgrind(program, arguments, directory, options=(), events=("Ir",)):
+    """What is counted (instructions, or the sum of these events) by address in the program itself, and the number of it in
+    shared libraries."""
     out = directory / "callgrind.out"
     subprocess.run(
-        ["valgrind", "--quiet", "--tool=callgrind", "--dump-instr=yes", f"--callgrind-out-file={out}",
+        ["valgrind", "--quiet", "--tool=callgrind", "--dump-instr=yes", *options, f"--callgrind-out-file={out}",
          str(program), *arguments],
-        cwd=directory, check=True, stdout=subprocess.DEVNULL, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"})
+        cwd=directory, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"TZ": "UTC", "PATH": "/usr/bin:/bin"})
+    return counted(out, program, events)
+
+
+def counted(out, program, events):
+    """What callgrind wrote of these events, as callgrind() gives it."""
     by_address, elsewhere = collections.Counter(), 0
+    columns = []
     objects, current, address, inclusive = {}, None, 0, False
     with out.open() as lines:
         for line in lines:
             first = line[0]
             if first in "0123456789+-*":
-                position, _, cost = line.split()[:3]
+                position, _, *costs = line.split()
+                # Noughts at the end are left out.
+                cost = sum(int(costs[column]) for column in columns if column < len(costs))
                 if first == "+":
                     address += int(position[1:], 0)
                 elif first == "-":
@@ -95,9 +104,11 @@ def callgrind(program, arguments, directory):
                 if inclusive:
                     inclusive = False
                 elif current == str(program):
-                    by_address[address] += int(cost)
+                    by_address[address] += cost
                 else:
-                    elsewhere += int(cost)
+                    elsewhere += cost
+            elif line.startswith("events:"):
+                columns = [number for number, event in enumerate(line.split()[1:]) if event in events]
             elif line.startswith("calls="):
                 inclusive = True
             elif line.startswith(("ob=", "cob=")):
@@ -121,9 +132,8 @@ def stage(frames):
     return LIBRARIES
 
 
-def stages(program, arguments, directory):
-    """Instructions per packet by stage."""
-    by_address, elsewhere = callgrind(program, arguments, directory)
+def by_stage(program, by_address, elsewhere):
+    """What was counted by address in the program, and in libraries, by stage."""
     said = subprocess.run(
         ["addr2line", "--addresses", "--inlines", "--exe", str(program)],
         input="\n".join(hex(address) for address in by_address), capture_output=True, text=True, check=True).stdout
@@ -136,6 +146,12 @@ def stages(program, arguments, directory):
             address, frames = int(line, 16), []
         else:
             frames.append(line)
+    return counts
+
+
+def stages(program, arguments, directory):
+    """Instructions per packet by stage."""
+    counts = by_stage(program, *callgrind(program, arguments, directory))
     return {name: count / PACKETS for name, count in counts.items()}
 
 
@@ -178,19 +194,23 @@ def check(measured):
     return good
 
 
-def build():
-    """The program, and the bench that learns with first octets and without."""
-    subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
+def build_bench(name):
+    """The executable of a bench."""
     said = subprocess.run(
-        ["cargo", "bench", "--bench", "recognition", "--no-run", "--message-format", "json"],
+        ["cargo", "bench", "--bench", name, "--no-run", "--message-format", "json"],
         cwd=ROOT, check=True, capture_output=True, text=True).stdout
     artifacts = [json.loads(line) for line in said.splitlines()]
-    recognition = next(artifact["executable"] for artifact in artifacts
-                       if artifact.get("executable") and artifact["target"]["name"] == "recognition")
+    return pathlib.Path(next(artifact["executable"] for artifact in artifacts
+                             if artifact.get("executable") and artifact["target"]["name"] == name))
+
+
+def build():
+    """The program."""
+    subprocess.run(["cargo", "build", "--release"], cwd=ROOT, check=True)
     target = json.loads(subprocess.run(
         ["cargo", "metadata", "--no-deps", "--format-version", "1"],
         cwd=ROOT, check=True, capture_output=True).stdout)["target_directory"]
-    return pathlib.Path(target) / "release" / "portolan", pathlib.Path(recognition)
+    return pathlib.Path(target) / "release" / "portolan"
 
 
 def main():
@@ -200,7 +220,7 @@ def main():
     for tool, package in (("valgrind", "valgrind"), ("addr2line", "binutils")):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: apt-get install {package}")
-    program, recognition = (path.resolve(strict=True) for path in build())
+    program, recognition = (path.resolve(strict=True) for path in (build(), build_bench("recognition")))
 
     measured = {}
     with tempfile.TemporaryDirectory() as directory:

@@ -66,6 +66,8 @@ fn same_seed_same_octets() {
         (Shape::Adversarial, Format::Pcap),
         (Shape::Adversarial, Format::Pcapng),
         (Shape::Talk, Format::Pcap),
+        (Shape::Lookups, Format::Pcap),
+        (Shape::Tunnels, Format::Pcap),
     ]
     .map(|(shape, format)| hash(&written(&small_plan(shape, format)).0));
     // Change these only together with every figure that was measured on the old octets.
@@ -77,6 +79,8 @@ fn same_seed_same_octets() {
         0x08a3_8417_7a16_fa93,
         0x48ab_1e8d_9c38_d356,
         0x6aea_3112_ca0d_4b8a,
+        0,
+        0,
     ];
     assert_eq!(hashes, pinned, "{hashes:#018x?}");
     let other = Plan { seed: 2, ..small_plan(Shape::Mix, Format::Pcap) };
@@ -85,7 +89,15 @@ fn same_seed_same_octets() {
 
 #[test]
 fn packets_are_sound_and_add_up() {
-    for shape in [Shape::Mix, Shape::Hosts200, Shape::Small, Shape::Adversarial, Shape::Talk] {
+    for shape in [
+        Shape::Mix,
+        Shape::Hosts200,
+        Shape::Small,
+        Shape::Adversarial,
+        Shape::Talk,
+        Shape::Lookups,
+        Shape::Tunnels,
+    ] {
         let plan = small_plan(shape, Format::Pcap);
         let (octets, totals) = written(&plan);
         let records = pcap_records(&octets);
@@ -153,6 +165,8 @@ fn packets_are_sound_and_add_up() {
         match shape {
             Shape::Small => assert!(records.iter().all(|record| record.1.len() == 64)),
             Shape::Adversarial => assert!(records.iter().all(|record| record.1.len() == 1_066)),
+            Shape::Lookups => assert_eq!(totals.mdns, 60 * 20),
+            Shape::Tunnels => assert_eq!(totals.udp, plan.packets),
             Shape::Talk => assert!((590..750).contains(&(totals.octets / totals.packets)), "{totals:?}"),
             Shape::Mix | Shape::Hosts200 => {
                 assert_eq!((totals.mdns, totals.icmp, totals.arp), (100, 100, 100));

@@ -9,6 +9,19 @@ pub(super) enum Address {
     V6([u8; 16]),
 }
 
+impl Address {
+    /// The group that multicast DNS is sent to over the same version of IP (RFC 6762 section 3).
+    pub(super) const fn mdns_group(self) -> Host {
+        match self {
+            Self::V4(_) => Host { mac: [1, 0, 0x5e, 0, 0, 0xfb], address: Self::V4([224, 0, 0, 251]) },
+            Self::V6(_) => Host {
+                mac: [0x33, 0x33, 0, 0, 0, 0xfb],
+                address: Self::V6([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]),
+            },
+        }
+    }
+}
+
 /// An interface on the wire, or a group of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Host {

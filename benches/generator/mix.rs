@@ -8,7 +8,7 @@ use std::{
 
 use super::container::Container;
 use super::flow::{Flow, Flows, Hosts, SERVICES, TCP, Talk};
-use super::frame::{Address, Frame, Host, Noise, Payload, Tcp, flag};
+use super::frame::{Address, Frame, Noise, Payload, Tcp, flag};
 use super::message::Message;
 use super::random::{Random, scale, scatter};
 use super::{Error, Plan, START, Totals};
@@ -235,13 +235,7 @@ impl Mix<'_> {
     fn mdns(&mut self, device: u64, round: u64) {
         self.totals.mdns += 1;
         let from = Hosts::device(device);
-        let to = match from.address {
-            Address::V4(_) => Host { mac: [1, 0, 0x5e, 0, 0, 0xfb], address: Address::V4([224, 0, 0, 251]) },
-            Address::V6(_) => Host {
-                mac: [0x33, 0x33, 0, 0, 0, 0xfb],
-                address: Address::V6([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]),
-            },
-        };
+        let to = from.address.mdns_group();
         if round.is_multiple_of(3) || round == 1 {
             self.message.announcement(device, from.address);
         } else {

@@ -36,6 +36,10 @@ pub(crate) enum Shape {
     /// octets without meaning, as ciphertext has none: two fifths are TLS with a ClientHello of 1,800 octets in two segments,
     /// 2 % are QUIC.
     Talk,
+    /// Questions for addresses and their answers, and devices that announce themselves over mDNS.
+    Lookups,
+    /// TCP in VXLAN and in GTP-U.
+    Tunnels,
 }
 
 /// A capture to be written.
@@ -113,6 +117,8 @@ impl Plan {
             Shape::Small => (10_000_000, 1_000_000),
             Shape::Adversarial => (1_000_000, 10_000),
             Shape::Talk => (1_500_000, 60_000),
+            Shape::Lookups => (2_000_000, 100_000),
+            Shape::Tunnels => (2_000_000, 50_000),
         };
         Self { shape, format: Format::Pcap, packets, flows, seed: 1, snap_len: 262_144 }
     }
@@ -124,7 +130,9 @@ impl Plan {
     pub(crate) fn write(&self, out: &mut dyn Write) -> Result<Totals, Error> {
         let hosts = match self.shape {
             Shape::Hosts200 => Hosts { clients: 110, servers: 70, devices: 20 },
-            Shape::Mix | Shape::Talk => Hosts { clients: 4_000, servers: 6_000, devices: 60 },
+            Shape::Mix | Shape::Talk | Shape::Lookups | Shape::Tunnels => {
+                Hosts { clients: 4_000, servers: 6_000, devices: 60 }
+            }
             Shape::Small | Shape::Adversarial => Hosts { clients: 20_000, servers: 10_000, devices: 60 },
         };
         if self.flows == 0 || self.flows > self.packets {
@@ -143,6 +151,8 @@ impl Plan {
             Shape::Small => rounds::small(self, hosts, out),
             Shape::Adversarial => rounds::adversarial(self, out),
             Shape::Talk => talk::write(self, hosts, out),
+            Shape::Lookups => rounds::lookups(self, hosts, out),
+            Shape::Tunnels => rounds::tunnels(self, hosts, out),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use super::container::{Container, Format, block_len, record};
-use super::flow::{EPHEMERAL_PORTS, FIRST_EPHEMERAL, Flow, Flows, Hosts, SERVICES, TCP, Talk};
+use super::flow::{
+    EPHEMERAL_PORTS, FIRST_EPHEMERAL, Flow, Flows, Hosts, SERVICES, Service, TCP, Talk, UDP, service,
+};
 use super::frame::{Address, Frame, Host, Noise, Payload, Tcp, flag};
 use super::message::Message;
 use super::random::{Permutation, scatter};
@@ -86,6 +88,83 @@ pub(super) fn small(plan: &Plan, hosts: Hosts, out: &mut dyn Write) -> Result<To
     })?;
     totals.tcp = tcp;
     totals.udp = udp;
+    Ok(totals)
+}
+
+/// Who is asked for addresses.
+static RESOLVERS: [Service; 1] = [service(53, UDP, 1, Talk::Dns)];
+
+/// Questions for addresses and their answers; the first flows are of devices that announce themselves.
+pub(super) fn lookups(plan: &Plan, hosts: Hosts, out: &mut dyn Write) -> Result<Totals, Error> {
+    let devices = hosts.devices.min(plan.flows / 2);
+    let flows = Flows::new(hosts, &RESOLVERS, 0, plan.seed);
+    let noise = Noise::new(plan.seed);
+    let mut message = Message::default();
+    let mut mdns = 0;
+    let mut totals = rounds(plan, out, |frame, number, round, _| {
+        if number < devices {
+            mdns += 1;
+            let from = Hosts::device(number);
+            message.announcement(number, from.address);
+            frame.hops = 255;
+            let payload = Payload { head: message.octets(), noise: 0 };
+            frame.udp(&noise, (&from, &from.address.mdns_group()), (5353, 5353), payload);
+            return;
+        }
+        let Flow { client, server, client_port, service, habit } = &flows.at(number);
+        let by_server = !round.is_multiple_of(2);
+        let question = scatter(habit ^ round / 2);
+        message.lookup(question as u16, question >> 16, by_server);
+        let (ends, ports) = if by_server {
+            ((server, client), (service.port, *client_port))
+        } else {
+            ((client, server), (*client_port, service.port))
+        };
+        frame.choice = question;
+        frame.hops = 64;
+        frame.udp(&noise, ends, ports, Payload { head: message.octets(), noise: 0 });
+    })?;
+    (totals.mdns, totals.udp) = (mdns, totals.packets - mdns);
+    Ok(totals)
+}
+
+/// Connections in VXLAN (RFC 7348), and in GTP-U (3GPP TS 29.281), between hosts that wrap what they send.
+pub(super) fn tunnels(plan: &Plan, hosts: Hosts, out: &mut dyn Write) -> Result<Totals, Error> {
+    let flows = Flows::new(hosts, &SERVICES, 0, plan.seed);
+    let noise = Noise::new(plan.seed);
+    let mut wrapped = Vec::new();
+    let mut totals = rounds(plan, out, |frame, number, round, _| {
+        let Flow { client, server, client_port, service, habit } = &flows.at(number);
+        let by_server = if round < 2 { round == 1 } else { scatter(habit ^ round).is_multiple_of(2) };
+        let flags = match round {
+            0 => flag::SYN,
+            1 => flag::SYN | flag::ACK,
+            _ => flag::PSH | flag::ACK,
+        };
+        let ends = if by_server { (server, client) } else { (client, server) };
+        let turned = |port| if by_server { (port, *client_port) } else { (*client_port, port) };
+        frame.choice = scatter(habit ^ round);
+        let sequence = (*habit as u32).wrapping_add(1_000 * round as u32);
+        let acknowledged = if round == 0 { 0 } else { sequence };
+        let segment = Tcp { ports: turned(service.port), sequence, acknowledged, flags, options: &[] };
+        let len = if round < 2 { 0 } else { 40 + scatter(habit.wrapping_add(round)) as usize % 1_000 };
+        frame.tcp(&noise, ends, segment, Payload { head: &[], noise: len });
+        wrapped.clear();
+        let port = if number.is_multiple_of(2) {
+            wrapped.extend_from_slice(&[8, 0, 0, 0, 0, 0, 42, 0]);
+            wrapped.extend_from_slice(frame.octets());
+            4_789
+        } else {
+            let inner = &frame.octets()[14..];
+            wrapped.extend_from_slice(&[0x30, 0xff]);
+            wrapped.extend_from_slice(&(inner.len() as u16).to_be_bytes());
+            wrapped.extend_from_slice(&(number as u32).to_be_bytes());
+            wrapped.extend_from_slice(inner);
+            2_152
+        };
+        frame.udp(&noise, ends, turned(port), Payload { head: &wrapped, noise: 0 });
+    })?;
+    totals.udp = totals.packets;
     Ok(totals)
 }
 
