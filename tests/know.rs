@@ -114,9 +114,7 @@ fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
 
 /// What a file knows, to be asked.
 fn whole(file: &[u8], registry: &Registry) -> Knowledge {
-    let mut whole = Knowledge::whole(Options::everything());
-    whole.append(read(file), registry);
-    whole
+    Knowledge::whole_of(vec![read(file)], registry)
 }
 
 /// JSON of every packet of a file, without the numbers of frames.

@@ -221,9 +221,7 @@ impl Task {
     /// What the knowledge file knows that was given beside the inputs, to learn on.
     fn base(&self) -> Result<Option<Knowledge>, Trouble> {
         let Some(path) = &self.base else { return Ok(None) };
-        let mut known = Knowledge::whole(Options::everything());
-        known.append(open(path)?, &self.registry);
-        Ok(Some(known))
+        Ok(Some(Knowledge::whole_of(vec![open(path)?], &self.registry)))
     }
 
     /// Learns the inputs, of which some may be knowledge files.
@@ -241,9 +239,7 @@ impl Task {
             parts.push(part);
             outcome = learned;
         }
-        Knowledge::sort(&mut parts);
-        let mut known = Knowledge::whole(Options::everything());
-        parts.into_iter().for_each(|part| known.append(part, &self.registry));
+        let mut known = Knowledge::whole_of(parts, &self.registry);
         known.settle();
         Ok((known, outcome))
     }

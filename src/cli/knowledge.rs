@@ -131,10 +131,7 @@ pub(crate) fn joined(
         outcome.add(learned);
     }
     tell_overlaps(global, &mut parts);
-    let mut known = Knowledge::whole(Options::everything());
-    for part in parts {
-        known.append(part, &session.registry);
-    }
+    let mut known = Knowledge::whole_of(parts, &session.registry);
     known.settle();
     known.set_hosts(&job.hosts);
     Ok((known, outcome))
@@ -151,9 +148,7 @@ pub(crate) fn base(session: &Session<'_>, job: &Job<'_>) -> Result<Option<Knowle
             "--knowledge is of one capture, and its inputs are pieces of it: files that are separate are not (--together)",
         ));
     }
-    let mut known = Knowledge::whole(Options::everything());
-    known.append(open(path)?, &session.registry);
-    Ok(Some(known))
+    Ok(Some(Knowledge::whole_of(vec![open(path)?], &session.registry)))
 }
 
 /// Whether a file is one of knowledge.

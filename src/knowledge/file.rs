@@ -275,11 +275,19 @@ impl Knowledge {
     }
 
     /// Joins parts in order of time, whatever their order, into one; those that overlap as if one followed the other.
-    pub fn of_parts(mut parts: Vec<Self>, registry: &Registry) -> Self {
+    pub fn of_parts(parts: Vec<Self>, registry: &Registry) -> Self {
+        Self::part(Options::everything()).join(parts, registry)
+    }
+
+    /// Joins them into a whole, which is yet to be [settled](Self::settle): to be asked, or to learn on.
+    pub fn whole_of(parts: Vec<Self>, registry: &Registry) -> Self {
+        Self::whole(Options::everything()).join(parts, registry)
+    }
+
+    fn join(mut self, mut parts: Vec<Self>, registry: &Registry) -> Self {
         Self::sort(&mut parts);
-        let mut all = Self::part(Options::everything());
-        parts.into_iter().for_each(|part| all.append(part, registry));
-        all
+        parts.into_iter().for_each(|part| self.append(part, registry));
+        self
     }
 
     /// Puts parts in order of time; those without a time behind all others.
