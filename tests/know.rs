@@ -1,6 +1,6 @@
 //! Knowledge as files: pieces of a capture, learned each alone and merged in any grouping, say what one run says.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use portolan::{
     Answers, Job, Knowledge, Registry, Report, View,
@@ -13,7 +13,7 @@ use portolan::{
         discover::{DiscoverOptions, Discovery},
         flows::FlowList,
         hosts::{HostList, HostsOptions},
-        summary::{self, By, Totals},
+        summary::{self, By, Counted, Scope, Sums, Totals},
     },
     savefile::FileFormat,
     sink::{Json, Writer},
@@ -27,6 +27,11 @@ use crate::{
     material::sample,
     summary::{samples, shared_captures},
 };
+
+/// Divisions in which traffic over time is compared.
+const OVER_TIME: [By; 4] = [By::Service, By::Host, By::Domain, By::Endpoint];
+/// Its intervals; they are worked out from shorter ones.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// A capture, unpacked, and where its packets lie in it.
 struct Capture {
@@ -105,6 +110,10 @@ fn read(file: &[u8]) -> Knowledge {
     Knowledge::read(&mut &file[..]).unwrap()
 }
 
+fn everything() -> Options {
+    Options { interval: Some(INTERVAL / 4), ..Options::everything() }
+}
+
 /// A part of both, written.
 fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
     let mut all = read(one);
@@ -161,6 +170,40 @@ fn reports(registry: &Registry, mut learn: impl FnMut(Options) -> Knowledge) -> 
     all
 }
 
+/// Traffic over time, as a summary of it has it.
+fn over_time(by: By, registry: &Registry, count: impl FnOnce(&mut Counted)) -> String {
+    let mut counted = Counted::new(Some(INTERVAL), by);
+    count(&mut counted);
+    let (span, (whole, parts)) = (*counted.span(), counted.into_parts());
+    let scope = Scope { files: &[], span: &span, evicted: false, losses: None, registry };
+    let options = summary::Options { by: by.into(), ..summary::Options::default() };
+    let mut out = Vec::new();
+    summary::write(&whole, Some(&parts), &scope, &options, Format::Json, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The same, counted packet by packet.
+fn counted_over_time(path: &Path, registry: &Registry) -> Vec<String> {
+    let of = |by: By| {
+        let mut job = job(path, registry);
+        let (known, _) = job.learn(Options { domains: true, ..Options::default() }, &()).unwrap();
+        let answers = Answers::of(&known, registry, false, 1);
+        let view = View { knowledge: &known, answers: &answers, registry };
+        over_time(by, registry, |counted| {
+            job.chart(&view, Sums::new(Some(INTERVAL), by), counted, &()).unwrap();
+        })
+    };
+    OVER_TIME.map(of).to_vec()
+}
+
+/// The same, as knowledge has it.
+fn known_over_time(known: &Knowledge, registry: &Registry) -> Vec<String> {
+    let answers = Answers::of(known, registry, false, 1);
+    let view = View { knowledge: known, answers: &answers, registry };
+    let of = |by| over_time(by, registry, |counted| counted.add_known(&view).unwrap());
+    OVER_TIME.map(of).to_vec()
+}
+
 /// Cuts a capture, learns its pieces, merges them and compares with one run. Returns whether it could be cut.
 fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
     let Some(capture) = Capture::read(path) else { return false };
@@ -173,14 +216,16 @@ fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
         let (expected_json, expected_reports) = expected.get_or_insert_with(|| {
             let learn = |options| job(&one, registry).learn(options, &()).unwrap().0;
             let known = learn(Options { domains: true, ..Options::default() });
-            (annotated(&mut job(&one, registry), &known, registry), reports(registry, learn))
+            let mut all = reports(registry, learn);
+            all.extend(counted_over_time(&one, registry));
+            (annotated(&mut job(&one, registry), &known, registry), all)
         });
         let pieces: Vec<_> = capture.pieces(count).into_iter().enumerate().collect();
         let pieces: Vec<_> =
             pieces.iter().map(|(number, octets)| scratch.file(&format!("piece{number}"), octets)).collect();
         let parts = pieces
             .iter()
-            .map(|piece| written(&job(piece, registry).learn_part(Options::everything(), &()).unwrap().0));
+            .map(|piece| written(&job(piece, registry).learn_part(everything(), &()).unwrap().0));
         let known = if from_the_end {
             parts.rev().reduce(|later, part| merged(&part, &later, registry))
         } else {
@@ -199,11 +244,14 @@ fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
             "{path:?} in {count}: {}",
             first_difference(&joined, expected_json)
         );
-        let said = reports(registry, |_| {
+        let settled = || {
             let mut known = whole(&known, registry);
             known.settle();
             known
-        });
+        };
+        let mut said = reports(registry, |_| settled());
+        said.extend(known_over_time(&settled(), registry));
+        assert_eq!(said.len(), expected_reports.len());
         for (said, expected) in said.iter().zip(expected_reports.iter()) {
             assert!(said == expected, "{path:?} in {count}: {}", first_difference(said, expected));
         }
@@ -306,8 +354,12 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     for by in ["vlan", "interface"] {
         said(&["summary", "--by", by, &know], 2, "holds no packets");
     }
-    said(&["summary", "--interval", "1s", &know], 2, "holds no packets");
-    said(&["summary", "--format", "html", "--interval", "1s", &know], 2, "holds no packets");
+    said(
+        &["summary", "--interval", "1s", &know],
+        2,
+        "nothing in it says when octets came: learn it with --interval",
+    );
+    said(&["summary", "--format", "html", "--interval", "1s", &know], 2, "learn it with --interval");
     said(&["summary", "--where", "svc.name == mdns", &know], 5, "a knowledge file holds none");
     said(&["annotate", &know], 2, "holds no packets to annotate");
     said(&["explain", "--packet", "1", &know], 2, "ask for --flow");
@@ -340,13 +392,72 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     said(&["merge", "office.pcapng", "-o", &know], 3, "no knowledge file");
 }
 
+#[test]
+fn traffic_over_time_needs_no_packets_where_it_was_learned() {
+    let scratch = Scratch::new("know-interval");
+    let know = |name: &str| scratch.0.join(name).display().to_string();
+    let (fine, other, plain) = (know("fine.know"), know("other.know"), know("plain.know"));
+    good(&["learn", "--interval", "2s", "office.pcapng", "-o", &fine]);
+    good(&["learn", "--interval", "3s", "http-get.pcap", "-o", &other]);
+    good(&["learn", "http-get.pcap", "-o", &plain]);
+    for more in [&["--interval", "2s"][..], &["--interval", "10s", "--by", "server,service", "--top", "3"]] {
+        let of = |file: &str| good(&[&["summary", "--format", "csv"], more, &[file]].concat());
+        assert_eq!(of(&fine), of("office.pcapng"));
+    }
+    let refused = |arguments: &[&str], reason: &str| {
+        let out = portolan(arguments);
+        assert_eq!((out.code, out.error.contains(reason)), (2, true), "{arguments:?}: {}", out.error);
+    };
+    refused(
+        &["summary", "--interval", "3s", &fine],
+        "it has sums of intervals of 2s, and others only that are multiples",
+    );
+    refused(&["summary", "--interval", "2s", "--by", "vlan", &fine], "holds no packets");
+    refused(
+        &["summary", "--interval", "2s", &fine, &plain],
+        "plain.know: nothing in it says when octets came",
+    );
+    refused(&["learn", "--interval", "0s", "office.pcapng", "-o", &plain], "more than 0 seconds");
+    // A capture beside it is learned by the same intervals.
+    let of = |more: &[&str]| good(&[&["summary", "--format", "csv", "--interval", "6s"], more].concat());
+    assert_eq!(of(&[&fine, "http-get.pcap"]), of(&["office.pcapng", "http-get.pcap"]));
+    assert_eq!(of(&[&fine, &other]), of(&["office.pcapng", "http-get.pcap"]));
+    // Merged, they have intervals that are multiples of both; beside one that has none, none.
+    let said = |files: [&str; 2]| {
+        let out = portolan(&["merge", files[0], files[1], "-o", &know("both.know")]);
+        assert_eq!(out.code, 0, "{}", out.error);
+        out.error
+    };
+    assert!(said([&fine, &plain]).contains("traffic over time is not kept, as only 1 of 2 files have it"));
+    assert!(said([&fine, &other]).contains("traffic over time is kept in intervals of 6s now"));
+    assert_eq!(of(&[&know("both.know")]), of(&["office.pcapng", "http-get.pcap"]));
+}
+
+/// The chart of a page has the same figures, with and without packets.
+#[test]
+#[cfg(feature = "html")]
+fn a_page_of_knowledge_has_a_chart_over_time() {
+    let scratch = Scratch::new("know-chart");
+    let know = scratch.0.join("office.know").display().to_string();
+    good(&["learn", "--interval", "1s", "office.pcapng", "-o", &know]);
+    let figures = |more: &[&str]| {
+        let page = good(&[&["summary", "--format", "html"], more].concat());
+        let begin = page.find("id=\"steps\"").expect("the page has figures of traffic over time");
+        page[begin..][..page[begin..].find("</table>").unwrap()].to_owned()
+    };
+    assert_eq!(figures(&[&know]), figures(&["--interval", "1s", "office.pcapng"]));
+    assert_eq!(figures(&["--interval", "4s", &know]), figures(&["--interval", "4s", "office.pcapng"]));
+    good(&["learn", "office.pcapng", "-o", &know]);
+    assert!(!good(&["summary", "--format", "html", &know]).contains("id=\"steps\""));
+}
+
 /// The check of the fuzz target on what it is to begin with.
 #[test]
 fn what_is_learned_of_samples_passes_the_check_of_the_fuzz_target() {
     let registry = Registry::built_in();
     let mut sound = 0;
     for name in ["office.pcapng", "dns-fragments.pcap", "ftp-2121.pcap", "mdns-announce.pcap"] {
-        let file = written(&job(&sample(name), &registry).learn_part(Options::everything(), &()).unwrap().0);
+        let file = written(&job(&sample(name), &registry).learn_part(everything(), &()).unwrap().0);
         let sections = zstd::decode_all(&file[12..]).unwrap();
         sound += usize::from(!sections.is_empty());
         crate::checks::knowledge(&sections);

@@ -250,7 +250,18 @@ pub(crate) fn knowledge(octets: &[u8]) {
     known.append(part, &registry);
     known.append(again, &registry);
     known.settle();
-    let _ = Answers::of(&known, &registry, true, 1);
+    let answers = Answers::of(&known, &registry, true, 1);
+    if let Some(interval) = known.interval() {
+        let mut counted = summary::Counted::new(Some(interval), By::Service);
+        let view = View { knowledge: &known, answers: &answers, registry: &registry };
+        counted.add_known(&view).expect("these are the intervals that it has");
+        let (_, parts) = counted.into_parts();
+        let packets = |rows: &Summary| {
+            rows.rows(&summary::Options::default()).iter().map(|row| row.packets).sum::<u64>()
+        };
+        let sum: u64 = parts.iter().map(|part| packets(&part.summary)).sum();
+        assert_eq!(sum, known.traffic().map(|(.., cell)| cell.packets).sum::<u64>());
+    }
 }
 
 /// A knowledge file of these sections, whose frame of zstd is neither packed nor has a checksum (RFC 8878 section 3.1.1).
