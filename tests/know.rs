@@ -379,13 +379,13 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     let cut = scratch.file("cut.know", &file[..file.len() / 2]).display().to_string();
     said(&["summary", &cut], 3, "cut short");
     let mut later = file;
-    later[8] = 2;
+    later[8] = 3;
     let later = scratch.file("later.know", &later).display().to_string();
     bad(
         &["summary", &later],
         3,
         &format!(
-            "{later}: knowledge in form 2, which another version of portolan wrote: this one reads form 1; \
+            "{later}: knowledge in form 3, which another version of portolan wrote: this one reads form 2; \
              learn it anew"
         ),
     );
@@ -521,4 +521,94 @@ fn knowledge_explains_as_the_capture_does() {
     // A capture beside it has its packets explained by all that is known.
     let both = good(&["explain", &know, "http-get.pcap", "--endpoint", "192.0.2.20:2222/tcp"]);
     assert_eq!(both, text);
+}
+
+/// A capture of clients that ask a server for names, each in a flow of its own, and are told one address each; pcap with
+/// microseconds (draft-ietf-opsawg-pcap), IPv4 in raw frames, messages as RFC 1035 section 4 has them.
+fn lookups(count: u32) -> Vec<u8> {
+    let mut state = 7_u64;
+    let mut random = |below: u64| {
+        // Knuth's constants; the low bits are the weak ones.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let words =
+        ["alpha", "static", "mail", "cdn", "edge", "api", "img", "news", "shop", "cloud", "assets", "login"];
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x65\0\0\0".to_vec();
+    let mut now = 1_700_000_000_000_000_u64;
+    let mut put = |now: u64, ends: [(u32, u16); 2], message: &[u8]| {
+        let len = message.len() as u16;
+        let mut packet = [&[0x45, 0][..], &(28 + len).to_be_bytes(), &[0, 0, 0, 0, 64, 17, 0, 0]].concat();
+        ends.iter().for_each(|(address, _)| packet.extend(address.to_be_bytes()));
+        ends.iter().for_each(|(_, port)| packet.extend(port.to_be_bytes()));
+        packet.extend([(8 + len).to_be_bytes(), [0, 0]].concat());
+        packet.extend(message);
+        let (seconds, micros) = ((now / 1_000_000) as u32, (now % 1_000_000) as u32);
+        let len = packet.len() as u32;
+        [seconds, micros, len, len].iter().for_each(|field| file.extend(field.to_le_bytes()));
+        file.extend(packet);
+    };
+    for number in 0..count {
+        now += 1 + random(200_000);
+        let client = (0x0a00_0000 + 1 + random(200) as u32, 32_768 + random(28_000) as u16);
+        let ends = [client, (0x0a00_00fe, 53)];
+        let mut question = Vec::new();
+        let site = format!("{}{}", words[random(12) as usize], random(5_000));
+        for label in [&*format!("{}-{number}", words[random(12) as usize]), &site, "example"] {
+            question.push(label.len() as u8);
+            question.extend(label.as_bytes());
+        }
+        question.extend([0, 0, 1, 0, 1]);
+        let id = (random(1 << 16) as u16).to_be_bytes();
+        put(now, ends, &[&id[..], &[1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question].concat());
+        now += 1 + random(30_000);
+        let (ttl, address) =
+            ([60, 300, 600, 3_600][random(4) as usize], 0xc000_0000 | random(1 << 24) as u32);
+        let answer =
+            [&[0xc0, 12, 0, 1, 0, 1][..], &u32::to_be_bytes(ttl), &[0, 4], &address.to_be_bytes()].concat();
+        put(
+            now,
+            [ends[1], ends[0]],
+            &[&id[..], &[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], &question, &answer].concat(),
+        );
+    }
+    file
+}
+
+/// Beside 80 octets a flow: what a client was told of a name, with its question.
+#[test]
+fn a_fact_of_dns_takes_at_most_40_octets() {
+    let (scratch, registry) = (Scratch::new("know-facts"), Registry::built_in());
+    let facts = 20_000;
+    let path = scratch.file("lookups.pcap", &lookups(facts));
+    let (known, _) = job(&path, &registry).learn_part(Options::everything(), &()).unwrap();
+    let (flows, file) = (known.flows().len(), written(&known));
+    let (mut sections, mut packed) = (&zstd::decode_all(&file[12..]).unwrap()[..], Vec::new());
+    while let Some((head, rest)) = sections.split_at_checked(12) {
+        let tag = u32::from_le_bytes(head[..4].try_into().unwrap());
+        let (section, rest) = rest.split_at(u64::from_le_bytes(head[4..].try_into().unwrap()) as usize);
+        let alone = zstd::bulk::compress(section, 9).unwrap().len() as f64 / f64::from(facts);
+        println!("section {tag}: {} octets, alone packed {alone:.1} a fact", section.len());
+        packed.push((tag, alone));
+        sections = rest;
+    }
+    // The sections of DNS and of the names of hosts (ARCHITECTURE.md).
+    let packed_of = |tags: [u32; 2]| -> f64 {
+        packed.iter().filter(|(tag, _)| tags.contains(tag)).map(|(_, alone)| alone).sum()
+    };
+    let size = file.len();
+    println!(
+        "{size} octets for {flows} flows and {facts} facts: {:.1} a fact and its flow",
+        size as f64 / f64::from(facts)
+    );
+    assert!(packed_of([8, 12]) <= 40.0);
+    assert!(size <= 80 * flows + 40 * facts as usize, "{size}");
+    // Of pieces that are merged, too: what messages taught is worked out from those of both.
+    let pieces = Capture::read(&path).unwrap().pieces(2);
+    let parts = pieces.iter().enumerate().map(|(number, octets)| {
+        let piece = scratch.file(&format!("piece{number}"), octets);
+        written(&job(&piece, &registry).learn_part(Options::everything(), &()).unwrap().0)
+    });
+    let joined = parts.reduce(|one, other| merged(&one, &other, &registry)).unwrap().len();
+    assert!(joined <= size + size / 50, "{joined} instead of {size}");
 }

@@ -112,7 +112,7 @@ fn tell_intervals(global: &Global, parts: &[Option<Duration>], merged: Option<Du
     }
     match merged {
         Some(length) => {
-            message::note(format_args!("traffic over time is kept in intervals of {length:?} now"))
+            message::note(format_args!("traffic over time is kept in intervals of {length:?} now"));
         }
         None => message::note(format_args!(
             "traffic over time is not kept, as only {} of {} files have it",

@@ -27,7 +27,7 @@ use crate::{
 /// What a knowledge file begins with; no capture does.
 pub const MAGIC: [u8; 8] = *b"\x89PKNOW\r\n";
 /// The version that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Most octets of a section.
 #[cfg(feature = "compression")]
@@ -187,7 +187,7 @@ impl Knowledge {
         section(tag::DNS, &|out| self.dns.write(out))?;
         section(tag::ANNOUNCED, &|out| self.announced.write(out))?;
         if let Some(hosts) = &self.hosts {
-            section(tag::HOSTS, &|out| hosts.write(out))?;
+            section(tag::HOSTS, &|out| hosts.write(&self.dns.heard(), out))?;
         }
         section(tag::TOTALS, &|out| self.totals.write(out))?;
         section(tag::DEPARTED, &|out| {
@@ -248,7 +248,10 @@ impl Knowledge {
                     known.over_time = Some(Box::new(OverTime::read(&known.flows, &mut reader)?));
                     known.options.interval = known.interval();
                 }
-                (Some(known), tag) if tag % 2 == 0 => known.read_section(tag, &mut reader)?,
+                (Some(known), tag) if tag % 2 == 0 => {
+                    check(tag != tag::HOSTS || seen.contains(&tag::DNS))?;
+                    known.read_section(tag, &mut reader)?;
+                }
                 (_, tag) if tag % 2 == 1 => continue,
                 _ => return Err(FileError::Damaged),
             }
@@ -321,7 +324,9 @@ impl Knowledge {
             tag::FLOWS => self.flows = Flows::read(flow_options(&self.options, true), reader)?,
             tag::DNS => self.dns = Dns::read(&self.options, reader)?,
             tag::ANNOUNCED => self.announced = Announced::read(reader)?,
-            tag::HOSTS if self.hosts.is_some() => self.hosts = Some(Box::new(Hosts::read(reader)?)),
+            tag::HOSTS if self.hosts.is_some() => {
+                self.hosts = Some(Box::new(Hosts::read(reader, || self.dns.heard())?));
+            }
             tag::TOTALS => self.totals = Totals::read(reader)?,
             tag::DEPARTED => {
                 self.departed = Graves::read(reader)?;

@@ -266,7 +266,7 @@ pub(crate) fn knowledge(octets: &[u8]) {
 
 /// A knowledge file of these sections, whose frame of zstd is neither packed nor has a checksum (RFC 8878 section 3.1.1).
 fn stored(sections: &[u8]) -> Vec<u8> {
-    let mut file = b"\x89PKNOW\r\n\x01\0\0\0\x28\xb5\x2f\xfd\0\x58".to_vec();
+    let mut file = b"\x89PKNOW\r\n\x02\0\0\0\x28\xb5\x2f\xfd\0\x58".to_vec();
     let mut blocks = sections.chunks(128 << 10).peekable();
     while let Some(block) = blocks.next() {
         let is_last = u32::from(blocks.peek().is_none());

@@ -47,7 +47,8 @@ fn what_is_read_is_what_was_written() {
             continue;
         }
         let plain = Options { interval: None, ..ALL };
-        for options in [ALL, plain, Options::default(), Options { limit: 4, ..ALL }] {
+        let unnoted = Options { inventory: false, ..ALL };
+        for options in [ALL, plain, unnoted, Options::default(), Options { limit: 4, ..ALL }] {
             let known = learned(path.clone(), options);
             let file = written(&known);
             let again = Knowledge::read(&mut &file[..]).unwrap_or_else(|error| panic!("{path:?}: {error}"));
