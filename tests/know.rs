@@ -1,6 +1,6 @@
 //! Knowledge as files: pieces of a capture, learned each alone and merged in any grouping, say what one run says.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use portolan::{
     Answers, Job, Knowledge, Registry, Report, View,
@@ -13,7 +13,7 @@ use portolan::{
         discover::{DiscoverOptions, Discovery},
         flows::FlowList,
         hosts::{HostList, HostsOptions},
-        summary::{self, By, Totals},
+        summary::{self, By, Counted, Scope, Sums, Totals},
     },
     savefile::FileFormat,
     sink::{Json, Writer},
@@ -27,6 +27,11 @@ use crate::{
     material::sample,
     summary::{samples, shared_captures},
 };
+
+/// Divisions in which traffic over time is compared.
+const OVER_TIME: [By; 4] = [By::Service, By::Host, By::Domain, By::Endpoint];
+/// Its intervals; they are worked out from shorter ones.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// A capture, unpacked, and where its packets lie in it.
 struct Capture {
@@ -105,6 +110,10 @@ fn read(file: &[u8]) -> Knowledge {
     Knowledge::read(&mut &file[..]).unwrap()
 }
 
+fn everything() -> Options {
+    Options { interval: Some(INTERVAL / 4), ..Options::everything() }
+}
+
 /// A part of both, written.
 fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
     let mut all = read(one);
@@ -114,9 +123,7 @@ fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
 
 /// What a file knows, to be asked.
 fn whole(file: &[u8], registry: &Registry) -> Knowledge {
-    let mut whole = Knowledge::whole(Options::everything());
-    whole.append(read(file), registry);
-    whole
+    Knowledge::whole_of(vec![read(file)], registry)
 }
 
 /// JSON of every packet of a file, without the numbers of frames.
@@ -163,6 +170,40 @@ fn reports(registry: &Registry, mut learn: impl FnMut(Options) -> Knowledge) -> 
     all
 }
 
+/// Traffic over time, as a summary of it has it.
+fn over_time(by: By, registry: &Registry, count: impl FnOnce(&mut Counted)) -> String {
+    let mut counted = Counted::new(Some(INTERVAL), by);
+    count(&mut counted);
+    let (span, (whole, parts)) = (*counted.span(), counted.into_parts());
+    let scope = Scope { files: &[], span: &span, evicted: false, losses: None, registry };
+    let options = summary::Options { by: by.into(), ..summary::Options::default() };
+    let mut out = Vec::new();
+    summary::write(&whole, Some(&parts), &scope, &options, Format::Json, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The same, counted packet by packet.
+fn counted_over_time(path: &Path, registry: &Registry) -> Vec<String> {
+    let of = |by: By| {
+        let mut job = job(path, registry);
+        let (known, _) = job.learn(Options { domains: true, ..Options::default() }, &()).unwrap();
+        let answers = Answers::of(&known, registry, false, 1);
+        let view = View { knowledge: &known, answers: &answers, registry };
+        over_time(by, registry, |counted| {
+            job.chart(&view, Sums::new(Some(INTERVAL), by), counted, &()).unwrap();
+        })
+    };
+    OVER_TIME.map(of).to_vec()
+}
+
+/// The same, as knowledge has it.
+fn known_over_time(known: &Knowledge, registry: &Registry) -> Vec<String> {
+    let answers = Answers::of(known, registry, false, 1);
+    let view = View { knowledge: known, answers: &answers, registry };
+    let of = |by| over_time(by, registry, |counted| counted.add_known(&view).unwrap());
+    OVER_TIME.map(of).to_vec()
+}
+
 /// Cuts a capture, learns its pieces, merges them and compares with one run. Returns whether it could be cut.
 fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
     let Some(capture) = Capture::read(path) else { return false };
@@ -175,14 +216,16 @@ fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
         let (expected_json, expected_reports) = expected.get_or_insert_with(|| {
             let learn = |options| job(&one, registry).learn(options, &()).unwrap().0;
             let known = learn(Options { domains: true, ..Options::default() });
-            (annotated(&mut job(&one, registry), &known, registry), reports(registry, learn))
+            let mut all = reports(registry, learn);
+            all.extend(counted_over_time(&one, registry));
+            (annotated(&mut job(&one, registry), &known, registry), all)
         });
         let pieces: Vec<_> = capture.pieces(count).into_iter().enumerate().collect();
         let pieces: Vec<_> =
             pieces.iter().map(|(number, octets)| scratch.file(&format!("piece{number}"), octets)).collect();
         let parts = pieces
             .iter()
-            .map(|piece| written(&job(piece, registry).learn_part(Options::everything(), &()).unwrap().0));
+            .map(|piece| written(&job(piece, registry).learn_part(everything(), &()).unwrap().0));
         let known = if from_the_end {
             parts.rev().reduce(|later, part| merged(&part, &later, registry))
         } else {
@@ -201,11 +244,14 @@ fn check(path: &Path, scratch: &Scratch, registry: &Registry) -> bool {
             "{path:?} in {count}: {}",
             first_difference(&joined, expected_json)
         );
-        let said = reports(registry, |_| {
+        let settled = || {
             let mut known = whole(&known, registry);
             known.settle();
             known
-        });
+        };
+        let mut said = reports(registry, |_| settled());
+        said.extend(known_over_time(&settled(), registry));
+        assert_eq!(said.len(), expected_reports.len());
         for (said, expected) in said.iter().zip(expected_reports.iter()) {
             assert!(said == expected, "{path:?} in {count}: {}", first_difference(said, expected));
         }
@@ -308,8 +354,12 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     for by in ["vlan", "interface"] {
         said(&["summary", "--by", by, &know], 2, "holds no packets");
     }
-    said(&["summary", "--interval", "1s", &know], 2, "holds no packets");
-    said(&["summary", "--format", "html", "--interval", "1s", &know], 2, "holds no packets");
+    said(
+        &["summary", "--interval", "1s", &know],
+        2,
+        "nothing in it says when octets came: learn it with --interval",
+    );
+    said(&["summary", "--format", "html", "--interval", "1s", &know], 2, "learn it with --interval");
     said(&["summary", "--where", "svc.name == mdns", &know], 5, "a knowledge file holds none");
     said(&["annotate", &know], 2, "holds no packets to annotate");
     said(&["explain", "--packet", "1", &know], 2, "ask for --flow");
@@ -329,17 +379,76 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     let cut = scratch.file("cut.know", &file[..file.len() / 2]).display().to_string();
     said(&["summary", &cut], 3, "cut short");
     let mut later = file;
-    later[8] = 2;
+    later[8] = 3;
     let later = scratch.file("later.know", &later).display().to_string();
     bad(
         &["summary", &later],
         3,
         &format!(
-            "{later}: knowledge in form 2, which another version of portolan wrote: this one reads form 1; \
+            "{later}: knowledge in form 3, which another version of portolan wrote: this one reads form 2; \
              learn it anew"
         ),
     );
     said(&["merge", "office.pcapng", "-o", &know], 3, "no knowledge file");
+}
+
+#[test]
+fn traffic_over_time_needs_no_packets_where_it_was_learned() {
+    let scratch = Scratch::new("know-interval");
+    let know = |name: &str| scratch.0.join(name).display().to_string();
+    let (fine, other, plain) = (know("fine.know"), know("other.know"), know("plain.know"));
+    good(&["learn", "--interval", "2s", "office.pcapng", "-o", &fine]);
+    good(&["learn", "--interval", "3s", "http-get.pcap", "-o", &other]);
+    good(&["learn", "http-get.pcap", "-o", &plain]);
+    for more in [&["--interval", "2s"][..], &["--interval", "10s", "--by", "server,service", "--top", "3"]] {
+        let of = |file: &str| good(&[&["summary", "--format", "csv"], more, &[file]].concat());
+        assert_eq!(of(&fine), of("office.pcapng"));
+    }
+    let refused = |arguments: &[&str], reason: &str| {
+        let out = portolan(arguments);
+        assert_eq!((out.code, out.error.contains(reason)), (2, true), "{arguments:?}: {}", out.error);
+    };
+    refused(
+        &["summary", "--interval", "3s", &fine],
+        "it has sums of intervals of 2s, and others only that are multiples",
+    );
+    refused(&["summary", "--interval", "2s", "--by", "vlan", &fine], "holds no packets");
+    refused(
+        &["summary", "--interval", "2s", &fine, &plain],
+        "plain.know: nothing in it says when octets came",
+    );
+    refused(&["learn", "--interval", "0s", "office.pcapng", "-o", &plain], "more than 0 seconds");
+    // A capture beside it is learned by the same intervals.
+    let of = |more: &[&str]| good(&[&["summary", "--format", "csv", "--interval", "6s"], more].concat());
+    assert_eq!(of(&[&fine, "http-get.pcap"]), of(&["office.pcapng", "http-get.pcap"]));
+    assert_eq!(of(&[&fine, &other]), of(&["office.pcapng", "http-get.pcap"]));
+    // Merged, they have intervals that are multiples of both; beside one that has none, none.
+    let said = |files: [&str; 2]| {
+        let out = portolan(&["merge", files[0], files[1], "-o", &know("both.know")]);
+        assert_eq!(out.code, 0, "{}", out.error);
+        out.error
+    };
+    assert!(said([&fine, &plain]).contains("traffic over time is not kept, as only 1 of 2 files have it"));
+    assert!(said([&fine, &other]).contains("traffic over time is kept in intervals of 6s now"));
+    assert_eq!(of(&[&know("both.know")]), of(&["office.pcapng", "http-get.pcap"]));
+}
+
+/// The chart of a page has the same figures, with and without packets.
+#[test]
+#[cfg(feature = "html")]
+fn a_page_of_knowledge_has_a_chart_over_time() {
+    let scratch = Scratch::new("know-chart");
+    let know = scratch.0.join("office.know").display().to_string();
+    good(&["learn", "--interval", "1s", "office.pcapng", "-o", &know]);
+    let figures = |more: &[&str]| {
+        let page = good(&[&["summary", "--format", "html"], more].concat());
+        let begin = page.find("id=\"steps\"").expect("the page has figures of traffic over time");
+        page[begin..][..page[begin..].find("</table>").unwrap()].to_owned()
+    };
+    assert_eq!(figures(&[&know]), figures(&["--interval", "1s", "office.pcapng"]));
+    assert_eq!(figures(&["--interval", "4s", &know]), figures(&["--interval", "4s", "office.pcapng"]));
+    good(&["learn", "office.pcapng", "-o", &know]);
+    assert!(!good(&["summary", "--format", "html", &know]).contains("id=\"steps\""));
 }
 
 /// The check of the fuzz target on what it is to begin with.
@@ -348,7 +457,7 @@ fn what_is_learned_of_samples_passes_the_check_of_the_fuzz_target() {
     let registry = Registry::built_in();
     let mut sound = 0;
     for name in ["office.pcapng", "dns-fragments.pcap", "ftp-2121.pcap", "mdns-announce.pcap"] {
-        let file = written(&job(&sample(name), &registry).learn_part(Options::everything(), &()).unwrap().0);
+        let file = written(&job(&sample(name), &registry).learn_part(everything(), &()).unwrap().0);
         let sections = zstd::decode_all(&file[12..]).unwrap();
         sound += usize::from(!sections.is_empty());
         crate::checks::knowledge(&sections);
@@ -412,4 +521,94 @@ fn knowledge_explains_as_the_capture_does() {
     // A capture beside it has its packets explained by all that is known.
     let both = good(&["explain", &know, "http-get.pcap", "--endpoint", "192.0.2.20:2222/tcp"]);
     assert_eq!(both, text);
+}
+
+/// A capture of clients that ask a server for names, each in a flow of its own, and are told one address each; pcap with
+/// microseconds (draft-ietf-opsawg-pcap), IPv4 in raw frames, messages as RFC 1035 section 4 has them.
+fn lookups(count: u32) -> Vec<u8> {
+    let mut state = 7_u64;
+    let mut random = |below: u64| {
+        // Knuth's constants; the low bits are the weak ones.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let words =
+        ["alpha", "static", "mail", "cdn", "edge", "api", "img", "news", "shop", "cloud", "assets", "login"];
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x65\0\0\0".to_vec();
+    let mut now = 1_700_000_000_000_000_u64;
+    let mut put = |now: u64, ends: [(u32, u16); 2], message: &[u8]| {
+        let len = message.len() as u16;
+        let mut packet = [&[0x45, 0][..], &(28 + len).to_be_bytes(), &[0, 0, 0, 0, 64, 17, 0, 0]].concat();
+        ends.iter().for_each(|(address, _)| packet.extend(address.to_be_bytes()));
+        ends.iter().for_each(|(_, port)| packet.extend(port.to_be_bytes()));
+        packet.extend([(8 + len).to_be_bytes(), [0, 0]].concat());
+        packet.extend(message);
+        let (seconds, micros) = ((now / 1_000_000) as u32, (now % 1_000_000) as u32);
+        let len = packet.len() as u32;
+        [seconds, micros, len, len].iter().for_each(|field| file.extend(field.to_le_bytes()));
+        file.extend(packet);
+    };
+    for number in 0..count {
+        now += 1 + random(200_000);
+        let client = (0x0a00_0000 + 1 + random(200) as u32, 32_768 + random(28_000) as u16);
+        let ends = [client, (0x0a00_00fe, 53)];
+        let mut question = Vec::new();
+        let site = format!("{}{}", words[random(12) as usize], random(5_000));
+        for label in [&*format!("{}-{number}", words[random(12) as usize]), &site, "example"] {
+            question.push(label.len() as u8);
+            question.extend(label.as_bytes());
+        }
+        question.extend([0, 0, 1, 0, 1]);
+        let id = (random(1 << 16) as u16).to_be_bytes();
+        put(now, ends, &[&id[..], &[1, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question].concat());
+        now += 1 + random(30_000);
+        let (ttl, address) =
+            ([60, 300, 600, 3_600][random(4) as usize], 0xc000_0000 | random(1 << 24) as u32);
+        let answer =
+            [&[0xc0, 12, 0, 1, 0, 1][..], &u32::to_be_bytes(ttl), &[0, 4], &address.to_be_bytes()].concat();
+        put(
+            now,
+            [ends[1], ends[0]],
+            &[&id[..], &[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], &question, &answer].concat(),
+        );
+    }
+    file
+}
+
+/// Beside 80 octets a flow: what a client was told of a name, with its question.
+#[test]
+fn a_fact_of_dns_takes_at_most_40_octets() {
+    let (scratch, registry) = (Scratch::new("know-facts"), Registry::built_in());
+    let facts = 20_000;
+    let path = scratch.file("lookups.pcap", &lookups(facts));
+    let (known, _) = job(&path, &registry).learn_part(Options::everything(), &()).unwrap();
+    let (flows, file) = (known.flows().len(), written(&known));
+    let (mut sections, mut packed) = (&zstd::decode_all(&file[12..]).unwrap()[..], Vec::new());
+    while let Some((head, rest)) = sections.split_at_checked(12) {
+        let tag = u32::from_le_bytes(head[..4].try_into().unwrap());
+        let (section, rest) = rest.split_at(u64::from_le_bytes(head[4..].try_into().unwrap()) as usize);
+        let alone = zstd::bulk::compress(section, 9).unwrap().len() as f64 / f64::from(facts);
+        println!("section {tag}: {} octets, alone packed {alone:.1} a fact", section.len());
+        packed.push((tag, alone));
+        sections = rest;
+    }
+    // The sections of DNS and of the names of hosts (ARCHITECTURE.md).
+    let packed_of = |tags: [u32; 2]| -> f64 {
+        packed.iter().filter(|(tag, _)| tags.contains(tag)).map(|(_, alone)| alone).sum()
+    };
+    let size = file.len();
+    println!(
+        "{size} octets for {flows} flows and {facts} facts: {:.1} a fact and its flow",
+        size as f64 / f64::from(facts)
+    );
+    assert!(packed_of([8, 12]) <= 40.0);
+    assert!(size <= 80 * flows + 40 * facts as usize, "{size}");
+    // Of pieces that are merged, too: what messages taught is worked out from those of both.
+    let pieces = Capture::read(&path).unwrap().pieces(2);
+    let parts = pieces.iter().enumerate().map(|(number, octets)| {
+        let piece = scratch.file(&format!("piece{number}"), octets);
+        written(&job(&piece, &registry).learn_part(Options::everything(), &()).unwrap().0)
+    });
+    let joined = parts.reduce(|one, other| merged(&one, &other, &registry)).unwrap().len();
+    assert!(joined <= size + size / 50, "{joined} instead of {size}");
 }

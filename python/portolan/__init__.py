@@ -68,10 +68,17 @@ def flows(source, *, where=None, registry=None, threads=None, strict=True, knowl
     return _flows(source, where=where, registry=registry, threads=threads, strict=strict, knowledge=knowledge)
 
 
-def summary(source, *, by="service", registry=None, threads=None, strict=True, knowledge=None):
-    """Packets and octets per service, or per what `by` says: a word of `--by`, or several."""
+def summary(source, *, by="service", interval=None, registry=None, threads=None, strict=True, knowledge=None):
+    """Packets and octets per service, or per what `by` says: a word of `--by`, or several.
+
+    `interval` (seconds, or a text as `"5m"`) has rows for each interval of capture time. A knowledge file knows those that it
+    was learned with, and multiples of them.
+    """
     by = [by] if isinstance(by, str) else list(by)
-    return _summary(source, by=by, registry=registry, threads=threads, strict=strict, knowledge=knowledge)
+    interval = None if interval is None else str(interval)
+    return _summary(
+        source, by=by, interval=interval, registry=registry, threads=threads, strict=strict, knowledge=knowledge
+    )
 
 
 def hosts(source, *, registry=None, threads=None, strict=True, knowledge=None):
@@ -105,13 +112,16 @@ class Knowledge:
         return self.path
 
 
-def learn(source, output, *, registry=None, threads=None, strict=True):
+def learn(source, output, *, interval=None, registry=None, threads=None, strict=True):
     """Learns captures, writes what was learned to the file `output`, and returns it as `Knowledge`.
+
+    With `interval` (seconds, or a text as `"5m"`) the file has traffic over time in intervals of that length, too.
 
     A damaged capture raises `PortolanError`, and nothing is written; with `strict=False` what came before the damage is.
     """
     output = os.fspath(output)
-    written, error = _learn(source, output, registry=registry, threads=threads, strict=strict)
+    interval = None if interval is None else str(interval)
+    written, error = _learn(source, output, interval=interval, registry=registry, threads=threads, strict=strict)
     return Knowledge(output, *written, error)
 
 

@@ -66,10 +66,10 @@ def _name(piece):
     return f"{Path(path).name.split('.')[0]}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
 
 
-def learn_piece(piece, folder):
+def learn_piece(piece, folder, interval=None):
     """Learns one capture into a file of `folder`; what comes behind damage is left out, and told in `error`."""
     os.makedirs(folder, exist_ok=True)
-    known = learn(piece, os.path.join(folder, _name(piece) + ".know"), threads=1, strict=False)
+    known = learn(piece, os.path.join(folder, _name(piece) + ".know"), interval=interval, threads=1, strict=False)
     error = None if known.error is None else str(known.error)
     # As text it passes between processes.
     return replace(known, error=error)
@@ -171,9 +171,11 @@ def _gather(client, function, pieces, *arguments, retries):
     return outcome
 
 
-def learn_all(client, pieces, folder, *, retries=2):
-    """Learns captures on the workers of a Dask client, each into a file of `folder`. Results are `Knowledge`."""
-    return _gather(client, learn_piece, [os.fspath(piece) for piece in pieces], os.fspath(folder), retries=retries)
+def learn_all(client, pieces, folder, *, interval=None, retries=2):
+    """Learns captures on the workers of a Dask client, each into a file of `folder`. Results are `Knowledge`; with `interval` it
+    has traffic over time."""
+    arguments = (os.fspath(folder), interval)
+    return _gather(client, learn_piece, [os.fspath(piece) for piece in pieces], *arguments, retries=retries)
 
 
 def _in_order(known):
@@ -234,11 +236,11 @@ def _in_spark(session, function, pieces, retries):
     return outcome
 
 
-def spark(session, pieces, knowledge, folder, *, columns=None, retries=2):
+def spark(session, pieces, knowledge, folder, *, columns=None, interval=None, retries=2):
     """The three steps as jobs of Spark: learns into files of the folder `knowledge`, merges on the driver, annotates into Parquet
     files by date and hour in `folder`. Results are `Written`."""
     knowledge, folder = os.fspath(knowledge), os.fspath(folder)
-    learned = _in_spark(session, lambda piece: learn_piece(piece, knowledge), pieces, retries)
+    learned = _in_spark(session, lambda piece: learn_piece(piece, knowledge, interval), pieces, retries)
     whole = os.fspath(merge(_in_order(learned.results), os.path.join(knowledge, "lake.know")))
     pieces = [piece for piece in map(os.fspath, pieces) if piece not in learned.failed]
     written = _in_spark(session, lambda piece: annotate_piece(piece, whole, folder, columns), pieces, retries)

@@ -4,7 +4,7 @@ mod read;
 mod records;
 mod trouble;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use portolan::{
     Registry,
@@ -13,10 +13,11 @@ use portolan::{
         discover::{DiscoverOptions, Discovery},
         flows::{self as flow_report, FlowList},
         hosts::{HostList, HostsOptions},
-        summary::{By, Counted, Division, Options, Sums, Totals, table_of_columns},
+        summary::{By, Counted, Division, Options, Totals, table_of_columns},
     },
     select::{Choice, Predicate, packets},
     sink,
+    text::time::duration,
 };
 use pyo3::{exceptions::PyValueError, prelude::*};
 
@@ -33,6 +34,11 @@ fn wrong(error: impl ToString) -> PyErr {
 
 fn task(source: Source, (registry, threads, strict, knowledge): Common) -> PyResult<Task> {
     Task::new(source, &registry.unwrap_or_default(), threads, strict, knowledge)
+}
+
+/// A length of time, as the command takes it.
+fn length(text: Option<&str>) -> PyResult<Option<Duration>> {
+    text.map(|text| duration(text).map_err(|error| wrong(format!("interval: {error}")))).transpose()
 }
 
 /// Annotates each packet.
@@ -82,11 +88,13 @@ fn flows(
 
 /// Sums up traffic.
 #[pyfunction]
-#[pyo3(signature = (source, *, by=None, registry=None, threads=None, strict=true, knowledge=None))]
+#[pyo3(signature = (source, *, by=None, interval=None, registry=None, threads=None, strict=true, knowledge=None))]
+#[expect(clippy::too_many_arguments, reason = "keywords of Python")]
 fn summary(
     py: Python<'_>,
     source: Source,
     by: Option<Vec<String>>,
+    interval: Option<String>,
     registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
@@ -100,11 +108,12 @@ fn summary(
     let by = Division::new(&parts.collect::<PyResult<Vec<_>>>()?).map_err(wrong)?;
     let options = Options { by, ..Options::default() };
     let task = task(source, (registry, threads, strict, knowledge))?;
-    if !by.needs_packets() {
+    let interval = length(interval.as_deref())?;
+    if interval.is_none() && !by.needs_packets() {
         let threads = task.threads();
         return task.report(py, Totals::new(options, threads));
     }
-    task.sums(py, (Sums::new(None, by), Counted::new(None, by)), options)
+    task.sums(py, interval, options)
 }
 
 /// Lists hosts.
@@ -147,16 +156,18 @@ fn discover(
 /// Learns captures as a part of a whole, and writes what was learned to a file: its times, packets and octets, and what is
 /// wrong with the input.
 #[pyfunction]
-#[pyo3(signature = (source, output, *, registry=None, threads=None, strict=true))]
+#[pyo3(signature = (source, output, *, interval=None, registry=None, threads=None, strict=true))]
 fn learn(
     py: Python<'_>,
     source: Source,
     output: PathBuf,
+    interval: Option<String>,
     registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
 ) -> PyResult<(Written, Option<Py<PyAny>>)> {
-    let (written, wrong) = task(source, (registry, threads, strict, None))?.write(py, &output)?;
+    let interval = length(interval.as_deref())?;
+    let (written, wrong) = task(source, (registry, threads, strict, None))?.write(py, &output, interval)?;
     Ok((written, wrong.map(|trouble| PyErr::from(trouble).into_value(py).into_any())))
 }
 
@@ -217,9 +228,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Rows of sums of packets.
 fn sums_table(
     counted: Counted,
+    is_by_interval: bool,
     options: &Options,
     origin: &portolan::columns::Origin,
 ) -> std::io::Result<portolan::columns::Table> {
-    let (whole, _) = counted.into_parts();
-    table_of_columns(&whole, None, options, origin)
+    let (whole, parts) = counted.into_parts();
+    table_of_columns(&whole, is_by_interval.then_some(&parts), options, origin)
 }

@@ -221,12 +221,10 @@ impl Task {
     /// What the knowledge file knows that was given beside the inputs, to learn on.
     fn base(&self) -> Result<Option<Knowledge>, Trouble> {
         let Some(path) = &self.base else { return Ok(None) };
-        let mut known = Knowledge::whole(Options::everything());
-        known.append(open(path)?, &self.registry);
-        Ok(Some(known))
+        Ok(Some(Knowledge::whole_of(vec![open(path)?], &self.registry)))
     }
 
-    /// Learns the inputs, of which some may be knowledge files.
+    /// Learns the inputs, of which some may be knowledge files; these must know traffic by the interval, if one is needed.
     fn learn(&self, needs: Options, watch: &Watch) -> Result<(Knowledge, Outcome), Trouble> {
         let failed = |failure| Trouble::failure(&failure, self.called());
         let (stored, files): (Vec<_>, Vec<_>) = self.files().into_iter().partition(|file| is_knowledge(file));
@@ -235,15 +233,20 @@ impl Task {
             return job.learn(needs, watch).map_err(failed);
         }
         let mut parts = stored.iter().map(|file| open(file)).collect::<Result<Vec<_>, _>>()?;
+        for (file, part) in stored.iter().zip(&parts) {
+            let file = file.display();
+            needs.interval.map_or(Ok(()), |interval| part.check_interval(interval)).map_err(|untold| {
+                Trouble::about(format!("{file}: {untold}"), file.to_string())
+            })?;
+        }
         let mut outcome = Outcome::default();
         if !job.inputs.names().is_empty() {
-            let (part, learned) = job.learn_part(Options::everything(), watch).map_err(failed)?;
+            let needs = Options { interval: needs.interval, ..Options::everything() };
+            let (part, learned) = job.learn_part(needs, watch).map_err(failed)?;
             parts.push(part);
             outcome = learned;
         }
-        Knowledge::sort(&mut parts);
-        let mut known = Knowledge::whole(Options::everything());
-        parts.into_iter().for_each(|part| known.append(part, &self.registry));
+        let mut known = Knowledge::whole_of(parts, &self.registry);
         known.settle();
         Ok((known, outcome))
     }
@@ -261,14 +264,19 @@ impl Task {
     }
 
     /// Learns the inputs as a part of a whole, and writes what was learned.
-    pub(crate) fn write(self, py: Python<'_>, output: &Path) -> PyResult<(Written, Option<Trouble>)> {
+    pub(crate) fn write(
+        self,
+        py: Python<'_>,
+        output: &Path,
+        interval: Option<Duration>,
+    ) -> PyResult<(Written, Option<Trouble>)> {
         let watch = Watch::of_python();
         let made = py.detach(|| -> Result<_, Trouble> {
             self.refuse_knowledge().and_then(|()| self.look())?;
             let mut job = self.job(&watch.stop);
             job.separate = false;
             job.inputs.sort_by_time();
-            let learned = job.learn_part(Options::everything(), &watch);
+            let learned = job.learn_part(Options { interval, ..Options::everything() }, &watch);
             let (known, outcome) = learned.map_err(|failure| Trouble::failure(&failure, self.called()))?;
             if watch.is_stopped() {
                 return Err(Trouble::said("stopped"));
@@ -303,25 +311,36 @@ impl Task {
         self.tell(made?)
     }
 
-    /// Learns the inputs, then counts their packets.
+    /// Learns the inputs, then counts their packets, or takes what knowledge files tell of them by interval.
     pub(crate) fn sums(
         self,
         py: Python<'_>,
-        (sums, mut counted): (Sums, Counted),
+        interval: Option<Duration>,
         options: summary::Options,
     ) -> PyResult<Records> {
         let watch = Watch::of_python();
         let made = py.detach(|| -> Result<_, Trouble> {
-            self.refuse_knowledge()?;
-            let failed = |failure| Trouble::failure(&failure, self.called());
-            let mut job = self.job(&watch.stop);
-            let (mut knowledge, outcome) = job.learn(options.needs(), &watch).map_err(failed)?;
+            let by = options.by;
+            let is_stored = self.files().iter().any(|file| is_knowledge(file));
+            if interval.is_none() || by.needs_packets() {
+                self.refuse_knowledge()?;
+            }
+            let needs = Options { interval: interval.filter(|_| is_stored), ..options.needs() };
+            let (mut knowledge, outcome) = self.learn(needs, &watch)?;
             let answers = self.answers(&mut knowledge, &watch)?;
             let view = View { knowledge: &knowledge, answers: &answers, registry: &self.registry };
-            job.chart(&view, sums, &mut counted, &watch).map_err(failed)?;
+            let mut counted = Counted::new(interval, by);
+            if is_stored {
+                counted.add_known(&view).map_err(Trouble::said)?;
+            } else {
+                let charted =
+                    self.job(&watch.stop).chart(&view, Sums::new(interval, by), &mut counted, &watch);
+                charted.map_err(|failure| Trouble::failure(&failure, self.called()))?;
+            }
             counted.name_hosts(&knowledge);
             counted.part();
-            Ok((sums_table(counted, &options, &self.origin())?, self.wrong(&outcome)))
+            let table = sums_table(counted, interval.is_some(), &options, &self.origin())?;
+            Ok((table, self.wrong(&outcome)))
         });
         watch.ended()?;
         self.tell(made?)

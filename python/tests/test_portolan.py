@@ -161,12 +161,26 @@ def test_knowledge_travels(tmp_path):
     assert table(portolan.flows(whole)).num_rows == table(portolan.flows(OFFICE)).num_rows
     with pytest.raises(portolan.PortolanError, match="holds no packets"):
         portolan.annotate(whole)
+    with pytest.raises(portolan.PortolanError, match="learn it with --interval"):
+        portolan.summary(whole, interval=5)
     with pytest.raises(portolan.PortolanError, match="no knowledge file") as told:
         portolan.merge([OFFICE], tmp_path / "x.know")
     assert told.value.file == str(OFFICE) and not (tmp_path / "x.know").exists()
     with pytest.raises(portolan.PortolanError):
         portolan.learn(OFFICE.read_bytes()[:-3], tmp_path / "x.know")
     assert not list(tmp_path.glob("*.part")) and not (tmp_path / "x.know").exists()
+
+
+def test_traffic_over_time_is_known(tmp_path):
+    known = portolan.learn(OFFICE, tmp_path / "office.know", interval=2.5)
+    for interval in (5, "10s"):
+        rows = table(portolan.summary(known, interval=interval)).to_pylist()
+        assert rows == table(portolan.summary(OFFICE, interval=interval)).to_pylist() and len(rows) > 5
+    assert sum(row["packets"] for row in rows) == PACKETS
+    with pytest.raises(portolan.PortolanError, match="multiples"):
+        portolan.summary(known, interval=3)
+    with pytest.raises(ValueError, match="interval"):
+        portolan.learn(OFFICE, tmp_path / "x.know", interval=0)
 
 
 def test_names_of_ones_own(tmp_path):

@@ -173,7 +173,7 @@ fn of_stored(global: &Global, args: &Explain, session: &Session<'_>, subject: &S
     }
     let mut out = output::of_job(global, &job)?;
     let (watch, again) = (session.watch("learning"), session.watch("explaining").again());
-    let (known, outcome) = super::knowledge::joined(global, session, &mut job, &watch)?;
+    let (known, outcome) = super::knowledge::joined(global, session, &mut job, &watch, None)?;
     again.knows(&watch);
     let answers = Answers::of(&known, &session.registry, true, job.threads);
     let view = View { knowledge: &known, answers: &answers, registry: &session.registry };

@@ -3,6 +3,7 @@
 use std::{
     mem,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
@@ -10,6 +11,7 @@ use portolan::{
     Job, Knowledge, Registry,
     knowledge::{Options, file},
     pipeline::{Inputs, Outcome},
+    text::time::duration,
 };
 
 use super::{
@@ -25,6 +27,9 @@ use super::{
 pub(crate) struct Learn {
     #[command(flatten)]
     pub(crate) input: Input,
+    /// Keep what was carried in each interval, too, so that `summary --interval` and charts over time need no packets: `60s`.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Output")]
+    pub(crate) interval: Option<Duration>,
 }
 
 #[derive(Args, Debug)]
@@ -74,7 +79,7 @@ pub(crate) fn learn(global: &Global, args: &Learn) -> Result<u8, End> {
     }
     let watch = session.watch("learning");
     let (known, outcome) =
-        job.learn_part(Options::everything(), &watch).map_err(|failure| watch.end(failure))?;
+        job.learn_part(everything(args.interval), &watch).map_err(|failure| watch.end(failure))?;
     let code = exit::worse(session.code.get(), watch.code(&outcome)?);
     passes::tell_losses(global, &known);
     if !outcome.delivered && out.is_file() {
@@ -91,11 +96,30 @@ pub(crate) fn merge(global: &Global, args: &Merge) -> Result<u8, End> {
     let out = output::open(global, &args.files)?;
     let mut parts = args.files.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
     tell_overlaps(global, &mut parts);
+    let intervals: Vec<_> = parts.iter().map(Knowledge::interval).collect();
     let all = Knowledge::of_parts(parts, &registry);
+    tell_intervals(global, &intervals, all.interval());
     passes::tell_losses(global, &all);
     write(&all, &registry, out)?;
     mem::forget(all);
     Ok(exit::GOOD)
+}
+
+/// Says where traffic over time is known less well than before.
+fn tell_intervals(global: &Global, parts: &[Option<Duration>], merged: Option<Duration>) {
+    if global.quiet || parts.iter().all(|&part| part == merged) {
+        return;
+    }
+    match merged {
+        Some(length) => {
+            message::note(format_args!("traffic over time is kept in intervals of {length:?} now"));
+        }
+        None => message::note(format_args!(
+            "traffic over time is not kept, as only {} of {} files have it",
+            parts.iter().flatten().count(),
+            parts.len()
+        )),
+    }
 }
 
 /// Puts parts in order of time, and says where they do not follow each other.
@@ -113,28 +137,37 @@ fn tell_overlaps(global: &Global, parts: &mut [Knowledge]) {
     }
 }
 
-/// What knowledge files that are given as inputs know together with the captures that are, settled.
+/// All that any report asks for, and traffic over time where an interval is given.
+fn everything(interval: Option<Duration>) -> Options {
+    Options { interval, ..Options::everything() }
+}
+
+/// What knowledge files that are given as inputs know together with the captures that are, settled; traffic over time by
+/// intervals from which those asked for can be worked out.
 pub(crate) fn joined(
     global: &Global,
     session: &Session<'_>,
     job: &mut Job<'_>,
     watch: &Watch<'_>,
+    interval: Option<Duration>,
 ) -> Result<(Knowledge, Outcome), End> {
     let mut parts = session.stored.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
+    for (path, part) in session.stored.iter().zip(&parts) {
+        let known = interval.map_or(Ok(()), |interval| part.check_interval(interval));
+        known.map_err(|untold| refuse(&format!("{}: {untold}", path.display())))?;
+    }
+    let interval = interval.or_else(|| parts.first()?.interval());
     let mut outcome = Outcome { delivered: true, ..Outcome::default() };
     outcome.opened = session.stored.iter().map(|path| path.display().to_string()).collect();
     if matches!(&job.inputs, Inputs::Files(files) if !files.is_empty()) {
         job.separate = false;
         let (part, learned) =
-            job.learn_part(Options::everything(), watch).map_err(|failure| watch.end(failure))?;
+            job.learn_part(everything(interval), watch).map_err(|failure| watch.end(failure))?;
         parts.push(part);
         outcome.add(learned);
     }
     tell_overlaps(global, &mut parts);
-    let mut known = Knowledge::whole(Options::everything());
-    for part in parts {
-        known.append(part, &session.registry);
-    }
+    let mut known = Knowledge::whole_of(parts, &session.registry);
     known.settle();
     known.set_hosts(&job.hosts);
     Ok((known, outcome))
@@ -151,9 +184,7 @@ pub(crate) fn base(session: &Session<'_>, job: &Job<'_>) -> Result<Option<Knowle
             "--knowledge is of one capture, and its inputs are pieces of it: files that are separate are not (--together)",
         ));
     }
-    let mut known = Knowledge::whole(Options::everything());
-    known.append(open(path)?, &session.registry);
-    Ok(Some(known))
+    Ok(Some(Knowledge::whole_of(vec![open(path)?], &session.registry)))
 }
 
 /// Whether a file is one of knowledge.

@@ -32,7 +32,7 @@ pub(crate) fn refuse(out: &Output) -> Result<(), End> {
 #[cfg(feature = "html")]
 pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, End> {
     use portolan::{
-        Answers, Job,
+        Answers, Job, View,
         report::html::{Page, PageOptions},
     };
 
@@ -45,13 +45,17 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
     let wanted = args.chosen.packets()?;
     let places = args.geo.open()?;
     let session = Session::new(global, &args.input)?;
-    if args.interval.is_some() {
-        session.refuse_stored("a knowledge file holds no packets to add up by --interval")?;
-    }
     let mut job = Job { wanted, ..session.job()? };
     passes::refuse_wanted(&session, &job)?;
     let mut out = output::of_job(global, &job)?;
     refuse(&out)?;
+    let watch = session.watch("learning");
+    // Of knowledge files nothing more is charted, as they hold no packets.
+    let mut stored = None;
+    if !session.stored.is_empty() {
+        stored = Some(knowledge::joined(global, &session, &mut job, &watch, args.interval)?);
+    }
+    let interval = stored.as_ref().and_then(|(known, _)| known.interval());
     let options = PageOptions {
         by: Some(by),
         sort: args.sort.0,
@@ -59,7 +63,7 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
         top: args.top,
         numeric: args.input.is_numeric(),
         times: args.times.moments(global),
-        interval: args.interval,
+        interval: args.interval.or(interval),
         threads: job.threads,
         separate: job.separate,
         selects: passes::charts_selection(&job),
@@ -70,7 +74,12 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
     let mut page = Page::new(options, job.inputs.names());
     let (way, gather) = ((page.needs(), false, "counting"), page.gather());
     let mut gathered = gather.sink();
-    let (code, outcome) = if session.stored.is_empty() {
+    let (code, outcome) = if let Some((mut known, outcome)) = stored {
+        let answers = Answers::of(&known, registry, false, job.threads);
+        gathered.add_known(&View { knowledge: &known, answers: &answers, registry });
+        page.add(&mut known, &answers, registry, &mut gathered);
+        (exit::worse(session.code.get(), watch.code(&outcome)?), outcome)
+    } else {
         let passes = passes::chart(
             global,
             &session,
@@ -83,13 +92,6 @@ pub(crate) fn run(global: &Global, args: &Summary, by: Division) -> Result<u8, E
             },
         )?;
         (passes.code, passes.outcome)
-    } else {
-        // Without packets nothing is known of when octets came, and the page has no chart of that.
-        let watch = session.watch("learning");
-        let (mut known, outcome) = knowledge::joined(global, &session, &mut job, &watch)?;
-        let answers = Answers::of(&known, registry, false, job.threads);
-        page.add(&mut known, &answers, registry, &mut gathered);
-        (exit::worse(session.code.get(), watch.code(&outcome)?), outcome)
     };
     page.finish(gathered, &outcome);
     let page = kept(page);

@@ -41,7 +41,7 @@ pub(crate) fn learn(
     while !all.stopped && job.next_turn() {
         let is_stored = !session.stored.is_empty();
         let (mut knowledge, outcome) = if is_stored {
-            knowledge::joined(global, session, job, &watch)?
+            knowledge::joined(global, session, job, &watch, options.interval)?
         } else {
             job.learn(options, &watch).map_err(|failure| watch.end(failure))?
         };

@@ -207,6 +207,10 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         };
         return report::write_showing(global, &session, &mut job, form, totals, complete, Some(&show));
     }
+    if let Some(length) = args.interval.filter(|_| !session.stored.is_empty() && !by.needs_packets()) {
+        passes::refuse_wanted(&session, &job)?;
+        return of_stored(global, &session, &mut job, form, (length, &options));
+    }
     let mut out = output::of_job(global, &job)?;
     form.refuse_terminal(&out)?;
     let counted = Counted::new(args.interval, by);
@@ -248,18 +252,63 @@ pub(crate) fn run(global: &Global, args: &Summary) -> Result<u8, End> {
         return Ok(out.abandon().map(|()| passes.code)?);
     }
     match (form, intervals) {
-        (Form::Columns(form), _) => {
-            let rows = (&*whole, intervals, &options);
-            columns::write_sums(rows, &session.registry, files, form, &mut out)?;
-        }
         // The last ones, in the form of those before.
         (Form::Text(format), Some(intervals)) if streams.is_some() && format != Format::Table => {
             if !intervals.is_empty() || is_first {
                 summary::closed(intervals, &scope, &options, (format, is_first), &mut out)?;
             }
         }
-        (Form::Text(format), _) => summary::write(&whole, intervals, &scope, &options, format, &mut out)?,
+        _ => write(form, (&whole, intervals), &scope, &options, &mut out)?,
     }
+    out.finish()?;
+    Ok(passes.code)
+}
+
+fn write(
+    form: Form,
+    (whole, intervals): (&summary::Summary, Option<&[summary::Interval]>),
+    scope: &Scope<'_>,
+    options: &summary::Options,
+    out: &mut output::Output,
+) -> io::Result<()> {
+    match form {
+        Form::Columns(form) => {
+            columns::write_sums((whole, intervals, options), scope.registry, scope.files, form, out)
+        }
+        Form::Text(format) => summary::write(whole, intervals, scope, options, format, out),
+    }
+}
+
+/// Sums by intervals of that length of what knowledge files know, alone or with captures.
+fn of_stored(
+    global: &Global,
+    session: &Session<'_>,
+    job: &mut Job<'_>,
+    form: Form,
+    (length, options): (Duration, &summary::Options),
+) -> Result<u8, End> {
+    let mut out = output::of_job(global, job)?;
+    form.refuse_terminal(&out)?;
+    let (mut counted, mut evicted, mut checked) = (Counted::new(Some(length), options.by), false, Ok(()));
+    let needs = (Options { interval: Some(length), ..options.needs() }, true);
+    let passes = passes::learn(global, session, job, needs, None, |knowledge, answers| {
+        evicted |= knowledge.departed().next().is_some();
+        checked = counted.add_known(&View { knowledge, answers, registry: &session.registry });
+        counted.name_hosts(knowledge);
+    })?;
+    // Each file was asked before; together they are known by intervals that are multiples of all.
+    checked.map_err(|untold| {
+        message::error(untold);
+        End::Said(exit::USAGE)
+    })?;
+    let (span, (whole, parts)) = (*counted.span(), counted.into_parts());
+    let parts = kept(parts);
+    let (files, losses) = (&passes.outcome.opened, passes.outcome.losses);
+    let scope = Scope { files, span: &span, evicted, losses, registry: &session.registry };
+    if !passes.outcome.delivered && out.is_file() {
+        return Ok(out.abandon().map(|()| passes.code)?);
+    }
+    write(form, (&whole, Some(&**parts)), &scope, options, &mut out)?;
     out.finish()?;
     Ok(passes.code)
 }

@@ -33,6 +33,72 @@ struct Noted {
     content: u32,
 }
 
+/// Between whom messages went, how, and on which interface.
+type Ends = (End, End, TransportProtocol, u32);
+
+/// Sightings in files, a column for each of their parts.
+#[derive(Debug, Default)]
+struct Columns {
+    /// How far the content's number is below the lowest that was not met before.
+    contents: Vec<u32>,
+    files: Vec<u32>,
+    /// Differences to the packet before.
+    packets: Vec<i64>,
+    timed: Vec<bool>,
+    /// Differences to the time before.
+    times: Vec<i64>,
+    /// Numbers of the ends.
+    ends: Vec<u32>,
+}
+
+impl Columns {
+    /// The length of time that all differences are multiples of, in ns: mostly a microsecond.
+    fn unit(&self) -> i64 {
+        let divisor = |mut one: u64, mut other: u64| {
+            while other != 0 {
+                (one, other) = (other, one % other);
+            }
+            one
+        };
+        let unit = self.times.iter().fold(0, |unit, time| divisor(unit, time.unsigned_abs()));
+        i64::try_from(unit).unwrap_or(1).max(1)
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.all(self.contents.iter());
+        out.all(self.files.iter());
+        out.all(self.packets.iter());
+        out.all(self.timed.iter());
+        out.all(self.times.iter());
+        out.all(self.ends.iter());
+    }
+
+    fn read(reader: &mut Reader<'_>, most: usize) -> Result<Self, Broken> {
+        fn column<T: serde::de::DeserializeOwned>(
+            reader: &mut Reader<'_>,
+            most: usize,
+        ) -> Result<Vec<T>, Broken> {
+            let mut all = Vec::new();
+            reader.all(most, |value: T| {
+                all.push(value);
+                Ok(())
+            })?;
+            Ok(all)
+        }
+        let all = Self {
+            contents: column(reader, most)?,
+            files: column(reader, most)?,
+            packets: column(reader, most)?,
+            timed: column(reader, most)?,
+            times: column(reader, most)?,
+            ends: column(reader, most)?,
+        };
+        let rows = [all.files.len(), all.packets.len(), all.timed.len(), all.times.len(), all.ends.len()];
+        check(rows.into_iter().all(|rows| rows == all.contents.len()))?;
+        Ok(all)
+    }
+}
+
 impl Notes {
     /// Most octets that notes take.
     const MAX: usize = 64 << 20;
@@ -72,26 +138,39 @@ impl Notes {
         self.is_full
     }
 
-    /// Writes what was noted down.
+    /// Writes what was noted down, column by column, as values of one kind take the fewest octets packed together.
     pub(crate) fn write(&self, out: &mut Writer) {
         out.put(&self.is_full);
         out.all(self.contents.iter().map(|content| &**content));
-        let (mut number, mut time) = (0u64, 0u64);
-        out.count(self.sightings.len());
+        let mut numbers = HashMap::new();
+        let (mut ends, mut columns) = (Vec::new(), Columns::default());
+        let (mut before, mut next) = ((0u64, 0u64), 0);
         for Noted { sighting, content } in &self.sightings {
-            // Numbers and times as differences, which are small.
-            let now = sighting.time.map_or(time, |time| time.0);
-            let packet = sighting.packet.number;
-            let differences = (packet.wrapping_sub(number) as i64, now.wrapping_sub(time) as i64);
-            let ends = (sighting.source, sighting.destination, sighting.protocol, sighting.interface);
-            out.put(&(content, sighting.packet.file, sighting.time.is_some(), differences, ends));
-            (number, time) = (packet, now);
+            let one = (sighting.source, sighting.destination, sighting.protocol, sighting.interface);
+            let number = *numbers.entry(one).or_insert(ends.len() as u32);
+            if number as usize == ends.len() {
+                ends.push(one);
+            }
+            // Numbers and times as differences, which are small; a content that was not met before is the next one.
+            let now = sighting.time.map_or(before.1, |time| time.0);
+            columns.contents.push(next - content);
+            columns.files.push(sighting.packet.file);
+            columns.packets.push(sighting.packet.number.wrapping_sub(before.0) as i64);
+            columns.timed.push(sighting.time.is_some());
+            columns.times.push(now.wrapping_sub(before.1) as i64);
+            columns.ends.push(number);
+            before = (sighting.packet.number, now);
+            next = next.max(content + 1);
         }
+        let unit = columns.unit();
+        columns.times.iter_mut().for_each(|time| *time /= unit);
+        out.all(ends.iter());
+        out.put(&unit);
+        columns.write(out);
     }
 
     /// Reads what [`Self::write`] wrote.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
-        type Row = (u32, u32, bool, (i64, i64), (End, End, TransportProtocol, u32));
         let mut notes = Self { is_full: reader.get()?, ..Self::default() };
         let most = Self::MAX / Self::ENTRY;
         reader.all(most, |content: &[u8]| {
@@ -101,20 +180,29 @@ impl Notes {
             notes.contents.push(Arc::clone(&content));
             check(notes.numbers.insert(content, number).is_none())
         })?;
-        let (mut number, mut time) = (0u64, 0u64);
-        reader.all(most, |(content, file, is_timed, differences, ends): Row| {
+        let mut ends = Vec::new();
+        reader.all(most, |one: Ends| {
+            ends.push(one);
+            Ok(())
+        })?;
+        let unit = reader.get_if(|&unit: &i64| unit > 0)?;
+        let columns = Columns::read(reader, most)?;
+        let (mut number, mut time, mut next) = (0u64, 0u64, 0u32);
+        for row in 0..columns.contents.len() {
+            let content = next.checked_sub(columns.contents[row]).ok_or(Broken)?;
             check((content as usize) < notes.contents.len())?;
-            number = number.wrapping_add(differences.0 as u64);
-            time = time.wrapping_add(differences.1 as u64);
+            next = next.max(content + 1);
+            number = number.wrapping_add(columns.packets[row] as u64);
+            time = time.wrapping_add(columns.times[row].wrapping_mul(unit) as u64);
             check(number < 1 << 52)?;
-            let (source, destination, protocol, interface) = ends;
-            let packet = PacketId { file, number };
-            let time = is_timed.then_some(Timestamp(time));
+            let &(source, destination, protocol, interface) =
+                ends.get(columns.ends[row] as usize).ok_or(Broken)?;
+            let packet = PacketId { file: columns.files[row], number };
+            let time = columns.timed[row].then_some(Timestamp(time));
             let sighting = Sighting { packet, time, interface, source, destination, protocol };
             check(notes.sightings.last().is_none_or(|last| last.sighting.packet <= packet))?;
             notes.sightings.push(Noted { sighting, content });
-            Ok(())
-        })?;
+        }
         Ok(notes)
     }
 

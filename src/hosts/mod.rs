@@ -51,6 +51,11 @@ impl Source {
     pub const ALL: [Self; 8] =
         [Self::User, Self::Dns, Self::Mdns, Self::Llmnr, Self::Netbios, Self::Dhcp, Self::Snmp, Self::Ssdp];
 
+    /// Whether its names come from messages of DNS.
+    pub(crate) const fn is_of_dns(self) -> bool {
+        matches!(self, Self::Dns | Self::Mdns | Self::Llmnr)
+    }
+
     /// Whether its names are those by which a host is found, not texts about it.
     pub const fn finds(self) -> bool {
         !matches!(self, Self::Snmp | Self::Ssdp)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Damaged, Knowledge, answers::label_of, context};
+use super::{Damaged, Knowledge, Subject, answers::label_of, context};
 use crate::{
     flow::{FiveTuple, Leaving, Served, Tally},
     naming::{
@@ -101,6 +101,7 @@ impl Knowledge {
         if self.flows.is_full(self.options.limit) {
             self.shrink(self.options.limit / 4 * 3, registry);
         }
+        self.shorten_traffic(registry);
     }
 
     /// Makes room for the five-tuples of a stretch that is to be merged.
@@ -138,7 +139,7 @@ impl Knowledge {
     }
 
     fn let_go(&mut self, leaving: &Leaving, registry: &Registry) {
-        let Self { options, flows, dns, announced, totals, departed, .. } = self;
+        let Self { options, flows, dns, announced, totals, departed, over_time, .. } = self;
         flows.prepare(leaving);
         let context = context(options, flows, (dns, announced), &totals.span, registry, 1);
         let (mut labels, mut served) = (Labels::default(), Served::default());
@@ -146,6 +147,9 @@ impl Knowledge {
             let label = label_of(&tuple, &mut labels, &context);
             let damaged = totals.forget(tuple.key);
             departed.bury(&tuple, labels.label(label), &damaged);
+            if let Some(over_time) = over_time {
+                over_time.leave(&Subject::Flow(tuple.key), labels.label(label));
+            }
             if let Some(server) = naming::proven(&tuple, &context) {
                 served.insert(&tuple.key, server);
             }

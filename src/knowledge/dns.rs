@@ -247,10 +247,47 @@ impl Dns {
         }
     }
 
-    /// Writes what a part learned: nothing else than its facts and its notes is in it.
+    /// What the messages that were noted down teach of endpoints.
+    fn taught(&self) -> Advertised {
+        let mut taught = Advertised::new();
+        for (sighting, message) in self.notes.iter().flat_map(Notes::messages) {
+            let (source, destination) = (sighting.source, sighting.destination);
+            if let Some(via) = Via::of(sighting.protocol, source.1, destination.1)
+                && !via.ignores(source.1, &message)
+            {
+                let origin = Origin { sender: source.0, via, interface: sighting.interface };
+                taught.observe(origin, sighting.time, &message);
+            }
+        }
+        taught
+    }
+
+    /// What they tell of names of hosts.
+    pub(super) fn heard(&self) -> Hosts {
+        let mut heard = Hosts::new();
+        for (sighting, message) in self.notes.iter().flat_map(Notes::messages) {
+            let port = sighting.source.1;
+            if let Some(via) = Via::of(sighting.protocol, port, port) {
+                heard.observe_answer(via, (sighting.time, sighting.destination.0), &message);
+            }
+        }
+        heard
+    }
+
+    /// Writes what a part learned: nothing else than its facts and its notes is in it. Of facts that the notes teach again,
+    /// only that.
     pub(super) fn write(&self, out: &mut Writer) {
         out.put(&self.lacking);
-        self.advertised.write(out);
+        let octets = |advertised: &Advertised| {
+            let mut out = Writer::default();
+            advertised.write(&mut out);
+            out.finish().ok()
+        };
+        let is_taught = octets(&self.advertised) == octets(&self.taught());
+        out.put(&is_taught);
+        if !is_taught {
+            self.advertised.write(out);
+        }
         self.fragmented.write(out);
         if let Some(notes) = &self.notes {
             notes.write(out);
@@ -261,10 +298,16 @@ impl Dns {
     pub(super) fn read(options: &Options, reader: &mut Reader<'_>) -> Result<Self, Broken> {
         let mut dns = Self::new(options, true);
         dns.lacking = reader.get_if(|&lacking| lacking < 1 << 52)?;
-        dns.advertised = Advertised::read(reader)?;
+        let is_taught: bool = reader.get()?;
+        if !is_taught {
+            dns.advertised = Advertised::read(reader)?;
+        }
         dns.fragmented = Fragmented::read(reader)?;
         if dns.notes.is_some() {
             dns.notes = Some(Notes::read(reader)?);
+        }
+        if is_taught {
+            dns.advertised = dns.taught();
         }
         Ok(dns)
     }

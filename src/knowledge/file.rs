@@ -15,17 +15,19 @@ use std::{
     path::Path,
 };
 
-use super::{Announced, Dns, Flows, Graves, Hosts, Knowledge, Options, Quoted, Totals, flow_options};
+use super::{
+    Announced, Dns, Flows, Graves, Hosts, Knowledge, Options, OverTime, Quoted, Totals, flow_options,
+};
 use crate::{
     packed::{Broken, Reader, Writer, check},
-    packet::{Share, Timestamp},
+    packet::Timestamp,
     registry::Registry,
 };
 
 /// What a knowledge file begins with; no capture does.
 pub const MAGIC: [u8; 8] = *b"\x89PKNOW\r\n";
 /// The version that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Most octets of a section.
 #[cfg(feature = "compression")]
@@ -39,7 +41,7 @@ const BELIEVED_TIMES: u64 = 1 << 10;
 #[cfg(feature = "compression")]
 const STEP: u64 = 1 << 20;
 
-/// The sections, each of which must be there.
+/// The sections, each of which but the last one must be there.
 mod tag {
     pub(super) const END: u32 = 0;
     pub(super) const OPTIONS: u32 = 2;
@@ -50,6 +52,8 @@ mod tag {
     pub(super) const HOSTS: u32 = 12;
     pub(super) const TOTALS: u32 = 14;
     pub(super) const DEPARTED: u32 = 16;
+    /// Behind the flows; only where it was asked for. Who does not know it loses nothing else.
+    pub(super) const OVER_TIME: u32 = 17;
 }
 
 /// An input that was learned from, as it is told from others: by all of this but its name.
@@ -175,8 +179,7 @@ impl Knowledge {
             packed.write_all(&octets)
         };
         section(tag::OPTIONS, &|out| {
-            let Options { flows, inventory, hosts, domains, ports_only, limit, causal: _, share: _ } =
-                self.options;
+            let Options { flows, inventory, hosts, domains, ports_only, limit, .. } = self.options;
             out.put(&(date, [flows, inventory, hosts, domains, ports_only], limit));
         })?;
         section(tag::INPUTS, &|out| out.all(self.inputs.iter()))?;
@@ -184,13 +187,16 @@ impl Knowledge {
         section(tag::DNS, &|out| self.dns.write(out))?;
         section(tag::ANNOUNCED, &|out| self.announced.write(out))?;
         if let Some(hosts) = &self.hosts {
-            section(tag::HOSTS, &|out| hosts.write(out))?;
+            section(tag::HOSTS, &|out| hosts.write(&self.dns.heard(), out))?;
         }
         section(tag::TOTALS, &|out| self.totals.write(out))?;
         section(tag::DEPARTED, &|out| {
             self.departed.write(out);
             self.quoted.write(out);
         })?;
+        if let Some(over_time) = &self.over_time {
+            section(tag::OVER_TIME, &|out| over_time.write(&self.flows, out))?;
+        }
         section(tag::END, &|_| {})?;
         finish(packed)
     }
@@ -237,7 +243,15 @@ impl Knowledge {
             check(!seen.contains(&tag))?;
             match (&mut known, tag) {
                 (None, tag::OPTIONS) => known = Some(Self::read_options(&mut reader)?),
-                (Some(known), tag) if tag % 2 == 0 => known.read_section(tag, &mut reader)?,
+                (Some(known), tag::OVER_TIME) => {
+                    check(seen.contains(&tag::FLOWS))?;
+                    known.over_time = Some(Box::new(OverTime::read(&known.flows, &mut reader)?));
+                    known.options.interval = known.interval();
+                }
+                (Some(known), tag) if tag % 2 == 0 => {
+                    check(tag != tag::HOSTS || seen.contains(&tag::DNS))?;
+                    known.read_section(tag, &mut reader)?;
+                }
                 (_, tag) if tag % 2 == 1 => continue,
                 _ => return Err(FileError::Damaged),
             }
@@ -275,11 +289,19 @@ impl Knowledge {
     }
 
     /// Joins parts in order of time, whatever their order, into one; those that overlap as if one followed the other.
-    pub fn of_parts(mut parts: Vec<Self>, registry: &Registry) -> Self {
+    pub fn of_parts(parts: Vec<Self>, registry: &Registry) -> Self {
+        Self::part(Options::everything()).join(parts, registry)
+    }
+
+    /// Joins them into a whole, which is yet to be [settled](Self::settle): to be asked, or to learn on.
+    pub fn whole_of(parts: Vec<Self>, registry: &Registry) -> Self {
+        Self::whole(Options::everything()).join(parts, registry)
+    }
+
+    fn join(mut self, mut parts: Vec<Self>, registry: &Registry) -> Self {
         Self::sort(&mut parts);
-        let mut all = Self::part(Options::everything());
-        parts.into_iter().for_each(|part| all.append(part, registry));
-        all
+        parts.into_iter().for_each(|part| self.append(part, registry));
+        self
     }
 
     /// Puts parts in order of time; those without a time behind all others.
@@ -289,9 +311,8 @@ impl Knowledge {
 
     fn read_options(reader: &mut Reader<'_>) -> Result<Self, Broken> {
         let (_, [flows, inventory, hosts, domains, ports_only], limit): (&str, _, _) = reader.get()?;
-        let causal = false;
-        let share = Share::ALL;
-        Ok(Self::part(Options { flows, inventory, causal, hosts, domains, ports_only, limit, share }))
+        let own = Options { flows, inventory, hosts, domains, ports_only, limit, ..Options::default() };
+        Ok(Self::part(own))
     }
 
     fn read_section(&mut self, tag: u32, reader: &mut Reader<'_>) -> Result<(), FileError> {
@@ -303,7 +324,9 @@ impl Knowledge {
             tag::FLOWS => self.flows = Flows::read(flow_options(&self.options, true), reader)?,
             tag::DNS => self.dns = Dns::read(&self.options, reader)?,
             tag::ANNOUNCED => self.announced = Announced::read(reader)?,
-            tag::HOSTS if self.hosts.is_some() => self.hosts = Some(Box::new(Hosts::read(reader)?)),
+            tag::HOSTS if self.hosts.is_some() => {
+                self.hosts = Some(Box::new(Hosts::read(reader, || self.dns.heard())?));
+            }
             tag::TOTALS => self.totals = Totals::read(reader)?,
             tag::DEPARTED => {
                 self.departed = Graves::read(reader)?;

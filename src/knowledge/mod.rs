@@ -8,6 +8,7 @@ mod departed;
 mod dns;
 mod domains;
 pub mod file;
+mod over_time;
 mod quoted;
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,11 @@ pub use answers::{Answers, Known};
 pub use departed::Departed;
 pub use domains::{Named, ToldFrom};
 pub use file::{FileError, InputId};
+pub use over_time::{Carrier, Cell, MOST_CELLS, MOST_NAMED, Untold};
 pub use totals::{Damaged, Span, Subject};
 pub use view::View;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     announce::{Announced, Control, Message, begins_like, may_announce},
@@ -40,6 +42,7 @@ use crate::{
 };
 use departed::Graves;
 use dns::Dns;
+use over_time::OverTime;
 use quoted::Quoted;
 use totals::Totals;
 
@@ -56,6 +59,8 @@ pub struct Options {
     pub hosts: bool,
     /// Learn what the ends of flows are called: what clients ask their servers for, and names of hosts.
     pub domains: bool,
+    /// Keep what was carried in each interval of this length, where all is learned with hindsight.
+    pub interval: Option<Duration>,
     /// Look at no payload: names come from ports, users and DNS alone.
     pub ports_only: bool,
     /// Five-tuples of an address family held before the least recently used leave; their totals are kept.
@@ -86,6 +91,7 @@ impl Default for Options {
             causal: false,
             hosts: false,
             domains: false,
+            interval: None,
             ports_only: false,
             limit: DEFAULT_LIMIT,
             share: Share::ALL,
@@ -135,6 +141,8 @@ pub struct Knowledge {
     totals: Totals,
     departed: Graves,
     quoted: Quoted,
+    /// Traffic over time, where it was asked for.
+    over_time: Option<Box<OverTime>>,
 }
 
 impl Knowledge {
@@ -149,6 +157,7 @@ impl Knowledge {
     }
 
     fn new(options: Options, part: bool) -> Self {
+        let length = options.interval.map(|length| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX));
         Self {
             options,
             is_part: part,
@@ -161,6 +170,7 @@ impl Knowledge {
             totals: Totals::default(),
             departed: Graves::default(),
             quoted: Quoted::default(),
+            over_time: length.map(|length| Box::new(OverTime::new(length))),
         }
     }
 
@@ -306,6 +316,13 @@ impl Knowledge {
                 return Some(fragments.ports(&key, time));
             }
             if fragments.later(key, time, frame.counted_len()) {
+                if let Some(over_time) = &mut self.over_time {
+                    let carried = (frame.time, frame.counted_len());
+                    match fragments.ports(&key, time) {
+                        None => over_time.wait(key, carried, headers),
+                        ports => over_time.count(carried, headers, ports),
+                    }
+                }
                 return None;
             }
         }
@@ -430,7 +447,12 @@ impl Knowledge {
             (odd.beyond, "packets whose time is before 1970 or after 2554, and not shown"),
             (odd.unnamed, "packets whose interface is one of too many for its name to be kept"),
         ];
+        let traffic = self.over_time.iter().flat_map(|over_time| over_time.losses()).zip([
+            "packets that are kept by interval under the names that their flows had before the end",
+            "packets that found no room by interval",
+        ]);
         let all = flows.into_iter().chain(frames).chain(self.dns.losses()).chain(self.announced.losses());
+        let all = all.chain(traffic);
         let all = all.chain(self.hosts.iter().flat_map(|hosts| hosts.losses()));
         all.filter(|&(count, _)| count > 0)
     }
@@ -477,10 +499,13 @@ impl Knowledge {
             hosts.merge(*later);
         }
         self.flows.merge(later.flows);
+        let is_empty = later.totals.span.packets == 0 && later.inputs.is_empty();
+        self.merge_traffic(later.over_time, is_empty);
         self.totals.merge(later.totals);
         self.departed.merge(later.departed);
         self.quoted.merge(later.quoted);
         self.inputs.extend(later.inputs);
+        self.shorten_traffic(registry);
     }
 
     /// Appends the knowledge of other inputs, which follow those of this one.
@@ -555,6 +580,9 @@ impl<'b> Learning<'_, 'b> {
         let Some(ports) = knowledge.ports(frame, headers) else { return };
         if headers.stopped.is_some() {
             knowledge.totals.count_damage(headers, ports);
+        }
+        if let Some(over_time) = &mut knowledge.over_time {
+            over_time.count((frame.time, frame.counted_len()), headers, ports);
         }
         let five_tuple = (headers.network, headers.protocol, ports);
         let seen = seen(frame, headers);

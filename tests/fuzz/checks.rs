@@ -250,12 +250,23 @@ pub(crate) fn knowledge(octets: &[u8]) {
     known.append(part, &registry);
     known.append(again, &registry);
     known.settle();
-    let _ = Answers::of(&known, &registry, true, 1);
+    let answers = Answers::of(&known, &registry, true, 1);
+    if let Some(interval) = known.interval() {
+        let mut counted = summary::Counted::new(Some(interval), By::Service);
+        let view = View { knowledge: &known, answers: &answers, registry: &registry };
+        counted.add_known(&view).expect("these are the intervals that it has");
+        let (_, parts) = counted.into_parts();
+        let packets = |rows: &Summary| {
+            rows.rows(&summary::Options::default()).iter().map(|row| row.packets).sum::<u64>()
+        };
+        let sum: u64 = parts.iter().map(|part| packets(&part.summary)).sum();
+        assert_eq!(sum, known.traffic().map(|(.., cell)| cell.packets).sum::<u64>());
+    }
 }
 
 /// A knowledge file of these sections, whose frame of zstd is neither packed nor has a checksum (RFC 8878 section 3.1.1).
 fn stored(sections: &[u8]) -> Vec<u8> {
-    let mut file = b"\x89PKNOW\r\n\x01\0\0\0\x28\xb5\x2f\xfd\0\x58".to_vec();
+    let mut file = b"\x89PKNOW\r\n\x02\0\0\0\x28\xb5\x2f\xfd\0\x58".to_vec();
     let mut blocks = sections.chunks(128 << 10).peekable();
     while let Some(block) = blocks.next() {
         let is_last = u32::from(blocks.peek().is_none());

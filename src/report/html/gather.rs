@@ -4,9 +4,10 @@ use std::io;
 
 use super::timeline::Timeline;
 use crate::{
-    knowledge::{Damaged, Knowledge, Span},
+    knowledge::{Carrier, Damaged, Knowledge, Span, View},
+    packet::Timestamp,
     record::Record,
-    report::summary::{Division, Intervals, Summary},
+    report::summary::{Division, Intervals, OTHERS, Summary},
     sink::{Encoder, Sink},
 };
 
@@ -62,6 +63,22 @@ impl Gathered {
         self.span.count(frame);
         if let Some(stopped) = record.headers.stopped {
             self.damaged.count(stopped.reason);
+        }
+    }
+
+    /// Adds what is known of a capture whose packets are not at hand: traffic over time, where the steps are the intervals
+    /// that it is known by.
+    pub fn add_known(&mut self, view: &View<'_>) {
+        let names = view.answers;
+        for (carrier, _, cell) in view.knowledge.traffic() {
+            let key = match carrier {
+                Carrier::Flow(id) => names.get(id).map(|known| &*names.labels().label(known.label).key),
+                Carrier::Other(kind) => names.kind(kind).map(|label| &*label.key),
+                Carrier::Label(label) => Some(&*label.key),
+                Carrier::Rest => Some(OTHERS),
+            };
+            let key = key.unwrap_or(&names.none().key);
+            self.timeline.count_all(key, (cell.first().map(Timestamp), cell.packets), cell.octets);
         }
     }
 

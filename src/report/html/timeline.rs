@@ -85,8 +85,13 @@ impl Timeline {
 
     /// Counts a packet of the service with this key.
     pub fn count(&mut self, key: &str, time: Option<Timestamp>, octets: u64) {
+        self.count_all(key, (time, 1), octets);
+    }
+
+    /// Counts so many of one step, of which that is the time of one.
+    pub(super) fn count_all(&mut self, key: &str, (time, packets): (Option<Timestamp>, u64), octets: u64) {
         let Some(Timestamp(time)) = time else {
-            self.untimed += 1;
+            self.untimed += packets;
             return;
         };
         let at = time / self.step;

@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::{
-    Division, MOST_ROWS, Summary, domains,
+    Division, MOST_ROWS, Summary, domains, item_of,
     key::{Item, Key},
     rows::Amount,
 };
 use crate::{
     flow::is_group,
-    knowledge::{Damaged, Knowledge, Span},
+    knowledge::{Carrier, Cell, Damaged, Knowledge, Span, Untold, View},
     naming::{self, Side},
     packet::LinkType,
     record::Record,
@@ -49,6 +49,31 @@ impl Summary {
         let amount =
             Amount { packets: 1, octets, first: time, last: time, flows: flows.then_some(0), damaged };
         self.count_item(by, &item, &amount);
+    }
+
+    /// Counts what was carried in an interval, as its packets would be.
+    fn count_cell(&mut self, (carrier, cell): (Carrier<'_>, &Cell), view: &View<'_>, by: Division) {
+        let Cell { packets, octets, damaged, .. } = *cell;
+        let (first, last) = (cell.first(), cell.last());
+        let amount = Amount { packets, octets, first, last, flows: None, damaged };
+        let names = view.answers;
+        match carrier {
+            Carrier::Flow(id) => {
+                let tuple = view.knowledge.flows().five_tuple(id);
+                if let Some((_, item)) = tuple.and_then(|tuple| item_of(&tuple, names, by)) {
+                    self.count_item(by, &item, &amount);
+                }
+            }
+            Carrier::Other(kind) => {
+                let label = names.kind(kind).unwrap_or_else(|| names.none());
+                self.count_item(by, &Item::of_label(label), &amount);
+            }
+            Carrier::Label(label) => self.count_label(by, label, &amount),
+            Carrier::Rest => {
+                let number = self.others(by.parts().len());
+                self.rows[number as usize].count(&Item::of_label(names.none()), &amount);
+            }
+        }
     }
 }
 
@@ -119,6 +144,26 @@ impl Intervals {
             room: MOST_ROWS,
             span: Span::default(),
         }
+    }
+
+    /// Adds what is known of a capture whose packets are not at hand, in place of these.
+    ///
+    /// # Errors
+    /// Where nothing is known of traffic over time, or of other intervals only.
+    pub fn add_known(&mut self, view: &View<'_>) -> Result<(), Untold> {
+        let length = self.length.unwrap_or(u64::MAX);
+        view.knowledge.check_interval(Duration::from_nanos(length))?;
+        self.span.add(view.knowledge.span());
+        let by = self.by;
+        for (carrier, start, cell) in view.knowledge.traffic() {
+            match start {
+                Some(start) => {
+                    self.change(start - start % length, |part| part.count_cell((carrier, cell), view, by));
+                }
+                None => self.rest.count_cell((carrier, cell), view, by),
+            }
+        }
+        Ok(())
     }
 
     /// Counts one packet. Packets without a time stamp belong to the first interval of all, that of the epoch.

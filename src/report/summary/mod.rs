@@ -29,7 +29,7 @@ pub use write::{closed, csv, json, table, write};
 use crate::{
     capture::Losses,
     flow::FiveTuple,
-    knowledge::{self, Answers, Damaged, Knowledge, Named, Span, Subject},
+    knowledge::{self, Answers, Damaged, Knowledge, Known, Named, Span, Subject},
     naming::{self, label::Label},
     registry::Registry,
     report::{Format, Report},
@@ -185,16 +185,8 @@ impl Summary {
             summary.add(part);
         }
         for gone in knowledge.departed() {
-            let item = Item::of_label(&gone.label);
             let amount = Amount { flows: Some(gone.flows), ..Amount::of(&gone.tally, gone.damaged) };
-            // Of what left, the label is all that is known.
-            let told =
-                |part: By| if part.is_of_label() { item.label_key(part) } else { Key::Text("evicted") };
-            if let Some(number) = summary.row_number(by, item.label, |part| Some(told(part))) {
-                let row = &mut summary.rows[number as usize];
-                row.count(&item, &amount);
-                row.approximate = true;
-            }
+            summary.count_label(by, &gone.label, &amount);
         }
         for (kind, tally) in knowledge.others() {
             let item = Item::of_label(names.kind(kind).unwrap_or_else(|| names.none()));
@@ -215,12 +207,8 @@ impl Summary {
         let mut by_label = vec![None; names.labels().all().len()];
         let is_of_label = by.is_of_label();
         for tuple in tuples {
-            let Some(known) = names.get(tuple.id) else { continue };
-            let label = names.labels().label(known.label);
-            let ends = Some((tuple.key.low().0, tuple.key.high().0));
-            let domains = domains(names.named(tuple.id), by);
-            let group = naming::group(&tuple);
-            let item = Item { ends, side: known.side, group, domains, ..Item::of_label(label) };
+            let Some((known, item)) = item_of(&tuple, names, by) else { continue };
+            let label = item.label;
             let damaged = knowledge.damaged(&Subject::Flow(tuple.key));
             let amount = Amount { flows: Some(tuple.flows), ..Amount::of(&tuple.total(), damaged) };
             summary.mismatched += if label.mismatch.is_some() { tuple.flows } else { 0 };
@@ -235,6 +223,17 @@ impl Summary {
             }
         }
         summary
+    }
+
+    /// Counts something of which the label that it had is all that is known.
+    fn count_label(&mut self, by: Division, label: &Label, amount: &Amount) {
+        let item = Item::of_label(label);
+        let told = |part: By| if part.is_of_label() { item.label_key(part) } else { Key::Text("evicted") };
+        if let Some(number) = self.row_number(by, label, |part| Some(told(part))) {
+            let row = &mut self.rows[number as usize];
+            row.count(&item, amount);
+            row.approximate = true;
+        }
     }
 
     /// Counts something into its rows.
@@ -383,6 +382,15 @@ impl Summary {
         rows.truncate(options.top.unwrap_or(usize::MAX));
         rows
     }
+}
+
+/// What all packets of a five-tuple count as, and its answer.
+fn item_of<'a>(tuple: &FiveTuple<'_>, names: &'a Answers, by: Division) -> Option<(Known, Item<'a>)> {
+    let known = names.get(tuple.id)?;
+    let label = names.labels().label(known.label);
+    let ends = Some((tuple.key.low().0, tuple.key.high().0));
+    let (group, domains) = (naming::group(tuple), domains(names.named(tuple.id), by));
+    Some((known, Item { ends, side: known.side, group, domains, ..Item::of_label(label) }))
 }
 
 /// What the ends of a flow are called, as rows have it.

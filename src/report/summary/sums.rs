@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use super::{Division, Interval, Intervals, Summary};
 use crate::{
-    knowledge::{Knowledge, Span},
+    knowledge::{Knowledge, Span, Untold, View},
     record::Record,
     sink::{Encoder, Sink},
 };
@@ -47,6 +47,14 @@ impl Counted {
     /// Totals of all packets that were counted.
     pub fn span(&self) -> &Span {
         self.0.span()
+    }
+
+    /// As [`Intervals::add_known`].
+    ///
+    /// # Errors
+    /// As that has them.
+    pub fn add_known(&mut self, view: &View<'_>) -> Result<(), Untold> {
+        self.0.add_known(view)
     }
 
     /// As [`Intervals::part`].
