@@ -31,9 +31,11 @@ fn packet(mut reader: Reader<'_>, wire: usize) -> Option<Said> {
     };
     let session: [u8; 8] = reader.array()?;
     check(session != [0; 8])?;
+    // A length that leaves out what was just read is of no packet.
+    let left = wire.checked_sub(9)?;
     let len = reader.len();
     let mut plain = reader;
-    if tail(&mut plain, said, wire - 9).is_some() {
+    if tail(&mut plain, said, left).is_some() {
         return Some(said);
     }
     // With tls-crypt: replay id 1 and a time, a tag of 32 octets, and the rest encrypted.
@@ -51,7 +53,7 @@ fn packet(mut reader: Reader<'_>, wire: usize) -> Option<Said> {
         let mut signed = reader;
         if tag + 8 <= len && signed.skip(tag).is_some() && signed.u32() == Some(1) {
             signed.skip(4)?;
-            tail(&mut signed, said, wire.saturating_sub(9 + tag + 8))?;
+            tail(&mut signed, said, left.saturating_sub(tag + 8))?;
             return Some(said);
         }
     }
