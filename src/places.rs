@@ -5,12 +5,16 @@ use std::{fmt, net::IpAddr, path::Path, path::PathBuf, sync::Arc};
 
 use hashbrown::HashMap;
 use maxminddb::{
-    MaxMindDbError, Reader,
+    Reader,
     geoip2::{Asn, Country},
 };
 
+use crate::hosts::bounded;
+
 /// Files that are asked at most: countries and autonomous systems mostly come in one each.
 pub const MOST_FILES: usize = 4;
+/// Octets of a file at most; those of cities, which are larger than any that is asked here needs to be, have 100 MB.
+const MOST_OCTETS: u64 = 512 << 20;
 /// Distinct places that are kept; addresses in further ones have none.
 const MOST_PLACES: usize = 1 << 18;
 
@@ -64,15 +68,9 @@ impl Places {
             return Err(error(file.as_ref(), format!("no more than {MOST_FILES} files are asked")));
         }
         let read = |file: &Path| {
-            Reader::open_readfile(file).map_err(|cause| {
-                error(
-                    file,
-                    match cause {
-                        MaxMindDbError::Io(cause) => cause.to_string(),
-                        cause => format!("no file of MaxMind's format (.mmdb): {cause}"),
-                    },
-                )
-            })
+            let octets = bounded(file, MOST_OCTETS).map_err(|cause| error(file, cause.to_string()))?;
+            Reader::from_source(octets)
+                .map_err(|cause| error(file, format!("no file of MaxMind's format (.mmdb): {cause}")))
         };
         files.iter().map(|file| read(file.as_ref())).collect::<Result<_, _>>().map(Self)
     }

@@ -52,6 +52,7 @@ use std::{
 use args::{Cli, Command};
 use clap::error::ErrorKind;
 use portolan::capture;
+pub use settings::check_configuration;
 
 /// The words of the command line, for those that show it.
 static ARGUMENTS: OnceLock<Vec<OsString>> = OnceLock::new();

@@ -161,7 +161,10 @@ impl Settings {
         }
         let settings = Self(all);
         for setting in &settings.0 {
-            check(&root, setting, command)?;
+            check(&root, setting, command).map_err(|what| {
+                message::error(what);
+                End::Said(exit::USAGE)
+            })?;
         }
         Ok(settings)
     }
@@ -254,29 +257,34 @@ fn of_file(root: &Command, path: &Path, is_user: bool) -> Result<Vec<Setting>, E
         return Err(failed(&format_args!("more than {LIMIT} octets are no configuration")));
     }
     let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
-    let file = File { root, path, text: &text, is_user };
-    let table = DeTable::parse(&text).map_err(|error| file.wrong(error.span(), error.message()))?;
-    let (mut all, mut general) = (Vec::new(), Vec::new());
-    for (key, value) in table.get_ref() {
-        match value.get_ref() {
-            DeValue::Table(inner) => {
-                let name = key.get_ref().as_ref();
-                let Some(command) = root.get_subcommands().find(|command| command.get_name() == name) else {
-                    return Err(file.unknown(key.span(), name, "command", commands(root)));
-                };
-                for (key, value) in inner {
-                    all.push(file.setting(Some(command), key.get_ref(), key.span(), value.get_ref())?);
-                }
-            }
-            value => general.push(file.setting(None, key.get_ref(), key.span(), value)?),
+    File { root, path, text: &text, is_user }.settings().map_err(|fault| {
+        message::error(format_args!("{}:{}: {}", path.display(), fault.line, fault.what));
+        if let Some(hint) = fault.hint {
+            message::line("hint: ", hint);
         }
-    }
-    all.extend(general);
-    Ok(all)
+        End::Said(exit::USAGE)
+    })
 }
 
-fn commands(root: &Command) -> Vec<&str> {
-    root.get_subcommands().map(Command::get_name).collect()
+/// Whether a text is a configuration, all of whose settings can be used.
+///
+/// # Errors
+/// What the command would say of it, the line first.
+pub fn check_configuration(text: &str) -> Result<(), String> {
+    let mut root = Cli::command();
+    root.build();
+    let file = File { root: &root, path: Path::new("config.toml"), text, is_user: true };
+    let settings =
+        file.settings().map_err(|Fault { line, what, .. }| format!("config.toml:{line}: {what}"))?;
+    settings.iter().try_for_each(|setting| check(&root, setting, "summary"))
+}
+
+/// What is wrong with a file.
+struct Fault {
+    /// Where, counted from 1.
+    line: usize,
+    what: String,
+    hint: Option<String>,
 }
 
 /// A file that is being read.
@@ -288,26 +296,47 @@ struct File<'f> {
 }
 
 impl File<'_> {
+    /// All it says, of single commands first.
+    fn settings(&self) -> Result<Vec<Setting>, Fault> {
+        let table = DeTable::parse(self.text).map_err(|error| self.wrong(error.span(), error.message()))?;
+        let (mut all, mut general) = (Vec::new(), Vec::new());
+        for (key, value) in table.get_ref() {
+            match value.get_ref() {
+                DeValue::Table(inner) => {
+                    let name = key.get_ref().as_ref();
+                    let mut commands = self.root.get_subcommands();
+                    let Some(command) = commands.find(|command| command.get_name() == name) else {
+                        let known = self.root.get_subcommands().map(Command::get_name).collect();
+                        return Err(self.unknown(key.span(), name, "command", known));
+                    };
+                    for (key, value) in inner {
+                        all.push(self.setting(Some(command), key.get_ref(), key.span(), value.get_ref())?);
+                    }
+                }
+                value => general.push(self.setting(None, key.get_ref(), key.span(), value)?),
+            }
+        }
+        all.extend(general);
+        Ok(all)
+    }
+
     fn line(&self, span: &Range<usize>) -> usize {
         1 + self.text.bytes().take(span.start).filter(|&octet| octet == b'\n').count()
     }
 
-    /// Says what is wrong, and where.
-    fn wrong(&self, span: Option<Range<usize>>, what: &str) -> End {
+    /// What is wrong, and where.
+    fn wrong(&self, span: Option<Range<usize>>, what: &str) -> Fault {
         let line = self.line(&span.unwrap_or(0..0));
         // Parsers say more than a line.
-        let what = what.lines().collect::<Vec<_>>().join(", ");
-        message::error(format_args!("{}:{line}: {what}", self.path.display()));
-        End::Said(exit::USAGE)
+        Fault { line, what: what.lines().collect::<Vec<_>>().join(", "), hint: None }
     }
 
-    fn unknown(&self, span: Range<usize>, word: &str, kind: &str, known: Vec<&str>) -> End {
-        let end = self.wrong(Some(span), &format!("there is no {kind} `{word}`"));
-        match nearest(word, known.into_iter()) {
-            Some(near) => message::line("hint: ", format_args!("did you mean `{near}`?")),
-            None => message::line("hint: ", "`portolan config show` lists all settings"),
-        }
-        end
+    fn unknown(&self, span: Range<usize>, word: &str, kind: &str, known: Vec<&str>) -> Fault {
+        let hint = match nearest(word, known.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`portolan config show` lists all settings".to_owned(),
+        };
+        Fault { hint: Some(hint), ..self.wrong(Some(span), &format!("there is no {kind} `{word}`")) }
     }
 
     fn setting(
@@ -316,7 +345,7 @@ impl File<'_> {
         key: &str,
         span: Range<usize>,
         value: &DeValue<'_>,
-    ) -> Result<Setting, End> {
+    ) -> Result<Setting, Fault> {
         let mut known = options(self.root);
         if let Some(command) = command {
             known.retain(|(path, _)| path.first().is_none_or(|first| *first == command.get_name()));
@@ -347,7 +376,7 @@ impl File<'_> {
         argument: &Arg,
         span: &Range<usize>,
         value: &DeValue<'_>,
-    ) -> Result<String, End> {
+    ) -> Result<String, Fault> {
         let text = match value {
             DeValue::Boolean(flag) => flag.to_string(),
             DeValue::Integer(number) => number.as_str().to_owned(),
@@ -370,16 +399,13 @@ impl File<'_> {
     }
 }
 
-/// Finds out whether values can be used, by a command that takes them.
-fn check(root: &Command, setting: &Setting, current: &str) -> Result<(), End> {
+/// Finds out whether values can be used, by a command that takes them; an error says where which cannot.
+fn check(root: &Command, setting: &Setting, current: &str) -> Result<(), String> {
     let place = match &setting.origin {
         Origin::Environment(variable) => variable.clone(),
         Origin::User(path, line) | Origin::System(path, line) => format!("{}:{line}", path.display()),
     };
-    let wrong = |what: &str| {
-        message::error(format_args!("{place}: {what}"));
-        End::Said(exit::USAGE)
-    };
+    let wrong = |what: &str| format!("{place}: {what}");
     let mut takers: Vec<_> = options(root)
         .into_iter()
         .filter(|(_, argument)| argument.get_long() == Some(&setting.name))

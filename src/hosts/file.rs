@@ -1,6 +1,15 @@
 //! Names of hosts that the user gives: files in the form of hosts(5).
 
-use std::{error, fmt, fs, io, net::IpAddr, path::Path, path::PathBuf};
+use std::{
+    error, fmt,
+    fs::File,
+    io::{self, Read as _},
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// Octets of such a file at most; lists of what is to be blocked, which are the largest, have 10 MB.
+const MOST: u64 = 32 << 20;
 
 /// Names by address, in the order of the lines.
 #[derive(Clone, Debug, Default)]
@@ -28,13 +37,29 @@ impl fmt::Display for FileError {
 
 impl error::Error for FileError {}
 
+/// All of a file that the user names, which may be a pipe or a device that does not tell its size.
+///
+/// # Errors
+/// It cannot be read, or has more octets than `most`.
+pub(crate) fn bounded(file: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    File::open(file)?.take(most + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {most} octets")));
+    }
+    Ok(octets)
+}
+
 impl HostsFile {
     /// Reads a file: on each line an address and its names, the first of which is shown; `#` begins a comment.
     ///
     /// # Errors
     /// Where the file cannot be read, and at the first line that is not of that form.
     pub fn read(file: &Path) -> Result<Self, FileError> {
-        let text = fs::read_to_string(file).map_err(|cause| FileError::Io(file.to_owned(), cause))?;
+        let failed = |cause| FileError::Io(file.to_owned(), cause);
+        let text = String::from_utf8(bounded(file, MOST).map_err(failed)?);
+        let text =
+            text.map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error())))?;
         Self::parse(&text).map_err(|(line, reason)| FileError::Malformed(file.to_owned(), line, reason))
     }
 

@@ -17,6 +17,7 @@ mod tests;
 
 use std::net::IpAddr;
 
+pub(crate) use file::bounded;
 pub use file::{FileError, HostsFile};
 pub use link::Mac;
 pub use oui::Oui;

@@ -1,10 +1,13 @@
 //! Makers of network adapters: IEEE's registry of MAC prefixes as CSV (MA-L, MA-M, MA-S).
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use hashbrown::HashMap;
 
-use super::{FileError, Mac};
+use super::{FileError, Mac, file::bounded};
+
+/// Octets of such a file at most; IEEE's three together have 6 MB.
+const MOST: u64 = 32 << 20;
 
 /// Organisations by MAC prefix.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +22,7 @@ impl Oui {
     /// # Errors
     /// Where the file cannot be read, and at the first line that is not of that form.
     pub fn read(file: &Path) -> Result<Self, FileError> {
-        let text = fs::read(file).map_err(|cause| FileError::Io(file.to_owned(), cause))?;
+        let text = bounded(file, MOST).map_err(|cause| FileError::Io(file.to_owned(), cause))?;
         Self::parse(&text).map_err(|(line, reason)| FileError::Malformed(file.to_owned(), line, reason))
     }
 

@@ -1,17 +1,19 @@
 //! What holds for any octets: one function a fuzz target. The tests call the same functions on what was found and on every
 //! sample (`tests/regressions.rs`).
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, process, thread};
+use std::{fs, net::Ipv4Addr, path::PathBuf, process, sync::Arc, thread};
 
 use portolan::{
     Answers, Encoder, Job, Knowledge, Registry, Report, View,
     capture::{self, Source as _},
     decode::{Decoder, Headers},
     dns::{self, Message, Via, inventory},
+    hosts::{HostsFile, Oui},
     knowledge::Options,
     packet::{Batch, LinkType, PacketId, Timestamp, TransportProtocol},
     payload::{Head, Hello, NameReader, Window, join_records, look},
     pipeline::Inputs,
+    places::{Located, Places},
     report::{
         Format,
         discover::{DiscoverOptions, Discovery},
@@ -27,16 +29,21 @@ use portolan::{
 /// A check.
 pub(crate) type Check = fn(&[u8]);
 
-/// All of them by the names of their targets.
-pub(crate) const ALL: [(&str, Check); 10] = [
+/// All of them by the names of their targets; the configuration is the command's.
+pub(crate) const ALL: &[(&str, Check)] = &[
+    #[cfg(feature = "cli")]
+    ("config", config),
     ("container", container),
     ("dns", dns),
     ("filter", filter),
     ("frame", frame),
     ("hello", hello),
+    ("hosts", hosts),
     ("knowledge", knowledge),
+    ("makers", makers),
     ("payload", payload),
     ("pipeline", pipeline),
+    ("places", places),
     ("registry", registry),
     ("rewrite", rewrite),
 ];
@@ -186,6 +193,62 @@ pub(crate) fn registry(octets: &[u8]) {
     let mut layered = Registry::built_in();
     if let Err(error) = layered.add_layer(&path) {
         assert!(!error.to_string().is_empty());
+    }
+    let _ = fs::remove_file(path);
+}
+
+/// Configurations: refused with the line and what is wrong there, or all of their settings can be used.
+#[cfg(feature = "cli")]
+pub(crate) fn config(octets: &[u8]) {
+    let Ok(text) = std::str::from_utf8(octets) else { return };
+    let Err(what) = portolan::cli::check_configuration(text) else { return };
+    let rest = what.strip_prefix("config.toml:").expect("the file is named");
+    let (line, what) = rest.split_once(": ").expect("the line is told");
+    assert!((1..=text.matches('\n').count() + 1).contains(&line.parse().expect("a line is a number")));
+    assert!(!what.is_empty() && !what.contains('\n'), "{what:?}");
+}
+
+/// Files of hosts: refused with the line, or names of addresses.
+pub(crate) fn hosts(octets: &[u8]) {
+    let Ok(text) = std::str::from_utf8(octets) else { return };
+    match HostsFile::parse(text) {
+        Err((line, what)) => {
+            assert!((1..=text.lines().count()).contains(&line));
+            assert!(!what.is_empty());
+        }
+        Ok(mut file) => file.add(HostsFile::default()),
+    }
+}
+
+/// Lists of makers: refused with the line, or asked for what they say first and for what nobody made.
+pub(crate) fn makers(octets: &[u8]) {
+    let path = file(octets);
+    match Oui::read(&path) {
+        Err(error) => assert!(error.to_string().starts_with(&path.display().to_string())),
+        Ok(makers) => {
+            let digits = octets.split(|octet| !octet.is_ascii_hexdigit()).find(|word| word.len() >= 6);
+            let text = digits.and_then(|word| std::str::from_utf8(&word[..6]).ok()).unwrap_or("000000");
+            let [_, a, b, c] = u32::from_str_radix(text, 16).expect("six digits").to_be_bytes();
+            let _ = makers.maker([a, b, c, 0, 0, 0]);
+            assert_eq!(makers.maker([a | 2, b, c, 0, 0, 0]), None, "a local address has a maker");
+        }
+    }
+    let _ = fs::remove_file(path);
+}
+
+/// Files of places: refused, or asked where addresses are, the same with a number and without.
+pub(crate) fn places(octets: &[u8]) {
+    let path = file(octets);
+    if let Ok(places) = Places::open(&[&path]) {
+        let places = Arc::new(places);
+        let mut located = Located::new(places.clone());
+        for address in ["192.0.2.1", "10.0.0.1", "255.255.255.255", "2001:db8::1", "::", "::1.2.3.4"] {
+            let address = address.parse().expect("an address");
+            let place = places.of(address);
+            let number = located.number(address);
+            assert_eq!(located.get(number).cloned().unwrap_or_default(), place);
+            let _ = place.to_string();
+        }
     }
     let _ = fs::remove_file(path);
 }
