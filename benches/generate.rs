@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use generator::{Format, Plan, Shape, Totals};
+use generator::{Format, Plan, Shape, Totals, hostile::Hostile};
 
 const USAGE: &str = "\
 usage: generate SHAPE FILE [--packets N] [--flows N] [--seed N] [--snap-len N]
@@ -23,6 +23,10 @@ SHAPE  mix          4.8 M packets of 670 octets on average, 200 k flows, many ho
        talk         1.5 M packets of 60 k flows that begin as those of 36 protocols do
        lookups      2 M packets of 100 k flows of DNS, and devices that announce themselves
        tunnels      2 M packets of 50 k flows of TCP in VXLAN and in GTP-U
+       flows, colliding, instances, names, domains, fragments, undecided
+                    1 M packets in each of which that is new: floods
+       pointers, extensions, subframes, lowpan, announcements
+                    1 M frames full of them, and harmless messages
 FILE   written as pcapng where it ends in .pcapng, else as pcap; - is standard output";
 
 fn main() -> ExitCode {
@@ -55,7 +59,7 @@ fn plan(arguments: &[String]) -> Option<(Plan, &str)> {
         "talk" => Shape::Talk,
         "lookups" => Shape::Lookups,
         "tunnels" => Shape::Tunnels,
-        _ => return None,
+        other => Shape::Hostile(Hostile::ALL.iter().find(|(name, _)| *name == other)?.1),
     });
     if file.ends_with(".pcapng") {
         plan.format = Format::Pcapng;

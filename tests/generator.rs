@@ -6,7 +6,7 @@ pub(crate) mod captures;
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use std::collections::HashSet;
 
-use captures::{Error, Format, Plan, Shape, Totals};
+use captures::{Error, Format, Plan, Shape, Totals, hostile::Hostile};
 
 fn small_plan(shape: Shape, format: Format) -> Plan {
     Plan { packets: 20_000, flows: 1_000, format, ..Plan::new(shape) }
@@ -168,6 +168,7 @@ fn packets_are_sound_and_add_up() {
             Shape::Lookups => assert_eq!(totals.mdns, 60 * 20),
             Shape::Tunnels => assert_eq!(totals.udp, plan.packets),
             Shape::Talk => assert!((590..750).contains(&(totals.octets / totals.packets)), "{totals:?}"),
+            Shape::Hostile(_) => unreachable!("floods are looked at apart"),
             Shape::Mix | Shape::Hosts200 => {
                 assert_eq!((totals.mdns, totals.icmp, totals.arp), (100, 100, 100));
                 assert!((590..750).contains(&(totals.octets / totals.packets)), "{shape:?}: {totals:?}");
@@ -230,5 +231,21 @@ fn impossible_plans_are_refused() {
         Plan { shape: Shape::Hosts200, packets: u64::MAX, flows: 1 << 40, ..plan },
     ] {
         assert!(matches!(plan.write(&mut Vec::new()), Err(Error::Impossible(_))), "{plan:?}");
+    }
+}
+
+/// Floods are captures of as many records as they say, in order, and no two of them are the same.
+#[test]
+fn floods_are_whole() {
+    let mut all = HashSet::new();
+    for (name, what) in Hostile::ALL {
+        let plan = Plan { packets: 300, ..Plan::new(Shape::Hostile(what)) };
+        let (octets, totals) = written(&plan);
+        let records = pcap_records(&octets);
+        assert_eq!((records.len() as u64, totals.packets), (300, 300), "{name}");
+        assert!(records.is_sorted_by_key(|record| record.0), "{name}");
+        let sum: usize = records.iter().map(|record| record.1.len()).sum();
+        assert_eq!(sum as u64, totals.octets, "{name}");
+        assert!(all.insert(hash(&octets)), "{name}");
     }
 }

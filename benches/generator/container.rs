@@ -11,7 +11,7 @@ pub(crate) enum Format {
     Pcapng,
 }
 
-/// Writes a capture with one Ethernet interface.
+/// Writes a capture with one interface.
 pub(super) struct Container<'a> {
     format: Format,
     snap_len: u32,
@@ -26,10 +26,15 @@ const ETHERNET: u32 = 1;
 
 impl<'a> Container<'a> {
     pub(super) fn new(format: Format, snap_len: u32, out: &'a mut dyn Write) -> Self {
+        Self::of_link(format, snap_len, ETHERNET, out)
+    }
+
+    /// With an interface of another link type.
+    pub(super) fn of_link(format: Format, snap_len: u32, link: u32, out: &'a mut dyn Write) -> Self {
         let mut buffer = Vec::with_capacity(GATHERED + (1 << 12));
         match format {
             Format::Pcap => {
-                let fields = [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, snap_len, ETHERNET];
+                let fields = [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, snap_len, link];
                 buffer.extend(fields.into_iter().flat_map(u32::to_le_bytes));
             }
             Format::Pcapng => {
@@ -37,7 +42,7 @@ impl<'a> Container<'a> {
                 let section = [0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28];
                 // Interface Description Block with if_name (2) "eth0" and if_tsresol (9) of nanoseconds.
                 let name = u32::from_le_bytes(*b"eth0");
-                let interface = [1, 40, ETHERNET, snap_len, 4 << 16 | 2, name, 1 << 16 | 9, 9, 0, 40];
+                let interface = [1, 40, link, snap_len, 4 << 16 | 2, name, 1 << 16 | 9, 9, 0, 40];
                 buffer.extend(section.into_iter().chain(interface).flat_map(u32::to_le_bytes));
             }
         }

@@ -7,9 +7,10 @@
 mod container;
 mod flow;
 mod frame;
+pub(crate) mod hostile;
 mod message;
 mod mix;
-mod random;
+pub(crate) mod random;
 mod rounds;
 mod talk;
 
@@ -18,6 +19,7 @@ pub(crate) use container::Format;
 use std::{fmt, io, io::Write};
 
 use flow::{Flows, Hosts};
+use hostile::Hostile;
 
 /// What a capture looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(crate) enum Shape {
     Lookups,
     /// TCP in VXLAN and in GTP-U.
     Tunnels,
+    /// What floods tables or costs most per octet.
+    Hostile(Hostile),
 }
 
 /// A capture to be written.
@@ -119,6 +123,7 @@ impl Plan {
             Shape::Talk => (1_500_000, 60_000),
             Shape::Lookups => (2_000_000, 100_000),
             Shape::Tunnels => (2_000_000, 50_000),
+            Shape::Hostile(_) => (1_000_000, 1),
         };
         Self { shape, format: Format::Pcap, packets, flows, seed: 1, snap_len: 262_144 }
     }
@@ -133,7 +138,7 @@ impl Plan {
             Shape::Mix | Shape::Talk | Shape::Lookups | Shape::Tunnels => {
                 Hosts { clients: 4_000, servers: 6_000, devices: 60 }
             }
-            Shape::Small | Shape::Adversarial => Hosts { clients: 20_000, servers: 10_000, devices: 60 },
+            _ => Hosts { clients: 20_000, servers: 10_000, devices: 60 },
         };
         if self.flows == 0 || self.flows > self.packets {
             return Err(Error::Impossible(
@@ -153,6 +158,7 @@ impl Plan {
             Shape::Talk => talk::write(self, hosts, out),
             Shape::Lookups => rounds::lookups(self, hosts, out),
             Shape::Tunnels => rounds::tunnels(self, hosts, out),
+            Shape::Hostile(what) => hostile::write(self, what, out),
         }
     }
 }

@@ -10,26 +10,26 @@ pub(super) const fn scatter(number: u64) -> u64 {
 
 /// A stream of numbers from a seed (SplitMix64).
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(scatter(seed))
     }
 
-    pub(super) const fn next(&mut self) -> u64 {
+    pub(crate) const fn next(&mut self) -> u64 {
         let number = scatter(self.0);
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         number
     }
 
     /// Uniform in `0..bound`; its bias of less than `bound` / 2⁶⁴ is of no account here.
-    pub(super) const fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) const fn below(&mut self, bound: u64) -> u64 {
         scale(self.next(), bound)
     }
 
     /// True in `percent` of a hundred draws.
-    pub(super) const fn percent(&mut self, percent: u64) -> bool {
+    pub(crate) const fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
