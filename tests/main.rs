@@ -52,6 +52,8 @@ mod dns;
 mod examples;
 /// The one loop over inputs: order of calls, ends, and what an observer sees.
 mod job;
+/// Captures mutated at random.
+mod mutations;
 /// What fuzzing found.
 mod regressions;
 /// Captures changed anywhere.
@@ -94,6 +96,9 @@ mod extcap;
 /// Outputs that cannot be written.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod failing;
+/// Inputs that change, clocks that jump, little memory, few files.
+#[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+mod faults;
 /// Every format holds the fields that the tables say.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod fields;
@@ -151,6 +156,9 @@ mod places;
 /// What live runs give up.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod privileges;
+/// What holds of any capture.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod properties;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;

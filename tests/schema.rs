@@ -383,7 +383,7 @@ fn documents_are_those_of_the_tables() {
 }
 
 /// Checks what commands write against the closed schemas, and notes the paths that were met.
-struct Check {
+pub(crate) struct Check {
     document: Document,
     validator: Validator,
     met: BTreeSet<Place>,
@@ -396,12 +396,12 @@ impl Check {
         Self { document, validator, met: BTreeSet::new() }
     }
 
-    fn all() -> BTreeMap<&'static str, Self> {
+    pub(crate) fn all() -> BTreeMap<&'static str, Self> {
         documents().into_iter().map(|document| (document.name, Self::new(document))).collect()
     }
 
     /// Checks the output of a command; how many records it has.
-    fn check(&mut self, text: &str, what: &[&str]) -> usize {
+    pub(crate) fn check(&mut self, text: &str, what: &[&str]) -> usize {
         let values: Vec<Value> = match self.document.form {
             Form::Lines => text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
             Form::Object | Form::List => vec![serde_json::from_str(text).unwrap()],
