@@ -113,7 +113,7 @@ pub(super) fn lookups(plan: &Plan, hosts: Hosts, out: &mut dyn Write) -> Result<
         }
         let Flow { client, server, client_port, service, habit } = &flows.at(number);
         let by_server = !round.is_multiple_of(2);
-        let question = scatter(habit ^ round / 2);
+        let question = scatter(habit ^ (round / 2));
         message.lookup(question as u16, question >> 16, by_server);
         let (ends, ports) = if by_server {
             ((server, client), (service.port, *client_port))
