@@ -274,7 +274,7 @@ fn flows_that_end_without_number_are_added_up() {
     const ENDED: u32 = 4_000_000 / 128 * 3;
     // One five-tuple: each connection is refused, and the next one begins elsewhere.
     let packet = |number: u32| {
-        segment(1, 80, if number % 2 == 0 { 2 } else { 4 }, (number / 2).wrapping_mul(100_000), &[])
+        segment(1, 80, if number.is_multiple_of(2) { 2 } else { 4 }, (number / 2).wrapping_mul(100_000), &[])
     };
     let scratch = Scratch::new("limits-ended");
     let path = scratch.file("ended.pcap", &pcap(2 * (ENDED + 50), 0, packet)).display().to_string();

@@ -139,6 +139,7 @@ fn quickest(mut work: impl FnMut()) -> Duration {
 
 /// Has each mutation pass the checks of captures: annotated as text, JSON and CSV, on two numbers of threads, summed up, every
 /// report written, rewritten and read again. Says which ones did not.
+#[allow(clippy::print_stdout, reason = "what was tried belongs in the test log")]
 fn check(count: u64) {
     // What is measured is what is promised with every check on.
     const { assert!(cfg!(debug_assertions), "a build without checks shows little") };
@@ -200,6 +201,7 @@ fn a_hundred_thousand_mutated_captures_do_no_harm() {
 /// Runs commands on each mutation, in half a gibibyte of addresses: exit codes are those of inputs that are whole, damaged or
 /// none, JSON is what its schema says, nothing takes long, and nothing on standard error is of a bug.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
+#[allow(clippy::print_stdout, reason = "what was tried belongs in the test log")]
 fn run(count: u64) {
     use std::{collections::BTreeMap, process::Command};
 
