@@ -362,7 +362,22 @@ fn what_lives_on_stays_in_a_full_table() {
     assert_eq!(names(&advertised, 631, at(4503)), ["ipp"]);
 }
 
-/// A look costs as much as filling the table, so that time alone does not make one worth it.
+/// To fill a table anew costs as much as filling it did: where all of it lives on nobody does, however many find no room.
+#[test]
+fn a_full_table_of_what_lives_on_is_not_filled_anew() {
+    const MOST: u32 = Advertised::MAX_SERVICES as u32;
+    let mut advertised = Advertised::new();
+    for number in 0..MOST {
+        send(&mut advertised, number % 7, 1, fake(number, 4500));
+    }
+    let place = advertised.services.as_ptr();
+    for number in 0..MOST / 4 {
+        send(&mut advertised, 8, 2, fake(MOST + number, 4500));
+    }
+    assert_eq!((advertised.services.as_ptr(), advertised.dropped()), (place, u64::from(MOST / 4)));
+}
+
+/// To fill a table anew costs as much as filling it did, so that time alone does not make it worth it.
 #[test]
 fn a_full_table_is_looked_through_when_enough_is_over() {
     const MOST: u32 = Advertised::MAX_SERVICES as u32;
