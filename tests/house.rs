@@ -65,7 +65,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("parquet", &["columns"]),
     ("pcap", &["capture"]),
     ("postcard", &["packed"]),
-    ("prefetch_index", &["flow"]),
+    ("prefetch_index", &["payload", "flow"]),
     ("prometheus_client", &["cli"]),
     ("quick_xml", &["registry"]),
     ("ratatui", &["cli"]),

@@ -708,7 +708,7 @@ impl Flows {
 
 /// Has the memory system fetch an element that is going to be used; what lies outside is no harm.
 #[inline(always)]
-fn prefetch<T>(all: &[T], index: usize) {
+pub(crate) fn prefetch<T>(all: &[T], index: usize) {
     prefetch_index::prefetch_index(all, index);
 }
 

@@ -3,7 +3,6 @@
 use std::{ops::Range, sync::Arc};
 
 use hashbrown::HashMap;
-use prefetch_index::prefetch_index;
 
 use super::{
     Knowledge, Place,
@@ -13,7 +12,7 @@ use crate::{
     decode::{Headers, Kind},
     flow::{
         Direction, Ends, Facts, Family, FiveTuple, FlowId, Flows, GROUP, Key, Leaving, Met, Shown,
-        community_id,
+        community_id, prefetch,
     },
     naming::{
         self, Context, Memo, Rule, Side, answer_by,
@@ -223,12 +222,12 @@ impl Answers {
     pub(crate) fn ask(&self, places: &[Place]) {
         for id in places.iter().filter_map(|place| place.id) {
             match id {
-                FlowId::V4(index) => prefetch_index(&self.known.v4, index as usize),
-                FlowId::V6(index) => prefetch_index(&self.known.v6, index as usize),
+                FlowId::V4(index) => prefetch(&self.known.v4, index as usize),
+                FlowId::V6(index) => prefetch(&self.known.v6, index as usize),
             }
         }
         for known in places.iter().filter_map(|place| self.get(place.id?)) {
-            prefetch_index(self.labels.all(), known.label as usize);
+            prefetch(self.labels.all(), known.label as usize);
         }
     }
 
