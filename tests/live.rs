@@ -184,7 +184,7 @@ impl Lab {
     }
 
     /// The same on any device, with its link type.
-    fn portolan_on(&self, device: &str, link: &str, arguments: &[&str]) -> Running {
+    pub(crate) fn portolan_on(&self, device: &str, link: &str, arguments: &[&str]) -> Running {
         let mut child = Command::new("ip")
             .args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_portolan")])
             .args(arguments)

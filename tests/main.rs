@@ -151,6 +151,8 @@ mod places;
 /// What live runs give up.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod privileges;
+#[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
+mod processes;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;

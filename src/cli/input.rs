@@ -20,6 +20,7 @@ use portolan::{
     hosts::HostsFile,
     packet::Share,
     pipeline::{Inputs, MIN_STRETCH},
+    processes::Processes,
     select::{Bound, Window},
     text::{number::octets, time::duration},
 };
@@ -101,6 +102,10 @@ pub(crate) struct Input {
     /// Where the interface goes away, wait for one of its name to come back. Keeps the capabilities that this needs.
     #[arg(long, requires = "interface", conflicts_with_all = ["files", "read"])]
     wait: bool,
+    /// Tell which process of this host owns the local end of a flow, and take from sockets that listen which side serves. On
+    /// Linux; of other users' processes it needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which one thread keeps for it.
+    #[arg(long, requires = "interface", conflicts_with_all = ["files", "read"], help_heading = "Annotation")]
+    processes: bool,
     /// Go on as this user once the interface is open, where started as root. By default whoever called sudo. What is written is
     /// written by that user.
     #[arg(long, value_name = "NAME", requires = "interface", conflicts_with_all = ["files", "read"])]
@@ -208,6 +213,8 @@ pub(crate) struct Session<'a> {
     quiet: bool,
     progress: bool,
     metrics: OnceCell<Arc<Metrics>>,
+    /// The sockets of this host, where they are asked for.
+    processes: OnceCell<Arc<Processes>>,
 }
 
 impl<'a> Session<'a> {
@@ -246,6 +253,7 @@ impl<'a> Session<'a> {
             quiet: global.quiet,
             progress: !global.no_progress && !global.quiet,
             metrics: OnceCell::new(),
+            processes: OnceCell::new(),
         })
     }
 
@@ -310,6 +318,7 @@ impl<'a> Session<'a> {
         let job = Job {
             decoder,
             hosts: self.hosts.clone(),
+            processes: self.processes.get().cloned(),
             accept,
             window: input.window(),
             count: input.count,
@@ -458,7 +467,9 @@ impl<'a> Session<'a> {
             .map(|address| Metrics::bind(address).map_err(|error| refuse_metrics(address, &error)));
         let bound = bound.transpose()?;
         self.needs.borrow_mut().captures = input.wait;
-        privileges::give_up(input.user.as_deref(), &self.needs.borrow())?;
+        self.needs.borrow_mut().processes = input.processes;
+        let watch = || self.watch_processes();
+        privileges::give_up(input.user.as_deref(), &self.needs.borrow(), watch)?;
         if let Some(listener) = self.listener.take() {
             listener.begin();
         }
@@ -480,6 +491,24 @@ impl<'a> Session<'a> {
             let _ = self.metrics.set(metrics);
         }
         Ok(live)
+    }
+
+    /// Begins to look at the sockets of this host, where they are asked for.
+    fn watch_processes(&self) -> Result<(), End> {
+        if !self.input.processes {
+            return Ok(());
+        }
+        let processes = Processes::watch(privileges::only_look).map_err(|error| {
+            message::error(format_args!("--processes: {error}"));
+            End::Said(exit::PERMISSION)
+        })?;
+        if !self.quiet && !privileges::may_see_processes() {
+            message::note(
+                "--processes: those of other users are told as unknown without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+            );
+        }
+        let _ = self.processes.set(processes);
+        Ok(())
     }
 
     /// Says that a live run will write there, and whether its first file comes late: before the [job](Self::job) is made.

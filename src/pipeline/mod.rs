@@ -34,6 +34,7 @@ use crate::{
     knowledge::{Knowledge, Options, View},
     packet::{Batch, Interface, Share, Timestamp},
     places::Places,
+    processes::Processes,
     record::fields::{PACKET, Per},
     registry::Registry,
     savefile::FileFormat,
@@ -129,6 +130,8 @@ pub struct Job<'j> {
     pub hosts: HostsFile,
     /// Where addresses are, where records shall say that.
     pub places: Option<Arc<Places>>,
+    /// The sockets of this host, where records of an interface shall say which process owns an end.
+    pub processes: Option<Arc<Processes>>,
     /// Which frames are charted; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other
     /// one the input at hand.
     pub accept: Option<Box<Accept>>,
@@ -341,6 +344,7 @@ impl<'j> Job<'j> {
             decoder: Decoder::default(),
             hosts: HostsFile::default(),
             places: None,
+            processes: None,
             accept: None,
             window: Window::default(),
             wanted: None,

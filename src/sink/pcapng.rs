@@ -181,6 +181,10 @@ impl Pcapng {
             out.extend_from_slice(b"; domain=");
             out.extend_from_slice(domain.as_bytes());
         }
+        if let Some(owner) = record.local_end().and_then(|local| local.owner()) {
+            out.extend_from_slice(b"; process=");
+            out.extend_from_slice(owner.name.as_bytes());
+        }
         if service.known.revised {
             out.extend_from_slice(b"; revised");
         }

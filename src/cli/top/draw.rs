@@ -32,7 +32,7 @@ const NARROWEST: u16 = 4;
 
 const HELP: [&str; 18] = [
     "1 to 8, Tab      services, flows, hosts, domains, dns-sd, events, evidence,",
-    "                 limits; j k, arrows, PgDn PgUp, g G go through the rows",
+    "                 limits; 9 processes (--processes); j k, PgDn PgUp, g G rows",
     "Enter, e         all that is known of the row; of a flow why, too",
     "f                follow the flow; Esc lets it go",
     "s                sort by octets, rate, packets, name; S turns it round",
@@ -123,9 +123,12 @@ impl App {
     fn tabs(&self, pen: &mut Pen<'_>) {
         let mut x = 0;
         let is_wide = pen.area.width >= columns::WIDE;
-        for (number, topic) in Topic::ALL.into_iter().enumerate() {
-            let name = columns::of(topic).0;
+        for (number, &topic) in self.topics().iter().enumerate() {
             let is_on = number == self.topic;
+            let name = columns::of(topic).0;
+            // All of them, where there are nine, are too long for a narrow screen.
+            let short = name.get(..4).filter(|_| self.has_processes && !is_wide && !is_on);
+            let name = short.unwrap_or(name);
             let text = match (is_on, is_wide) {
                 (true, _) => format!("[{} {name}]", number + 1),
                 (false, true) => format!(" {} {name} ", number + 1),
@@ -267,7 +270,8 @@ impl App {
             return pen.text(0, y, &harmless(done), width, Style::new().bold());
         }
         let sort = self.sorted_by();
-        let mut keys = format!("1-8 view  s {sort}  / filter  Enter more  p hold  ? help  q quit");
+        let topics = self.topics().len();
+        let mut keys = format!("1-{topics} view  s {sort}  / filter  Enter more  p hold  ? help  q quit");
         let text = &self.narrowed().text;
         if self.followed.is_some() {
             keys = "f, Esc let it go  p hold  [ ] back  ? help  q quit".to_owned();

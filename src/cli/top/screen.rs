@@ -75,6 +75,7 @@ pub(super) fn show(
     (teller.backlog, teller.metrics) = (backlog, metrics);
     let mut app = App::new(name, clock, global.wants_color());
     app.exports = exports;
+    app.has_processes = job.processes.is_some();
     let mut screen = Screen::take()?;
     let (drawn, learned) = thread::scope(|scope| {
         let learner = scope.spawn(|| {
