@@ -5,8 +5,8 @@ use std::{fmt::Arguments, io::Write as _};
 use super::{
     Anyone, Columns, Each, Put, Record, Taker, Value,
     process::{
-        ENDS, HOW, PID, PROCESS_END, PROCESS_EVIDENCE, PROCESS_EXECUTABLE, PROCESS_NAME, PROCESS_PID,
-        PROCESS_USER, process_end, process_evidence, process_executable, process_name, process_pid,
+        ENDS, HOW, PID, PROCESS_END, PROCESS_EXECUTABLE, PROCESS_KNOWN_BY, PROCESS_NAME, PROCESS_PID,
+        PROCESS_USER, process_end, process_executable, process_known_by, process_name, process_pid,
         process_user,
     },
     svc::{
@@ -403,8 +403,8 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
         process("process.end", ENDS, PROCESS_END, |record, put| {
             one(record.local_end().and_then(process_end), put);
         }),
-        process("process.evidence", HOW, PROCESS_EVIDENCE, |record, put| {
-            one(record.local_end().and_then(process_evidence), put);
+        process("process.known_by", HOW, PROCESS_KNOWN_BY, |record, put| {
+            one(record.local_end().and_then(process_known_by), put);
         }),
         process("user.name", Type::Escaped, PROCESS_USER, |record, put| {
             one(record.local_end().and_then(process_user), put);

@@ -34,7 +34,7 @@ impl<'a> LocalEnd<'a> {
         self.held.owner.as_deref()
     }
 
-    pub(crate) fn evidence(&self) -> &'static str {
+    pub(crate) fn known_by(&self) -> &'static str {
         self.held.known_by.as_str()
     }
 
@@ -58,7 +58,7 @@ pub(crate) const PROCESS_EXECUTABLE: &str = "path of what it runs, where that ma
 pub(crate) const PROCESS_USER: &str = "user that it runs as";
 pub(crate) const PROCESS_END: &str =
     "the end of this host that it is about; where both are, the one that serves, else the source";
-pub(crate) const PROCESS_EVIDENCE: &str =
+pub(crate) const PROCESS_KNOWN_BY: &str =
     "how it is known: it holds the connection, or the port; `unknown` where it is not";
 pub(crate) const PID: Type = Type::Number(u32::MAX as u64);
 pub(crate) const ENDS: Type = Type::OneOf(|| vec!["source", "destination"]);
@@ -88,6 +88,6 @@ pub(crate) fn process_end(of: LocalEnd<'_>) -> Option<Value<'_>> {
     Some(Value::Word(of.end.as_bytes()))
 }
 
-pub(crate) fn process_evidence(of: LocalEnd<'_>) -> Option<Value<'_>> {
-    Some(Value::Word(of.evidence().as_bytes()))
+pub(crate) fn process_known_by(of: LocalEnd<'_>) -> Option<Value<'_>> {
+    Some(Value::Word(of.known_by().as_bytes()))
 }

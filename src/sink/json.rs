@@ -266,7 +266,7 @@ fn process(local: &LocalEnd<'_>, out: &mut Vec<u8>) {
     }
     member("end", local.end(), out);
     out.push(b',');
-    member("evidence", local.evidence(), out);
+    member("known_by", local.known_by(), out);
     out.push(b'}');
     if let Some(user) = local.owner().and_then(|owner| owner.user.as_ref()) {
         out.extend_from_slice(b",\"user\":{");

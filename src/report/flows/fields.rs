@@ -11,8 +11,8 @@ use crate::{
             PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN, country, organization, protocol, system,
         },
         process::{
-            ENDS, HOW, PID, PROCESS_END, PROCESS_EVIDENCE, PROCESS_EXECUTABLE, PROCESS_NAME, PROCESS_PID,
-            PROCESS_USER, process_end, process_evidence, process_executable, process_name, process_pid,
+            ENDS, HOW, PID, PROCESS_END, PROCESS_EXECUTABLE, PROCESS_KNOWN_BY, PROCESS_NAME, PROCESS_PID,
+            PROCESS_USER, process_end, process_executable, process_known_by, process_name, process_pid,
             process_user,
         },
         svc::{
@@ -201,8 +201,8 @@ pub static FLOW: [Field<OfFlow>; 54] = [
     process("process.end", ENDS, PROCESS_END, |flow, put| {
         flow.local_end().and_then(process_end).into_iter().for_each(put);
     }),
-    process("process.evidence", HOW, PROCESS_EVIDENCE, |flow, put| {
-        flow.local_end().and_then(process_evidence).into_iter().for_each(put);
+    process("process.known_by", HOW, PROCESS_KNOWN_BY, |flow, put| {
+        flow.local_end().and_then(process_known_by).into_iter().for_each(put);
     }),
     process("user.name", Type::Escaped, PROCESS_USER, |flow, put| {
         flow.local_end().and_then(process_user).into_iter().for_each(put);
