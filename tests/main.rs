@@ -151,6 +151,7 @@ mod places;
 /// What live runs give up.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod privileges;
+/// Which program of this host owns the local end of a flow.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod processes;
 /// What is read, as `docs/reads.md` lists it.
@@ -173,6 +174,9 @@ mod selection;
 /// The serving side of every flow of the samples.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod serving;
+/// Several interfaces at once.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod several;
 /// Signals, and inputs that are silent.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod signals;

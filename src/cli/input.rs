@@ -15,7 +15,7 @@ use std::{
 use clap::{ArgAction, Args};
 use portolan::{
     Job, Registry,
-    capture::{self, Backlog, Beside, Filter, Limits, Live, LiveOptions, Source},
+    capture::{self, Backlog, Beside, Filter, Limits, Live, LiveOptions, Several, Source},
     decode::{Decap, Decoder},
     hosts::HostsFile,
     packet::Share,
@@ -51,9 +51,10 @@ pub(crate) struct Input {
     /// Read this file, as other tools spell it.
     #[arg(short, value_name = "FILE", conflicts_with = "interface")]
     read: Vec<PathBuf>,
-    /// Capture live on this interface: a name or number of `portolan interfaces`, or `any`.
+    /// Capture live on this interface: a name or number of `portolan interfaces`, or `any`. May be repeated: packets of several
+    /// come in one order of time.
     #[arg(short, long, value_name = "INTERFACE")]
-    interface: Option<String>,
+    interface: Vec<String>,
     /// Read the captures in directories, and in the directories below; links to directories are not followed.
     #[arg(long)]
     recursive: bool,
@@ -183,7 +184,7 @@ impl Input {
     /// Whether packets are chosen from files, not by how long and with which filter an interface is listened to.
     pub(crate) fn selects_from_files(&self) -> bool {
         let is_chosen = self.filter.is_some() || self.count.is_some() || !self.window().is_all();
-        self.interface.is_none() && is_chosen
+        self.interface.is_empty() && is_chosen
     }
 
     /// When packets were captured that are chosen.
@@ -232,12 +233,11 @@ impl<'a> Session<'a> {
             }
         }
         let (wishes, listener) = signals::listen();
-        let listener = Cell::new(match input.interface {
-            Some(_) => Some(listener),
-            None => {
-                listener.begin();
-                None
-            }
+        let listener = Cell::new(if input.interface.is_empty() {
+            listener.begin();
+            None
+        } else {
+            Some(listener)
         });
         let stored = input.files.iter().chain(&input.read).filter(|path| knowledge::is_stored(path));
         Ok(Self {
@@ -268,7 +268,7 @@ impl<'a> Session<'a> {
         // What is made for Prometheus may take a while, which capturing shall not wait for.
         match self.input.metrics {
             Some(_) => Ok(self.job_read_beside_of(target)?.0),
-            None => Ok(self.job_with(target, |live| (Box::new(live), None::<()>))?.0),
+            None => Ok(self.job_with(target, |live| (live, None::<()>))?.0),
         }
     }
 
@@ -294,7 +294,7 @@ impl<'a> Session<'a> {
     fn job_with<T>(
         &self,
         target: Option<&Path>,
-        read: impl FnOnce(Live) -> (Box<dyn Source + Send>, Option<T>),
+        read: impl FnOnce(Box<dyn Source + Send>) -> (Box<dyn Source + Send>, Option<T>),
     ) -> Result<(Job<'_>, Option<T>), End> {
         target.into_iter().for_each(|target| self.writes(target, false));
         let target = target.and_then(Identity::at);
@@ -306,13 +306,12 @@ impl<'a> Session<'a> {
         for decap in &input.reading.decap {
             decoder = decoder.decap(*decap);
         }
-        let (inputs, accept, told) = match &input.interface {
+        let (inputs, accept, told) = if input.interface.is_empty() {
+            (self.files(target)?, self.filter()?.map(Filter::accept), None)
+        } else {
             // A live filter works in the kernel.
-            Some(interface) => {
-                let (live, told) = read(self.live(interface)?);
-                (Inputs::Live(live), None, told)
-            }
-            None => (self.files(target)?, self.filter()?.map(Filter::accept), None),
+            let (live, told) = read(self.live()?);
+            (Inputs::Live(live), None, told)
         };
         let job = Job::new(inputs, &self.registry);
         let job = Job {
@@ -399,7 +398,7 @@ impl<'a> Session<'a> {
 
     /// Whether files are read, not an interface.
     pub(crate) fn reads_files(&self) -> bool {
-        self.input.interface.is_none()
+        self.input.interface.is_empty()
     }
 
     /// Whether files have nothing to do with each other.
@@ -445,7 +444,7 @@ impl<'a> Session<'a> {
     }
 
     /// Begins to capture, and says so: whoever starts something to be captured can wait for it.
-    fn live(&self, interface: &str) -> Result<Live, End> {
+    fn live(&self) -> Result<Box<dyn Source + Send>, End> {
         let input = self.input;
         self.filter()?;
         let defaults = LiveOptions::default();
@@ -461,7 +460,14 @@ impl<'a> Session<'a> {
             notice: (!self.quiet).then_some(|text| message::note(text)),
             ..defaults
         };
-        let live = Live::open(interface, &options)?;
+        let opened = input.interface.iter().map(|interface| Live::open(interface, &options));
+        let mut lives = opened.collect::<Result<Vec<_>, _>>()?;
+        for (place, live) in lives.iter().enumerate() {
+            if lives[..place].iter().any(|before| before.name() == live.name()) {
+                message::error(format_args!("-i {} is given twice", live.name()));
+                return Err(End::Said(exit::USAGE));
+            }
+        }
         let bound = input
             .metrics
             .map(|address| Metrics::bind(address).map_err(|error| refuse_metrics(address, &error)));
@@ -475,8 +481,12 @@ impl<'a> Session<'a> {
         }
         self.wishes.progress.is_live.store(true, Ordering::Relaxed);
         if !self.quiet {
-            let link = live.interfaces().first().map(|interface| interface.link.to_string());
-            message::line("", format_args!("capturing on {} ({})", live.name(), link.unwrap_or_default()));
+            let told = |live: &Live| {
+                let link = live.interfaces().first().map(|interface| interface.link.to_string());
+                format!("{} ({})", live.name(), link.unwrap_or_default())
+            };
+            let told: Vec<_> = lives.iter().map(told).collect();
+            message::line("", format_args!("capturing on {}", told.join(", ")));
             if input.filter.is_some() {
                 message::note(
                     "what the filter drops teaches nothing: names may be missing that it would prove",
@@ -490,7 +500,10 @@ impl<'a> Session<'a> {
             }
             let _ = self.metrics.set(metrics);
         }
-        Ok(live)
+        match lives.pop() {
+            Some(live) if lives.is_empty() => Ok(Box::new(live)),
+            last => Ok(Box::new(Several::new(lives.into_iter().chain(last)))),
+        }
     }
 
     /// Begins to look at the sockets of this host, where they are asked for.

@@ -117,6 +117,7 @@ impl<'s> Watch<'s> {
             let name = outcome.opened.first().map(String::as_str).unwrap_or_default();
             match outcome.losses {
                 Some(losses) => {
+                    tell_each(&outcome.losses_of_each);
                     message::line("", format_args!("{name}: {}", counters(outcome.packets, losses)));
                 }
                 None => message::note(format_args!("{name}: how many packets were lost is not known")),
@@ -146,6 +147,18 @@ impl<'s> Watch<'s> {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(size).with_style(style).with_message(doing);
         Some(bar.with_finish(ProgressFinish::AndClear))
+    }
+}
+
+/// Tells what became of the packets of each of several interfaces.
+pub(super) fn tell_each(losses: &[(String, Losses)]) {
+    for (name, Losses { received, kernel_dropped, interface_dropped }) in losses {
+        message::line(
+            "",
+            format_args!(
+                "{name}: {received} passed the filter; {kernel_dropped} lost in the kernel, {interface_dropped} at the interface"
+            ),
+        );
     }
 }
 
@@ -203,6 +216,12 @@ impl Observer for Watch<'_> {
     fn learned(&self, view: &View<'_>) {
         if let Some(metrics) = self.metrics.as_ref().filter(|metrics| metrics.is_wanted()) {
             metrics.make(view);
+        }
+    }
+
+    fn counters_of_each(&self, losses: &[(String, Losses)]) {
+        if self.tell.load(Ordering::Relaxed) {
+            tell_each(losses);
         }
     }
 
