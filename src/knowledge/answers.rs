@@ -206,6 +206,7 @@ impl Answers {
             ids.push((tuple.id, id));
         }
         own.places = Whereabouts::of_all(piece);
+        own.owners = answers.owners.as_ref().map(|owners| Box::new(owners.of_piece(&ids)));
         own.domains = answers.domains.as_ref().map(|domains| Box::new(domains.of_piece(&ids)));
         for tuple in piece.only_quoted() {
             let known = whole.flows().find(&tuple.key).and_then(|id| answers.get(id));

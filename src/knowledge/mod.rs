@@ -226,6 +226,13 @@ impl Knowledge {
         }
     }
 
+    /// Takes over the names of hosts that were learned of more, which keeps them.
+    pub(crate) fn copy_hosts(&mut self, whole: &Self) {
+        if self.hosts.is_some() {
+            self.hosts.clone_from(&whole.hosts);
+        }
+    }
+
     /// Has answers say where addresses are.
     pub fn set_places(&mut self, places: Option<&Arc<Places>>) {
         self.places = places.cloned();

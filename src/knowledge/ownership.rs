@@ -76,6 +76,15 @@ impl Ownership {
         Some(all)
     }
 
+    /// The same for a piece, whose five-tuples have these numbers in the whole.
+    pub(super) fn of_piece(&self, ids: &[(FlowId, Option<FlowId>)]) -> Self {
+        let mut own = Self::new(Arc::clone(&self.processes));
+        for &(id, whole) in ids {
+            *own.of.at(id, None) = whole.and_then(|whole| self.of.get(whole)).flatten();
+        }
+        own
+    }
+
     /// Who owns the low and the high end of a five-tuple's current flow; `None` of an end that is not on this host.
     pub(super) fn get(&self, id: FlowId) -> [Option<&Held>; 2] {
         let asked = self.of.get_ref(id).and_then(Option::as_ref);

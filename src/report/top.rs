@@ -1,9 +1,12 @@
 //! What a screen shows while more is learned: the rows of the other reports, bounded in number, small enough to keep many
 //! pictures of them.
 
+mod chosen;
 mod processes;
 
 use std::{cmp::Reverse, slice, sync::Arc};
+
+pub use chosen::Chosen;
 
 use super::{
     discover::{self, DiscoverOptions},
@@ -250,9 +253,9 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// What is known of a five-tuple.
-    pub fn of(key: &Key, view: &View<'_>) -> Self {
-        let row = flows::latest(key, view.knowledge, view.answers).map(|flow| Arc::new(flow_row(&flow)));
+    /// What is known of a five-tuple in a whole, and how much of it there was among the packets that are chosen.
+    pub fn of(key: &Key, view: &View<'_>, chosen: &View<'_>) -> Self {
+        let row = flows::latest(key, chosen.knowledge, chosen.answers).map(|flow| Arc::new(flow_row(&flow)));
         let (mut why, evidence) = (Vec::new(), explain::Evidence::default());
         for spoke in explain::rules(key, &evidence, view) {
             let mark = if spoke.chosen { "decided by" } else { "also spoke" };
