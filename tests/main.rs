@@ -201,6 +201,9 @@ mod update;
 /// Command lines that cannot be followed, those of other tools among them, and inputs that are not named.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod usage;
+/// Interfaces that go away and come back.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod waiting;
 /// Flows as Zeek's log of connections.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod zeek;
