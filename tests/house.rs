@@ -58,6 +58,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("ipnet", &["text"]),
     ("jiff", &["text"]),
     ("landlock", &["cli"]),
+    ("libc", &["cli"]),
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
     ("maxminddb", &["places"]),
@@ -73,6 +74,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("ratatui", &["cli"]),
     ("regex", &["select"]),
     ("rustix", &["capture", "cli"]),
+    ("seccompiler", &["cli"]),
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),

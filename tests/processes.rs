@@ -82,7 +82,7 @@ fn packets_have_the_processes_of_the_local_ends() {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
             line.trim().to_owned()
         };
-        assert_eq!(field("NoNewPrivs:"), "1");
+        assert_eq!((field("NoNewPrivs:").as_str(), field("Seccomp:").as_str()), ("1", "2"));
         assert!(field("Uid:").starts_with("65534"), "{status}");
         // CAP_DAC_READ_SEARCH is 2, CAP_SYS_PTRACE 19 (capability.h).
         let looks = field("Name:") == "processes";

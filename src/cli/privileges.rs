@@ -1,4 +1,5 @@
-//! What a run that captures gives up once its interface is open: the user that started it as root, capabilities, files.
+//! What a run that captures gives up once its interface is open: the user that started it as root, capabilities, files, system calls
+//! that it never makes.
 //!
 //! All of it holds for the calling thread and those that it starts, so it is done before any is started. What is opened later
 //! (outputs, the files of a ring) is opened by the new user.
@@ -92,6 +93,8 @@ mod linux {
         let looks = if needs.processes { LOOKS } else { CapabilitySet::empty() };
         become_user(user.as_ref(), captures | looks).map_err(failed)?;
         set_no_new_privs(true).map_err(|error| failed(error.into()))?;
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+        crate::cli::calls::refuse();
         watch()?;
         keep(captures).map_err(failed)?;
         rules.no_new_privs(true).restrict_self().map_err(|error| failed(error.into()))?;
