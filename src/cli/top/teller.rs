@@ -48,7 +48,7 @@ pub(super) struct Teller<'t> {
     pub(super) stop: &'t AtomicBool,
     /// Takes a picture at once.
     pub(super) put: &'t (dyn Fn(Arc<Picture>) + Sync),
-    /// Whether learning has to go on between pictures, however many are due.
+    /// Whether learning has to go on between pictures, however many are due and whatever they take.
     pub(super) rests: bool,
     last: Mutex<Last>,
     /// Whether to ask what was lost.
@@ -151,7 +151,9 @@ impl<'t> Teller<'t> {
             let topic = Topic::ALL[number];
             let known = before.map(|before| &before.rows[number]);
             match known {
-                Some(known) if last.took > LONG && number != shown && topic != Topic::Limits => {
+                Some(known)
+                    if self.rests && last.took > LONG && number != shown && topic != Topic::Limits =>
+                {
                     Arc::clone(known)
                 }
                 _ => {
