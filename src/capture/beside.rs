@@ -28,13 +28,16 @@ const ASK: Duration = Duration::from_millis(200);
 /// Batches that were worked on and are kept for further use.
 const SPARE: usize = 16;
 
+/// What a source lost, and each of several devices of it.
+type Lost = (Option<Losses>, Vec<(String, Losses)>);
+
 /// What the reader tells of itself.
 #[derive(Debug, Default)]
 pub struct Backlog {
     waiting: AtomicU64,
     batches: AtomicU64,
     highest: AtomicU64,
-    losses: Mutex<(Option<Losses>, Vec<(String, Losses)>)>,
+    losses: Mutex<Lost>,
     is_left: AtomicBool,
 }
 

@@ -83,7 +83,8 @@ impl Several {
     /// Takes in the interfaces that one of them met since.
     fn meet(&mut self, line: usize) {
         let known = self.lines[line].places.len();
-        for interface in self.lines[line].source.interfaces()[known..].to_vec() {
+        let met = self.lines[line].source.interfaces()[known..].to_vec();
+        for interface in met {
             let place = self.add(interface);
             self.lines[line].places.push(place);
         }

@@ -21,6 +21,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::packet::{Timestamp, TransportProtocol};
 
 /// Sockets that are kept in each table, those of earlier looks included. Further ones are not, and their owners unknown.
+#[cfg(any(test, all(target_os = "linux", feature = "libpcap")))]
 const MOST: usize = 1 << 18;
 /// How long before it was met, and after, a socket that hears a port may have been there.
 const SLACK: u64 = Timestamp::SECOND;
@@ -86,6 +87,7 @@ impl Held {
 pub type End = (IpAddr, u16);
 
 /// A socket, as a look met it.
+#[cfg(any(test, all(target_os = "linux", feature = "libpcap")))]
 #[derive(Clone, Debug)]
 struct Socket {
     protocol: TransportProtocol,
@@ -97,6 +99,7 @@ struct Socket {
 }
 
 /// All that a look met.
+#[cfg(any(test, all(target_os = "linux", feature = "libpcap")))]
 #[derive(Debug, Default)]
 struct Look {
     /// When, in ns since the epoch.
@@ -164,6 +167,14 @@ fn is_local(address: IpAddr, addresses: &HashSet<IpAddr>) -> bool {
     address.is_loopback() || addresses.contains(&address)
 }
 
+/// A socket of a test: protocol, own end, other end, name and number of its process.
+#[cfg(test)]
+type MadeUp<'s> = (TransportProtocol, End, Option<End>, (&'s str, u32));
+
+/// Who owns an end that sockets are bound to, and whether they are several.
+#[cfg(any(test, all(target_os = "linux", feature = "libpcap")))]
+type Bound = (Option<Arc<Owner>>, bool);
+
 /// What all looks so far met.
 #[derive(Debug, Default)]
 struct State {
@@ -212,9 +223,9 @@ impl Processes {
     pub(crate) fn met(
         time: u64,
         addresses: impl IntoIterator<Item = IpAddr>,
-        sockets: &[(TransportProtocol, End, Option<End>, (&str, u32))],
+        sockets: &[MadeUp<'_>],
     ) -> Arc<Self> {
-        let socket = |&(protocol, local, remote, (name, pid)): &(_, _, _, (&str, u32))| {
+        let socket = |&(protocol, local, remote, (name, pid)): &MadeUp<'_>| {
             let executable = Some(format!("/usr/sbin/{name}").into());
             let owner = Owner { name: name.into(), pid: Some(pid), executable, user: Some("www".into()) };
             Socket { protocol, local, remote, owner: Some(Arc::new(owner)) }
@@ -291,7 +302,7 @@ impl State {
             self.addresses = Arc::new(addresses);
         }
         // Several sockets may be bound to one end.
-        let mut ports: HashMap<(TransportProtocol, End), (Option<Arc<Owner>>, bool)> = HashMap::new();
+        let mut ports: HashMap<(TransportProtocol, End), Bound> = HashMap::new();
         let mut listening: Vec<End> = Vec::new();
         for Socket { protocol, local, remote, owner } in sockets {
             if let Some(remote) = remote {
@@ -325,12 +336,7 @@ impl State {
 
 /// Notes that a socket was met, with its owner, and whether it is told for sure that there is none to tell.
 #[cfg(any(test, all(target_os = "linux", feature = "libpcap")))]
-fn note<K: Eq + std::hash::Hash>(
-    all: &mut HashMap<K, Met>,
-    key: K,
-    time: u64,
-    (owner, is_sure): (Option<Arc<Owner>>, bool),
-) {
+fn note<K: Eq + std::hash::Hash>(all: &mut HashMap<K, Met>, key: K, time: u64, (owner, is_sure): Bound) {
     let has_room = all.len() < 2 * MOST;
     match all.get_mut(&key) {
         // It was closed while we looked for its owner, who was known before.
