@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use crate::live::{Lab, Running, SERVER, run};
 
-/// A page from nginx through a connection that waits for more than a second before it asks: long enough for several looks.
+/// A page from nginx through a connection that waits for some seconds before it asks: long enough for several looks, on a machine
+/// that has much to do, too.
 const SLOW: &str =
-    "exec 3<>/dev/tcp/192.0.2.20/80; sleep 1.2; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+    "exec 3<>/dev/tcp/192.0.2.20/80; sleep 5; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
 
 impl Lab {
     /// What is asked of the servers: at once, slowly, and by programs of the server's host that are gone at once.

@@ -47,6 +47,8 @@ pub(crate) struct Watch<'s> {
     code: AtomicU8,
     /// What was said so far.
     told: Mutex<Vec<String>>,
+    /// What each of several interfaces lost, to be told with all of it.
+    each: Mutex<Vec<(String, Losses)>>,
 }
 
 impl<'s> Watch<'s> {
@@ -70,6 +72,7 @@ impl<'s> Watch<'s> {
             bar: Mutex::default(),
             code: AtomicU8::new(exit::GOOD),
             told: Mutex::default(),
+            each: Mutex::default(),
         }
     }
 
@@ -220,9 +223,7 @@ impl Observer for Watch<'_> {
     }
 
     fn counters_of_each(&self, losses: &[(String, Losses)]) {
-        if self.tell.load(Ordering::Relaxed) {
-            tell_each(losses);
-        }
+        *self.each.lock().unwrap_or_else(PoisonError::into_inner) = losses.to_vec();
     }
 
     fn counters(&self, packets: u64, losses: Option<Losses>) {
@@ -232,6 +233,7 @@ impl Observer for Watch<'_> {
         if !self.tell.swap(false, Ordering::Relaxed) {
             return;
         }
+        tell_each(&self.each.lock().unwrap_or_else(PoisonError::into_inner));
         match losses {
             Some(losses) => message::note(counters(packets, losses)),
             None => message::note(format_args!("{packets} packets read so far")),

@@ -123,13 +123,20 @@ impl Met {
         first.is_none_or(|first| first <= self.last.saturating_add(slack))
             && last.is_none_or(|last| last.saturating_add(slack) >= self.first)
     }
+
+    /// The same of a socket that listens: what the last look, at this time, met goes on until the next one.
+    fn listened(&self, span: (Option<u64>, Option<u64>), time: u64) -> bool {
+        let first = span.0.filter(|_| self.last != time);
+        self.was_there((first, span.1), SLACK)
+    }
 }
 
 /// TCP sockets that listen.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    /// The number of the look that met them last.
+    /// The number of the last look, and when it was, in ns since the epoch.
     look: u64,
+    time: u64,
     met: HashMap<End, (u64, u64)>,
     addresses: Arc<HashSet<IpAddr>>,
 }
@@ -149,7 +156,7 @@ impl Listeners {
         }
         let met = |end: &End| {
             let &(first, last) = self.met.get(end)?;
-            Some(Met { first, last, owner: None }.was_there(span, SLACK))
+            Some(Met { first, last, owner: None }.listened(span, self.time))
         };
         hearing(end).iter().any(|end| met(end) == Some(true))
     }
@@ -288,7 +295,11 @@ impl State {
         }
         // Of a connection that another hand may hold, whoever listens is no proof.
         let port = hearing(own).into_iter().find_map(|end| self.ports.get(&(protocol, end)));
-        let port = port.filter(|met| connection.is_none() && met.was_there(span, SLACK));
+        let was_there = |met: &Met| match protocol {
+            TransportProtocol::TCP => met.listened(span, self.listeners.time),
+            _ => met.was_there(span, SLACK),
+        };
+        let port = port.filter(|met| connection.is_none() && was_there(met));
         match port.and_then(|met| met.owner.as_ref()) {
             Some(owner) => Held { owner: Some(Arc::clone(owner)), known_by: KnownBy::Port },
             None => Held { owner: None, known_by: KnownBy::Unknown },
@@ -330,7 +341,8 @@ impl State {
         if met.len() > MOST {
             met.retain(|_, (_, last)| *last == time);
         }
-        self.listeners = Arc::new(Listeners { look: number, met, addresses: Arc::clone(&self.addresses) });
+        self.listeners =
+            Arc::new(Listeners { look: number, time, met, addresses: Arc::clone(&self.addresses) });
     }
 }
 
@@ -499,6 +511,11 @@ mod tests {
         assert!(!hears("192.0.2.10:8123") && !hears("192.0.2.20:8124") && !hears("192.0.2.20:50000"));
         assert!(!listeners.hears(UDP, end("192.0.2.20:8125"), at(10)));
         assert!(!listeners.hears(TCP, end("192.0.2.20:8123"), at(8)));
-        assert!(!listeners.hears(TCP, end("192.0.2.20:8123"), at(12)));
+        // It goes on until a look does not meet it any more.
+        assert!(listeners.hears(TCP, end("192.0.2.20:8123"), at(30)));
+        let time = 31 * Timestamp::SECOND;
+        processes.take(Look { time, sockets: Vec::new(), addresses: [end("192.0.2.20:0").0].into() });
+        let hears = |second| processes.listeners().hears(TCP, end("192.0.2.20:8123"), at(second));
+        assert_eq!([8, 9, 11, 12, 31].map(hears), [false, true, true, false, false]);
     }
 }
