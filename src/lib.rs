@@ -75,6 +75,7 @@ pub mod packet;
 pub mod payload;
 pub mod pipeline;
 pub mod places;
+pub mod processes;
 mod ranges;
 pub mod record;
 pub mod registry;

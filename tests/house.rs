@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The modules from the ground up. Each may use those before it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "packet",
     "ranges",
     "text",
@@ -20,6 +20,7 @@ const ORDER: [&str; 24] = [
     "dns",
     "hosts",
     "places",
+    "processes",
     "flow",
     "naming",
     "knowledge",
@@ -57,20 +58,23 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("ipnet", &["text"]),
     ("jiff", &["text"]),
     ("landlock", &["cli"]),
+    ("libc", &["cli"]),
     ("liblzma", &["capture"]),
     ("lz4_flex", &["capture"]),
     ("maxminddb", &["places"]),
     ("memchr", &["payload", "select"]),
-    ("nix", &["cli"]),
+    ("nix", &["cli", "processes"]),
     ("parquet", &["columns"]),
     ("pcap", &["capture"]),
     ("postcard", &["packed"]),
     ("prefetch_index", &["payload", "flow"]),
     ("prometheus_client", &["cli"]),
+    ("procfs", &["processes"]),
     ("quick_xml", &["registry"]),
     ("ratatui", &["cli"]),
     ("regex", &["select"]),
     ("rustix", &["capture", "cli"]),
+    ("seccompiler", &["cli"]),
     // Written by `text` alone; the command only puts values together.
     ("serde_json", &["text", "cli"]),
     ("sha1", &["flow"]),

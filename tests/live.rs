@@ -184,7 +184,12 @@ impl Lab {
     }
 
     /// The same on any device, with its link type.
-    fn portolan_on(&self, device: &str, link: &str, arguments: &[&str]) -> Running {
+    pub(crate) fn portolan_on(&self, device: &str, link: &str, arguments: &[&str]) -> Running {
+        self.portolan_told(&format!("{device} ({link})"), arguments)
+    }
+
+    /// The same where it says that it captures on this.
+    pub(crate) fn portolan_told(&self, devices: &str, arguments: &[&str]) -> Running {
         let mut child = Command::new("ip")
             .args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_portolan")])
             .args(arguments)
@@ -196,7 +201,7 @@ impl Lab {
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let mut first = String::new();
         errors.read_line(&mut first).unwrap();
-        assert_eq!(first, format!("portolan: capturing on {device} ({link})\n"));
+        assert_eq!(first, format!("portolan: capturing on {devices}\n"));
         Running { child, errors }
     }
 }
@@ -258,7 +263,7 @@ impl Running {
     pub(crate) fn counters(&mut self) -> Vec<String> {
         run(&format!("kill -USR1 {}", self.child.id())).unwrap();
         let mut lines = Vec::new();
-        while lines.last().is_none_or(|line: &String| !line.contains("passed the filter")) {
+        while lines.last().is_none_or(|line: &String| !line.contains("packets charted of")) {
             let mut line = String::new();
             assert!(self.errors.read_line(&mut line).unwrap() > 0, "{lines:?}");
             lines.push(line);

@@ -159,6 +159,9 @@ mod privileges;
 /// What holds of any capture.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod properties;
+/// Which program of this host owns the local end of a flow.
+#[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
+mod processes;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;
@@ -179,6 +182,9 @@ mod selection;
 /// The serving side of every flow of the samples.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod serving;
+/// Several interfaces at once.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod several;
 /// Signals, and inputs that are silent.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod signals;
@@ -203,6 +209,9 @@ mod update;
 /// Command lines that cannot be followed, those of other tools among them, and inputs that are not named.
 #[cfg(all(unix, feature = "cli", feature = "compression", feature = "libpcap"))]
 mod usage;
+/// Interfaces that go away and come back.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod waiting;
 /// Flows as Zeek's log of connections.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod zeek;

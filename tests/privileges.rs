@@ -60,6 +60,7 @@ fn a_run_gives_up_what_it_does_not_need() {
                 assert_eq!(field(set), ["0000000000000000"], "{status}");
             }
             assert_eq!(field("NoNewPrivs:"), ["1"], "{status}");
+            assert_eq!(field("Seccomp:"), ["2"], "{status}");
             threads.push(field("Name:").concat());
         }
         threads.sort();

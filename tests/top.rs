@@ -131,3 +131,25 @@ fn a_signal_gives_the_terminal_back() {
     assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
     assert!(!screen.contains("[1 services]"), "{screen}");
 }
+
+/// What is chosen of a file is counted alone: by its record, by a capture filter, by its time, and so many of it.
+#[test]
+fn a_replay_counts_the_packets_that_are_chosen() {
+    let office = sample("office.pcapng").display().to_string();
+    let run = |choice: &str| Terminal::run((100, 24), &format!("--speed 0 --no-color {choice} {office}"));
+    let Some(terminal) = run("--where 'svc.name == https'") else { return };
+    let screen = terminal.wait_for("ended ·");
+    assert!(screen.contains("https/tcp") && screen.contains("chosen packets"), "{screen}");
+    assert!(!screen.contains("mdns/udp"), "{screen}");
+    terminal.press("q");
+    terminal.wait_for("ended with 0");
+    let terminal = run("-f 'udp port 5353' -c 3 --from +1s --to +1h").unwrap();
+    let screen = terminal.wait_for("ended ·");
+    assert!(screen.contains("mdns/udp") && !screen.contains("https/tcp"), "{screen}");
+    assert!(screen.contains("3 packets"), "{screen}");
+    terminal.press("q");
+    terminal.wait_for("ended with 0");
+    for (choice, said) in [("--where 'svc.nmae == 1'", "ended with 5"), ("-f 'no filter'", "ended with 5")] {
+        run(choice).unwrap().wait_for(said);
+    }
+}

@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -28,13 +28,16 @@ const ASK: Duration = Duration::from_millis(200);
 /// Batches that were worked on and are kept for further use.
 const SPARE: usize = 16;
 
+/// What a source lost, and each of several devices of it.
+type Lost = (Option<Losses>, Vec<(String, Losses)>);
+
 /// What the reader tells of itself.
 #[derive(Debug, Default)]
 pub struct Backlog {
     waiting: AtomicU64,
     batches: AtomicU64,
     highest: AtomicU64,
-    losses: Mutex<Option<Losses>>,
+    losses: Mutex<Lost>,
     is_left: AtomicBool,
 }
 
@@ -60,6 +63,7 @@ struct Filled {
 
 /// A source that is read beside the work on it.
 pub struct Beside {
+    name: Option<String>,
     interfaces: Vec<Interface>,
     filled: Receiver<Filled>,
     empty: Sender<Batch>,
@@ -73,10 +77,10 @@ impl Beside {
         let (to_worker, filled) = channel();
         let (empty, spare) = channel();
         let backlog = Arc::new(Backlog::default());
-        let interfaces = source.interfaces().to_vec();
+        let (name, interfaces) = (source.name(), source.interfaces().to_vec());
         let own = Arc::clone(&backlog);
         let reader = thread::spawn(move || read(&mut source, &to_worker, &spare, &own));
-        Self { interfaces, filled, empty, backlog, reader: Some(reader) }
+        Self { name, interfaces, filled, empty, backlog, reader: Some(reader) }
     }
 
     /// How far the work lags behind.
@@ -106,7 +110,8 @@ fn read(source: &mut dyn Source, to_worker: &Sender<Filled>, spare: &Receiver<Ba
         let is_over = !matches!(result, Ok(true));
         if is_over || asked.is_none_or(|asked| asked.elapsed() >= ASK) {
             asked = Some(Instant::now());
-            *backlog.losses.lock().unwrap_or_else(PoisonError::into_inner) = source.losses();
+            let losses = (source.losses(), source.losses_of_each());
+            *backlog.losses.lock().unwrap_or_else(PoisonError::into_inner) = losses;
         }
         let interfaces = source.interfaces()[known..].to_vec();
         known += interfaces.len();
@@ -119,16 +124,17 @@ fn read(source: &mut dyn Source, to_worker: &Sender<Filled>, spare: &Receiver<Ba
     }
 }
 
-impl Source for Beside {
-    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
-        let Ok(filled) = self.filled.recv() else {
-            // The end was told before, or the reader has panicked.
-            if let Some(Err(reason)) = self.reader.take().map(JoinHandle::join) {
-                panic::resume_unwind(reason);
-            }
-            batch.begin(0, 0);
-            return Ok(false);
-        };
+impl Beside {
+    /// The same as [`Source::fill`], where no longer than that is waited: `None` where nothing came by then.
+    pub(super) fn poll(&mut self, batch: &mut Batch, wait: Duration) -> Option<Result<bool, Error>> {
+        match self.filled.recv_timeout(wait) {
+            Ok(filled) => Some(self.take(filled, batch)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(self.end(batch)),
+        }
+    }
+
+    fn take(&mut self, filled: Filled, batch: &mut Batch) -> Result<bool, Error> {
         self.backlog.waiting.fetch_sub(size(&filled.batch), Ordering::Relaxed);
         let left = self.backlog.batches.fetch_sub(1, Ordering::Relaxed);
         let used = mem::replace(batch, filled.batch);
@@ -140,12 +146,38 @@ impl Source for Beside {
         filled.result
     }
 
+    /// The end was told before, or the reader has panicked.
+    fn end(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        if let Some(Err(reason)) = self.reader.take().map(JoinHandle::join) {
+            panic::resume_unwind(reason);
+        }
+        batch.begin(0, 0);
+        Ok(false)
+    }
+}
+
+impl Source for Beside {
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        match self.filled.recv() {
+            Ok(filled) => self.take(filled, batch),
+            Err(_) => self.end(batch),
+        }
+    }
+
     fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
 
     fn losses(&mut self) -> Option<Losses> {
-        *self.backlog.losses.lock().unwrap_or_else(PoisonError::into_inner)
+        self.backlog.losses.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn losses_of_each(&mut self) -> Vec<(String, Losses)> {
+        self.backlog.losses.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    fn name(&self) -> Option<String> {
+        self.name.clone()
     }
 }
 

@@ -66,6 +66,16 @@ pub struct Losses {
 }
 
 impl Losses {
+    /// Those of two devices together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            received: self.received + other.received,
+            kernel_dropped: self.kernel_dropped + other.kernel_dropped,
+            interface_dropped: self.interface_dropped + other.interface_dropped,
+        }
+    }
+
     /// Packets that were lost, wherever.
     pub fn dropped(&self) -> u64 {
         self.kernel_dropped + self.interface_dropped

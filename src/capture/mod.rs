@@ -22,6 +22,7 @@ mod input;
 #[cfg(feature = "libpcap")]
 mod live;
 mod replay;
+mod several;
 mod translated;
 #[cfg(not(all(feature = "compression", feature = "libpcap")))]
 mod without;
@@ -38,6 +39,7 @@ pub use filter::Filter;
 #[cfg(feature = "libpcap")]
 pub use live::{Live, devices};
 pub use replay::{Clock, Replay};
+pub use several::{HOLD, Several};
 #[cfg(not(feature = "libpcap"))]
 pub use without::{Filter, Live, devices};
 
@@ -75,6 +77,42 @@ pub trait Source {
     /// What became of the packets so far, where packets can get lost and the source can tell.
     fn losses(&mut self) -> Option<Losses> {
         None
+    }
+
+    /// The same of each interface by its name, in the order of their numbers, where there are several devices.
+    fn losses_of_each(&mut self) -> Vec<(String, Losses)> {
+        Vec::new()
+    }
+
+    /// What it is called: its first interface, or those of several devices joined by a `+`.
+    fn name(&self) -> Option<String> {
+        self.interfaces().first()?.name.clone()
+    }
+}
+
+impl Source for Box<dyn Source + Send> {
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        (**self).fill(batch)
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        (**self).interfaces()
+    }
+
+    fn consumed(&self) -> u64 {
+        (**self).consumed()
+    }
+
+    fn losses(&mut self) -> Option<Losses> {
+        (**self).losses()
+    }
+
+    fn losses_of_each(&mut self) -> Vec<(String, Losses)> {
+        (**self).losses_of_each()
+    }
+
+    fn name(&self) -> Option<String> {
+        (**self).name()
     }
 }
 

@@ -14,7 +14,6 @@ use portolan::{
     pipeline::Inputs,
     select::packets,
     sink::{Brief, Csv, Fields, Json, Pcapng, Text, Writer},
-    text::field::Need,
 };
 
 #[cfg(feature = "parquet")]
@@ -169,8 +168,8 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
             None => run.octets(&Json::default(), out),
         },
         RecordFormat::Csv => {
-            let needs: &[Need] = if run.job.places.is_some() { &[Need::Places] } else { &[] };
-            run.octets(&columns.map_or_else(|| Csv::with(needs), |columns| Csv::of(&columns)), out)
+            let needs = super::columns::needs(&run.job);
+            run.octets(&columns.map_or_else(|| Csv::with(&needs), |columns| Csv::of(&columns)), out)
         }
         RecordFormat::Pcapng => run.octets(&Pcapng::new(session.registry.updated()), out),
         RecordFormat::Parquet => run.columns(columns.as_deref(), Columns::Parquet, out),

@@ -1,6 +1,6 @@
 //! `--format parquet` and `--format arrow`: records and rows as columns.
 
-use portolan::report::Format;
+use portolan::{Job, report::Format, text::field::Need};
 
 use super::{End, exit, message, output::Output};
 
@@ -22,6 +22,12 @@ impl From<Format> for Form {
     fn from(format: Format) -> Self {
         Self::Text(format)
     }
+}
+
+/// What a job brings that has columns of its own.
+pub(crate) fn needs(job: &Job<'_>) -> Vec<Need> {
+    let places = job.places.is_some().then_some(Need::Places);
+    places.into_iter().chain(job.processes.is_some().then_some(Need::Processes)).collect()
 }
 
 impl Columns {
@@ -102,9 +108,9 @@ mod with {
     /// Makes columns of packets: of these fields, or of all.
     pub(crate) fn encoder(job: &Job<'_>, columns: Option<&[usize]>) -> sink::Columns {
         let origin = origin(job.registry, &job.inputs.names());
-        let needs: &[Need] = if job.places.is_some() { &[Need::Places] } else { &[] };
+        let needs = super::needs(job);
         columns.map_or_else(
-            || sink::Columns::needing(needs, &origin),
+            || sink::Columns::needing(&needs, &origin),
             |columns| sink::Columns::of(columns, &origin),
         )
     }

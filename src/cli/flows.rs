@@ -107,7 +107,11 @@ fn stream(
     choice: Choice<flows::Flows>,
 ) -> Result<u8, End> {
     let mut out = output::of_job(global, job)?;
-    let mut stream = FlowStream::new(form, &mut out).choose(choice).every(args.every).locate(places);
+    let mut stream = FlowStream::new(form, &mut out)
+        .choose(choice)
+        .every(args.every)
+        .locate(places)
+        .owned(job.processes.is_some());
     stream = stream.at_once(args.line_buffered).live();
     if matches!(args.format, FlowFormat::Text) && args.input.is_numeric() {
         stream = stream.numeric();

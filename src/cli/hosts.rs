@@ -74,6 +74,7 @@ pub(crate) fn run(global: &Global, args: &Hosts) -> Result<u8, End> {
         numeric: args.input.is_numeric(),
         oui,
         places,
+        processes: job.processes.is_some(),
         choice,
         width: output::width(global),
         times: args.times.moments(global),

@@ -15,11 +15,12 @@ use std::{
 use clap::{ArgAction, Args};
 use portolan::{
     Job, Registry,
-    capture::{self, Backlog, Beside, Filter, Limits, Live, LiveOptions, Source},
+    capture::{self, Backlog, Beside, Filter, Limits, Live, LiveOptions, Several, Source},
     decode::{Decap, Decoder},
     hosts::HostsFile,
     packet::Share,
     pipeline::{Inputs, MIN_STRETCH},
+    processes::Processes,
     select::{Bound, Window},
     text::{number::octets, time::duration},
 };
@@ -50,9 +51,10 @@ pub(crate) struct Input {
     /// Read this file, as other tools spell it.
     #[arg(short, value_name = "FILE", conflicts_with = "interface")]
     read: Vec<PathBuf>,
-    /// Capture live on this interface: a name or number of `portolan interfaces`, or `any`.
+    /// Capture live on this interface: a name or number of `portolan interfaces`, or `any`. May be repeated: packets of several
+    /// come in one order of time.
     #[arg(short, long, value_name = "INTERFACE")]
-    interface: Option<String>,
+    interface: Vec<String>,
     /// Read the captures in directories, and in the directories below; links to directories are not followed.
     #[arg(long)]
     recursive: bool,
@@ -101,6 +103,10 @@ pub(crate) struct Input {
     /// Where the interface goes away, wait for one of its name to come back. Keeps the capabilities that this needs.
     #[arg(long, requires = "interface", conflicts_with_all = ["files", "read"])]
     wait: bool,
+    /// Tell which process of this host owns the local end of a flow, and take from sockets that listen which side serves. On
+    /// Linux; of other users' processes it needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which one thread keeps for it.
+    #[arg(long, requires = "interface", conflicts_with_all = ["files", "read"], help_heading = "Annotation")]
+    processes: bool,
     /// Go on as this user once the interface is open, where started as root. By default whoever called sudo. What is written is
     /// written by that user.
     #[arg(long, value_name = "NAME", requires = "interface", conflicts_with_all = ["files", "read"])]
@@ -178,7 +184,7 @@ impl Input {
     /// Whether packets are chosen from files, not by how long and with which filter an interface is listened to.
     pub(crate) fn selects_from_files(&self) -> bool {
         let is_chosen = self.filter.is_some() || self.count.is_some() || !self.window().is_all();
-        self.interface.is_none() && is_chosen
+        self.interface.is_empty() && is_chosen
     }
 
     /// When packets were captured that are chosen.
@@ -208,6 +214,8 @@ pub(crate) struct Session<'a> {
     quiet: bool,
     progress: bool,
     metrics: OnceCell<Arc<Metrics>>,
+    /// The sockets of this host, where they are asked for.
+    processes: OnceCell<Arc<Processes>>,
 }
 
 impl<'a> Session<'a> {
@@ -225,12 +233,11 @@ impl<'a> Session<'a> {
             }
         }
         let (wishes, listener) = signals::listen();
-        let listener = Cell::new(match input.interface {
-            Some(_) => Some(listener),
-            None => {
-                listener.begin();
-                None
-            }
+        let listener = Cell::new(if input.interface.is_empty() {
+            listener.begin();
+            None
+        } else {
+            Some(listener)
         });
         let stored = input.files.iter().chain(&input.read).filter(|path| knowledge::is_stored(path));
         Ok(Self {
@@ -246,6 +253,7 @@ impl<'a> Session<'a> {
             quiet: global.quiet,
             progress: !global.no_progress && !global.quiet,
             metrics: OnceCell::new(),
+            processes: OnceCell::new(),
         })
     }
 
@@ -260,7 +268,7 @@ impl<'a> Session<'a> {
         // What is made for Prometheus may take a while, which capturing shall not wait for.
         match self.input.metrics {
             Some(_) => Ok(self.job_read_beside_of(target)?.0),
-            None => Ok(self.job_with(target, |live| (Box::new(live), None::<()>))?.0),
+            None => Ok(self.job_with(target, |live| (live, None::<()>))?.0),
         }
     }
 
@@ -286,7 +294,7 @@ impl<'a> Session<'a> {
     fn job_with<T>(
         &self,
         target: Option<&Path>,
-        read: impl FnOnce(Live) -> (Box<dyn Source + Send>, Option<T>),
+        read: impl FnOnce(Box<dyn Source + Send>) -> (Box<dyn Source + Send>, Option<T>),
     ) -> Result<(Job<'_>, Option<T>), End> {
         target.into_iter().for_each(|target| self.writes(target, false));
         let target = target.and_then(Identity::at);
@@ -298,18 +306,18 @@ impl<'a> Session<'a> {
         for decap in &input.reading.decap {
             decoder = decoder.decap(*decap);
         }
-        let (inputs, accept, told) = match &input.interface {
+        let (inputs, accept, told) = if input.interface.is_empty() {
+            (self.files(target)?, self.filter()?.map(Filter::accept), None)
+        } else {
             // A live filter works in the kernel.
-            Some(interface) => {
-                let (live, told) = read(self.live(interface)?);
-                (Inputs::Live(live), None, told)
-            }
-            None => (self.files(target)?, self.filter()?.map(Filter::accept), None),
+            let (live, told) = read(self.live()?);
+            (Inputs::Live(live), None, told)
         };
         let job = Job::new(inputs, &self.registry);
         let job = Job {
             decoder,
             hosts: self.hosts.clone(),
+            processes: self.processes.get().cloned(),
             accept,
             window: input.window(),
             count: input.count,
@@ -390,7 +398,7 @@ impl<'a> Session<'a> {
 
     /// Whether files are read, not an interface.
     pub(crate) fn reads_files(&self) -> bool {
-        self.input.interface.is_none()
+        self.input.interface.is_empty()
     }
 
     /// Whether files have nothing to do with each other.
@@ -436,7 +444,7 @@ impl<'a> Session<'a> {
     }
 
     /// Begins to capture, and says so: whoever starts something to be captured can wait for it.
-    fn live(&self, interface: &str) -> Result<Live, End> {
+    fn live(&self) -> Result<Box<dyn Source + Send>, End> {
         let input = self.input;
         self.filter()?;
         let defaults = LiveOptions::default();
@@ -452,20 +460,33 @@ impl<'a> Session<'a> {
             notice: (!self.quiet).then_some(|text| message::note(text)),
             ..defaults
         };
-        let live = Live::open(interface, &options)?;
+        let opened = input.interface.iter().map(|interface| Live::open(interface, &options));
+        let mut lives = opened.collect::<Result<Vec<_>, _>>()?;
+        for (place, live) in lives.iter().enumerate() {
+            if lives[..place].iter().any(|before| before.name() == live.name()) {
+                message::error(format_args!("-i {} is given twice", live.name()));
+                return Err(End::Said(exit::USAGE));
+            }
+        }
         let bound = input
             .metrics
             .map(|address| Metrics::bind(address).map_err(|error| refuse_metrics(address, &error)));
         let bound = bound.transpose()?;
         self.needs.borrow_mut().captures = input.wait;
-        privileges::give_up(input.user.as_deref(), &self.needs.borrow())?;
+        self.needs.borrow_mut().processes = input.processes;
+        let watch = || self.watch_processes();
+        privileges::give_up(input.user.as_deref(), &self.needs.borrow(), watch)?;
         if let Some(listener) = self.listener.take() {
             listener.begin();
         }
         self.wishes.progress.is_live.store(true, Ordering::Relaxed);
         if !self.quiet {
-            let link = live.interfaces().first().map(|interface| interface.link.to_string());
-            message::line("", format_args!("capturing on {} ({})", live.name(), link.unwrap_or_default()));
+            let told = |live: &Live| {
+                let link = live.interfaces().first().map(|interface| interface.link.to_string());
+                format!("{} ({})", live.name(), link.unwrap_or_default())
+            };
+            let told: Vec<_> = lives.iter().map(told).collect();
+            message::line("", format_args!("capturing on {}", told.join(", ")));
             if input.filter.is_some() {
                 message::note(
                     "what the filter drops teaches nothing: names may be missing that it would prove",
@@ -479,7 +500,28 @@ impl<'a> Session<'a> {
             }
             let _ = self.metrics.set(metrics);
         }
-        Ok(live)
+        match lives.pop() {
+            Some(live) if lives.is_empty() => Ok(Box::new(live)),
+            last => Ok(Box::new(Several::new(lives.into_iter().chain(last)))),
+        }
+    }
+
+    /// Begins to look at the sockets of this host, where they are asked for.
+    fn watch_processes(&self) -> Result<(), End> {
+        if !self.input.processes {
+            return Ok(());
+        }
+        let processes = Processes::watch(privileges::only_look).map_err(|error| {
+            message::error(format_args!("--processes: {error}"));
+            End::Said(exit::PERMISSION)
+        })?;
+        if !self.quiet && !privileges::may_see_processes() {
+            message::note(
+                "--processes: those of other users are told as unknown without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+            );
+        }
+        let _ = self.processes.set(processes);
+        Ok(())
     }
 
     /// Says that a live run will write there, and whether its first file comes late: before the [job](Self::job) is made.

@@ -2,6 +2,11 @@
 
 mod annotate;
 mod args;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
+))]
+mod calls;
 mod columns;
 mod config;
 mod diff;

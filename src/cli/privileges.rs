@@ -1,4 +1,5 @@
-//! What a run that captures gives up once its interface is open: the user that started it as root, capabilities, files.
+//! What a run that captures gives up once its interface is open: the user that started it as root, capabilities, files, system calls
+//! that it never makes.
 //!
 //! All of it holds for the calling thread and those that it starts, so it is done before any is started. What is opened later
 //! (outputs, the files of a ring) is opened by the new user.
@@ -14,18 +15,33 @@ pub(crate) struct Needs {
     pub(crate) tries: bool,
     /// Whether it may open its interface again.
     pub(crate) captures: bool,
+    /// Whether a thread of it looks at the processes of all users.
+    pub(crate) processes: bool,
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::give_up;
+pub(crate) use linux::{give_up, may_see_processes, only_look};
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn give_up(user: Option<&str>, _needs: &Needs) -> Result<(), super::End> {
+pub(crate) fn give_up(
+    user: Option<&str>,
+    _needs: &Needs,
+    watch: impl FnOnce() -> Result<(), super::End>,
+) -> Result<(), super::End> {
     if user.is_some() {
         super::message::error("--user: privileges are given up on Linux alone");
         return Err(super::End::Said(super::exit::USAGE));
     }
-    Ok(())
+    watch()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn only_look() {}
+
+/// Whether sockets of other users' processes are told.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn may_see_processes() -> bool {
+    false
 }
 
 #[cfg(target_os = "linux")]
@@ -45,7 +61,7 @@ mod linux {
     use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgroups, setresgid, setresuid};
     use rustix::thread::{
         CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
-        remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities,
+        remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
     };
 
     use super::Needs;
@@ -58,8 +74,13 @@ mod linux {
     const READ: [&str; 4] = ["/sys/class/net", "/sys/devices", "/etc/localtime", "/usr/share/zoneinfo"];
 
     /// Becomes another user where this is root, that of `--user` or whoever called sudo(8), and gives all up but what the run
-    /// needs.
-    pub(crate) fn give_up(user: Option<&str>, needs: &Needs) -> Result<(), End> {
+    /// needs. `watch` begins to look at processes: Landlock would keep whoever is under it from looking at any other, so that its
+    /// thread begins before, with the capabilities for that and no others.
+    pub(crate) fn give_up(
+        user: Option<&str>,
+        needs: &Needs,
+        watch: impl FnOnce() -> Result<(), End>,
+    ) -> Result<(), End> {
         let user = chosen(user)?;
         let failed = |error: Box<dyn Error>| {
             message::error(format_args!("privileges cannot be given up: {error}"));
@@ -68,7 +89,14 @@ mod linux {
         // Which may lie where the new user cannot look.
         let writes: Vec<_> = needs.writes.iter().map(|path| place(path)).collect();
         let rules = rules(&writes).map_err(failed)?;
-        drop_capabilities(user.as_ref(), needs.captures).map_err(failed)?;
+        let captures = if needs.captures { CAPTURES } else { CapabilitySet::empty() };
+        let looks = if needs.processes { LOOKS } else { CapabilitySet::empty() };
+        become_user(user.as_ref(), captures | looks).map_err(failed)?;
+        set_no_new_privs(true).map_err(|error| failed(error.into()))?;
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+        crate::cli::calls::refuse();
+        watch()?;
+        keep(captures).map_err(failed)?;
         rules.no_new_privs(true).restrict_self().map_err(|error| failed(error.into()))?;
         if needs.tries {
             writes.iter().try_for_each(|folder| try_folder(folder))?;
@@ -117,13 +145,23 @@ mod linux {
         }))
     }
 
-    /// Becomes that user, and empties all sets of capabilities, but for what opens an interface where that is to be kept.
-    fn drop_capabilities(user: Option<&Chosen>, captures: bool) -> Result<(), Box<dyn Error>> {
+    /// What opens an interface.
+    const CAPTURES: CapabilitySet = CapabilitySet::NET_RAW.union(CapabilitySet::NET_ADMIN);
+    /// What looks at the open files of others' processes.
+    const LOOKS: CapabilitySet = CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH);
+
+    /// Whether sockets of other users' processes are told, by the capabilities of the thread that looks.
+    pub(crate) fn may_see_processes() -> bool {
+        capabilities(None).is_ok_and(|sets| sets.effective.contains(LOOKS))
+    }
+
+    /// Becomes that user, and empties all sets of capabilities but for these, as far as there are any.
+    fn become_user(user: Option<&Chosen>, wanted: CapabilitySet) -> Result<(), Box<dyn Error>> {
         for capability in CapabilitySet::all().iter() {
             // Not allowed to a program that has few; and older kernels have fewer.
             let _ = remove_capability_from_bounding_set(capability);
         }
-        set_keep_capabilities(captures)?;
+        set_keep_capabilities(!wanted.is_empty())?;
         if let Some(Chosen { uid, gid, name }) = user {
             match name {
                 Some(name) => initgroups(name, *gid)?,
@@ -133,8 +171,18 @@ mod linux {
             setresuid(*uid, *uid, *uid)?;
         }
         let _ = clear_ambient_capability_set();
-        let (wanted, none) = (CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN, CapabilitySet::empty());
-        let kept = if captures { capabilities(None)?.permitted & wanted } else { none };
+        keep(wanted)
+    }
+
+    /// Leaves the thread that looks at processes nothing but what it needs for that: it begins with what its maker has.
+    pub(crate) fn only_look() {
+        // Dropping is always allowed.
+        let _ = keep(LOOKS);
+    }
+
+    /// Empties all sets of capabilities but for these, as far as there are any.
+    fn keep(wanted: CapabilitySet) -> Result<(), Box<dyn Error>> {
+        let (kept, none) = (capabilities(None)?.permitted & wanted, CapabilitySet::empty());
         set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: none })?;
         Ok(())
     }
@@ -213,9 +261,9 @@ mod tests {
         let given_up = thread::spawn(move || {
             let mut status = File::open("/proc/thread-self/status").unwrap();
             let is_root = fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t");
-            let needs = Needs { writes: vec![own.join("file")], tries: true, captures: false };
+            let needs = Needs { writes: vec![own.join("file")], tries: true, ..Needs::default() };
             // Root stays root, so that no other thread becomes another user.
-            assert!(give_up(is_root.then_some("root"), &needs).is_ok());
+            assert!(give_up(is_root.then_some("root"), &needs, || Ok(())).is_ok());
             let mut text = String::new();
             status.rewind().unwrap();
             status.read_to_string(&mut text).unwrap();

@@ -47,6 +47,8 @@ pub(crate) struct Watch<'s> {
     code: AtomicU8,
     /// What was said so far.
     told: Mutex<Vec<String>>,
+    /// What each of several interfaces lost, to be told with all of it.
+    each: Mutex<Vec<(String, Losses)>>,
 }
 
 impl<'s> Watch<'s> {
@@ -70,6 +72,7 @@ impl<'s> Watch<'s> {
             bar: Mutex::default(),
             code: AtomicU8::new(exit::GOOD),
             told: Mutex::default(),
+            each: Mutex::default(),
         }
     }
 
@@ -117,6 +120,7 @@ impl<'s> Watch<'s> {
             let name = outcome.opened.first().map(String::as_str).unwrap_or_default();
             match outcome.losses {
                 Some(losses) => {
+                    tell_each(&outcome.losses_of_each);
                     message::line("", format_args!("{name}: {}", counters(outcome.packets, losses)));
                 }
                 None => message::note(format_args!("{name}: how many packets were lost is not known")),
@@ -146,6 +150,18 @@ impl<'s> Watch<'s> {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(size).with_style(style).with_message(doing);
         Some(bar.with_finish(ProgressFinish::AndClear))
+    }
+}
+
+/// Tells what became of the packets of each of several interfaces.
+pub(super) fn tell_each(losses: &[(String, Losses)]) {
+    for (name, Losses { received, kernel_dropped, interface_dropped }) in losses {
+        message::line(
+            "",
+            format_args!(
+                "{name}: {received} passed the filter; {kernel_dropped} lost in the kernel, {interface_dropped} at the interface"
+            ),
+        );
     }
 }
 
@@ -206,6 +222,10 @@ impl Observer for Watch<'_> {
         }
     }
 
+    fn counters_of_each(&self, losses: &[(String, Losses)]) {
+        *self.each.lock().unwrap_or_else(PoisonError::into_inner) = losses.to_vec();
+    }
+
     fn counters(&self, packets: u64, losses: Option<Losses>) {
         if let Some(metrics) = &self.metrics {
             metrics.take_losses(losses);
@@ -213,6 +233,7 @@ impl Observer for Watch<'_> {
         if !self.tell.swap(false, Ordering::Relaxed) {
             return;
         }
+        tell_each(&self.each.lock().unwrap_or_else(PoisonError::into_inner));
         match losses {
             Some(losses) => message::note(counters(packets, losses)),
             None => message::note(format_args!("{packets} packets read so far")),

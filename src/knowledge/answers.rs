@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::{
     Knowledge, Place,
     domains::{Domains, Named},
+    ownership::Ownership,
 };
 use crate::{
     decode::{Headers, Kind},
@@ -19,6 +20,7 @@ use crate::{
         label::{Label, Labels},
     },
     places::{Located, Location, Places},
+    processes::Held,
     registry::Registry,
 };
 
@@ -53,6 +55,8 @@ pub struct Answers {
     domains: Option<Box<Domains>>,
     /// Where their ends are, where a file says that.
     places: Option<Box<Whereabouts>>,
+    /// Which processes own their ends, where that was asked for.
+    owners: Option<Box<Ownership>>,
 }
 
 /// Where the ends of five-tuples are.
@@ -96,12 +100,19 @@ impl<T> Default for PerFlow<T> {
     }
 }
 
-impl<T: Copy> PerFlow<T> {
+impl<T: Clone> PerFlow<T> {
     #[inline]
     pub(super) fn get(&self, id: FlowId) -> Option<T> {
         match id {
-            FlowId::V4(index) => self.v4.get(index as usize).copied(),
-            FlowId::V6(index) => self.v6.get(index as usize).copied(),
+            FlowId::V4(index) => self.v4.get(index as usize).cloned(),
+            FlowId::V6(index) => self.v6.get(index as usize).cloned(),
+        }
+    }
+
+    pub(super) fn get_ref(&self, id: FlowId) -> Option<&T> {
+        match id {
+            FlowId::V4(index) => self.v4.get(index as usize),
+            FlowId::V6(index) => self.v6.get(index as usize),
         }
     }
 
@@ -172,6 +183,7 @@ impl Answers {
             answers.domains = Some(domains);
         }
         answers.places = Whereabouts::of_all(knowledge);
+        answers.owners = Ownership::of_all(knowledge).map(Box::new);
         if let Some(ids) = &mut answers.community_ids {
             let parts = flows.map_ranges(threads, |family, range| {
                 flows.five_tuples_in(family, range).map(|tuple| id_of(&tuple.key)).collect::<Vec<_>>()
@@ -193,6 +205,7 @@ impl Answers {
             ids.push((tuple.id, id));
         }
         own.places = Whereabouts::of_all(piece);
+        own.owners = answers.owners.as_ref().map(|owners| Box::new(owners.of_piece(&ids)));
         own.domains = answers.domains.as_ref().map(|domains| Box::new(domains.of_piece(&ids)));
         for tuple in piece.only_quoted() {
             let known = whole.flows().find(&tuple.key).and_then(|id| answers.get(id));
@@ -282,6 +295,14 @@ impl Answers {
         self.community_ids.iter_mut().for_each(|ids| ids.remove(leaving));
         self.domains.iter_mut().for_each(|domains| domains.release(leaving));
         self.places.iter_mut().for_each(|places| places.numbers.remove(leaving));
+        self.owners.iter_mut().for_each(|owners| owners.remove(leaving));
+    }
+
+    /// Who owns the low and the high end of a five-tuple's latest flow, where that is asked for; `None` of an end that is not on
+    /// this host.
+    #[inline]
+    pub fn held(&self, id: FlowId) -> [Option<&Held>; 2] {
+        self.owners.as_ref().map_or([None; 2], |owners| owners.get(id))
     }
 
     /// Where the low and the high end of a five-tuple are, where a file says that.
@@ -300,7 +321,9 @@ impl Answers {
             self.community_ids = self.community_ids.take().map(|_| PerFlow::default());
             self.domains.iter_mut().for_each(|domains| domains.renumber());
             self.places.iter_mut().for_each(|places| places.numbers = PerFlow::default());
+            self.owners.iter_mut().for_each(|owners| owners.renumber());
         }
+        self.owners.iter_mut().for_each(|owners| owners.keep_up(knowledge));
     }
 
     /// Works out the answers that a packet needs anew, by what is known now, and marks those that changed.
@@ -320,9 +343,13 @@ impl Answers {
             self.answer_quoted(&tuple, &knowledge.context(registry, 1));
         }
         let asked_places = knowledge.places.clone();
+        if self.owners.is_none() {
+            self.owners = knowledge.processes().map(|processes| Box::new(Ownership::new(processes)));
+        }
         for id in [place.id, knowledge.quoted(headers).id].into_iter().flatten() {
             let context = knowledge.context(registry, 1);
             let Some(tuple) = context.flows.five_tuple(id) else { continue };
+            self.owners.iter_mut().for_each(|owners| owners.learn(&tuple));
             let basis = Basis::of(&tuple, &context);
             let known = self.bases.at(id, None);
             let mut proven = None;
@@ -376,6 +403,8 @@ struct Basis {
     group_answer: Option<Direction>,
     /// What was shown first.
     shown: Option<Shown>,
+    /// The side whose socket listens on this host.
+    listening: Option<Side>,
     /// Packets each way, as far as they tell how far the flow came.
     packets: [u8; 2],
 }
@@ -393,15 +422,16 @@ impl Basis {
         let packets = tuple.total().packets;
         let is_answered = packets.iter().all(|&count| count > 0);
         let packets = packets.map(|count| count.min(if is_answered { 1 } else { 10 }) as u8);
-        let shown = tuple.shown.copied();
+        let (shown, listening) = (tuple.shown.copied(), naming::listens(tuple, context));
         if facts.handshake().is_some() {
             // Nobody asks what other flows say.
-            return Some(Self { facts, met: [Met::default(); 2], group_answer: None, shown, packets });
+            let met = [Met::default(); 2];
+            return Some(Self { facts, met, group_answer: None, shown, listening, packets });
         }
         let (flows, seed) = (context.flows, context.flows.seed());
         let met = context.peers().meeting(&tuple.key, seed);
         let group_answer = flows.askers(context.threads).server(tuple, seed);
-        Some(Self { facts, met, group_answer, shown, packets })
+        Some(Self { facts, met, group_answer, shown, listening, packets })
     }
 }
 

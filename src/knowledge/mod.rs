@@ -9,6 +9,7 @@ mod dns;
 mod domains;
 pub mod file;
 mod over_time;
+mod ownership;
 mod quoted;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use crate::{
 use departed::Graves;
 use dns::Dns;
 use over_time::OverTime;
+use ownership::Sockets;
 use quoted::Quoted;
 use totals::Totals;
 
@@ -138,6 +140,8 @@ pub struct Knowledge {
     hosts: Option<Box<Hosts>>,
     /// Where addresses are, for whoever asks answers.
     places: Option<Arc<Places>>,
+    /// The sockets of this host, for whoever asks answers.
+    sockets: Option<Sockets>,
     totals: Totals,
     departed: Graves,
     quoted: Quoted,
@@ -167,6 +171,7 @@ impl Knowledge {
             announced: if part { Announced::part() } else { Announced::new() },
             hosts: (options.hosts || options.domains).then(|| Box::new(Hosts::within(options.share))),
             places: None,
+            sockets: None,
             totals: Totals::default(),
             departed: Graves::default(),
             quoted: Quoted::default(),
@@ -218,6 +223,13 @@ impl Knowledge {
     pub fn set_hosts(&mut self, file: &HostsFile) {
         if let Some(hosts) = &mut self.hosts {
             hosts.set_user(file);
+        }
+    }
+
+    /// Takes over the names of hosts that were learned of more, which keeps them.
+    pub(crate) fn copy_hosts(&mut self, whole: &Self) {
+        if self.hosts.is_some() {
+            self.hosts.clone_from(&whole.hosts);
         }
     }
 
@@ -528,7 +540,8 @@ impl Knowledge {
     /// What the rules may know beside the flow itself: everything, or what is known at this moment.
     pub(crate) fn context<'k>(&'k self, registry: &'k Registry, threads: usize) -> Context<'k> {
         let learned = (&self.dns, &self.announced);
-        context(&self.options, &self.flows, learned, &self.totals.span, registry, threads)
+        let context = context(&self.options, &self.flows, learned, &self.totals.span, registry, threads);
+        Context { listeners: self.sockets.as_ref().map(|sockets| &*sockets.listeners), ..context }
     }
 }
 
@@ -550,6 +563,7 @@ fn context<'k>(
         advertised: &dns.advertised,
         announced,
         at: options.causal.then_some(span.last()).flatten(),
+        listeners: None,
         flows,
         threads,
     }

@@ -16,6 +16,7 @@ use crate::{
     dns::{Advertised, Advertisement},
     flow::{Direction, FiveTuple, Flows, Key, Peers},
     packet::Timestamp,
+    processes::Listeners,
     registry::{Registration, Registry, UserEntry},
 };
 use rules::{Case, RULES, advertised_name, announced_name, registered_name, user_name};
@@ -88,6 +89,8 @@ pub enum Rule {
     User,
     /// An SRV record names one endpoint.
     Advertised,
+    /// The socket of one endpoint listens on this host; live runs alone can tell.
+    Listening,
     /// A TCP SYN or SYN and ACK, SCTP INIT or INIT ACK, DCCP Request or Response was seen.
     Handshake,
     /// The octets of one direction are a client's, or a server's.
@@ -122,9 +125,10 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order they are asked.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::User,
         Self::Advertised,
+        Self::Listening,
         Self::Handshake,
         Self::Payload,
         Self::Announced,
@@ -147,6 +151,7 @@ impl Rule {
         match self {
             Self::User => "user",
             Self::Advertised => "advertised",
+            Self::Listening => "listening",
             Self::Handshake => "handshake",
             Self::Payload => "payload",
             Self::Announced => "announced",
@@ -168,7 +173,15 @@ impl Rule {
     /// Whether it proves who serves, so that other flows of the endpoint may count on it. Such a rule must not ask for
     /// what other flows say.
     const fn proves(self) -> bool {
-        matches!(self, Self::User | Self::Advertised | Self::Handshake | Self::Payload | Self::Announced)
+        matches!(
+            self,
+            Self::User
+                | Self::Advertised
+                | Self::Listening
+                | Self::Handshake
+                | Self::Payload
+                | Self::Announced
+        )
     }
 }
 
@@ -182,6 +195,8 @@ pub struct Context<'k> {
     pub announced: &'k Announced,
     /// The moment whose knowledge counts; `None` means all of the capture.
     pub at: Option<Timestamp>,
+    /// The sockets of this host that listen, where they are looked at.
+    pub listeners: Option<&'k Listeners>,
     /// All flows, for what others say of an endpoint; that is counted when a rule first asks.
     pub(crate) flows: &'k Flows,
     /// Threads that it may be counted on.
@@ -293,6 +308,11 @@ pub(crate) fn proven(tuple: &FiveTuple<'_>, context: &Context<'_>) -> Option<Dir
     proofs.find_map(|(_, ask)| ask(&case, context)).and_then(Side::way)
 }
 
+/// The side whose socket listens on this host, if it is one.
+pub(crate) fn listens(tuple: &FiveTuple<'_>, context: &Context<'_>) -> Option<Side> {
+    rules::listening(&Case::of(tuple), context)
+}
+
 /// What each rule says of the flow, asked or not; the first that names a side decides.
 pub fn hearing<'t>(
     tuple: &'t FiveTuple<'t>,
@@ -374,11 +394,14 @@ fn name<'k>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         decode::{Network, Phase},
         flow::{Carried, Ends, FlowOptions, Observed},
         packet::TransportProtocol,
+        processes::Processes,
     };
 
     const CLIENT: [u8; 4] = [192, 0, 2, 7];
@@ -390,6 +413,7 @@ mod tests {
         registry: Registry,
         advertised: Advertised,
         announced: Announced,
+        listeners: Option<Arc<Listeners>>,
     }
 
     impl World {
@@ -400,6 +424,7 @@ mod tests {
                 registry: Registry::built_in(),
                 advertised: Advertised::new(),
                 announced: Announced::new(),
+                listeners: None,
             }
         }
 
@@ -426,6 +451,7 @@ mod tests {
                 advertised: &self.advertised,
                 announced: &self.announced,
                 at: None,
+                listeners: self.listeners.as_deref(),
                 flows: &self.flows,
                 threads: 1,
             }
@@ -461,6 +487,31 @@ mod tests {
         assert_eq!(tcp(443, 50512, Phase::Open), (Rule::Handshake, Some(50512), None));
         assert_eq!(tcp(443, 50512, Phase::Accept), (Rule::Handshake, Some(443), Registered));
         assert_eq!(tcp(50512, 2222, Phase::Open), (Rule::Handshake, Some(2222), Registered));
+    }
+
+    /// Two sockets of this host, which is the client of that handshake, listen: at 443 and 8080.
+    #[test]
+    fn who_listens_serves_whatever_the_handshake_says() {
+        let tcp = TransportProtocol::TCP;
+        let listeners = || {
+            let sockets = [443, 8080].map(|port| (tcp, (CLIENT.into(), port), None, ("server", 1)));
+            Some(Processes::met(0, [CLIENT.into()], &sockets).listeners())
+        };
+        let told = |source, destination, phase| {
+            let world = World { listeners: listeners(), ..World::new() };
+            world.packet(source, destination, tcp, phase, 0).answer()
+        };
+        use Evidence::Registered;
+        let (own, other) = ((CLIENT, 443), (SERVER, 50512));
+        assert_eq!(told(own, other, Phase::Open), (Rule::Listening, Some(443), Registered));
+        assert_eq!(told(other, own, Phase::None), (Rule::Listening, Some(443), Registered));
+        // No socket of ours listens there, nor of hosts that are not looked at; where both do, it tells nothing.
+        assert_eq!(told((CLIENT, 444), other, Phase::Open).0, Rule::Handshake);
+        assert_eq!(told((SERVER, 443), (CLIENT, 50512), Phase::Open).0, Rule::Handshake);
+        assert_eq!(told((CLIENT, 443), (CLIENT, 8080), Phase::Open).0, Rule::Handshake);
+        let world = World { listeners: listeners(), ..World::new() };
+        let udp = world.packet(own, other, TransportProtocol::UDP, Phase::None, 0);
+        assert_eq!(udp.answer().0, Rule::SystemPort);
     }
 
     #[test]

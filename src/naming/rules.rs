@@ -40,9 +40,10 @@ impl<'t> Case<'t> {
 type Ask = fn(&Case<'_>, &Context<'_>) -> Option<Side>;
 
 /// The rules in the order they are asked.
-pub(super) const RULES: [(Rule, Ask); 16] = [
+pub(super) const RULES: [(Rule, Ask); 17] = [
     (Rule::User, user),
     (Rule::Advertised, advertised),
+    (Rule::Listening, listening),
     (Rule::Handshake, handshake),
     (Rule::Payload, payload),
     (Rule::Announced, announced),
@@ -151,6 +152,13 @@ fn user(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
 /// An SRV record names one endpoint.
 fn advertised(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
     only(|side| advertised_name(case, side, context).is_some())
+}
+
+/// The socket of one endpoint listens on this host.
+pub(super) fn listening(case: &Case<'_>, context: &Context<'_>) -> Option<Side> {
+    let listeners = context.listeners?;
+    let tally = &case.tuple.current.tally;
+    only(|side| listeners.hears(case.protocol, case.end(side), (tally.first(), tally.last())))
 }
 
 /// TCP SYN without ACK goes to the server, SYN and ACK comes from it; SCTP INIT and INIT ACK, DCCP Request and

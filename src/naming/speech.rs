@@ -142,6 +142,7 @@ mod tests {
             advertised: &advertised,
             announced: &announced,
             at: None,
+            listeners: None,
             flows: &flows,
             threads: 1,
         };

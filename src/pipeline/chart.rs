@@ -61,7 +61,11 @@ impl Job<'_> {
         let delivered = self.turns.delivered || outcome.delivered;
         let last = outcome.stopped || self.turns.at.is_none() || self.rest().is_empty();
         let ends = outcome.delivered || last && delivered;
-        let has_begun = outlet.finish(knowledge, outcome.losses, ends, last && delivered)?;
+        let each: Vec<_> = match outcome.losses_of_each.as_slice() {
+            [] => outcome.losses.into_iter().collect(),
+            each => each.iter().map(|(_, losses)| *losses).collect(),
+        };
+        let has_begun = outlet.finish(knowledge, &each, ends, last && delivered)?;
         if self.turns.at.is_some() {
             (self.turns.has_begun, self.turns.delivered) = (has_begun, delivered);
         }
@@ -108,15 +112,13 @@ impl<'s, E: Encoder, S: Sink<E::Part>> Outlet<'s, E, S> {
     fn finish(
         mut self,
         knowledge: &Knowledge,
-        losses: Option<Losses>,
+        losses: &[Losses],
         delivered: bool,
         last: bool,
     ) -> io::Result<bool> {
         if delivered {
             self.begin_output();
-            if let Some(losses) = losses {
-                self.encoder.losses(losses, &mut self.part);
-            }
+            self.encoder.losses(losses, &mut self.part);
             self.encoder.end(knowledge, &mut self.part);
             self.sink.rest(&mut self.part)?;
         }

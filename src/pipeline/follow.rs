@@ -33,6 +33,7 @@ impl Job<'_> {
         };
         state.knowledge.set_hosts(&self.hosts);
         state.knowledge.set_places(self.places.as_ref());
+        state.knowledge.set_processes(self.processes.as_ref());
         let mut outlet = Outlet::new(encoder, sink, self.turns.has_begun);
         let outcome = self.each_input(observer, true, None, |run, selection, open| {
             outlet.begin(&open)?;
@@ -90,6 +91,7 @@ impl Run<'_> {
 impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
     fn batch(&mut self, batch: &Batch, selection: &mut Selection<'_>) -> Result<(), Failure> {
         self.state.knowledge.count_oddities(batch);
+        self.state.knowledge.look_at_sockets();
         self.outlet.encoder.batch(batch, &mut self.outlet.part);
         let followed = for_each(self.run.decoder, selection, batch, |index, frame, headers, selection| {
             let raw = batch.record(index);

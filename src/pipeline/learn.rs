@@ -41,6 +41,7 @@ impl Job<'_> {
     ) -> Result<(Knowledge, Outcome), Failure> {
         let options = self.within(options);
         let mut knowledge = Knowledge::whole(options);
+        knowledge.set_processes(self.processes.as_ref());
         let selects = self.selects() && self.wanted.is_none() && !self.inputs.can_be_read_twice();
         let outcome = self.each_input(observer, selects, None, |run, selection, open| {
             run.learn(open.reader, open.number, selection, &mut knowledge, options).map_err(Failure::Input)
@@ -140,6 +141,7 @@ impl Run<'_> {
         knowledge: &mut Knowledge,
     ) -> Result<(), capture::Error> {
         knowledge.count_oddities(batch);
+        knowledge.look_at_sockets();
         let mut learning = knowledge.learning(file);
         let learned = for_each(self.decoder, selection, batch, |_, frame, headers, _| {
             if let Some(headers) = headers {

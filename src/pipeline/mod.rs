@@ -34,6 +34,7 @@ use crate::{
     knowledge::{Knowledge, Options, View},
     packet::{Batch, Interface, Share, Timestamp},
     places::Places,
+    processes::Processes,
     record::fields::{PACKET, Per},
     registry::Registry,
     savefile::FileFormat,
@@ -113,8 +114,7 @@ fn first_time(file: &Path) -> Option<u64> {
 
 /// The name of the interface that a live source captures on.
 fn live_name(live: &dyn Source) -> String {
-    let name = live.interfaces().first().and_then(|interface| interface.name.clone());
-    name.unwrap_or_else(|| "live".to_owned())
+    live.name().unwrap_or_else(|| "live".to_owned())
 }
 
 /// What is to be done with which inputs, and by which means: [`Job::learn`], [`Job::chart`], [`Job::follow`].
@@ -129,6 +129,8 @@ pub struct Job<'j> {
     pub hosts: HostsFile,
     /// Where addresses are, where records shall say that.
     pub places: Option<Arc<Places>>,
+    /// The sockets of this host, where records of an interface shall say which process owns an end.
+    pub processes: Option<Arc<Processes>>,
     /// Which frames are charted; all if absent. An error of the kind [`capture::Error::Filter`] ends the job, any other
     /// one the input at hand.
     pub accept: Option<Box<Accept>>,
@@ -200,6 +202,9 @@ pub trait Observer: Sync {
     /// The counters that were asked for: packets that were met so far, and what a live input lost.
     fn counters(&self, _packets: u64, _losses: Option<Losses>) {}
 
+    /// The same of each of several interfaces, by its name: before all together.
+    fn counters_of_each(&self, _losses: &[(String, Losses)]) {}
+
     /// What is known by now: told by [`Job::follow`] after each batch.
     fn learned(&self, _view: &View<'_>) {}
 
@@ -223,6 +228,8 @@ pub struct Outcome {
     pub delivered: bool,
     /// What a live input lost, where it can tell.
     pub losses: Option<Losses>,
+    /// The same of each of several interfaces, by its name.
+    pub losses_of_each: Vec<(String, Losses)>,
     /// How many packets were charted; where nothing was selected, or only learned, all that were met.
     pub packets: u64,
     /// Whether the observer stopped the job.
@@ -341,6 +348,7 @@ impl<'j> Job<'j> {
             decoder: Decoder::default(),
             hosts: HostsFile::default(),
             places: None,
+            processes: None,
             accept: None,
             window: Window::default(),
             wanted: None,
@@ -476,7 +484,7 @@ impl<'j> Job<'j> {
                 let open = Open { number: 0, name: &name, label: None, reader: Reader::Live(&mut **live) };
                 let result = pass(&run, &mut selection, open);
                 outcome.opened.push(name);
-                outcome.losses = live.losses();
+                (outcome.losses, outcome.losses_of_each) = (live.losses(), live.losses_of_each());
                 outcome.take(result, selection.seen() > 0, observer)?;
             }
         }
@@ -501,6 +509,7 @@ impl Outcome {
         self.errors.extend(later.errors);
         self.delivered |= later.delivered;
         self.losses = self.losses.or(later.losses);
+        self.losses_of_each.extend(later.losses_of_each);
         self.packets += later.packets;
         self.stopped |= later.stopped;
     }
@@ -567,6 +576,7 @@ impl Run<'_> {
             work(&batch, selection)?;
             self.observer.read(source.consumed());
             if self.observer.wants_counters() {
+                self.observer.counters_of_each(&source.losses_of_each());
                 self.observer.counters(selection.seen(), source.losses());
             }
             if self.is_stopped() || !to_end && selection.is_over() {

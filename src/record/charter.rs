@@ -7,7 +7,7 @@ use crate::{
     knowledge::{Answers, Knowledge, Place},
     packet::{Frame, PacketId, Timestamp, TransportProtocol},
     places::Location,
-    record::{Record, Service},
+    record::{Record, Service, process::HeldEnds},
 };
 
 /// Turns frames into records; needs no state of its own.
@@ -73,6 +73,7 @@ impl<'k> Charter<'k> {
             service,
             label,
             places: self.places(place),
+            held: self.held(place),
             named: place.id.and_then(|id| self.answers.named(id)),
             tuple: place.id.map(|id| (self.knowledge.flows(), id)),
             about: headers.quoted.and_then(|_| self.about(headers)),
@@ -105,6 +106,17 @@ impl<'k> Charter<'k> {
     {
         let (Some(id), Some(ends)) = (place.id, place.ends) else { return [None; 2] };
         let [low, high] = self.answers.places(id);
+        if ends.direction == Direction::Up { [low, high] } else { [high, low] }
+    }
+
+    /// Who owns source and destination.
+    #[inline]
+    fn held<'a>(&self, place: &Place) -> HeldEnds<'a>
+    where
+        'k: 'a,
+    {
+        let (Some(id), Some(ends)) = (place.id, place.ends) else { return [None; 2] };
+        let [low, high] = self.answers.held(id);
         if ends.direction == Direction::Up { [low, high] } else { [high, low] }
     }
 

@@ -4,6 +4,11 @@ use std::{fmt::Arguments, io::Write as _};
 
 use super::{
     Anyone, Columns, Each, Put, Record, Taker, Value,
+    process::{
+        ENDS, HOW, PID, PROCESS_END, PROCESS_EXECUTABLE, PROCESS_KNOWN_BY, PROCESS_NAME, PROCESS_PID,
+        PROCESS_USER, process_end, process_executable, process_known_by, process_name, process_pid,
+        process_user,
+    },
     svc::{
         ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME, OfService,
         PORT_THAT_SERVES, PROTOCOL, REGISTERED, REVISED, RULE, SIDE, STATE, TRANSPORT,
@@ -135,6 +140,15 @@ const fn messages<T: Taker>(
     Field::read(path, kind, doc, OfPacket { per: Per::Messages, get })
 }
 
+const fn process<T: Taker>(
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    packet(path, kind, doc, get).of_wave(6).with(Need::Processes)
+}
+
 const fn answers<T: Taker>(
     path: &'static str,
     kind: Type,
@@ -178,13 +192,13 @@ pub(crate) fn organization(place: &Location) -> Option<Value<'_>> {
 }
 
 /// The fields of a packet.
-pub static PACKET: [Field<OfPacket>; 77] = packet_fields();
+pub static PACKET: [Field<OfPacket>; 83] = packet_fields();
 
 /// The fields of a packet for the writer of columns.
-pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 77] = packet_fields();
+pub(crate) static COLUMNS: [Field<OfPacket<Columns>>; 83] = packet_fields();
 
 /// The table. It is as long as there are fields.
-pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 77] {
+pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
     [
         packet("@timestamp", Type::Time, "when it was captured", |record, put| {
             one(record.frame.time.map(Value::Time), put);
@@ -374,6 +388,28 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 77] {
             let hides = record.named.is_some_and(|named| named.has_encrypted_hello);
             one(hides.then_some(Value::Flag(true)), put);
         }),
+        process("process.name", Type::Escaped, PROCESS_NAME, |record, put| {
+            one(record.local_end().and_then(process_name), put);
+        })
+        .ecs(),
+        process("process.pid", PID, PROCESS_PID, |record, put| {
+            one(record.local_end().and_then(process_pid), put);
+        })
+        .ecs(),
+        process("process.executable", Type::Escaped, PROCESS_EXECUTABLE, |record, put| {
+            one(record.local_end().and_then(process_executable), put);
+        })
+        .ecs(),
+        process("process.end", ENDS, PROCESS_END, |record, put| {
+            one(record.local_end().and_then(process_end), put);
+        }),
+        process("process.known_by", HOW, PROCESS_KNOWN_BY, |record, put| {
+            one(record.local_end().and_then(process_known_by), put);
+        }),
+        process("user.name", Type::Escaped, PROCESS_USER, |record, put| {
+            one(record.local_end().and_then(process_user), put);
+        })
+        .ecs(),
         answers(
             "row",
             Type::Text,

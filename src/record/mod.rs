@@ -3,6 +3,7 @@
 mod charter;
 pub mod fields;
 mod note;
+pub(crate) mod process;
 pub(crate) mod svc;
 mod value;
 
@@ -22,6 +23,7 @@ use crate::{
     packet::{Frame, Timestamp},
     places::Location,
 };
+use process::{HeldEnds, LocalEnd};
 
 /// A packet and all that is said about it. Borrows everything.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,8 @@ pub struct Record<'a> {
     pub named: Option<Named<'a>>,
     /// Where its source and its destination are, where a file says that.
     pub places: [Option<&'a Location>; 2],
+    /// Who owns its source and its destination, where that is asked for and they are on this host.
+    pub(crate) held: HeldEnds<'a>,
     /// The number of its five-tuple, and the table that holds it.
     pub(crate) tuple: Option<(&'a Flows, FlowId)>,
     /// The flow that an ICMP error complains about.
@@ -89,6 +93,15 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn named_interface(&self) -> Option<&'a str> {
         self.interface_name.filter(|name| !name.is_empty())
+    }
+
+    /// The end whose process is told.
+    #[inline]
+    pub(crate) fn local_end(&self) -> Option<LocalEnd<'a>> {
+        if self.held == [None; 2] {
+            return None;
+        }
+        LocalEnd::of(self.held, self.service.as_ref().map(Service::side))
     }
 
     /// What its source and its destination are called.

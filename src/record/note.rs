@@ -263,6 +263,7 @@ mod tests {
             tuple: None,
             label: &label,
             places: [None; 2],
+            held: [None; 2],
             named: None,
             about: None,
             whole: whole.map(|octets| ((5353, 5353), octets)),

@@ -1,7 +1,12 @@
 //! What a screen shows while more is learned: the rows of the other reports, bounded in number, small enough to keep many
 //! pictures of them.
 
+mod chosen;
+mod processes;
+
 use std::{cmp::Reverse, slice, sync::Arc};
+
+pub use chosen::Chosen;
 
 use super::{
     discover::{self, DiscoverOptions},
@@ -48,11 +53,14 @@ pub enum Topic {
     Evidence,
     /// What was lost, and what found no room: what, and how often.
     Limits,
+    /// Programs of this host that own ends of flows: name, process, user, what it serves, flows, what it runs. Where that is asked
+    /// for alone.
+    Processes,
 }
 
 impl Topic {
     /// All of them, in the order of a screen.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Services,
         Self::Flows,
         Self::Hosts,
@@ -61,6 +69,7 @@ impl Topic {
         Self::Events,
         Self::Evidence,
         Self::Limits,
+        Self::Processes,
     ];
 
     /// The fields of its [records](Row::record): those that the reports of the same rows have.
@@ -73,6 +82,7 @@ impl Topic {
             Self::Events => Schema::of_tree(&discover::fields::EVENT),
             Self::Evidence => Schema::of_tree(&KNOWN),
             Self::Limits => Schema::of_tree(&LIMIT),
+            Self::Processes => Schema::of_tree(&processes::FIELDS),
         }
     }
 
@@ -205,6 +215,7 @@ impl Rows {
             Topic::Events => events(view),
             Topic::Evidence => evidence(view),
             Topic::Limits => limits(view, lost),
+            Topic::Processes => processes::rows(view),
         };
         made.sort_by(|a, b| a.key.cmp(&b.key));
         made.dedup_by(|a, b| a.key == b.key);
@@ -242,9 +253,9 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// What is known of a five-tuple.
-    pub fn of(key: &Key, view: &View<'_>) -> Self {
-        let row = flows::latest(key, view.knowledge, view.answers).map(|flow| Arc::new(flow_row(&flow)));
+    /// What is known of a five-tuple in a whole, and how much of it there was among the packets that are chosen.
+    pub fn of(key: &Key, view: &View<'_>, chosen: &View<'_>) -> Self {
+        let row = flows::latest(key, chosen.knowledge, chosen.answers).map(|flow| Arc::new(flow_row(&flow)));
         let (mut why, evidence) = (Vec::new(), explain::Evidence::default());
         for spoke in explain::rules(key, &evidence, view) {
             let mark = if spoke.chosen { "decided by" } else { "also spoke" };

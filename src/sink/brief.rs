@@ -181,6 +181,9 @@ impl Encoder for Brief {
                 self.line.extend_from_slice(domain.as_bytes());
             }
         }
+        if let Some(local) = record.local_end() {
+            local.write(&mut self.line);
+        }
         if let Some(about) = &record.about {
             self.line.extend_from_slice(b"  about");
             self.service(about);

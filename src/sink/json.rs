@@ -11,7 +11,7 @@ use crate::{
     knowledge::Named,
     naming::{State, label::write_protocol_word},
     places::Location,
-    record::{Record, Service},
+    record::{Record, Service, process::LocalEnd},
     text::{
         escape, number,
         time::{TimeStyle, TimeWriter},
@@ -79,6 +79,9 @@ impl Encoder for Json {
         }
         network(record, out);
         endpoints(record, out);
+        if let Some(local) = record.local_end() {
+            process(&local, out);
+        }
         match &record.service {
             Some(service) => self.answers.copy(service, out, |out| answer(record, out)),
             None => answer(record, out),
@@ -241,6 +244,34 @@ fn endpoints(record: &Record<'_>, out: &mut Vec<u8>) {
     }
     if let Some(named) = record.named {
         hello(&named, out);
+    }
+}
+
+/// Appends who owns the local end: `,"process":{…},"user":{…}`.
+#[cold]
+fn process(local: &LocalEnd<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"process\":{");
+    if let Some(owner) = local.owner() {
+        member("name", &owner.name, out);
+        out.push(b',');
+        if let Some(pid) = owner.pid {
+            out.extend_from_slice(b"\"pid\":");
+            number::decimal(pid.into(), out);
+            out.push(b',');
+        }
+        if let Some(executable) = &owner.executable {
+            member("executable", executable, out);
+            out.push(b',');
+        }
+    }
+    member("end", local.end(), out);
+    out.push(b',');
+    member("known_by", local.known_by(), out);
+    out.push(b'}');
+    if let Some(user) = local.owner().and_then(|owner| owner.user.as_ref()) {
+        out.extend_from_slice(b",\"user\":{");
+        member("name", user, out);
+        out.push(b'}');
     }
 }
 

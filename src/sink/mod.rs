@@ -81,8 +81,8 @@ pub trait Encoder: Clone + Send {
     /// Appends what follows the record of a packet that was not selected; for formats that keep the input's own form.
     fn skip(&mut self, _octets: &[u8], _part: &mut Self::Part) {}
 
-    /// Appends what became of the packets of a live input, behind the last of them.
-    fn losses(&mut self, _losses: Losses, _part: &mut Self::Part) {}
+    /// Appends what became of the packets of each device of a live input, behind the last of them.
+    fn losses(&mut self, _each: &[Losses], _part: &mut Self::Part) {}
 
     /// Appends what comes after the last packet of the last input.
     fn end(&mut self, _known: &Knowledge, _part: &mut Self::Part) {}

@@ -58,7 +58,7 @@ pub struct Pcapng {
     /// The comment that marks sections and our Name Resolution Blocks.
     signature: Vec<u8>,
     comment: Vec<u8>,
-    /// What a live input captures on, and how many of its interfaces were described.
+    /// What a live input captures on, of several what meets further interfaces, and how many of all were described.
     live: Option<(Interface, usize)>,
 }
 
@@ -134,9 +134,18 @@ impl Pcapng {
         let program = concat!("portolan ", env!("CARGO_PKG_VERSION"));
         pcapng::section_header(self.order, program, &self.signature, out);
         self.name_resolution(out);
-        let interface = input.interfaces.first().unwrap_or(UNKNOWN);
-        pcapng::interface_description(self.order, interface, digits, out);
-        self.live = input.format.is_none().then(|| (interface.clone(), 1));
+        let first = input.interfaces.first().unwrap_or(UNKNOWN);
+        if input.format.is_some() || input.interfaces.is_empty() {
+            pcapng::interface_description(self.order, first, digits, out);
+            self.live = input.format.is_none().then(|| (first.clone(), 1));
+            return;
+        }
+        for interface in input.interfaces {
+            pcapng::interface_description(self.order, interface, digits, out);
+        }
+        // Only `any` meets further ones.
+        let any = input.interfaces.iter().find(|interface| interface.link == LinkType::LINUX_SLL2);
+        self.live = Some((any.unwrap_or(first).clone(), input.interfaces.len()));
     }
 
     /// Describes interfaces that a live input has met since: those behind `any`.
@@ -180,6 +189,10 @@ impl Pcapng {
         if let Some((domain, _)) = record.server_domain() {
             out.extend_from_slice(b"; domain=");
             out.extend_from_slice(domain.as_bytes());
+        }
+        if let Some(owner) = record.local_end().and_then(|local| local.owner()) {
+            out.extend_from_slice(b"; process=");
+            out.extend_from_slice(owner.name.as_bytes());
         }
         if service.known.revised {
             out.extend_from_slice(b"; revised");
@@ -295,12 +308,15 @@ impl Encoder for Pcapng {
         }
     }
 
-    fn losses(&mut self, losses: Losses, out: &mut Vec<u8>) {
+    fn losses(&mut self, each: &[Losses], out: &mut Vec<u8>) {
         let Origin::Records { digits } = self.origin else { return };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = now.as_nanos() / 10_u128.pow(u32::from(9 - digits));
-        let counts = [losses.received, losses.interface_dropped, losses.kernel_dropped];
-        pcapng::interface_statistics(self.order, u64::try_from(time).unwrap_or(u64::MAX), counts, out);
+        let time = u64::try_from(time).unwrap_or(u64::MAX);
+        for (interface, losses) in (0..).zip(each) {
+            let counts = [losses.received, losses.interface_dropped, losses.kernel_dropped];
+            pcapng::interface_statistics(self.order, (interface, time), counts, out);
+        }
     }
 
     fn end(&mut self, knowledge: &Knowledge, out: &mut Vec<u8>) {

@@ -140,6 +140,9 @@ impl Encoder for Text {
                 out.extend_from_slice(domain.as_bytes());
             }
         }
+        if let Some(local) = record.local_end() {
+            local.write(out);
+        }
         if let Some(about) = &record.about {
             out.extend_from_slice(b"  about ");
             Self::service(about, self.color, out);

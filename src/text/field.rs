@@ -76,6 +76,8 @@ pub enum Need {
     Stream,
     /// A file that says where addresses are (`--geo`).
     Places,
+    /// An interface of this host, whose sockets are looked at (`--processes`).
+    Processes,
 }
 
 impl Need {
@@ -84,6 +86,7 @@ impl Need {
         match self {
             Self::Stream => "of `flows -i`",
             Self::Places => "with `--geo`",
+            Self::Processes => "with `--processes`",
         }
     }
 }

@@ -75,6 +75,8 @@ pub(super) struct App {
     pub(super) details: bool,
     /// The flow that is followed: nothing else is shown.
     pub(super) followed: Option<Key>,
+    /// Whether processes are looked at: a topic of their own.
+    pub(super) has_processes: bool,
     /// The folder for what is exported.
     pub(super) exports: PathBuf,
     /// What was done last, until the next key.
@@ -107,6 +109,7 @@ impl App {
             helps: false,
             details: false,
             followed: None,
+            has_processes: false,
             exports: PathBuf::from("."),
             done: None,
             is_done: false,
@@ -114,6 +117,11 @@ impl App {
             said: None,
             began: None,
         }
+    }
+
+    /// The topics that there are: processes come last.
+    pub(super) fn topics(&self) -> &'static [Topic] {
+        if self.has_processes { &Topic::ALL } else { &Topic::ALL[..Topic::ALL.len() - 1] }
     }
 
     /// Takes the latest picture.
@@ -272,11 +280,12 @@ impl App {
             self.followed = None;
             return;
         }
-        let topics = Topic::ALL.len();
+        let topics = self.topics().len();
         match key.code {
             KeyCode::Char('q') => self.is_done = true,
             KeyCode::Char('?' | 'h') => self.helps = true,
-            KeyCode::Char(digit @ '1'..='8') => self.turn_to(digit as usize - '1' as usize),
+            KeyCode::Char(digit @ '1'..='9') if digit as usize - '1' as usize >= topics => {}
+            KeyCode::Char(digit @ '1'..='9') => self.turn_to(digit as usize - '1' as usize),
             KeyCode::Tab => self.turn_to((self.topic + 1) % topics),
             KeyCode::BackTab => self.turn_to((self.topic + topics - 1) % topics),
             KeyCode::Char('s') => {

@@ -124,6 +124,19 @@ static EVIDENCE: [Column; 5] = [
 static LIMITS: [Column; 2] =
     [column("WHAT", What::Cell(0), REST, 100), column("HOW OFTEN", What::Number(1), 12, 12)];
 
+static PROCESSES: [Column; 10] = [
+    column("PROCESS", What::Cell(0), REST, 24),
+    column("PID", What::Number(1), 8, 8),
+    column("USER", What::Cell(2), 0, 14),
+    RATE,
+    column("", What::Spark, 0, 20),
+    OCTETS,
+    column("FLOWS", What::Number(5), 6, 8),
+    column("SERVES", What::Cell(3), REST, REST),
+    column("USES", What::Cell(4), REST, REST),
+    column("RUNS", What::Cell(6), 0, REST),
+];
+
 /// The name of a topic, and its columns.
 pub(super) fn of(topic: Topic) -> (&'static str, &'static [Column]) {
     match topic {
@@ -135,5 +148,6 @@ pub(super) fn of(topic: Topic) -> (&'static str, &'static [Column]) {
         Topic::Events => ("events", &EVENTS),
         Topic::Evidence => ("evidence", &EVIDENCE),
         Topic::Limits => ("limits", &LIMITS),
+        Topic::Processes => ("processes", &PROCESSES),
     }
 }

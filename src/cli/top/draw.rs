@@ -32,7 +32,7 @@ const NARROWEST: u16 = 4;
 
 const HELP: [&str; 18] = [
     "1 to 8, Tab      services, flows, hosts, domains, dns-sd, events, evidence,",
-    "                 limits; j k, arrows, PgDn PgUp, g G go through the rows",
+    "                 limits; 9 processes (--processes); j k, PgDn PgUp, g G rows",
     "Enter, e         all that is known of the row; of a flow why, too",
     "f                follow the flow; Esc lets it go",
     "s                sort by octets, rate, packets, name; S turns it round",
@@ -123,9 +123,12 @@ impl App {
     fn tabs(&self, pen: &mut Pen<'_>) {
         let mut x = 0;
         let is_wide = pen.area.width >= columns::WIDE;
-        for (number, topic) in Topic::ALL.into_iter().enumerate() {
-            let name = columns::of(topic).0;
+        for (number, &topic) in self.topics().iter().enumerate() {
             let is_on = number == self.topic;
+            let name = columns::of(topic).0;
+            // All of them, where there are nine, are too long for a narrow screen.
+            let short = name.get(..4).filter(|_| self.has_processes && !is_wide && !is_on);
+            let name = short.unwrap_or(name);
             let text = match (is_on, is_wide) {
                 (true, _) => format!("[{} {name}]", number + 1),
                 (false, true) => format!(" {} {name} ", number + 1),
@@ -251,14 +254,42 @@ impl App {
         lines
     }
 
+    /// What is typed. Where something is wrong with it, it stands a line above, with carets below that.
+    fn prompt(&self, pen: &mut Pen<'_>, y: u16) {
+        let (narrowed, width) = (self.narrowed(), usize::from(pen.area.width));
+        let Some(wrong) = &narrowed.fault else {
+            let typed = ending(&format!("/{}▏", harmless(&narrowed.text)), width);
+            pen.text(0, y, &typed, pen.area.width, Style::new().bold());
+            let at = width_of(&typed) + 1;
+            let left = pen.area.width.saturating_sub(at);
+            return pen.text(at, y, "Enter keeps it, Esc shows all", left, Style::new());
+        };
+        let [text, carets] = &wrong.shown;
+        let typed = format!("/{text}▏");
+        // Both are cut alike, so that what is typed last is seen.
+        let left_out = usize::from(width_of(&typed)).saturating_sub(width);
+        let carets: String = format!(" {carets}").chars().skip(left_out).collect();
+        pen.text(0, y.saturating_sub(1), &" ".repeat(width), pen.area.width, Style::new());
+        pen.text(0, y.saturating_sub(1), &ending(&typed, width), pen.area.width, Style::new().bold());
+        let what = harmless(&wrong.what);
+        let (begin, end) =
+            (usize::from(width_of(&carets)) - carets.trim_start().len(), usize::from(width_of(&carets)));
+        let len = usize::from(width_of(&what));
+        let red = pen.strong(Color::Red);
+        pen.text(0, y, &carets, pen.area.width, red);
+        // Behind the carets, or before them where there is more room.
+        if end + 1 + len <= width || begin < width / 2 {
+            pen.text((end + 1) as u16, y, &what, width.saturating_sub(end + 1) as u16, red);
+        } else {
+            pen.text(0, y, &what, begin.saturating_sub(1) as u16, red);
+        }
+    }
+
     /// What keys do, and what is the matter.
     fn foot(&self, pen: &mut Pen<'_>, y: u16) {
         let width = pen.area.width;
         if self.is_typing {
-            let narrowed = self.narrowed();
-            let what = narrowed.fault.as_deref().unwrap_or("Enter keeps it, Esc shows all");
-            let text = harmless(&format!("/{}▏ {what}", narrowed.text));
-            return pen.text(0, y, &text, width, Style::new().bold());
+            return self.prompt(pen, y);
         }
         if let Some(said) = &self.said {
             return pen.text(0, y, &harmless(said), width, pen.strong(Color::Red));
@@ -267,7 +298,8 @@ impl App {
             return pen.text(0, y, &harmless(done), width, Style::new().bold());
         }
         let sort = self.sorted_by();
-        let mut keys = format!("1-8 view  s {sort}  / filter  Enter more  p hold  ? help  q quit");
+        let topics = self.topics().len();
+        let mut keys = format!("1-{topics} view  s {sort}  / filter  Enter more  p hold  ? help  q quit");
         let text = &self.narrowed().text;
         if self.followed.is_some() {
             keys = "f, Esc let it go  p hold  [ ] back  ? help  q quit".to_owned();
@@ -287,6 +319,17 @@ impl App {
         pen.text(0, y, &keys, width.saturating_sub(own + 1), Style::new());
         pen.text(width.saturating_sub(own), y, &left_out, own, Style::new());
     }
+}
+
+/// The last columns of a text.
+fn ending(text: &str, width: usize) -> String {
+    let mut rest = text;
+    while usize::from(width_of(rest)) > width {
+        let mut chars = rest.chars();
+        chars.next();
+        rest = chars.as_str();
+    }
+    rest.to_owned()
 }
 
 /// What comes from outside, harmless on a terminal.

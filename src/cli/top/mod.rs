@@ -27,12 +27,14 @@ use clap::Args;
 #[cfg(feature = "tui")]
 pub(crate) use screen::leave;
 
-use super::{End, args::Global, exit, input::Input, message};
+use super::{End, args::Global, exit, input::Input, message, select::Where};
 
 #[derive(Args, Debug)]
 pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) rows: Where,
     /// Replay a file so many times faster than it happened: `10`, `0.5`; 0 is as fast as it can be read.
     #[arg(
         long,
@@ -66,7 +68,7 @@ pub(crate) fn leave() {}
 
 #[cfg(not(feature = "tui"))]
 pub(crate) fn run(_global: &Global, args: &Top) -> Result<u8, End> {
-    let Top { input: _, speed: _, export: _ } = args;
+    let Top { input: _, rows: _, speed: _, export: _ } = args;
     message::error("top: this build was made without the feature `tui`");
     Err(End::Said(exit::USAGE))
 }
@@ -82,7 +84,6 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
 
     use super::input::Session;
 
-    args.input.refuse_selection("top", "what it shows")?;
     if global.output.is_some() {
         message::error("top draws on the terminal: -o is for what is written, as by `portolan summary`");
         return Err(End::Said(exit::USAGE));
@@ -95,9 +96,11 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
         message::error(format_args!("--export: {} is no folder", args.export.display()));
         return Err(End::Said(exit::OUTPUT));
     }
+    let wanted = args.rows.packets()?;
     let session = Session::new(global, &args.input)?;
     session.writes(&args.export, false);
     let (mut job, backlog) = session.job_read_beside()?;
+    job.wanted = wanted;
     let (mut clock, mut name) = (None, job.inputs.names().join(" "));
     if let Inputs::Files(files) = &job.inputs {
         let [file] = files.as_slice() else {
@@ -115,6 +118,9 @@ pub(crate) fn run(global: &Global, args: &Top) -> Result<u8, End> {
         let replayed = Arc::new(Clock::new(speed));
         job.inputs = Inputs::Live(Box::new(Replay::new(file, Arc::clone(&replayed))));
         clock = Some(replayed);
+    }
+    if job.selects() {
+        name += " · chosen packets";
     }
     let code = screen::show(global, job, &name, clock, (backlog, session.metrics(), args.export.clone()))?;
     Ok(exit::worse(session.code.get(), code))

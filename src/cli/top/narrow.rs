@@ -22,7 +22,15 @@ pub(super) struct Narrowed {
     pub(super) text: String,
     filter: Filter,
     /// What is wrong with the text: until that is mended, the rows stay as they were.
-    pub(super) fault: Option<String>,
+    pub(super) fault: Option<Wrong>,
+}
+
+/// What is wrong with a text.
+#[derive(Debug, Default)]
+pub(super) struct Wrong {
+    pub(super) what: String,
+    /// The text, harmless on a terminal, and carets below what is wrong in it.
+    pub(super) shown: [String; 2],
 }
 
 impl Narrowed {
@@ -41,7 +49,7 @@ impl Narrowed {
             }
             Err(fault) => {
                 let hints = fault.hints().first().map(|hint| format!("; {hint}")).unwrap_or_default();
-                self.fault = Some(format!("{}{hints}", fault.what()));
+                self.fault = Some(Wrong { what: format!("{}{hints}", fault.what()), shown: fault.shown() });
             }
         }
     }

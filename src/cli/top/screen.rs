@@ -14,8 +14,9 @@ use std::{
 use portolan::{
     Job, View,
     capture::{Backlog, Clock},
+    packet::Share,
     pipeline::{Failure, Outcome},
-    report::top,
+    report::top::{self, Chosen},
     sink::Unseen,
 };
 use ratatui::{
@@ -24,7 +25,13 @@ use ratatui::{
 };
 
 use super::{app::App, history::Picture, teller::Teller};
-use crate::cli::{End, args::Global, exit, message, metrics::Metrics, watch::counters};
+use crate::cli::{
+    End,
+    args::Global,
+    exit, message,
+    metrics::Metrics,
+    watch::{counters, tell_each},
+};
 
 /// How long a key may wait for the screen, and a picture for a key.
 const NAP: Duration = Duration::from_millis(50);
@@ -71,14 +78,18 @@ pub(super) fn show(
     let (stop, registry, is_live) = (Arc::clone(&job.limits.stop), job.registry, clock.is_none());
     let (slot, shown) = (Slot::default(), AtomicUsize::new(0));
     let put = |picture| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(picture);
-    let mut teller = Teller::new(clock.clone(), &shown, &stop, &put);
+    let options =
+        job.memory.map_or_else(top::needs, |memory| top::needs().within(Share::of_memory(memory, 2)));
+    let chosen = Chosen::new(options, registry, job.selects());
+    let mut teller = Teller::new(clock.clone(), chosen.clone(), &shown, &stop, &put);
     (teller.backlog, teller.metrics) = (backlog, metrics);
     let mut app = App::new(name, clock, global.wants_color());
     app.exports = exports;
+    app.has_processes = job.processes.is_some();
     let mut screen = Screen::take()?;
     let (drawn, learned) = thread::scope(|scope| {
         let learner = scope.spawn(|| {
-            let (knowledge, answers, outcome) = job.follow(top::needs(), Unseen, &mut Unseen, &teller)?;
+            let (knowledge, answers, outcome) = job.follow(top::needs(), chosen, &mut Unseen, &teller)?;
             let view = View { knowledge: &knowledge, answers: &answers, registry };
             teller.end(&view, outcome.losses);
             teller.serve(&view);
@@ -101,6 +112,7 @@ pub(super) fn show(
         Err(Failure::Output(error)) => return Err(End::Output(error)),
     };
     if let Some(losses) = outcome.losses.filter(|_| is_live && !global.quiet) {
+        tell_each(&outcome.losses_of_each);
         message::line("", format_args!("{name}: {}", counters(outcome.packets, losses)));
     }
     let code = teller.code.load(Ordering::Relaxed);

@@ -14,7 +14,7 @@ use portolan::{
     Observer, View,
     capture::{self, Backlog, Clock, Losses},
     flow::Key,
-    report::top::{Followed, Lost, Rows, Topic},
+    report::top::{Chosen, Followed, Lost, Rows, Topic},
 };
 
 use super::history::Picture;
@@ -42,11 +42,13 @@ pub(super) struct Teller<'t> {
     pub(super) backlog: Option<Arc<Backlog>>,
     /// What Prometheus asks for.
     pub(super) metrics: Option<Arc<Metrics>>,
+    /// The packets that are counted.
+    pub(super) chosen: Chosen<'t>,
     /// Set to end the job.
     pub(super) stop: &'t AtomicBool,
     /// Takes a picture at once.
     pub(super) put: &'t (dyn Fn(Arc<Picture>) + Sync),
-    /// Whether learning has to go on between pictures, however many are due.
+    /// Whether learning has to go on between pictures, however many are due and whatever they take.
     pub(super) rests: bool,
     last: Mutex<Last>,
     /// Whether to ask what was lost.
@@ -68,6 +70,7 @@ struct Last {
 impl<'t> Teller<'t> {
     pub(super) fn new(
         clock: Option<Arc<Clock>>,
+        chosen: Chosen<'t>,
         shown: &'t AtomicUsize,
         stop: &'t AtomicBool,
         put: &'t (dyn Fn(Arc<Picture>) + Sync),
@@ -78,6 +81,7 @@ impl<'t> Teller<'t> {
             looked_at: Mutex::default(),
             backlog: None,
             metrics: None,
+            chosen,
             stop,
             put,
             rests: true,
@@ -122,6 +126,23 @@ impl<'t> Teller<'t> {
 
     fn take(&self, last: &mut Last, view: &View<'_>, time: u64, is_last: bool) {
         let began = Instant::now();
+        let picture = self.chosen.view(view, |chosen| self.picture(last, (view, chosen), time, is_last));
+        let picture = Arc::new(picture);
+        last.picture = Some(Arc::clone(&picture));
+        last.took = began.elapsed();
+        last.rest_until = self.rests.then(|| Instant::now() + last.took * REST);
+        self.asks.store(true, Ordering::Relaxed);
+        (self.put)(picture);
+    }
+
+    /// A picture of the packets that are chosen, of all that is known.
+    fn picture(
+        &self,
+        last: &Last,
+        (whole, chosen): (&View<'_>, &View<'_>),
+        time: u64,
+        is_last: bool,
+    ) -> Picture {
         let shown = self.shown.load(Ordering::Relaxed);
         let waiting = self.backlog.as_ref().map(|backlog| (backlog.waiting(), backlog.highest()));
         let lost = Lost { input: last.losses, waiting };
@@ -130,29 +151,29 @@ impl<'t> Teller<'t> {
             let topic = Topic::ALL[number];
             let known = before.map(|before| &before.rows[number]);
             match known {
-                Some(known) if last.took > LONG && number != shown && topic != Topic::Limits => {
+                Some(known)
+                    if self.rests && last.took > LONG && number != shown && topic != Topic::Limits =>
+                {
                     Arc::clone(known)
                 }
-                _ => Arc::new(Rows::of(topic, view, &lost, time, known.map(|known| &**known))),
+                _ => {
+                    // What found no room is lost to all.
+                    let view = if topic == Topic::Limits { whole } else { chosen };
+                    Arc::new(Rows::of(topic, view, &lost, time, known.map(|known| &**known)))
+                }
             }
         });
-        let span = view.knowledge.span();
+        let span = chosen.knowledge.span();
         let (packets, octets, losses) = (span.packets, span.octets, last.losses);
-        let followed = self.look(view);
-        let picture = Arc::new(Picture { time, packets, octets, losses, rows, followed, is_last });
-        last.picture = Some(Arc::clone(&picture));
-        last.took = began.elapsed();
-        last.rest_until = self.rests.then(|| Instant::now() + last.took * REST);
-        self.asks.store(true, Ordering::Relaxed);
-        (self.put)(picture);
+        Picture { time, packets, octets, losses, rows, followed: self.look((whole, chosen)), is_last }
     }
 }
 
 impl Teller<'_> {
     /// What is known of the flow that is looked at.
-    fn look(&self, view: &View<'_>) -> Option<(Key, Arc<Followed>)> {
+    fn look(&self, (whole, chosen): (&View<'_>, &View<'_>)) -> Option<(Key, Arc<Followed>)> {
         let key = *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        key.map(|key| (key, Arc::new(Followed::of(&key, view))))
+        key.map(|key| (key, Arc::new(Followed::of(&key, whole, chosen))))
     }
 
     /// Puts the last picture once more, with the flow that is looked at, if that is another one.
@@ -162,7 +183,8 @@ impl Teller<'_> {
         if key.is_none() || picture.followed.as_ref().map(|(known, _)| *known) == key {
             return;
         }
-        let picture = Arc::new(Picture { followed: self.look(view), ..Picture::clone(picture) });
+        let followed = self.chosen.view(view, |chosen| self.look((view, chosen)));
+        let picture = Arc::new(Picture { followed, ..Picture::clone(picture) });
         last.picture = Some(Arc::clone(&picture));
         (self.put)(picture);
     }

@@ -14,7 +14,8 @@ use portolan::{
     Job, Registry, View,
     capture::{self, Clock, Replay},
     pipeline::Inputs,
-    report::top::{MOST_ROWS, Topic, needs},
+    report::top::{Chosen, MOST_ROWS, Topic, needs},
+    select::{Bound, Predicate, Window, packets},
     sink::Unseen,
 };
 use ratatui::{
@@ -36,15 +37,22 @@ fn sample(name: &str) -> PathBuf {
 
 /// The pictures of a file, one a second of its time.
 fn pictures(file: &Path) -> Vec<Arc<Picture>> {
+    chosen_pictures(file, |_| {})
+}
+
+/// The same of packets that are chosen.
+fn chosen_pictures(file: &Path, choose: impl FnOnce(&mut Job<'_>)) -> Vec<Arc<Picture>> {
     let registry = Registry::built_in();
     let clock = Arc::new(Clock::new(0.0));
     let replay = Replay::new(capture::open(file).unwrap(), Arc::clone(&clock));
     let mut job = Job::new(Inputs::Live(Box::new(replay)), &registry);
+    choose(&mut job);
     let (all, shown, stop) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
     let put = |picture| all.lock().unwrap().push(picture);
-    let mut teller = Teller::new(Some(clock), &shown, &stop, &put);
+    let chosen = Chosen::new(needs(), &registry, job.selects());
+    let mut teller = Teller::new(Some(clock), chosen.clone(), &shown, &stop, &put);
     teller.rests = false;
-    let (knowledge, answers, outcome) = job.follow(needs(), Unseen, &mut Unseen, &teller).unwrap();
+    let (knowledge, answers, outcome) = job.follow(needs(), chosen, &mut Unseen, &teller).unwrap();
     assert!(outcome.errors.is_empty());
     teller.end(&View { knowledge: &knowledge, answers: &answers, registry: &registry }, None);
     drop(teller);
@@ -215,10 +223,68 @@ fn an_expression_chooses_rows_by_what_their_records_say() {
     press(&mut app, &"\u{8}".repeat(60));
     press(&mut app, "svc.nmae == 1\n");
     assert!(app.is_typing);
-    let foot = lines(&app, 120, 24).pop().unwrap();
-    assert!(foot.contains("there is no field `svc.nmae`; did you mean `svc.name`?"), "{foot}");
+    let foot = lines(&app, 120, 24);
+    assert_eq!(foot[22], "/svc.nmae == 1▏");
+    assert_eq!(foot[23], " ^^^^^^^^ there is no field `svc.nmae`; did you mean `svc.name`?");
+    check(&app, "office-fault", 80, 24);
+    // Behind a long one, what is wrong is told before it.
+    press(&mut app, &"\u{8}".repeat(14));
+    let long = "svc.name == https and destination.port == 443 and network.packets > 10 and foo == 1";
+    press(&mut app, long);
+    let foot = lines(&app, 80, 24);
+    assert_eq!(foot[22], format!("/{long}▏").chars().skip(5).collect::<String>());
+    assert!(foot[23].starts_with("there is no field `foo`") && foot[23].ends_with(" ^^^"), "{}", foot[23]);
+    let column = |line: &str, text: &str| line.find(text).map(|at| line[..at].chars().count());
+    assert_eq!(column(&foot[22], "foo"), column(&foot[23], "^^^"));
+    press(&mut app, &"\u{8}".repeat(long.len()));
+    press(&mut app, "svc.nmae == 1\n");
     press(&mut app, "\u{1b}");
     assert!(!app.is_typing && cells(&app, 1).len() > to.len());
+}
+
+/// What is chosen is counted alone, and named as among all others.
+#[test]
+fn packets_are_chosen_and_counted_alone() {
+    let file = sample("office.pcapng");
+    let mut source = capture::open(&file).unwrap();
+    let (mut batch, mut frames) = (portolan::packet::Batch::new(), Vec::new());
+    while capture::Source::fill(&mut source, &mut batch).unwrap() {
+        frames.extend(batch.frames().map(|frame| (frame.time.unwrap().0, u64::from(frame.original_len))));
+    }
+    let sum = |frames: &[(u64, u64)]| (frames.len() as u64, frames.iter().map(|frame| frame.1).sum::<u64>());
+    let of = |choose: fn(&mut Job<'_>)| chosen_pictures(&file, choose).pop().unwrap();
+    let all = of(|_| {});
+    let keys = |picture: &Picture, topic: usize| {
+        picture.rows[topic].rows.iter().map(|row| row.key().to_owned()).collect::<Vec<_>>()
+    };
+
+    let few = of(|job| job.count = Some(10));
+    assert_eq!((few.packets, few.octets), sum(&frames[..10]));
+
+    let late = of(|job| job.window = Window { from: Some(Bound::parse("+2s").unwrap()), to: None });
+    let within: Vec<_> =
+        frames.iter().copied().filter(|frame| frame.0 >= frames[0].0 + 2_000_000_000).collect();
+    assert!(!within.is_empty() && within.len() < frames.len());
+    assert_eq!((late.packets, late.octets), sum(&within));
+
+    // Packets without octets tell nothing of what is spoken: who is named by that is named by the others.
+    let small = of(|job| job.accept = Some(Box::new(|frame| Ok(frame.original_len < 70))));
+    let short: Vec<_> = frames.iter().copied().filter(|frame| frame.1 < 70).collect();
+    assert_eq!((small.packets, small.octets), sum(&short));
+    assert!(keys(&small, 0).iter().all(|key| keys(&all, 0).contains(key)), "{:?}", keys(&small, 0));
+    assert!(keys(&small, 0).contains(&"ssh/tcp".to_owned()));
+
+    let wanted = of(|job| job.wanted = Some(Predicate::new("svc.name == https", &packets()).unwrap()));
+    assert_eq!(keys(&wanted, 0), ["https/tcp"]);
+    let row = |picture: &Picture| {
+        let row = picture.rows[0].get("https/tcp").unwrap();
+        (row.packets, row.octets, row.record().to_owned())
+    };
+    assert_eq!(row(&wanted), row(&all));
+    assert_eq!((wanted.packets, wanted.octets), (row(&all).0, row(&all).1));
+    // Names of hosts come from all packets.
+    let named = |picture: &Picture, address: &str| picture.rows[2].get(address).unwrap().cell(1).to_owned();
+    assert_eq!(named(&wanted, "192.0.2.20"), named(&all, "192.0.2.20"));
 }
 
 /// What is known of a flow is looked up where the knowledge is, and shown with the picture.
@@ -231,9 +297,10 @@ fn a_flow_is_explained_and_followed() {
     let (app, shown, stop) =
         (Mutex::new(App::new("office", None, false)), AtomicUsize::new(0), AtomicBool::new(false));
     let put = |picture| app.lock().unwrap().take(picture);
-    let mut teller = Teller::new(Some(clock), &shown, &stop, &put);
+    let chosen = Chosen::new(needs(), &registry, false);
+    let mut teller = Teller::new(Some(clock), chosen.clone(), &shown, &stop, &put);
     teller.rests = false;
-    let (knowledge, answers, _) = job.follow(needs(), Unseen, &mut Unseen, &teller).unwrap();
+    let (knowledge, answers, _) = job.follow(needs(), chosen, &mut Unseen, &teller).unwrap();
     let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
     teller.end(&view, None);
     press(&mut app.lock().unwrap(), "2/svc.name == ipp and destination.port == 6631\n\n");

@@ -191,6 +191,7 @@ impl Case<'_> {
         let first = evidence.first().map(|seen| &seen.spot);
         match rule {
             Rule::User | Rule::Advertised | Rule::Announced => self.because_told(side, &at(server)),
+            Rule::Listening => (format!("a socket of this host listens at {}", at(server)), first),
             Rule::Handshake => match evidence.open() {
                 Some((spot, Phase::Accept)) => {
                     (format!("{} accepted the connection", at(server)), Some(spot))
@@ -316,7 +317,9 @@ pub fn changes(key: &Key, view: &View<'_>) -> Option<[String; 2]> {
     let context = view.knowledge.context(view.registry, 1);
     let tuple = context.flows.find(key).and_then(|id| context.flows.five_tuple(id))?;
     let answer = naming::answer(&tuple, &context);
-    let stronger = Rule::ALL.iter().take_while(|&&rule| rule != answer.rule);
+    // Only a live run knows which sockets listen.
+    let may_speak = |rule: &&Rule| **rule != Rule::Listening || context.listeners.is_some();
+    let stronger = Rule::ALL.iter().take_while(|&&rule| rule != answer.rule).filter(may_speak);
     let stronger: Vec<_> = stronger.map(|rule| rule.as_str()).collect();
     let side = match stronger[..] {
         [] => "no rule is stronger; another line of that file".to_owned(),

@@ -10,6 +10,11 @@ use crate::{
             AS, AS_NUMBER, COUNTRY, DESTINATION_DOMAIN, DOMAIN_SOURCE, ENCRYPTED_HELLO, ORGANIZATION,
             PROTOCOL_IN_ECS, SERVER_NAME, SOURCE_DOMAIN, country, organization, protocol, system,
         },
+        process::{
+            ENDS, HOW, PID, PROCESS_END, PROCESS_EXECUTABLE, PROCESS_KNOWN_BY, PROCESS_NAME, PROCESS_PID,
+            PROCESS_USER, process_end, process_executable, process_known_by, process_name, process_pid,
+            process_user,
+        },
         svc::{
             ADVERTISED_BY, ASKED, CANDIDATES, DESCRIPTION, EVIDENCE, INSTANCE, LAYERS, MISMATCH, NAME,
             OfService, PORT_THAT_SERVES, PROTOCOL, REGISTERED, REVISED, RULE, SIDE, STATE, TRANSPORT,
@@ -43,8 +48,12 @@ const fn place(path: &'static str, kind: Type, doc: &'static str, get: Get) -> F
     flow(path, kind, doc, get).of_wave(4).with(Need::Places).ecs()
 }
 
+const fn process(path: &'static str, kind: Type, doc: &'static str, get: Get) -> Field<OfFlow> {
+    flow(path, kind, doc, get).of_wave(5).with(Need::Processes)
+}
+
 /// The fields of a flow.
-pub static FLOW: [Field<OfFlow>; 48] = [
+pub static FLOW: [Field<OfFlow>; 54] = [
     flow("@timestamp", Type::Time, "when it began", |flow, put| time(flow.first, put)).late().ecs(),
     flow("event.start", Type::Time, "time of its first packet", |flow, put| time(flow.first, put)).ecs(),
     flow("event.end", Type::Time, "time of its last packet", |flow, put| time(flow.last, put)).ecs(),
@@ -177,6 +186,28 @@ pub static FLOW: [Field<OfFlow>; 48] = [
         }
     })
     .of_wave(2),
+    process("process.name", Type::Escaped, PROCESS_NAME, |flow, put| {
+        flow.local_end().and_then(process_name).into_iter().for_each(put);
+    })
+    .ecs(),
+    process("process.pid", PID, PROCESS_PID, |flow, put| {
+        flow.local_end().and_then(process_pid).into_iter().for_each(put);
+    })
+    .ecs(),
+    process("process.executable", Type::Escaped, PROCESS_EXECUTABLE, |flow, put| {
+        flow.local_end().and_then(process_executable).into_iter().for_each(put);
+    })
+    .ecs(),
+    process("process.end", ENDS, PROCESS_END, |flow, put| {
+        flow.local_end().and_then(process_end).into_iter().for_each(put);
+    }),
+    process("process.known_by", HOW, PROCESS_KNOWN_BY, |flow, put| {
+        flow.local_end().and_then(process_known_by).into_iter().for_each(put);
+    }),
+    process("user.name", Type::Escaped, PROCESS_USER, |flow, put| {
+        flow.local_end().and_then(process_user).into_iter().for_each(put);
+    })
+    .ecs(),
     answer("svc.name", NAME, |flow, put| NAME.of(flow.service, put)),
     answer("svc.port", PORT_THAT_SERVES, |flow, put| PORT_THAT_SERVES.of(flow.service, put)),
     answer("svc.transport", TRANSPORT, |flow, put| TRANSPORT.of(flow.service, put)),

@@ -31,7 +31,10 @@ use crate::{
     naming::label::Label,
     packet::{Timestamp, TransportProtocol},
     places::{Located, Location, Places},
-    record::{Each, Put as _, Service, ValueWriter},
+    record::{
+        Each, Put as _, Service, ValueWriter,
+        process::{HeldEnds, LocalEnd},
+    },
     registry::Registry,
     report::{Format, Report},
     select::{Choice, Schema, Subject},
@@ -127,6 +130,9 @@ struct Listed {
     reason: Option<Reason>,
     /// Where its ends are, by number.
     places: [u32; 2],
+    /// Whether it is the latest of its five-tuple, and its source the high end: what is known of its processes.
+    is_latest: bool,
+    is_reversed: bool,
 }
 
 impl FlowList {
@@ -267,8 +273,8 @@ impl FlowList {
     /// Hands over the rows that were asked for, in their order.
     fn with_rows<T>(&self, take: impl FnOnce(&[FlowRow<'_>]) -> T) -> T {
         let named = |namer| match namer {
-            Namer::Listed(number) => self.named.get(number as usize).map(Called::named),
-            _ => None,
+            Namer::Listed(number) => (self.named.get(number as usize).map(Called::named), [None; 2]),
+            _ => Told::default(),
         };
         let mut rows =
             self.choice.of(sorted(&self.flows, &self.labels, named, self.located.as_ref()), |row| row);
@@ -292,6 +298,8 @@ pub struct FlowRow<'n> {
     named: Option<Named<'n>>,
     reason: Option<Reason>,
     places: [Option<&'n Location>; 2],
+    /// Who owns its source and its destination, where they are on this host.
+    held: HeldEnds<'n>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -418,11 +426,7 @@ fn csv_lines(
 
 /// Every flow, in the order they began.
 pub fn rows<'n>(knowledge: &Knowledge, names: &'n Answers) -> Vec<FlowRow<'n>> {
-    let named = |namer| match namer {
-        Namer::Tuple(id) => names.named(id),
-        _ => None,
-    };
-    sorted(&listed(knowledge, names, None), names.labels().all(), named, None)
+    sorted(&listed(knowledge, names, None), names.labels().all(), |namer| told(namer, names), None)
 }
 
 /// The flows with most octets and those whose last packets are the latest, so many of each; and how many there are. Holds
@@ -450,11 +454,7 @@ pub(super) fn foremost<'n>(
     let is_new = |flow: &Listed| !largest.iter().any(|known| known.is(flow));
     latest.retain(is_new);
     largest.append(&mut latest);
-    let named = |namer| match namer {
-        Namer::Tuple(id) => names.named(id),
-        _ => None,
-    };
-    (sorted(&largest, names.labels().all(), named, None), all)
+    (sorted(&largest, names.labels().all(), |namer| told(namer, names), None), all)
 }
 
 /// The latest flow of a five-tuple, if that is held.
@@ -464,11 +464,7 @@ pub(super) fn latest<'n>(key: &Key, knowledge: &Knowledge, names: &'n Answers) -
     collect(&knowledge.flows().five_tuple(id)?, names.get(id), None, &mut flows);
     flows.sort_by_key(|flow| flow.last);
     let last = flows.len().checked_sub(1)?;
-    let named = |namer| match namer {
-        Namer::Tuple(id) => names.named(id),
-        _ => None,
-    };
-    sorted(&flows[last..], names.labels().all(), named, None).pop()
+    sorted(&flows[last..], names.labels().all(), |namer| told(namer, names), None).pop()
 }
 
 /// Adds a flow; of twice as many as are wanted, the half that comes last leaves.
@@ -497,17 +493,32 @@ impl Listed {
     }
 }
 
+/// What the ends of a flow are called, and who owns the low and the high one.
+type Told<'n> = (Option<Named<'n>>, HeldEnds<'n>);
+
+fn told<'n>(namer: Namer, answers: &'n Answers) -> Told<'n> {
+    match namer {
+        Namer::Tuple(id) => (answers.named(id), answers.held(id)),
+        _ => Told::default(),
+    }
+}
+
 /// Rows of flows, in the order they began.
 fn sorted<'n>(
     flows: &[Listed],
     labels: &'n [Label],
-    called: impl Fn(Namer) -> Option<Named<'n>>,
+    told: impl Fn(Namer) -> Told<'n>,
     located: Option<&'n Located>,
 ) -> Vec<FlowRow<'n>> {
-    let row =
-        |&Listed { first, last, protocol, ends, service, course, named, reason, places }: &Listed| FlowRow {
+    let row = |flow: &Listed| {
+        let &Listed { first, last, protocol, ends, service, course, named, reason, places, .. } = flow;
+        let (named, held) = told(named);
+        let held = if flow.is_latest { held } else { [None; 2] };
+        let [low, high] = held;
+        FlowRow {
             places: places.map(|number| located.and_then(|located| located.get(number))),
-            named: called(named),
+            held: if flow.is_reversed { [high, low] } else { held },
+            named,
             reason,
             first,
             last,
@@ -517,7 +528,8 @@ fn sorted<'n>(
             service: service.and_then(|(known, direction)| {
                 Some(Service { label: labels.get(known.label as usize)?, known, direction })
             }),
-        };
+        }
+    };
     let mut rows: Vec<_> = flows.iter().map(row).collect();
     rows.sort_by_key(|flow| flow.first);
     rows
@@ -555,7 +567,8 @@ fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>,
 }
 
 /// One flow of a five-tuple.
-fn listed_flow(tuple: &FiveTuple<'_>, Flow { tally, initiator }: &Flow, known: Option<Known>) -> Listed {
+fn listed_flow(tuple: &FiveTuple<'_>, flow: &Flow, known: Option<Known>) -> Listed {
+    let Flow { tally, initiator } = flow;
     let ports = tuple.key.ports();
     let end = |ip, port, way: Direction| End {
         ip,
@@ -580,10 +593,17 @@ fn listed_flow(tuple: &FiveTuple<'_>, Flow { tally, initiator }: &Flow, known: O
         named: Namer::Tuple(tuple.id),
         reason: None,
         places: [0; 2],
+        is_latest: std::ptr::eq(flow, &tuple.current),
+        is_reversed: flow.initiator == Direction::Down,
     }
 }
 
 impl FlowRow<'_> {
+    /// The end whose process is told.
+    fn local_end(&self) -> Option<LocalEnd<'_>> {
+        LocalEnd::of(self.held, self.service.as_ref().map(Service::side))
+    }
+
     fn is_guess(&self) -> bool {
         self.service.as_ref().is_some_and(|service| service.label.is_guess())
     }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{FLOW, FlowRow, Flows, Form, Listed, Namer, OfFlow, listed_flow, sorted, text, zeek};
+use super::{FLOW, FlowRow, Flows, Form, Listed, OfFlow, listed_flow, sorted, text, told, zeek};
 use crate::{
     flow::{FiveTuple, Flow, FlowId, TCP_TIMEOUT, TIMEOUT},
     knowledge::{Answers, Knowledge, Options, View},
@@ -103,6 +103,8 @@ pub struct FlowStream<W> {
     rest_until: Option<Instant>,
     spent: Option<Vec<FlowId>>,
     located: Option<Located>,
+    /// Whether it is told who owns ends.
+    owned: bool,
 }
 
 impl<W: Write> FlowStream<W> {
@@ -124,6 +126,7 @@ impl<W: Write> FlowStream<W> {
             rest_until: None,
             spent: None,
             located: None,
+            owned: false,
         }
     }
 
@@ -137,6 +140,12 @@ impl<W: Write> FlowStream<W> {
     #[must_use]
     pub fn locate(self, places: Option<Arc<Places>>) -> Self {
         Self { located: places.map(Located::new), ..self }
+    }
+
+    /// The same with who owns ends, where that is known.
+    #[must_use]
+    pub fn owned(self, owned: bool) -> Self {
+        Self { owned, ..self }
     }
 
     /// The same without names of hosts.
@@ -209,10 +218,12 @@ impl<W: Write> FlowStream<W> {
     /// The fields of a line.
     fn fields(&self) -> Vec<&'static Field<OfFlow>> {
         match (self.choice.columns.as_deref(), self.form) {
-            (None, Form::Csv) if self.located.is_some() => {
-                columns_with(&FLOW, &[Need::Stream, Need::Places]).collect()
+            (None, Form::Csv) => {
+                let mut needs = vec![Need::Stream];
+                needs.extend(self.located.is_some().then_some(Need::Places));
+                needs.extend(self.owned.then_some(Need::Processes));
+                columns_with(&FLOW, &needs).collect()
             }
-            (None, Form::Csv) => columns_with(&FLOW, &[Need::Stream]).collect(),
             (None, _) => FLOW.iter().collect(),
             (Some(columns), Form::Csv) => columns.iter().map(|&column| &FLOW[column]).collect(),
             (Some(columns), _) => {
@@ -290,14 +301,10 @@ impl<W: Write> FlowStream<W> {
     }
 
     fn write(&mut self, flows: &mut [Listed], answers: &Answers, began: Option<Timestamp>) -> io::Result<()> {
-        let named = |namer| match namer {
-            Namer::Tuple(id) => answers.named(id),
-            _ => None,
-        };
         if let Some(located) = &mut self.located {
             flows.iter_mut().for_each(|flow| flow.locate(located));
         }
-        let rows = sorted(flows, answers.labels().all(), named, self.located.as_ref());
+        let rows = sorted(flows, answers.labels().all(), |namer| told(namer, answers), self.located.as_ref());
         let mut rows = self.choice.of(rows, |row| row);
         let (fields, mut writer, mut octets) = (self.fields(), ValueWriter::default(), Vec::new());
         for row in &mut rows {

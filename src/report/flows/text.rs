@@ -50,6 +50,9 @@ pub(super) fn text(flow: &FlowRow<'_>, began: Option<Timestamp>, clock: &mut Tim
             out.extend_from_slice(format!(" at {domain}").as_bytes());
         }
     }
+    if let Some(local) = flow.local_end() {
+        local.write(&mut out);
+    }
     out.push(b'\n');
     out
 }

@@ -18,7 +18,7 @@ pub static HOSTS: [Field; 3] = [
 ];
 
 /// The fields of a host.
-pub static HOST: [Field; 13] = [
+pub static HOST: [Field; 14] = [
     Field::new("addresses", Type::Address, "its addresses; joined only where a name or a MAC proves it")
         .list()
         .always(),
@@ -39,6 +39,13 @@ pub static HOST: [Field; 13] = [
     Field::new("geo.country_iso_code", Type::Word, COUNTRY).with(Need::Places),
     Field::new("as.number", AS_NUMBER, AS).with(Need::Places),
     Field::new("as.organization.name", Type::Text, ORGANIZATION).with(Need::Places),
+    Field::new(
+        "processes",
+        Type::Escaped,
+        "programs that own ends of this host, by name; at most 256 of an address",
+    )
+    .list()
+    .with(Need::Processes),
 ];
 
 /// The fields of a name.

@@ -29,6 +29,7 @@ use crate::{
     naming::{self, Evidence, Side, State, label::Label},
     packet::Timestamp,
     places::{Location, Places},
+    processes::Held,
     registry::Registry,
     report::{Format, Report},
     select::{Choice, Schema, Trees},
@@ -36,7 +37,7 @@ use crate::{
 };
 
 /// What can be shown of a host, by the names of the columns.
-pub const COLUMNS: [&str; 13] = [
+pub const COLUMNS: [&str; 14] = [
     "addresses",
     "macs",
     "vendor",
@@ -50,6 +51,7 @@ pub const COLUMNS: [&str; 13] = [
     "geo_country_iso_code",
     "as_number",
     "as_organization_name",
+    "processes",
 ];
 
 /// The member of a record that a column is of.
@@ -71,6 +73,8 @@ const MAX_OF_A_MAC: usize = 4;
 
 /// Most names that clients asked for, kept of an address: those of a host of many are only examples.
 const MAX_ASKED: usize = 64;
+/// Most programs that are kept of an address.
+const MAX_PROGRAMS: usize = 256;
 
 /// What `hosts` shows, and how.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +85,8 @@ pub struct HostsOptions {
     pub oui: Option<Oui>,
     /// Where addresses are.
     pub places: Option<Arc<Places>>,
+    /// Whether it is told which programs of this host own its ends.
+    pub processes: bool,
     /// Which hosts are shown, in which order, and which of their [`COLUMNS`].
     pub choice: Choice<Trees>,
     /// Width of the terminal in columns, to which tables are wrapped.
@@ -94,7 +100,12 @@ pub struct HostsOptions {
 impl HostsOptions {
     /// The columns where none are chosen.
     fn columns(&self) -> &'static [usize] {
-        if self.places.is_some() { &write::ALL } else { &write::ALL[..10] }
+        match (self.places.is_some(), self.processes) {
+            (true, true) => &write::ALL,
+            (true, false) => &write::ALL[..13],
+            (false, true) => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13],
+            (false, false) => &write::ALL[..10],
+        }
     }
 }
 
@@ -123,6 +134,8 @@ struct Seen {
     asked: BTreeMap<(ToldFrom, String), Tally>,
     offers: BTreeMap<Service, Peers>,
     uses: BTreeMap<Service, Peers>,
+    /// Names of the programs that own its ends.
+    programs: BTreeSet<Box<str>>,
 }
 
 /// A name of a host, or one that a client asked it for.
@@ -161,6 +174,7 @@ pub(super) struct Host<'r> {
     pub(super) names: Vec<Name>,
     pub(super) offers: BTreeMap<&'r Service, Peers>,
     pub(super) uses: BTreeMap<&'r Service, Peers>,
+    pub(super) programs: BTreeSet<&'r str>,
     pub(super) tally: Tally,
 }
 
@@ -243,6 +257,19 @@ impl HostList {
         }
     }
 
+    /// Notes which programs of this host own the ends.
+    fn note_programs(&mut self, tuple: &FiveTuple<'_>, held: [Option<&Held>; 2]) {
+        for (end, held) in [tuple.key.low().0, tuple.key.high().0].iter().zip(held) {
+            let owner = held.and_then(|held| held.owner.as_ref());
+            if let (Some(owner), Some(seen)) = (owner, self.addresses.get_mut(end))
+                && seen.programs.len() < MAX_PROGRAMS
+                && !seen.programs.contains(&owner.name)
+            {
+                seen.programs.insert(owner.name.clone());
+            }
+        }
+    }
+
     fn note_use(&mut self, client: IpAddr, service: &Service, met: Peers) {
         if let Some(seen) = self.addresses.get_mut(&client) {
             seen.uses.entry(service.clone()).or_default().add(&met);
@@ -313,6 +340,7 @@ impl HostList {
             {
                 self.note_asked(&tuple, side, named);
             }
+            self.note_programs(&tuple, answers.held(tuple.id));
         }
         self.learn(knowledge);
     }
@@ -394,6 +422,7 @@ impl HostList {
             host.macs.extend(&seen.macs);
             add_names(&mut host.names, seen.names.iter().cloned());
             host.tally.then(&seen.tally);
+            host.programs.extend(seen.programs.iter().map(|name| &**name));
             for (all, more) in [(&mut host.offers, &seen.offers), (&mut host.uses, &seen.uses)] {
                 for (service, peers) in more {
                     all.entry(service).or_default().add(peers);

@@ -123,6 +123,7 @@ fn digest(host: &Host<'_>) -> u64 {
         peers.evidence().as_str().hash(&mut hash);
         peers.state.map(|state| state.as_str()).hash(&mut hash);
     }
+    host.programs.hash(&mut hash);
     hash.write_usize(host.offers.len());
     hash.finish()
 }

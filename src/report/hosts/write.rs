@@ -113,6 +113,7 @@ pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Wr
     let mut header = vec!["HOST", "NAME", "MAC"];
     header.extend(has_vendor.then_some("VENDOR"));
     header.extend(options.places.is_some().then_some("PLACE"));
+    header.extend(options.processes.then_some("PROCESSES"));
     header.extend(["SERVES", "USES", "PACKETS", "OCTETS"]);
     let numbers = header.len() - 2..header.len();
     // First the vendor, then packets, then the MAC.
@@ -125,6 +126,10 @@ pub(super) fn table(hosts: &[Host<'_>], options: &HostsOptions, out: &mut dyn Wr
         cells.extend(options.places.is_some().then(|| match &host.place {
             Some(place) => Cell::text(&place.to_string()),
             None => Cell::text(""),
+        }));
+        cells.extend(options.processes.then(|| {
+            // Harmless already.
+            cut(host.programs.iter().map(ToString::to_string).collect())
         }));
         cells.extend(sides(host));
         let (packets, octets) = (host.tally.all_packets(), host.tally.all_octets());
@@ -181,6 +186,8 @@ struct JsonHost<'a> {
     geo: Option<JsonGeo<'a>>,
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     system: Option<JsonSystem<'a>>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    processes: &'a BTreeSet<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -274,6 +281,7 @@ fn json_host<'a>(host: &'a Host<'_>) -> JsonHost<'a> {
             .and_then(|place| place.country.as_deref())
             .map(|code| JsonGeo { country_iso_code: code }),
         system: host.place.as_ref().and_then(json_system),
+        processes: &host.programs,
     }
 }
 
@@ -309,7 +317,7 @@ pub(super) fn json(
 }
 
 /// All columns.
-pub(super) const ALL: [usize; COLUMNS.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+pub(super) const ALL: [usize; COLUMNS.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
 
 pub(super) fn csv(hosts: &[Host<'_>], columns: &[usize], out: &mut dyn Write) -> io::Result<()> {
     let header: Vec<_> = columns.iter().map(|&column| COLUMNS[column]).collect();
@@ -383,5 +391,6 @@ fn cells(host: &Host<'_>, times: Moments) -> [String; COLUMNS.len()] {
         place.country.as_deref().unwrap_or_default().to_owned(),
         place.system.map_or(String::new(), |number| number.to_string()),
         place.organization.as_deref().unwrap_or_default().to_owned(),
+        host.programs.iter().copied().collect::<Vec<_>>().join(" | "),
     ]
 }

@@ -64,16 +64,16 @@ pub(crate) fn enhanced_packet(
     close(order, begin, out);
 }
 
-/// Appends what became of the packets of the section's first interface up to a `time` in its units: how many it received,
+/// Appends what became of the packets of an interface of the section, by its number, up to a `time` in its units: how many it received,
 /// and how many of them the interface and the system lost.
 pub(crate) fn interface_statistics(
     order: Order,
-    time: u64,
+    (number, time): (u32, u64),
     [received, interface, system]: [u64; 3],
     out: &mut Vec<u8>,
 ) {
     let begin = open(order, kind::INTERFACE_STATISTICS, out);
-    for word in [0, (time >> 32) as u32, time as u32] {
+    for word in [number, (time >> 32) as u32, time as u32] {
         out.extend_from_slice(&order.u32_octets(word));
     }
     for (code, count) in
@@ -313,15 +313,15 @@ mod tests {
     #[test]
     fn octets_of_statistics() {
         let mut out = Vec::new();
-        interface_statistics(Order::Big, 0x0102_0304_0506_0708, [3, 1, 2], &mut out);
+        interface_statistics(Order::Big, (9, 0x0102_0304_0506_0708), [3, 1, 2], &mut out);
         let expected = [
-            &b"\0\0\0\x05\0\0\0\x40\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08"[..],
+            &b"\0\0\0\x05\0\0\0\x40\0\0\0\x09\x01\x02\x03\x04\x05\x06\x07\x08"[..],
             b"\0\x04\0\x08\0\0\0\0\0\0\0\x03\0\x05\0\x08\0\0\0\0\0\0\0\x01",
             b"\0\x07\0\x08\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x40",
         ];
         assert_eq!(out, expected.concat());
         out.clear();
-        interface_statistics(Order::Little, 0, [0x1_0000_0002, 0, 0], &mut out);
+        interface_statistics(Order::Little, (0, 0), [0x1_0000_0002, 0, 0], &mut out);
         // The low half of a number comes first.
         assert_eq!(out[24..32], [2, 0, 0, 0, 1, 0, 0, 0]);
     }
