@@ -96,11 +96,11 @@ impl Capture {
     }
 }
 
-fn job<'r>(path: &Path, registry: &'r Registry) -> Job<'r> {
+pub(crate) fn job<'r>(path: &Path, registry: &'r Registry) -> Job<'r> {
     Job { threads: 1, ..Job::new(Inputs::Files(vec![path.to_owned()]), registry) }
 }
 
-fn written(known: &Knowledge) -> Vec<u8> {
+pub(crate) fn written(known: &Knowledge) -> Vec<u8> {
     let mut file = Vec::new();
     known.write("2026-09-30", &mut file).unwrap();
     file
@@ -115,19 +115,19 @@ fn everything() -> Options {
 }
 
 /// A part of both, written.
-fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
+pub(crate) fn merged(one: &[u8], other: &[u8], registry: &Registry) -> Vec<u8> {
     let mut all = read(one);
     all.append(read(other), registry);
     written(&all)
 }
 
 /// What a file knows, to be asked.
-fn whole(file: &[u8], registry: &Registry) -> Knowledge {
+pub(crate) fn whole(file: &[u8], registry: &Registry) -> Knowledge {
     Knowledge::whole_of(vec![read(file)], registry)
 }
 
 /// JSON of every packet of a file, without the numbers of frames.
-fn annotated(job: &mut Job<'_>, known: &Knowledge, registry: &Registry) -> String {
+pub(crate) fn annotated(job: &mut Job<'_>, known: &Knowledge, registry: &Registry) -> String {
     let answers = Answers::of(known, registry, true, 1);
     let view = View { knowledge: known, answers: &answers, registry };
     let mut out = Vec::new();
