@@ -113,7 +113,7 @@ def test_a_large_capture_is_cut(client, tmp_path):
     assert sum(one.packets for one in learned.results[:-1]) == packets
     whole = lake.merge_tree(client, learned.results, tmp_path / "lake.know")
     written = lake.annotate_all(client, learned.pieces, whole, tmp_path / "packets")
-    assert not written.failed and sum(piece.rows for piece in written.results) == packets + 8
+    assert not written.failed and sum(piece.rows for piece in written.results) == packets + 10
     alone = by_hand([large, small], tmp_path / "alone")
     for file in (large, small):
         lake.annotate_piece(file, alone, tmp_path / "one")
