@@ -150,6 +150,9 @@ mod page;
 /// Output that is longer than a screen.
 #[cfg(all(unix, feature = "tui", feature = "compression", feature = "libpcap"))]
 mod pager;
+/// Ranges of octets of a capture as pieces of it.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod pieces;
 /// Country and autonomous system of addresses.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod places;

@@ -21,6 +21,7 @@ from ._native import flows as _flows
 from ._native import hosts as _hosts
 from ._native import learn as _learn
 from ._native import merge as _merge
+from ._native import pieces as _pieces
 from ._native import run as _run
 from ._native import summary as _summary
 
@@ -37,12 +38,15 @@ __all__ = [
     "learn",
     "main",
     "merge",
+    "pieces",
     "registry",
     "summary",
 ]
 
 
-def annotate(source, *, columns=None, where=None, count=None, registry=None, threads=None, strict=True, knowledge=None):
+def annotate(
+    source, *, columns=None, where=None, count=None, registry=None, threads=None, strict=True, knowledge=None, piece=None
+):
     """One record per packet, each batch made while the one before is used.
 
     `columns` chooses fields by path, `where` packets by an expression as the command's `--where` takes it, `count` ends
@@ -54,9 +58,19 @@ def annotate(source, *, columns=None, where=None, count=None, registry=None, thr
 
     `knowledge` is a file that `learn` or `merge` wrote: it names what this capture alone does not. With the knowledge of all
     pieces of a capture, the records of each piece are those of the whole.
+
+    `piece` is a range of octets that `pieces` told: the packets in it alone, numbered from 1.
     """
     return _annotate(
-        source, columns=columns, where=where, count=count, registry=registry, threads=threads, strict=strict, knowledge=knowledge
+        source,
+        columns=columns,
+        where=where,
+        count=count,
+        registry=registry,
+        threads=threads,
+        strict=strict,
+        knowledge=knowledge,
+        piece=piece,
     )
 
 
@@ -107,28 +121,45 @@ class Knowledge:
     """Their octets on the wire."""
     error: PortolanError | None = None
     """What is wrong with the input; only where `strict` is false."""
+    reached: tuple[int, bool] | None = None
+    """The octet where reading ended, at which the next piece begins; and whether what follows is read as the file begins, since no
+    section or interface came late. Otherwise the capture cannot be read in pieces."""
 
     def __fspath__(self):
         return self.path
 
 
-def learn(source, output, *, interval=None, registry=None, threads=None, strict=True):
+def learn(source, output, *, interval=None, registry=None, threads=None, strict=True, piece=None):
     """Learns captures, writes what was learned to the file `output`, and returns it as `Knowledge`.
 
     With `interval` (seconds, or a text as `"5m"`) the file has traffic over time in intervals of that length, too.
 
     A damaged capture raises `PortolanError`, and nothing is written; with `strict=False` what came before the damage is.
+
+    `piece` is a range of octets that `pieces` told; it was right if the piece before it ended there, as `Knowledge.reached` says.
     """
     output = os.fspath(output)
     interval = None if interval is None else str(interval)
-    written, error = _learn(source, output, interval=interval, registry=registry, threads=threads, strict=strict)
-    return Knowledge(output, *written, error)
+    (*written, reached), error = _learn(
+        source, output, interval=interval, registry=registry, threads=threads, strict=strict, piece=piece
+    )
+    return Knowledge(output, *written, error, reached)
+
+
+def pieces(source, octets):
+    """Ranges of a capture that can be read one by one, of about so many octets each; one of all, where it is compressed or of a
+    format whose records cannot be found from its middle.
+
+    Where one begins is a guess, which octets of a packet can fool: see `Knowledge.reached`. `portolan.lake` takes care of that.
+    """
+    return _pieces(source, octets)
 
 
 def merge(files, output, *, registry=None):
     """Joins knowledge files of stretches of one capture, or of several, in order of time, into the file `output`."""
     output = os.fspath(output)
-    return Knowledge(output, *_merge(list(files), output, registry=registry))
+    *written, _ = _merge(list(files), output, registry=registry)
+    return Knowledge(output, *written)
 
 
 def main():

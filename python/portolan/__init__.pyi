@@ -55,6 +55,7 @@ def annotate(
     threads: int | None = None,
     strict: bool = True,
     knowledge: _Path | None = None,
+    piece: tuple[int, int] | None = None,
 ) -> Records: ...
 def flows(
     source: _Source,
@@ -106,6 +107,8 @@ class Knowledge(PathLike[str]):
     """Octets on the wire."""
     error: PortolanError | None = None
     """What is wrong with the input; only where `strict` is false."""
+    reached: tuple[int, bool] | None = None
+    """Where the next piece begins, and whether what follows is read as the file begins."""
 
     def __fspath__(self) -> str: ...
 
@@ -117,6 +120,8 @@ def learn(
     registry: Sequence[_Path] | None = None,
     threads: int | None = None,
     strict: bool = True,
+    piece: tuple[int, int] | None = None,
 ) -> Knowledge: ...
+def pieces(source: _Path, octets: int) -> list[tuple[int, int]]: ...
 def merge(files: Iterable[_Path], output: _Path, *, registry: Sequence[_Path] | None = None) -> Knowledge: ...
 def main() -> NoReturn: ...

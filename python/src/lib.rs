@@ -43,7 +43,7 @@ fn length(text: Option<&str>) -> PyResult<Option<Duration>> {
 
 /// Annotates each packet.
 #[pyfunction]
-#[pyo3(signature = (source, *, columns=None, r#where=None, count=None, registry=None, threads=None, strict=true, knowledge=None))]
+#[pyo3(signature = (source, *, columns=None, r#where=None, count=None, registry=None, threads=None, strict=true, knowledge=None, piece=None))]
 #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
 fn annotate(
     py: Python<'_>,
@@ -55,11 +55,12 @@ fn annotate(
     threads: Option<usize>,
     strict: bool,
     knowledge: Option<PathBuf>,
+    piece: Option<(u64, u64)>,
 ) -> PyResult<Records> {
     let schema = packets();
     let wanted = r#where.map(|text| Predicate::new(&text, &schema)).transpose().map_err(wrong)?;
     let columns = columns.map(|names| schema.columns(&names)).transpose().map_err(wrong)?;
-    let task = task(source, (registry, threads, strict, knowledge))?;
+    let task = task(source, (registry, threads, strict, knowledge))?.only(piece);
     py.detach(|| task.refuse_knowledge().and_then(|()| task.look()))?;
     let origin = task.origin();
     let encoder =
@@ -156,7 +157,8 @@ fn discover(
 /// Learns captures as a part of a whole, and writes what was learned to a file: its times, packets and octets, and what is
 /// wrong with the input.
 #[pyfunction]
-#[pyo3(signature = (source, output, *, interval=None, registry=None, threads=None, strict=true))]
+#[pyo3(signature = (source, output, *, interval=None, registry=None, threads=None, strict=true, piece=None))]
+#[expect(clippy::too_many_arguments, reason = "keywords of Python")]
 fn learn(
     py: Python<'_>,
     source: Source,
@@ -165,9 +167,11 @@ fn learn(
     registry: Option<Vec<PathBuf>>,
     threads: Option<usize>,
     strict: bool,
+    piece: Option<(u64, u64)>,
 ) -> PyResult<(Written, Option<Py<PyAny>>)> {
     let interval = length(interval.as_deref())?;
-    let (written, wrong) = task(source, (registry, threads, strict, None))?.write(py, &output, interval)?;
+    let (written, wrong) =
+        task(source, (registry, threads, strict, None))?.only(piece).write(py, &output, interval)?;
     Ok((written, wrong.map(|trouble| PyErr::from(trouble).into_value(py).into_any())))
 }
 
@@ -181,6 +185,12 @@ fn merge(
     registry: Option<Vec<PathBuf>>,
 ) -> PyResult<Written> {
     Ok(py.detach(|| read::merge(&files, &output, &read::registry(&registry.unwrap_or_default())?))?)
+}
+
+/// The ranges of octets of a capture that can be read as pieces of about so many.
+#[pyfunction]
+fn pieces(py: Python<'_>, source: PathBuf, octets: u64) -> PyResult<Vec<(u64, u64)>> {
+    Ok(py.detach(|| read::pieces(&source, octets))?)
 }
 
 /// What the registry says, as JSON: a list.
@@ -220,6 +230,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(discover, module)?)?;
     module.add_function(wrap_pyfunction!(learn, module)?)?;
     module.add_function(wrap_pyfunction!(merge, module)?)?;
+    module.add_function(wrap_pyfunction!(pieces, module)?)?;
     module.add_function(wrap_pyfunction!(lookup, module)?)?;
     module.add_function(wrap_pyfunction!(updated, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufWriter, Write as _},
+    ops::Range,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -79,10 +80,13 @@ pub(crate) struct Task {
     strict: bool,
     /// A knowledge file that names what the inputs alone do not.
     base: Option<PathBuf>,
+    /// The octets of the input that are read, if not all.
+    piece: Option<Range<u64>>,
 }
 
-/// What is told of knowledge that was written: the earliest and latest time in ns since the epoch, packets, octets.
-pub(crate) type Written = (Option<u64>, Option<u64>, u64, u64);
+/// What is told of knowledge that was written: the earliest and latest time in ns since the epoch, packets, octets; where
+/// reading ended, and whether what follows is read as the file begins.
+pub(crate) type Written = (Option<u64>, Option<u64>, u64, u64, Option<(u64, bool)>);
 
 fn open(path: &Path) -> Result<Knowledge, Trouble> {
     Knowledge::open_whole(path).map_err(|error| {
@@ -107,7 +111,13 @@ fn write(known: &Knowledge, registry: &Registry, output: &Path) -> Result<Writte
     part.persist(output).map_err(|error| failed(error.error))?;
     let span = known.span();
     let [first, last] = [span.first(), span.last()].map(|time| time.map(|time| time.0));
-    Ok((first, last, span.packets, span.octets))
+    Ok((first, last, span.packets, span.octets, None))
+}
+
+/// The ranges of a capture that can be read as pieces.
+pub(crate) fn pieces(file: &Path, octets: u64) -> Result<Vec<(u64, u64)>, Trouble> {
+    let pieces = capture::pieces(file, octets).map_err(|error| Trouble::of(&error, None))?;
+    Ok(pieces.into_iter().map(|piece| (piece.start, piece.end)).collect())
 }
 
 /// Joins knowledge files in order of time into one.
@@ -156,7 +166,12 @@ impl Task {
         base: Option<PathBuf>,
     ) -> PyResult<Self> {
         let threads = threads.map(|threads| threads.max(1));
-        Ok(Self { source, registry: registry(layers)?, threads, strict, base })
+        Ok(Self { source, registry: registry(layers)?, threads, strict, base, piece: None })
+    }
+
+    /// The same of a piece of the input alone.
+    pub(crate) fn only(self, piece: Option<(u64, u64)>) -> Self {
+        Self { piece: piece.map(|(begin, end)| begin..end), ..self }
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -205,6 +220,7 @@ impl Task {
         let mut job = Job::new(Inputs::Files(files), &self.registry);
         job.threads = self.threads();
         job.limits.stop = Arc::clone(stop);
+        job.limits.piece.clone_from(&self.piece);
         job
     }
 
@@ -235,9 +251,10 @@ impl Task {
         let mut parts = stored.iter().map(|file| open(file)).collect::<Result<Vec<_>, _>>()?;
         for (file, part) in stored.iter().zip(&parts) {
             let file = file.display();
-            needs.interval.map_or(Ok(()), |interval| part.check_interval(interval)).map_err(|untold| {
-                Trouble::about(format!("{file}: {untold}"), file.to_string())
-            })?;
+            needs
+                .interval
+                .map_or(Ok(()), |interval| part.check_interval(interval))
+                .map_err(|untold| Trouble::about(format!("{file}: {untold}"), file.to_string()))?;
         }
         let mut outcome = Outcome::default();
         if !job.inputs.names().is_empty() {
@@ -283,7 +300,11 @@ impl Task {
             }
             match self.wrong(&outcome) {
                 Some(trouble) if self.strict => Err(trouble),
-                wrong => Ok((write(&known, &self.registry, output)?, wrong)),
+                wrong => {
+                    let (first, last, packets, octets, _) = write(&known, &self.registry, output)?;
+                    let reached = outcome.reached.map(|reached| (reached.offset, reached.is_alike));
+                    Ok(((first, last, packets, octets, reached), wrong))
+                }
             }
         });
         watch.ended()?;

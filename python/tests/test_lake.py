@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 from pathlib import Path
 
 import dask
@@ -85,6 +86,49 @@ def test_a_piece_that_fails_is_told_by_its_name(client, tmp_path):
     learned = lake.learn_all(client, [bad, good], tmp_path / "know", retries=1)
     assert [one.packets for one in learned.results] == [len(pyarrow.table(portolan.annotate(good)))]
     assert list(learned.failed) == [bad] and isinstance(learned.failed[bad], portolan.PortolanError)
+
+
+def repeated(sample, times, output):
+    """A capture whose packets come again and again, ten seconds later each time."""
+    octets = sample.read_bytes()
+    records, at = [], 24
+    while at < len(octets):
+        seconds, fraction, captured, original = struct.unpack_from("<4I", octets, at)
+        records.append((seconds, fraction, original, octets[at + 16 : at + 16 + captured]))
+        at += 16 + captured
+    with open(output, "wb") as file:
+        file.write(octets[:24])
+        for turn in range(times):
+            for seconds, fraction, original, packet in records:
+                file.write(struct.pack("<4I", seconds + 10 * turn, fraction, len(packet), original) + packet)
+    return len(records) * times
+
+
+def test_a_large_capture_is_cut(client, tmp_path):
+    large, small = tmp_path / "large.pcap", ROOT / "samples" / "http-get.pcap"
+    packets = repeated(ROOT / "samples" / "dns-tcp.pcap", 100, large)
+    octets = large.stat().st_size // 5
+    learned = lake.learn_all(client, [large, small], tmp_path / "know", octets=octets, interval=60)
+    assert not learned.failed and 5 <= len(learned.pieces) - 1 <= 7 and learned.pieces[-1] == str(small)
+    assert sum(one.packets for one in learned.results[:-1]) == packets
+    whole = lake.merge_tree(client, learned.results, tmp_path / "lake.know")
+    written = lake.annotate_all(client, learned.pieces, whole, tmp_path / "packets")
+    assert not written.failed and sum(piece.rows for piece in written.results) == packets + 10
+    alone = by_hand([large, small], tmp_path / "alone")
+    for file in (large, small):
+        lake.annotate_piece(file, alone, tmp_path / "one")
+    # Frames are numbered as in the whole.
+    assert rows(tmp_path / "packets") == rows(tmp_path / "one")
+    assert pyarrow.table(portolan.summary(whole, interval=60)).num_rows > 10
+    # What began at a wrong place is learned again.
+    first, second, *_ = learned.pieces
+    wrong = lake.Piece(second.path, second.begin + 16 + struct.unpack_from("<I", large.read_bytes(), second.begin + 8)[0], second.end)
+    plan = [first, wrong]
+    found = lake.Outcome([lake.learn_piece(piece, tmp_path / "wrong") for piece in plan])
+    right = lake._joined([plan], found, lambda piece: lake.learn_piece(piece, tmp_path / "wrong"))
+    assert right.pieces == [first, second]
+    assert [one.packets for one in right.results] == [one.packets for one in learned.results[:2]]
+    assert len(list((tmp_path / "wrong").iterdir())) == 2
 
 
 def test_hours_are_folders(tmp_path):

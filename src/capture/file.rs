@@ -53,6 +53,10 @@ pub struct Limits {
     /// Octets that a compressed file may have when it is unpacked. By default it may have any number as long as they
     /// are not more than 1 GiB and 10,000 times those it is packed in, as in no capture of packets that differ.
     pub unpacked: Option<u64>,
+    /// Only the records that begin in this range of octets, of which the begin must be that of a record, as [`pieces`] finds
+    /// them, or 0. They are read as the file begins: with its byte order, and the interfaces of its first 256 KiB. Frames are
+    /// numbered from 1.
+    pub piece: Option<Range<u64>>,
 }
 
 impl Limits {
@@ -86,7 +90,46 @@ pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<FileSource
     }
     let stop = (!metadata.is_file()).then(|| Arc::clone(&limits.stop));
     let size = (metadata.is_file() && !is_standard_input).then_some(metadata.len());
-    FileSource::new(file, path, size, (stop, limits.clone()))
+    let source = FileSource::new(file, path, size, (stop, limits.clone()))?;
+    match &limits.piece {
+        Some(piece) => source.only(piece),
+        None => Ok(source),
+    }
+}
+
+/// Ranges of a file whose records are a piece each, in order: each but the last of about so many octets. One of all, where it
+/// cannot be read in pieces: compressed files, and formats without a search for record boundaries.
+///
+/// Where a piece begins is a guess, as octets of a frame can look like records: it was right if the piece before it
+/// [ends there](Reached). If not, it begins where that one ended.
+///
+/// # Errors
+/// As [`open`], and [`Error::Damaged`] where the first batch is damaged.
+pub fn pieces(path: impl AsRef<Path>, octets: u64) -> Result<Vec<Range<u64>>, Error> {
+    let mut source = open(path)?;
+    let Some(stretches) = source.stretches() else { return Ok(std::iter::once(0..u64::MAX).collect()) };
+    source.fill(&mut Batch::new())?;
+    let (state, octets) = (source.state(), octets.max(1));
+    let (mut all, mut begin, mut from) = (Vec::new(), 0, octets);
+    while from < stretches.len() {
+        if let Some(end) = stretches.boundary(&state, from)?.filter(|&end| end > begin) {
+            all.push(begin..end);
+            begin = end;
+        }
+        from = from.max(begin) + octets;
+    }
+    all.push(begin..stretches.len());
+    Ok(all)
+}
+
+/// Where the reading of a file ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Offset in the (decompressed) input of the first octet that was not read: where the next piece begins.
+    pub offset: u64,
+    /// Whether what follows is read as the file begins: no section or interface came behind its first 256 KiB. Where it is not,
+    /// the file cannot be read in pieces.
+    pub is_alike: bool,
 }
 
 /// Opens a file without waiting for the writer of a named pipe.
@@ -144,6 +187,8 @@ pub struct FileSource {
     limits: Limits,
     /// Whether a limit was met.
     is_over: bool,
+    /// Of a piece: where it begins, and what is known of the file by then.
+    piece: Option<(u64, Walker)>,
 }
 
 impl FileSource {
@@ -168,13 +213,42 @@ impl FileSource {
         let input::Opened { input, walker, translated, compression } = opened;
         let filler = Filler::new(input, path, walker, 0, u64::MAX, 1);
         let path = path.to_owned();
-        Ok(Self { filler, file, path, translated, compression, size, consumed, stop, limits, is_over: false })
+        let (is_over, piece) = (false, None);
+        Ok(Self { filler, file, path, translated, compression, size, consumed, stop, limits, is_over, piece })
+    }
+
+    /// The same file, of which only a piece is read.
+    fn only(mut self, piece: &Range<u64>) -> Result<Self, Error> {
+        if self.stretches().is_none() {
+            let reason = "compressed, a pipe or of a format whose records cannot be found from its middle: it is read whole";
+            return Err(Error::NotACapture { file: self.path, reason: reason.to_owned() });
+        }
+        let fresh = self.filler.walker().clone();
+        // What is damaged there is told when it is read.
+        let _ = self.filler.fill(&mut Batch::new());
+        let known = self.filler.walker().clone();
+        let walker = if piece.start == 0 { fresh } else { known.clone() };
+        let reader = Input::of(Positioned::new(Arc::clone(&self.file), piece.start, piece.end));
+        self.filler = Filler::new(reader, &self.path, walker, piece.start, piece.end, 1);
+        self.size = self.size.map(|size| size.min(piece.end).saturating_sub(piece.start));
+        self.piece = Some((piece.start, known));
+        Ok(self)
+    }
+
+    /// Where reading ended so far.
+    pub fn reached(&self) -> Reached {
+        let walker = self.filler.walker();
+        let is_alike = self.piece.as_ref().is_none_or(|(_, known)| walker == known);
+        Reached { offset: self.filler.position(), is_alike }
     }
 
     /// Has blocks of pcapng that tell nothing of packets consumed piece by piece where they are large, so that they are
     /// never held: for who does not copy them.
     pub fn pass_large_blocks(&mut self) {
         self.filler.pass_large_blocks();
+        if let Some((_, known)) = &mut self.piece {
+            known.pass_large_blocks();
+        }
     }
 
     /// Notes that a limit was met, and what to say of it.
@@ -206,7 +280,7 @@ impl FileSource {
         self.compression
     }
 
-    /// Octets of the file as it lies on disk; `None` for standard input and pipes, which are read once.
+    /// Octets of the file as it lies on disk, or of the piece; `None` for standard input and pipes, which are read once.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
@@ -222,9 +296,9 @@ impl FileSource {
     }
 
     /// A handle for reading stretches of the file on several threads; `None` where that is impossible: compressed
-    /// files, pipes, and formats without a search for record boundaries (snoop, and those that are turned into pcapng).
+    /// files, pieces, pipes, and formats without a search for record boundaries (snoop, and those that are turned into pcapng).
     pub fn stretches(&self) -> Option<Stretches> {
-        let len = self.size?;
+        let len = self.size.filter(|_| self.piece.is_none())?;
         let searchable =
             self.compression.is_none() && self.translated.is_none() && self.format() != FileFormat::Snoop;
         searchable.then(|| Stretches {
@@ -260,7 +334,10 @@ impl Source for FileSource {
     }
 
     fn consumed(&self) -> u64 {
-        self.consumed.load(Ordering::Relaxed)
+        match &self.piece {
+            Some((begin, _)) => self.filler.position() - begin,
+            None => self.consumed.load(Ordering::Relaxed),
+        }
     }
 }
 

@@ -55,6 +55,13 @@ impl Opened {
     }
 }
 
+impl Input {
+    /// What is read of a piece of a file.
+    pub(super) fn of(piece: Positioned) -> Self {
+        Self { head: Vec::new(), head_at: 0, rest: Rest::Made(Box::new(piece)) }
+    }
+}
+
 /// Why an input was not opened.
 pub(super) enum Refused {
     Io(io::Error),

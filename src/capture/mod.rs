@@ -31,7 +31,7 @@ pub(crate) use ahead::ahead;
 pub use beside::{Backlog, Beside, MOST_WAITING};
 pub use device::{Device, LiveOptions, Losses};
 pub use expand::{Inputs, expand};
-pub use file::{FileSource, Limits, State, Stretch, Stretches, open, open_within, stdin};
+pub use file::{FileSource, Limits, Reached, State, Stretch, Stretches, open, open_within, pieces, stdin};
 #[cfg(test)]
 pub(crate) use filler::Filler;
 #[cfg(feature = "libpcap")]

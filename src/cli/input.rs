@@ -325,7 +325,11 @@ impl<'a> Session<'a> {
             threads: input.reading.threads.map_or(job.threads, usize::from),
             memory: input.reading.memory,
             min_stretch: input.reading.min_stretch,
-            limits: Limits { stop: Arc::clone(&self.wishes.stop), unpacked: input.reading.max_unpacked },
+            limits: Limits {
+                stop: Arc::clone(&self.wishes.stop),
+                unpacked: input.reading.max_unpacked,
+                piece: None,
+            },
             ..job
         };
         Ok((job, told))

@@ -28,7 +28,7 @@ use std::{
 use batch::Selection;
 
 use crate::{
-    capture::{self, Accept, FileSource, Limits, Losses, Source, ahead},
+    capture::{self, Accept, FileSource, Limits, Losses, Reached, Source, ahead},
     decode::Decoder,
     hosts::HostsFile,
     knowledge::{Knowledge, Options, View},
@@ -234,6 +234,8 @@ pub struct Outcome {
     pub packets: u64,
     /// Whether the observer stopped the job.
     pub stopped: bool,
+    /// Where the reading of the last file ended.
+    pub reached: Option<Reached>,
 }
 
 /// Why a job ended early.
@@ -470,7 +472,9 @@ impl<'j> Job<'j> {
                         outcome.opened.push(name.clone());
                         let label = several.then_some(&*name);
                         let reader = Reader::File(&mut file);
-                        pass(&run, &mut selection, Open { number, name: &name, label, reader })
+                        let passed = pass(&run, &mut selection, Open { number, name: &name, label, reader });
+                        outcome.reached = Some(file.reached());
+                        passed
                     });
                     outcome.take(result, selection.seen() > before, observer)?;
                     if selection.is_over() {
@@ -510,6 +514,7 @@ impl Outcome {
         self.delivered |= later.delivered;
         self.losses = self.losses.or(later.losses);
         self.losses_of_each.extend(later.losses_of_each);
+        self.reached = later.reached.or(self.reached);
         self.packets += later.packets;
         self.stopped |= later.stopped;
     }
