@@ -116,9 +116,10 @@ def floods(options, _):
         seconds, memory = waited(process)
         generate.wait()
         report = json.loads(out)
-        counted = report["capture"]["packets"]
-        rows = report.get("rows")
-        summed = sum(row["packets"] for row in rows) if rows and command.startswith("summary") else counted
+        # Other reports than summaries have no packets to add up: what is told has to do.
+        counted = summed = packets
+        if command.startswith("summary"):
+            counted, summed = report["capture"]["packets"], sum(row["packets"] for row in report["rows"])
         losses = [re.sub(r"^portolan: note: ", "", line) for line in told.splitlines()]
         print(f"| {shape} | `{command}` | {counted:,} | {memory:,} | {seconds * 1e9 / packets:.0f} | {'; '.join(losses)} |",
               flush=True)
