@@ -159,12 +159,12 @@ mod places;
 /// What live runs give up.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod privileges;
-/// What holds of any capture.
-#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
-mod properties;
 /// Which program of this host owns the local end of a flow.
 #[cfg(all(target_os = "linux", feature = "cli", feature = "compression", feature = "libpcap"))]
 mod processes;
+/// What holds of any capture.
+#[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
+mod properties;
 /// What is read, as `docs/reads.md` lists it.
 #[cfg(all(feature = "cli", feature = "compression", feature = "libpcap"))]
 mod reads;

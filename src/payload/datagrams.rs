@@ -1,5 +1,7 @@
 //! The first datagrams of one direction; each stands for itself.
 
+use prefetch_index::prefetch_index;
+
 use super::gist::Gist;
 use super::heard::Heard;
 use super::protocol::Protocol;
@@ -12,13 +14,11 @@ use crate::packet::TransportProtocol;
 ///
 /// No more are kept once one was strong, but of STUN: what follows it in a WebRTC flow is a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
 pub(super) struct Datagrams {
-    /// How many are kept. Stands first, beside what else is asked of each packet: one cache line tells whether it matters.
-    count: u8,
+    /// Grows one by one: most directions that keep any keep few.
+    kept: Vec<Datagram>,
     /// Whether one of them closes the direction.
     is_closed: bool,
-    kept: [Datagram; Self::KEPT],
 }
 
 /// One datagram.
@@ -28,12 +28,6 @@ pub(super) struct Datagram {
     wire: u32,
     at_hand: u8,
     octets: [u8; Self::KEPT],
-}
-
-impl Default for Datagram {
-    fn default() -> Self {
-        Self { heard: Heard::default(), wire: 0, at_hand: 0, octets: [0; Self::KEPT] }
-    }
 }
 
 impl Datagram {
@@ -95,7 +89,7 @@ impl Datagrams {
 
     /// Those of a direction of which nothing was shown before this one; without its octets, where it is all that will be
     /// looked at and its octets do not matter.
-    pub(super) fn first(protocol: TransportProtocol, octets: &[u8], wire: u32) -> Result<Gist, Box<Self>> {
+    pub(super) fn first(protocol: TransportProtocol, octets: &[u8], wire: u32) -> Result<Gist, Self> {
         let octets = octets.get(..wire as usize).unwrap_or(octets);
         let sight = Sight::new(octets, wire as usize);
         let heard = table::of(protocol).hear(sight);
@@ -103,7 +97,7 @@ impl Datagrams {
         if Self::closes(&heard) && gist.needs_no_octets() {
             return Ok(gist);
         }
-        let mut datagrams = Box::<Self>::default();
+        let mut datagrams = Self::default();
         datagrams.push(Datagram::of(heard, octets, wire));
         Err(datagrams)
     }
@@ -125,11 +119,9 @@ impl Datagrams {
         if self.is_full() {
             return;
         }
-        if let Some(place) = self.kept.get_mut(usize::from(self.count)) {
-            self.is_closed = Self::closes(&datagram.heard);
-            *place = datagram;
-            self.count += 1;
-        }
+        self.is_closed = Self::closes(&datagram.heard);
+        self.kept.reserve_exact(1);
+        self.kept.push(datagram);
     }
 
     /// Writes them so that [`Self::read`] gives them back.
@@ -149,14 +141,25 @@ impl Datagrams {
         Some(all)
     }
 
+    /// Octets that they take in memory beside themselves.
+    pub(super) fn size(&self) -> usize {
+        self.kept.capacity() * size_of::<Datagram>()
+    }
+
+    /// Tells the memory system to fetch where another one would go.
+    #[inline]
+    pub(super) fn ask(&self) {
+        prefetch_index(&self.kept, self.kept.len());
+    }
+
     /// Those kept, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Datagram> {
-        self.kept.iter().take(self.count.into())
+        self.kept.iter()
     }
 
     /// Whether no other datagram will be looked at.
     pub(super) fn is_full(&self) -> bool {
-        self.is_closed || usize::from(self.count) >= Self::KEPT
+        self.is_closed || self.kept.len() >= Self::KEPT
     }
 
     /// Whether a datagram of which the patterns said this is the last to be looked at.

@@ -52,6 +52,7 @@ mod reader;
 mod rides;
 mod routing;
 mod rpc;
+mod seen;
 mod server_name;
 mod shells;
 mod sight;

@@ -6,6 +6,7 @@ use prefetch_index::prefetch_index;
 
 use super::gist::{Gist, Words};
 use super::reader::{Reader, check};
+use super::seen::Seen;
 use super::sight::Sight;
 use super::turns;
 
@@ -90,57 +91,12 @@ impl Begin {
     }
 }
 
-/// One bit for each octet that was seen.
-#[derive(Clone, PartialEq, Eq)]
-struct Seen([u64; Self::WORDS]);
-
-impl Seen {
-    const WORDS: usize = (Stream::LIMIT as usize).div_ceil(64);
-
-    /// The first `whole` octets, and no other.
-    fn first(whole: u16) -> Self {
-        let mut seen = Self([0; Self::WORDS]);
-        seen.0.iter_mut().zip((0..).step_by(64)).for_each(|(word, begin)| {
-            let bits = usize::from(whole).saturating_sub(begin);
-            *word = 1_u64.checked_shl(bits as u32).map_or(u64::MAX, |bit| bit - 1);
-        });
-        seen
-    }
-
-    /// Whether this octet was seen.
-    fn has(&self, at: usize) -> bool {
-        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
-    }
-
-    /// Notes an octet; whether it is new.
-    fn insert(&mut self, at: usize) -> bool {
-        let Some(word) = self.0.get_mut(at / 64) else { return false };
-        let before = *word;
-        *word |= 1 << (at % 64);
-        *word != before
-    }
-
-    /// Forgets an octet.
-    fn remove(&mut self, at: usize) {
-        if let Some(word) = self.0.get_mut(at / 64) {
-            *word &= !(1 << (at % 64));
-        }
-    }
-
-    /// Octets seen from the first without a hole.
-    fn whole(&self) -> u16 {
-        let full = self.0.iter().take_while(|&&word| word == u64::MAX).count();
-        let rest = self.0.get(full).map_or(0, |word| word.trailing_ones());
-        (full * 64) as u16 + rest as u16
-    }
-}
-
 impl Stream {
     /// Octets kept of most streams: those looked at, and one that may turn out to be a keep-alive's.
     const KEPT: u16 = Sight::BOUND as u16 + 1;
 
     /// Most octets that are ever kept.
-    const LIMIT: u16 = turns::BOUND as u16 + 1;
+    pub(super) const LIMIT: u16 = turns::BOUND as u16 + 1;
 
     /// How far below the first octet a segment may lie to become the first: beyond, the sequence numbers
     /// have run round, or the segment belongs to an older connection.
@@ -326,8 +282,7 @@ impl Stream {
         out.extend_from_slice(&head.whole.to_be_bytes());
         out.extend_from_slice(&head.end.to_be_bytes());
         if let Some(seen) = &head.seen {
-            let words = seen.0.iter().take(usize::from(head.end).div_ceil(64));
-            words.for_each(|word| out.extend_from_slice(&word.to_be_bytes()));
+            seen.write(head.end, out);
         }
         self.runs(|_, octets| out.extend_from_slice(octets));
     }
@@ -344,12 +299,7 @@ impl Stream {
         let reach = reader.u32()?;
         let (whole, end) = (reader.u16()?, reader.u16()?);
         check(whole <= end && end <= Self::LIMIT)?;
-        let mut seen = Seen::first(whole);
-        if whole < end {
-            for word in seen.0.iter_mut().take(usize::from(end).div_ceil(64)) {
-                *word = reader.u64()?;
-            }
-        }
+        let seen = if whole < end { Seen::read(end, reader)? } else { Seen::first(whole) };
         let mut stream = Self::at(base, end.into());
         let head = &mut stream.0.head;
         (head.begins, head.lengths, head.reach, head.wanted) = (begins, lengths, reach, Self::LIMIT);
@@ -476,7 +426,7 @@ impl Stream {
                 let last = (0..usize::from(wanted)).rev().find(|&at| seen.has(at));
                 head.end = last.map_or(0, |last| last as u16 + 1);
                 if head.whole < head.end {
-                    (head.end..Self::LIMIT).for_each(|at| seen.remove(at.into()));
+                    seen.truncate(head.end);
                     head.seen = Some(seen);
                 }
             }
@@ -549,7 +499,7 @@ impl Stream {
 
     /// Octets that it takes in memory.
     pub(super) fn size(&self) -> usize {
-        size_of_val(&*self.0)
+        size_of_val(&*self.0) + self.0.head.seen.as_deref().map_or(0, Seen::size)
     }
 }
 

@@ -1,9 +1,5 @@
 //! What one direction of a flow showed first: bounded, and joined exactly across stretches of a capture.
 
-use std::slice;
-
-use prefetch_index::prefetch_index;
-
 use super::datagrams::Datagrams;
 use super::gist::{Gist, Words};
 use super::reader::Reader;
@@ -46,7 +42,7 @@ enum Shown {
     /// Octets of a stream.
     Stream(Stream),
     /// Datagrams.
-    Datagrams(Box<Datagrams>),
+    Datagrams(Datagrams),
     /// What a complete direction says, without its octets.
     Gist(Gist),
 }
@@ -137,7 +133,7 @@ impl Window {
         match &mut self.0 {
             Shown::Datagrams(datagrams) => datagrams.add(protocol, octets, wire),
             Shown::Nothing if wire > 0 => {
-                let mut datagrams = Box::<Datagrams>::default();
+                let mut datagrams = Datagrams::default();
                 datagrams.add(protocol, octets, wire);
                 self.0 = Shown::Datagrams(datagrams);
             }
@@ -231,7 +227,7 @@ impl Window {
         let shown = match reader.u8()? {
             0 => Shown::Nothing,
             1 => Shown::of(Stream::read(&mut reader)?),
-            2 => Shown::Datagrams(Box::new(Datagrams::read(&mut reader)?)),
+            2 => Shown::Datagrams(Datagrams::read(&mut reader)?),
             3 => Shown::Begun(reader.u32()?),
             4 => Shown::Gist(Gist::read(&mut reader)?),
             _ => return None,
@@ -304,7 +300,7 @@ impl Window {
     #[inline]
     pub(crate) fn ask(&self) {
         match &self.0 {
-            Shown::Datagrams(datagrams) => prefetch_index(slice::from_ref(&**datagrams), 0),
+            Shown::Datagrams(datagrams) => datagrams.ask(),
             Shown::Stream(stream) => stream.ask(),
             Shown::Nothing | Shown::Begun(_) | Shown::Gist(_) => {}
         }
@@ -315,7 +311,7 @@ impl Window {
         match &self.0 {
             Shown::Nothing | Shown::Begun(_) | Shown::Gist(_) => 0,
             Shown::Stream(stream) => stream.size(),
-            Shown::Datagrams(datagrams) => size_of_val(&**datagrams),
+            Shown::Datagrams(datagrams) => datagrams.size(),
         }
     }
 }
