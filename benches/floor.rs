@@ -307,6 +307,7 @@ fn main() -> ExitCode {
     if step == Step::Lines {
         run = run.and_then(|()| pass(step, file, &mut counts, true));
     }
+    counts.written += counts.line.len() as u64;
     if let Err(error) = run {
         eprintln!("{file}: {error}");
         return ExitCode::FAILURE;
