@@ -21,7 +21,7 @@ use super::columns;
 use super::{
     End,
     args::{Global, Times},
-    columns::Columns,
+    columns::{Columns, needs},
     exit,
     input::{Input, Session},
     message,
@@ -168,7 +168,7 @@ pub(crate) fn run(global: &Global, args: &Annotate) -> Result<u8, End> {
             None => run.octets(&Json::default(), out),
         },
         RecordFormat::Csv => {
-            let needs = super::columns::needs(&run.job);
+            let needs = needs(&run.job);
             run.octets(&columns.map_or_else(|| Csv::with(&needs), |columns| Csv::of(&columns)), out)
         }
         RecordFormat::Pcapng => run.octets(&Pcapng::new(session.registry.updated()), out),

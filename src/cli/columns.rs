@@ -85,7 +85,6 @@ mod with {
         columns::{Form, Origin},
         report::summary::{Interval, Options, Summary, table_of_columns},
         sink,
-        text::field::Need,
     };
 
     use super::{Columns, Output};

@@ -122,24 +122,6 @@ const fn place<T: Taker>(
     Field::read(path, kind, doc, OfPacket { per: Per::Places, get }).of_wave(5).with(Need::Places)
 }
 
-const fn layers<T: Taker>(
-    path: &'static str,
-    kind: Type,
-    doc: &'static str,
-    get: Get<T>,
-) -> Field<OfPacket<T>> {
-    Field::read(path, kind, doc, OfPacket { per: Per::Layers, get })
-}
-
-const fn messages<T: Taker>(
-    path: &'static str,
-    kind: Type,
-    doc: &'static str,
-    get: Get<T>,
-) -> Field<OfPacket<T>> {
-    Field::read(path, kind, doc, OfPacket { per: Per::Messages, get })
-}
-
 const fn process<T: Taker>(
     path: &'static str,
     kind: Type,
@@ -147,6 +129,17 @@ const fn process<T: Taker>(
     get: Get<T>,
 ) -> Field<OfPacket<T>> {
     packet(path, kind, doc, get).of_wave(6).with(Need::Processes)
+}
+
+/// A field of packets of one kind, which others have not.
+const fn of<T: Taker>(
+    per: Per,
+    path: &'static str,
+    kind: Type,
+    doc: &'static str,
+    get: Get<T>,
+) -> Field<OfPacket<T>> {
+    Field::read(path, kind, doc, OfPacket { per, get })
 }
 
 const fn answers<T: Taker>(
@@ -284,12 +277,12 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
         })
         .ecs(),
         answer("network.protocol", PROTOCOL, |record, put| PROTOCOL.of(record.service, put)).late().ecs(),
-        layers("network.vlan.id", Type::Word, "outermost VLAN tag, 0 to 4095", |record, put| {
+        of(Per::Layers, "network.vlan.id", Type::Word, "outermost VLAN tag, 0 to 4095", |record, put| {
             one(record.headers.vlan.as_slice().first().map(|&id| Value::Identifier(id.into())), put);
         })
         .ecs(),
-        layers(
-            "network.inner.vlan.id",
+        of(
+            Per::Layers, "network.inner.vlan.id",
             Type::Word,
             "the other VLAN tags, from the outside in",
             |record, put| {
@@ -300,8 +293,8 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
         .list()
         .late()
         .ecs_but("a list, as there may be more than two tags"),
-        layers(
-            "network.tunnel",
+        of(
+            Per::Layers, "network.tunnel",
             Type::OneOf(|| Tunnel::ALL.map(Tunnel::as_str).to_vec()),
             "tunnels, from the outside in",
             |record, put| {
@@ -498,11 +491,11 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
         about("about.svc.layers", LAYERS, |record, put| LAYERS.of(record.about, put)),
         about("about.svc.mismatch", MISMATCH, |record, put| MISMATCH.of(record.about, put)),
         about("about.svc.registered", REGISTERED, |record, put| REGISTERED.of(record.about, put)),
-        messages("dnssd", Type::Object(&MESSAGE), "the DNS message that it carries", |record, put| {
+        of(Per::Messages, "dnssd", Type::Object(&MESSAGE), "the DNS message that it carries", |record, put| {
             one(record.dns().next().map(|(via, message)| Value::Message(via, message)), put);
         }),
-        messages(
-            "dnssd_more",
+        of(
+            Per::Messages, "dnssd_more",
             Type::Object(&MESSAGE),
             "further DNS messages in a TCP segment",
             |record, put| {
