@@ -9,7 +9,7 @@ use maxminddb::{
     geoip2::{Asn, Country},
 };
 
-use crate::hosts::bounded;
+use crate::text::file::bounded;
 
 /// Files that are asked at most: countries and autonomous systems mostly come in one each.
 pub const MOST_FILES: usize = 4;

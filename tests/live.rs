@@ -190,19 +190,24 @@ impl Lab {
 
     /// The same where it says that it captures on this.
     pub(crate) fn portolan_told(&self, devices: &str, arguments: &[&str]) -> Running {
-        let mut child = Command::new("ip")
+        let mut child = self.spawn(arguments);
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        errors.read_line(&mut first).unwrap();
+        assert_eq!(first, format!("portolan: capturing on {devices}\n"));
+        Running { child, errors }
+    }
+
+    /// The same without waiting for anything.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        Command::new("ip")
             .args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_portolan")])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut first = String::new();
-        errors.read_line(&mut first).unwrap();
-        assert_eq!(first, format!("portolan: capturing on {devices}\n"));
-        Running { child, errors }
+            .unwrap()
     }
 }
 

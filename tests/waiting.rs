@@ -4,7 +4,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    process::{Child, Command, Stdio},
+    process::Child,
     sync::mpsc::{Receiver, channel},
     thread,
     time::{Duration, Instant},
@@ -27,14 +27,7 @@ struct Waiting {
 
 impl Waiting {
     fn begin(lab: &Lab, arguments: &[&str]) -> Self {
-        let mut child = Command::new("ip")
-            .args(["netns", "exec", &lab.server, env!("CARGO_BIN_EXE_portolan")])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = lab.spawn(arguments);
         let (to, lines) = channel();
         let errors = BufReader::new(child.stderr.take().unwrap());
         thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| to.send(line)));

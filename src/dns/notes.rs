@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::{Message, inventory::Sighting};
 use crate::{
     packed::{Broken, Reader, Writer, check},
-    packet::{PacketId, Timestamp, TransportProtocol},
+    packet::{PacketId, Timestamp, TransportProtocol, common_divisor},
 };
 
 /// Address and port.
@@ -54,13 +54,7 @@ struct Columns {
 impl Columns {
     /// The length of time that all differences are multiples of, in ns: mostly a microsecond.
     fn unit(&self) -> i64 {
-        let divisor = |mut one: u64, mut other: u64| {
-            while other != 0 {
-                (one, other) = (other, one % other);
-            }
-            one
-        };
-        let unit = self.times.iter().fold(0, |unit, time| divisor(unit, time.unsigned_abs()));
+        let unit = self.times.iter().fold(0, |unit, time| common_divisor(unit, time.unsigned_abs()));
         i64::try_from(unit).unwrap_or(1).max(1)
     }
 

@@ -1,12 +1,12 @@
 //! Names of hosts that the user gives: files in the form of hosts(5).
 
 use std::{
-    error, fmt,
-    fs::File,
-    io::{self, Read as _},
+    error, fmt, io,
     net::IpAddr,
     path::{Path, PathBuf},
 };
+
+use crate::text::file::bounded;
 
 /// Octets of such a file at most; lists of what is to be blocked, which are the largest, have 10 MB.
 const MOST: u64 = 32 << 20;
@@ -36,19 +36,6 @@ impl fmt::Display for FileError {
 }
 
 impl error::Error for FileError {}
-
-/// All of a file that the user names, which may be a pipe or a device that does not tell its size.
-///
-/// # Errors
-/// It cannot be read, or has more octets than `most`.
-pub(crate) fn bounded(file: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
-    File::open(file)?.take(most + 1).read_to_end(&mut octets)?;
-    if octets.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {most} octets")));
-    }
-    Ok(octets)
-}
 
 impl HostsFile {
     /// Reads a file: on each line an address and its names, the first of which is shown; `#` begins a comment.

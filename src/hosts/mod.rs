@@ -17,7 +17,6 @@ mod tests;
 
 use std::net::IpAddr;
 
-pub(crate) use file::bounded;
 pub use file::{FileError, HostsFile};
 pub use link::Mac;
 pub use oui::Oui;

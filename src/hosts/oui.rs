@@ -4,7 +4,8 @@ use std::path::Path;
 
 use hashbrown::HashMap;
 
-use super::{FileError, Mac, file::bounded};
+use super::{FileError, Mac};
+use crate::text::file::bounded;
 
 /// Octets of such a file at most; IEEE's three together have 6 MB.
 const MOST: u64 = 32 << 20;

@@ -12,7 +12,7 @@ use crate::{
     decode::{Headers, Kind, Reason},
     flow::{Ends, FlowId, Flows, Leaving, fragment::DatagramKey},
     naming::label::{Label, Labels},
-    packet::Timestamp,
+    packet::{Timestamp, common_divisor},
     registry::Registry,
 };
 
@@ -278,11 +278,7 @@ impl OverTime {
 }
 
 fn least_common_multiple(a: u64, b: u64) -> Option<u64> {
-    let (mut one, mut other) = (a, b);
-    while other != 0 {
-        (one, other) = (other, one % other);
-    }
-    (a / one).checked_mul(b)
+    (a / common_divisor(a, b)).checked_mul(b)
 }
 
 /// What knowledge cannot tell of traffic over time.

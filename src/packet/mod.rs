@@ -39,6 +39,14 @@ impl Timestamp {
     }
 }
 
+/// The greatest length of time that both are multiples of; of nothing and another, that other.
+pub(crate) fn common_divisor(mut one: u64, mut other: u64) -> u64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
 /// One capture interface as a file describes it or a live device shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {

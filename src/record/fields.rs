@@ -282,7 +282,8 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
         })
         .ecs(),
         of(
-            Per::Layers, "network.inner.vlan.id",
+            Per::Layers,
+            "network.inner.vlan.id",
             Type::Word,
             "the other VLAN tags, from the outside in",
             |record, put| {
@@ -294,7 +295,8 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
         .late()
         .ecs_but("a list, as there may be more than two tags"),
         of(
-            Per::Layers, "network.tunnel",
+            Per::Layers,
+            "network.tunnel",
             Type::OneOf(|| Tunnel::ALL.map(Tunnel::as_str).to_vec()),
             "tunnels, from the outside in",
             |record, put| {
@@ -495,7 +497,8 @@ pub(crate) const fn packet_fields<T: Taker>() -> [Field<OfPacket<T>>; 83] {
             one(record.dns().next().map(|(via, message)| Value::Message(via, message)), put);
         }),
         of(
-            Per::Messages, "dnssd_more",
+            Per::Messages,
+            "dnssd_more",
             Type::Object(&MESSAGE),
             "further DNS messages in a TCP segment",
             |record, put| {

@@ -1,14 +1,13 @@
 //! Reading registry files: which format it is, told by content, and the rows in it.
 
 use std::{
-    error, fmt,
-    fs::File,
-    io::{self, Read as _},
+    error, fmt, io,
     path::{Path, PathBuf},
 };
 
 use super::record::{Field, Malformed, Record};
 use super::{csv, text, xml};
+use crate::text::file::bounded;
 
 /// Why a registry file cannot be used.
 #[derive(Debug)]
@@ -92,14 +91,13 @@ pub(crate) fn read(file: &Path) -> Result<Imported, Error> {
 
 /// The file as text, bounded.
 pub(crate) fn read_text(file: &Path) -> Result<String, Error> {
-    let io = |cause| Error::Io { file: file.to_owned(), cause };
-    let unsuited = |reason| Error::Unsuited { file: file.to_owned(), reason };
-    let mut octets = Vec::new();
-    // Pipes and devices do not tell their size.
-    File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut octets)).map_err(io)?;
-    if octets.len() as u64 > MAX_FILE {
-        return Err(unsuited(format!("more than {MAX_FILE} octets")));
-    }
+    let octets = bounded(file, MAX_FILE).map_err(|cause| {
+        let file = file.to_owned();
+        match cause.kind() {
+            io::ErrorKind::FileTooLarge => Error::Unsuited { file, reason: cause.to_string() },
+            _ => Error::Io { file, cause },
+        }
+    })?;
     String::from_utf8(octets).map_err(|error| {
         let sound = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + sound.iter().filter(|octet| **octet == b'\n').count() as u64;

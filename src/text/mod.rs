@@ -4,6 +4,7 @@
 //! - [`number`], [`time`]: numbers, addresses and times, appended to a reused buffer; lengths of time read.
 //! - [`Moments`]: how reports show people times.
 //! - `figure`: figures as people read them, rounded.
+//! - `file`: files that users name, read whole in bounds.
 //! - `fit`: text cut to the columns of a terminal.
 //! - [`domain`]: names of hosts, shortened to what belongs together.
 //! - [`field`]: what a field of an output is.
@@ -17,6 +18,7 @@ pub mod escape;
 pub mod field;
 #[cfg_attr(not(feature = "html"), allow(dead_code, reason = "pages show the most kinds of figures"))]
 pub(crate) mod figure;
+pub(crate) mod file;
 pub(crate) mod fit;
 #[doc(hidden)]
 pub mod json;
