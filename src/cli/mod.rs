@@ -47,6 +47,7 @@ mod usage;
 mod watch;
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     ffi::OsString,
     io::{self, Write as _},
     mem::ManuallyDrop,
@@ -73,13 +74,19 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
 
 /// Has a panic, which is a bug, end the process: whichever thread it is in, and without half a file left behind.
 fn report_panics() {
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(move |what| {
+    panic::set_hook(Box::new(|what| {
         top::leave();
-        report(what);
         output::discard();
         message::release();
-        message::error("internal error: please report it with the command and, if you can, the capture");
+        // What it says may hold text from the wire, which messages make harmless.
+        let said = what.payload_as_str().unwrap_or("no reason given");
+        let place = what.location().map_or_else(String::new, |place| format!(" ({place})"));
+        message::error(format_args!("internal error: {said}{place}"));
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            message::block(trace.to_string().as_bytes());
+        }
+        message::note("please report it with the command and, if you can, the capture");
         #[allow(clippy::exit, reason = "nothing that is at hand can be relied on")]
         process::exit(exit::INTERNAL.into());
     }));
@@ -166,4 +173,46 @@ fn run(cli: &Cli) -> Result<u8, End> {
 /// once, while freeing a large capture's piece by piece takes up to a tenth of the run.
 fn kept<T>(value: T) -> ManuallyDrop<T> {
     ManuallyDrop::new(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, io::Write as _, path::Path, process::Command, thread};
+
+    use super::{exit, output::Output, report_panics};
+
+    /// What tells this test that it is the process that is to panic, and in which folder.
+    const FOLDER: &str = "PORTOLAN_TEST_PANIC";
+
+    /// The test calls itself: the other process has begun a file over one that is there, and a thread of it panics.
+    #[test]
+    fn a_panic_in_any_thread_ends_with_its_code_and_touches_no_file() {
+        if let Some(folder) = env::var_os(FOLDER) {
+            report_panics();
+            let mut output = Output::to_file(&Path::new(&folder).join("report.txt")).unwrap();
+            output.write_all(&[b'x'; 1 << 17]).unwrap();
+            assert_eq!(fs::read_dir(folder).unwrap().count(), 2, "half a report lies beside the old one");
+            let _ = thread::spawn(|| panic!("worked out \x1b[31m wrongly")).join();
+            unreachable!("the process has ended");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("report.txt"), "yesterday's").unwrap();
+        let name = "cli::tests::a_panic_in_any_thread_ends_with_its_code_and_touches_no_file";
+        let other = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", name])
+            .env(FOLDER, folder.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&other.stderr);
+        assert_eq!(other.status.code(), Some(exit::INTERNAL.into()), "{said}");
+        assert!(
+            said.contains("portolan: internal error: worked out ") && said.contains("src/cli/mod.rs"),
+            "{said}"
+        );
+        assert!(said.contains("please report it") && !said.contains('\x1b'), "{said}");
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["report.txt"]);
+        assert_eq!(fs::read_to_string(folder.path().join("report.txt")).unwrap(), "yesterday's");
+    }
 }
