@@ -251,6 +251,11 @@ impl FileSource {
         }
     }
 
+    /// Reads so many octets at a time, for who works on many packets at once.
+    pub(crate) fn set_batch_len(&mut self, octets: usize) {
+        self.filler.set_batch_len(octets);
+    }
+
     /// Notes that a limit was met, and what to say of it.
     #[cold]
     fn refuse(&mut self, reason: String) -> Error {

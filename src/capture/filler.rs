@@ -10,7 +10,7 @@ use super::Error;
 use crate::packet::{Batch, Oddities};
 use crate::savefile::{Piece, Stop, Walked, Walker, at_the_start, translate::Broken};
 
-/// Octets read at a time. A batch is as large, or as its one record where that is larger.
+/// Octets read at a time, where nothing else is asked for. A batch is as large, or as its one record where that is larger.
 pub(crate) const BATCH_LEN: usize = 1 << 18;
 
 /// Fills batches from a reader; the walker finds the frames in place.
@@ -21,6 +21,7 @@ pub(crate) struct Filler<R> {
     reader: R,
     file: PathBuf,
     walker: Walker,
+    batch_len: usize,
     carry: Vec<u8>,
     /// Offset in the input of the first octet not yet delivered.
     position: u64,
@@ -49,6 +50,7 @@ impl<R: Read> Filler<R> {
             reader,
             file: file.to_owned(),
             walker,
+            batch_len: BATCH_LEN,
             // Longer than most records.
             carry: Vec::with_capacity(64 << 10),
             position,
@@ -67,6 +69,11 @@ impl<R: Read> Filler<R> {
     /// Has large blocks passed over piece by piece that tell nothing of packets.
     pub(crate) fn pass_large_blocks(&mut self) {
         self.walker.pass_large_blocks();
+    }
+
+    /// Reads so many octets at a time.
+    pub(crate) fn set_batch_len(&mut self, octets: usize) {
+        self.batch_len = octets;
     }
 
     /// Number of the next frame.
@@ -122,7 +129,7 @@ impl<R: Read> Filler<R> {
             // By what is there, not what the record asks for: memory follows what is there, not what is claimed. By half of it
             // where it is much, as all of it is touched.
             let more = if batch.filled < 16 * BATCH_LEN { batch.filled } else { batch.filled / 2 };
-            batch.buffer.resize((batch.filled + more).max(BATCH_LEN), 0);
+            batch.buffer.resize((batch.filled + more).max(self.batch_len), 0);
         }
         match self.reader.read(&mut batch.buffer[batch.filled..]) {
             Ok(0) => self.ended = Some(Ok(())),

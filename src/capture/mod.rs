@@ -32,6 +32,7 @@ pub use beside::{Backlog, Beside, MOST_WAITING};
 pub use device::{Device, LiveOptions, Losses};
 pub use expand::{Inputs, expand};
 pub use file::{FileSource, Limits, Reached, State, Stretch, Stretches, open, open_within, pieces, stdin};
+pub(crate) use filler::BATCH_LEN;
 #[cfg(test)]
 pub(crate) use filler::Filler;
 #[cfg(feature = "libpcap")]

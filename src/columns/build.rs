@@ -1,6 +1,6 @@
 //! Rows in the making: values of fields go to the ends of columns.
 
-use std::{iter, mem, sync::Arc};
+use std::{iter, mem, net::IpAddr, sync::Arc};
 
 use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Int32Array, Int64Array, ListArray, RecordBatch,
@@ -8,7 +8,7 @@ use arrow_array::{
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field};
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 
 use super::{
     Layout, Shape,
@@ -68,6 +68,8 @@ struct Column {
     /// Of lists and JSON: where each row ends in `values` or `text`.
     ends: Vec<i32>,
     dictionary: Dictionary,
+    /// Numbers of the texts of addresses, which need not be written again to be found.
+    addresses: HashMap<(u8, u128), i64>,
     text: Vec<u8>,
 }
 
@@ -194,6 +196,7 @@ impl Column {
             values: Vec::new(),
             ends: Vec::new(),
             dictionary: Dictionary::default(),
+            addresses: HashMap::new(),
             text: Vec::new(),
         }
     }
@@ -225,8 +228,15 @@ impl Column {
                 return self.put_json(row, |text| dns::json(via, &message, text));
             }
             (Shape::Text | Shape::Texts, value) => {
-                scratch.clear();
-                self.dictionary.number(text(value, scratch)).into()
+                let Self { dictionary, addresses, .. } = self;
+                let mut number = || {
+                    scratch.clear();
+                    dictionary.number(text(value, scratch)).into()
+                };
+                match address(value) {
+                    Some(address) => *addresses.entry(address).or_insert_with(number),
+                    None => number(),
+                }
             }
             (_, Value::Number(number) | Value::Identifier(number)) => {
                 let Ok(number) = i64::try_from(number) else { return };
@@ -299,7 +309,7 @@ impl Column {
     fn finish(&mut self, len: usize, arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
         self.pad(len);
         let valid = self.valid.finish();
-        let values = mem::take(&mut self.values);
+        let values = &self.values;
         let small = || ScalarBuffer::from_iter(values.iter().map(|&value| value as i32));
         let offsets = || {
             let ends = iter::once(0).chain(self.ends.iter().copied());
@@ -313,10 +323,10 @@ impl Column {
                 let fits = NullBuffer::union(valid.as_ref(), Some(&NullBuffer::new(fits)));
                 arrays
                     .push(Arc::new(TimestampMicrosecondArray::try_new(micros, valid)?.with_timezone("UTC")));
-                Arc::new(Int64Array::try_new(values.into(), fits)?)
+                Arc::new(Int64Array::try_new(values.clone().into(), fits)?)
             }
             Shape::Small => Arc::new(Int32Array::try_new(small(), valid)?),
-            Shape::Number => Arc::new(Int64Array::try_new(values.into(), valid)?),
+            Shape::Number => Arc::new(Int64Array::try_new(values.clone().into(), valid)?),
             Shape::Flag => Arc::new(BooleanArray::new(values.iter().map(|&flag| flag != 0).collect(), valid)),
             Shape::Text => {
                 let numbers = Int32Array::try_new(small(), valid)?;
@@ -330,15 +340,29 @@ impl Column {
                 Arc::new(ListArray::try_new(item, offsets(), items, valid)?)
             }
             Shape::Texts => {
-                let items = Arc::new(self.dictionary.finish_list(&values)?);
+                let items = Arc::new(self.dictionary.finish_list(values)?);
                 let item = Arc::new(Field::new_list_field(DataType::Utf8, false));
                 Arc::new(ListArray::try_new(item, offsets(), items, valid)?)
             }
             Shape::Json | Shape::Jsons => Arc::new(strings(mem::take(&mut self.text), offsets(), valid)?),
         };
+        // What they took stays for the rows to come.
+        self.values.clear();
+        self.addresses.clear();
         self.ends.clear();
         arrays.push(array);
         Ok(())
+    }
+}
+
+/// An address of any kind, by what tells it from all others of its kind.
+#[inline]
+fn address(value: Value<'_>) -> Option<(u8, u128)> {
+    match value {
+        Value::Address(IpAddr::V4(address)) => Some((4, address.to_bits().into())),
+        Value::Address(IpAddr::V6(address)) => Some((6, address.to_bits())),
+        Value::Mac([a, b, c, d, e, f]) => Some((8, u64::from_be_bytes([0, 0, a, b, c, d, e, f]).into())),
+        _ => None,
     }
 }
 

@@ -26,6 +26,16 @@ impl Dictionary {
         start..ends[number] as usize
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Octets that they take, about.
+    pub(super) fn size(&self) -> usize {
+        self.text.len() + self.ends.len() * 3 * size_of::<i32>()
+    }
+
     /// The text of a number.
     pub(super) fn get(&self, number: i32) -> &[u8] {
         &self.text[Self::range(&self.ends, number)]

@@ -15,9 +15,11 @@
 
 mod build;
 mod dictionary;
+mod file;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod tree;
 mod write;
 

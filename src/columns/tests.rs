@@ -187,6 +187,61 @@ fn row_groups_are_bounded() {
     assert_eq!(sum, 299_999 * 150_000);
 }
 
+/// Pages with all kinds of texts in them: many and few, all the same, none at all, and ever more bits to their numbers.
+#[test]
+fn texts_of_many_pages_and_groups_come_back() {
+    const PART: usize = 50_000;
+    const GROUP: usize = 131_072;
+    let text = |row: usize| match (row / PART, row % PART) {
+        (0, row) => Some(format!("{}", row / 9 % 7)),
+        (1, row) => (row % 3 > 0).then(|| format!("{:0>width$}", row * 7919 % 4_999, width = row % 80)),
+        (2, _) => Some("the same".to_owned()),
+        (3, _) => None,
+        (_, row) => (row % 20_000 < 19_990).then(|| format!("{row}\u{20ac}")),
+    };
+    let layout = Layout::new(&FIELDS);
+    let (mut file, mut rows) = (Vec::new(), Rows::default());
+    let mut writer = Writer::new(&mut file, Form::Parquet, &layout.schema).unwrap();
+    rows.lay(&layout);
+    for row in 0..5 * PART {
+        if let Some(text) = text(row) {
+            rows.cell(4).one(Value::Text(text.as_bytes()));
+        }
+        rows.end();
+        if rows.len() == PART {
+            writer.write(&rows.finish(&layout).unwrap()).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    drop(writer);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes(file)).unwrap();
+    let told: Vec<_> = reader
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(|group| {
+            let statistics = group.column(5).statistics().unwrap();
+            let text =
+                |octets: Option<&[u8]>| octets.map(|octets| String::from_utf8_lossy(octets).into_owned());
+            (statistics.null_count_opt(), text(statistics.min_bytes_opt()), text(statistics.max_bytes_opt()))
+        })
+        .collect();
+    let nulls = |first: usize, last: usize| (first..last).filter(|&row| text(row).is_none()).count() as u64;
+    // A group ends in the third part and begins there, as no text of the first two is in the other.
+    assert_eq!(told[0], (Some(nulls(0, GROUP)), Some("0".to_owned()), Some("the same".to_owned())));
+    assert_eq!(told[1].0, Some(nulls(GROUP, 5 * PART)));
+    assert_eq!((told[1].1.as_deref(), told[1].2.as_deref()), (Some("0\u{20ac}"), Some("the same")));
+    let mut row = 0;
+    for batch in reader.build().unwrap().map(Result::unwrap) {
+        let texts = column(&batch, "svc_name").as_dictionary::<Int32Type>();
+        for read in texts.downcast_dict::<arrow_array::StringArray>().unwrap() {
+            assert_eq!(read, text(row).as_deref(), "{row}");
+            row += 1;
+        }
+    }
+    assert_eq!(row, 5 * PART);
+}
+
 #[test]
 fn objects_are_spread_where_that_is_asked_for() {
     let paths = |objects: &[&str]| {

@@ -4,22 +4,10 @@ use std::io;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
-use parquet::{
-    arrow::ArrowWriter,
-    basic::{Compression, Encoding, ZstdLevel},
-    errors::ParquetError,
-    file::{
-        metadata::KeyValue,
-        properties::{EnabledStatistics, WriterProperties},
-    },
-    schema::types::ColumnPath,
-};
+use arrow_schema::{ArrowError, SchemaRef};
+use parquet::errors::ParquetError;
 
-/// Rows of a row group of Parquet.
-const GROUP: usize = 1 << 17;
-/// Octets of a row group that is ended before it has all its rows: what is kept in memory until it is written.
-const GROUP_OCTETS: usize = 64 << 20;
+use super::file::File;
 
 /// What batches are written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +22,7 @@ pub enum Form {
 pub struct Writer<W: io::Write + Send>(Inner<W>);
 
 enum Inner<W: io::Write + Send> {
-    Parquet(Box<ArrowWriter<W>>),
+    Parquet(Box<File<W>>),
     Arrow(Box<StreamWriter<W>>),
 }
 
@@ -45,13 +33,7 @@ impl<W: io::Write + Send> Writer<W> {
     /// Those of `out`.
     pub fn new(out: W, form: Form, schema: &SchemaRef) -> io::Result<Self> {
         Ok(Self(match form {
-            Form::Parquet => {
-                let properties = properties(schema).map_err(of_parquet)?;
-                // What the file tells stands among its own keys and values.
-                let schema = Schema::new(schema.fields().clone());
-                let writer = ArrowWriter::try_new(out, schema.into(), Some(properties));
-                Inner::Parquet(Box::new(writer.map_err(of_parquet)?))
-            }
+            Form::Parquet => Inner::Parquet(Box::new(File::new(out, schema).map_err(of_parquet)?)),
             Form::Arrow => Inner::Arrow(Box::new(StreamWriter::try_new(out, schema).map_err(of_arrow)?)),
         }))
     }
@@ -62,13 +44,7 @@ impl<W: io::Write + Send> Writer<W> {
     /// Those of the output.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         match &mut self.0 {
-            Inner::Parquet(writer) => {
-                writer.write(batch).map_err(of_parquet)?;
-                if writer.in_progress_size() > GROUP_OCTETS {
-                    writer.flush().map_err(of_parquet)?;
-                }
-                Ok(())
-            }
+            Inner::Parquet(file) => file.write(batch).map_err(of_parquet),
             Inner::Arrow(writer) => writer.write(batch).map_err(of_arrow),
         }
     }
@@ -90,41 +66,13 @@ impl<W: io::Write + Send> Writer<W> {
     /// Those of the output.
     pub fn finish(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Inner::Parquet(writer) => {
-                writer.finish().map_err(of_parquet)?;
-                writer.inner_mut().flush()
-            }
+            Inner::Parquet(file) => file.finish().map_err(of_parquet),
             Inner::Arrow(writer) => {
                 writer.finish().map_err(of_arrow)?;
                 writer.get_mut().flush()
             }
         }
     }
-}
-
-fn properties(schema: &Schema) -> Result<WriterProperties, ParquetError> {
-    let mut told: Vec<_> = schema.metadata().iter().collect();
-    told.sort_unstable();
-    let told = told.into_iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-    let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("portolan ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_max_row_group_row_count(Some(GROUP))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_key_value_metadata(Some(told));
-    for field in schema.fields() {
-        let column = || ColumnPath::from(field.name().as_str());
-        let is_time = matches!(field.data_type(), DataType::Timestamp(..)) || field.name().ends_with("_ns");
-        if is_time {
-            properties = properties
-                .set_column_dictionary_enabled(column(), false)
-                .set_column_encoding(column(), Encoding::DELTA_BINARY_PACKED);
-        } else if *field.data_type() == DataType::Utf8 {
-            // JSON, which is hardly ever the same twice.
-            properties = properties.set_column_dictionary_enabled(column(), false);
-        }
-    }
-    Ok(properties.build())
 }
 
 /// What the output said, where that is what went wrong.

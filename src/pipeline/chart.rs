@@ -216,6 +216,7 @@ impl Run<'_> {
         let charter = charter.of_file(number);
         let mut worker = Worker::new(charter, label, self.decoder);
         if let Reader::File(file) = &mut reader {
+            file.set_batch_len(outlet.encoder.batch_len());
             let large = file.size().is_none_or(|size| size >= 2 * self.min_stretch.min(MIN_SHARE));
             let apart = selection.is_all() || selection.is_apart() && !outlet.encoder.looks_back();
             if self.threads > 1 && apart && large {

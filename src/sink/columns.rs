@@ -91,6 +91,11 @@ impl Encoder for Columns {
         self.shows_community_ids
     }
 
+    /// A few thousand packets: what is the same in several of them is numbered once for all.
+    fn batch_len(&self) -> usize {
+        1 << 21
+    }
+
     fn packet(&mut self, record: &Record<'_>, part: &mut Gathered) {
         let Gathered { rows, layout } = part;
         if layout.is_none() {

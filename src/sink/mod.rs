@@ -31,7 +31,7 @@ pub use self::{
     writer::Writer,
 };
 use crate::{
-    capture::Losses,
+    capture::{BATCH_LEN, Losses},
     flow::FlowId,
     knowledge::{Knowledge, View},
     packet::{Batch, Interface},
@@ -91,6 +91,11 @@ pub trait Encoder: Clone + Send {
     /// packet is selected.
     fn keeps_blocks(&self) -> bool {
         false
+    }
+
+    /// Octets of a file to read at a time.
+    fn batch_len(&self) -> usize {
+        BATCH_LEN
     }
 
     /// Whether a packet is shown with something of the packet that is shown before it, so that they cannot be chosen and encoded
