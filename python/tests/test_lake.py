@@ -10,6 +10,7 @@ import duckdb
 import portolan
 import pyarrow
 import pytest
+from captures import repeated
 from distributed import Client, LocalCluster, as_completed
 from portolan import lake
 
@@ -86,22 +87,6 @@ def test_a_piece_that_fails_is_told_by_its_name(client, tmp_path):
     learned = lake.learn_all(client, [bad, good], tmp_path / "know", retries=1)
     assert [one.packets for one in learned.results] == [len(pyarrow.table(portolan.annotate(good)))]
     assert list(learned.failed) == [bad] and isinstance(learned.failed[bad], portolan.PortolanError)
-
-
-def repeated(sample, times, output):
-    """A capture whose packets come again and again, ten seconds later each time."""
-    octets = sample.read_bytes()
-    records, at = [], 24
-    while at < len(octets):
-        seconds, fraction, captured, original = struct.unpack_from("<4I", octets, at)
-        records.append((seconds, fraction, original, octets[at + 16 : at + 16 + captured]))
-        at += 16 + captured
-    with open(output, "wb") as file:
-        file.write(octets[:24])
-        for turn in range(times):
-            for seconds, fraction, original, packet in records:
-                file.write(struct.pack("<4I", seconds + 10 * turn, fraction, len(packet), original) + packet)
-    return len(records) * times
 
 
 def test_a_large_capture_is_cut(client, tmp_path):
