@@ -6,6 +6,7 @@
 //! - `key`: the five-tuple in canonical order, and which way a packet went through it.
 //! - `entry`, `table`, `merge`: the table of one family; `stored`: its octets in a file.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
+//! - `history`: what the ends of a TCP connection did, in order.
 //! - `octets`, `names`: what it showed first, and which server that names.
 //! - `peers`: what other flows say of each endpoint.
 //! - `askers`: sockets that asked a group, whose answers come from servers.
@@ -15,6 +16,7 @@ mod askers;
 mod community_id;
 mod entry;
 pub mod fragment;
+mod history;
 mod key;
 mod merge;
 mod names;
@@ -30,6 +32,7 @@ use std::{net::IpAddr, ops::Range, sync::OnceLock, thread};
 pub(crate) use askers::{Askers, is_group};
 pub use community_id::community_id;
 pub use entry::{Carried, Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
+pub use history::{History, Step};
 pub(crate) use key::Seed;
 pub use key::{Address, Direction, FlowId, FlowKey, Key, V4, V6};
 pub use octets::Shown;
@@ -40,7 +43,7 @@ pub(crate) use table::GROUP;
 use hashbrown::HashMap;
 
 use crate::{
-    decode::{Network, Phase},
+    decode::{Network, Phase, TcpFlags},
     packet::{Share, Timestamp, TransportProtocol},
     payload::Told,
     ranges,
@@ -167,6 +170,8 @@ pub struct Observed<'b> {
     pub octets: u32,
     /// What it does to its flow.
     pub phase: Phase,
+    /// The flags of a TCP segment, where they were captured.
+    pub flags: Option<TcpFlags>,
     /// Whether it was sent to a link-layer group address.
     pub to_group: bool,
     /// What it carries.
@@ -174,10 +179,11 @@ pub struct Observed<'b> {
 }
 
 impl<'b> Observed<'b> {
-    /// `shown` is [`Facts::SHOWN`] where first octets are looked at, else 0.
+    /// `looks` has [`Facts::SHOWN`] where first octets are looked at, and [`Facts::NOTED`] where histories are kept.
     #[inline]
-    fn of<A>(self, key: FlowKey<A>, direction: Direction, shown: u32) -> Observation<'b, A> {
-        let Self { time, octets, phase, to_group, carried } = self;
+    fn of<A>(self, key: FlowKey<A>, direction: Direction, looks: u32) -> Observation<'b, A> {
+        let Self { time, octets, phase, flags, to_group, carried } = self;
+        let shown = looks & Facts::SHOWN;
         let begins = matches!(phase, Phase::Open | Phase::Accept);
         let mut needs = Facts::SENT;
         needs |= if to_group { Facts::GROUP } else { 0 };
@@ -185,7 +191,21 @@ impl<'b> Observed<'b> {
         needs |= if begins { shown } else { 0 };
         needs <<= direction as u32;
         needs |= if phase == Phase::None { 0 } else { Facts::NEVER };
-        Observation { key, direction, time: time.map(|time| time.0), octets, phase, to_group, needs, carried }
+        if looks & Facts::NOTED != 0 && key.protocol == TransportProtocol::TCP {
+            needs |= self.needs_of_history(direction);
+        }
+        let time = time.map(|time| time.0);
+        Observation { key, direction, time, octets, phase, flags, to_group, needs, carried }
+    }
+
+    /// The facts that a segment needs if it is to add nothing to the history of its connection.
+    fn needs_of_history(&self, direction: Direction) -> u32 {
+        match self.flags.map(|flags| Step::of(flags, self.carried.wire > 0)) {
+            // Nothing that is noted.
+            Some(None) => 0,
+            Some(Some(step)) if step.fact() != 0 => step.fact() << direction as u32,
+            _ => Facts::NEVER,
+        }
     }
 }
 
@@ -202,6 +222,8 @@ pub struct FlowOptions {
     pub ports_only: bool,
     /// Read the names of servers in what is sent first.
     pub names: bool,
+    /// Keep the [`History`] of each TCP connection: eight octets a five-tuple. Only where each flow is kept apart.
+    pub history: bool,
     /// How much of the room that tables have by default they may take.
     pub share: Share,
 }
@@ -326,17 +348,17 @@ impl Flows {
         (network, protocol, ports): (Network, TransportProtocol, Option<(u16, u16)>),
         seen: Observed<'b>,
     ) -> bool {
-        let shown = self.shown();
+        let looks = self.looks();
         match network {
             Network::V4(source, destination) => {
                 let (key, direction) = V4::key_between(source, destination, protocol, ports);
-                if self.v4.push(&mut pending.v4, seen.of(key, direction, shown)) {
+                if self.v4.push(&mut pending.v4, seen.of(key, direction, looks)) {
                     self.v4.advance(&mut pending.v4);
                 }
             }
             Network::V6(source, destination) => {
                 let (key, direction) = V6::key_between(source, destination, protocol, ports);
-                if self.v6.push(&mut pending.v6, seen.of(key, direction, shown)) {
+                if self.v6.push(&mut pending.v6, seen.of(key, direction, looks)) {
                     self.v6.advance(&mut pending.v6);
                 }
             }
@@ -347,14 +369,14 @@ impl Flows {
 
     /// Counts a packet at once, and returns the number of its five-tuple.
     pub(crate) fn take(&mut self, ends: &Ends, seen: Observed<'_>) -> FlowId {
-        let shown = self.shown();
+        let looks = self.looks();
         let (id, new) = match ends.key {
             Key::V4(key) => {
-                let (index, new) = self.v4.take(&seen.of(key, ends.direction, shown));
+                let (index, new) = self.v4.take(&seen.of(key, ends.direction, looks));
                 (FlowId::V4(index), new)
             }
             Key::V6(key) => {
-                let (index, new) = self.v6.take(&seen.of(key, ends.direction, shown));
+                let (index, new) = self.v6.take(&seen.of(key, ends.direction, looks));
                 (FlowId::V6(index), new)
             }
         };
@@ -388,10 +410,11 @@ impl Flows {
         self.v6.flush(&mut pending.v6);
     }
 
-    /// The fact that a packet needs if it is not to be looked into.
+    /// The facts that a packet may need if it is not to be looked into.
     #[inline]
-    fn shown(&self) -> u32 {
-        if self.options.ports_only { 0 } else { Facts::SHOWN }
+    fn looks(&self) -> u32 {
+        let shown = if self.options.ports_only { 0 } else { Facts::SHOWN };
+        shown | if self.options.history { Facts::NOTED } else { 0 }
     }
 
     /// Notes that an ICMP error says a packet could not be delivered. `ends` are those of that packet.
@@ -419,7 +442,7 @@ impl Flows {
             id: FlowId::V4(u32::MAX),
             key,
             facts: Facts(self.refusals.get(&key).copied().unwrap_or_default()),
-            current: Flow { tally: Tally::default(), initiator: Direction::Up },
+            current: Flow { tally: Tally::default(), initiator: Direction::Up, history: History::UNKNOWN },
             earlier: &[],
             apart: None,
             flows: 0,
