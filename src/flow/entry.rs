@@ -3,11 +3,9 @@
 use super::{
     history::History,
     key::{Address, Direction, FlowKey},
+    observed::Observation,
 };
-use crate::{
-    decode::{Phase, TcpFlags},
-    packet::TransportProtocol,
-};
+use crate::{decode::Phase, packet::TransportProtocol};
 
 /// Silence after which the next packet of a TCP five-tuple begins another flow: one hour, in ns.
 pub const TCP_TIMEOUT: u64 = 3_600_000_000_000;
@@ -16,40 +14,6 @@ pub const TIMEOUT: u64 = 120_000_000_000;
 
 /// Stands for "no time known" where a time stamp is kept in one word.
 pub(super) const NO_TIME: u64 = u64::MAX;
-
-/// What the flow table wants to know of one packet.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Observation<'b, A> {
-    /// Its five-tuple.
-    pub(super) key: FlowKey<A>,
-    /// Which way it went.
-    pub(super) direction: Direction,
-    /// Capture time in ns since the epoch.
-    pub(super) time: Option<u64>,
-    /// Octets on the wire.
-    pub(super) octets: u32,
-    /// What it does to its flow.
-    pub(super) phase: Phase,
-    /// The flags of a TCP segment.
-    pub(super) flags: Option<TcpFlags>,
-    /// Whether it was sent to a link-layer group address.
-    pub(super) to_group: bool,
-    /// Facts that must be known of its five-tuple for it to add nothing but its octets and time.
-    pub(super) needs: u32,
-    /// What it carries.
-    pub(super) carried: Carried<'b>,
-}
-
-/// What a packet carries.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Carried<'b> {
-    /// The octets captured of its payload: of TCP a segment's, of SCTP the first message's.
-    pub octets: &'b [u8],
-    /// How many they were on the wire.
-    pub wire: u32,
-    /// Sequence number of a TCP segment.
-    pub sequence: u32,
-}
 
 /// Packets, octets and times of one flow, or of several added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

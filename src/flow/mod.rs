@@ -1,9 +1,9 @@
 //! Flows: packets that share the bidirectional five-tuple (RFC 7011 section 2, RFC 5103).
-//!
 //! [`Flows`] holds all five-tuples of a capture, over both address families, with their counters and what was seen of
 //! who serves. Whoever reads it sees addresses as the standard library has them; only this module knows the two tables.
 //!
 //! - `key`: the five-tuple in canonical order, and which way a packet went through it.
+//! - `observed`: what it wants to know of a packet.
 //! - `entry`, `table`, `merge`: the table of one family; `stored`: its octets in a file.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
 //! - `history`: what the ends of a TCP connection did, in order.
@@ -20,6 +20,7 @@ mod history;
 mod key;
 mod merge;
 mod names;
+mod observed;
 mod octets;
 mod peers;
 mod stored;
@@ -31,10 +32,11 @@ use std::{net::IpAddr, ops::Range, sync::OnceLock, thread};
 
 pub(crate) use askers::{Askers, is_group};
 pub use community_id::community_id;
-pub use entry::{Carried, Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
+pub use entry::{Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
 pub use history::{History, Step};
 pub(crate) use key::Seed;
 pub use key::{Address, Direction, FlowId, FlowKey, Key, V4, V6};
+pub use observed::{Carried, Observed};
 pub use octets::Shown;
 pub(crate) use peers::{Met, Peers, Served};
 pub use table::DEFAULT_LIMIT;
@@ -43,12 +45,11 @@ pub(crate) use table::GROUP;
 use hashbrown::HashMap;
 
 use crate::{
-    decode::{Network, Phase, TcpFlags},
-    packet::{Share, Timestamp, TransportProtocol},
+    decode::Network,
+    packet::{Share, TransportProtocol},
     payload::Told,
     ranges,
 };
-use entry::Observation;
 use fragment::Fragments;
 use table::{CAPACITY, FlowTable};
 
@@ -158,54 +159,6 @@ impl FiveTuple<'_> {
     /// Time of its first packet, in ns since the epoch.
     pub fn first(&self) -> Option<u64> {
         self.all().find_map(|flow| flow.tally.first())
-    }
-}
-
-/// What the flow table wants to know of one packet beside its five-tuple.
-#[derive(Clone, Copy, Debug)]
-pub struct Observed<'b> {
-    /// Capture time, where known.
-    pub time: Option<Timestamp>,
-    /// Octets on the wire.
-    pub octets: u32,
-    /// What it does to its flow.
-    pub phase: Phase,
-    /// The flags of a TCP segment, where they were captured.
-    pub flags: Option<TcpFlags>,
-    /// Whether it was sent to a link-layer group address.
-    pub to_group: bool,
-    /// What it carries.
-    pub carried: Carried<'b>,
-}
-
-impl<'b> Observed<'b> {
-    /// `looks` has [`Facts::SHOWN`] where first octets are looked at, and [`Facts::NOTED`] where histories are kept.
-    #[inline]
-    fn of<A>(self, key: FlowKey<A>, direction: Direction, looks: u32) -> Observation<'b, A> {
-        let Self { time, octets, phase, flags, to_group, carried } = self;
-        let shown = looks & Facts::SHOWN;
-        let begins = matches!(phase, Phase::Open | Phase::Accept);
-        let mut needs = Facts::SENT;
-        needs |= if to_group { Facts::GROUP } else { 0 };
-        needs |= if carried.wire > 0 { Facts::DATA | shown } else { 0 };
-        needs |= if begins { shown } else { 0 };
-        needs <<= direction as u32;
-        needs |= if phase == Phase::None { 0 } else { Facts::NEVER };
-        if looks & Facts::NOTED != 0 && key.protocol == TransportProtocol::TCP {
-            needs |= self.needs_of_history(direction);
-        }
-        let time = time.map(|time| time.0);
-        Observation { key, direction, time, octets, phase, flags, to_group, needs, carried }
-    }
-
-    /// The facts that a segment needs if it is to add nothing to the history of its connection.
-    fn needs_of_history(&self, direction: Direction) -> u32 {
-        match self.flags.map(|flags| Step::of(flags, self.carried.wire > 0)) {
-            // Nothing that is noted.
-            Some(None) => 0,
-            Some(Some(step)) if step.fact() != 0 => step.fact() << direction as u32,
-            _ => Facts::NEVER,
-        }
     }
 }
 
@@ -413,8 +366,8 @@ impl Flows {
     /// The facts that a packet may need if it is not to be looked into.
     #[inline]
     fn looks(&self) -> u32 {
-        let shown = if self.options.ports_only { 0 } else { Facts::SHOWN };
-        shown | if self.options.history { Facts::NOTED } else { 0 }
+        let noted = if self.options.history { Facts::NOTED } else { 0 };
+        noted | if self.options.ports_only { 0 } else { Facts::SHOWN }
     }
 
     /// Notes that an ICMP error says a packet could not be delivered. `ends` are those of that packet.

@@ -14,10 +14,11 @@ use hashbrown::HashMap;
 
 use super::{
     FiveTuple, FlowOptions,
-    entry::{Entry, Facts, Flow, NO_TIME, Observation, facts_of, latest},
+    entry::{Entry, Facts, Flow, NO_TIME, facts_of, latest},
     history::{History, Step},
     key::{Address, Direction, FlowKey, Seed},
     names::{Before, Names},
+    observed::Observation,
     octets::Octets,
     prefetch, written_zeros,
 };

@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{entry::Observation, table::FlowTable, *};
+use super::{observed::Observation, table::FlowTable, *};
+use crate::{
+    decode::{Phase, TcpFlags},
+    packet::Timestamp,
+};
 
 const MINUTE: u64 = 60_000_000_000;
 
