@@ -399,13 +399,13 @@ fn what_knowledge_cannot_tell_is_refused_with_the_reason() {
     let cut = scratch.file("cut.know", &file[..file.len() / 2]).display().to_string();
     said(&["summary", &cut], 3, "cut short");
     let mut later = file;
-    later[8] = 3;
+    later[8] = 4;
     let later = scratch.file("later.know", &later).display().to_string();
     bad(
         &["summary", &later],
         3,
         &format!(
-            "{later}: knowledge in form 3, which another version of portolan wrote: this one reads form 2; \
+            "{later}: knowledge in form 4, which another version of portolan wrote: this one reads form 3; \
              learn it anew"
         ),
     );

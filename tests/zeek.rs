@@ -57,13 +57,14 @@ source: written by `UPDATE_DOCS=1 cargo test schema`.
 - `conn_state` and `history` of TCP are worked out of what each end did, in the order in which it did it first, by Zeek's rules. Zeek
   writes `S`, `H`, `F` and `R` again for another sequence number, and counts `C`, `G`, `T` and `W`: here each letter is there once, and
   of checksums, gaps, retransmissions, windows and given up analyses (`X`) nothing is told. Both fields are absent where the flags of a
-  segment were not captured, or the ends did more than twelve different things (as only forged segments do). A SYN and ACK that comes
-  before its SYN is a handshake, too. ICMP has no `history`, as in Zeek.
+  segment were not captured, or the ends did more than twelve different things, as an orderly connection never does. A SYN and ACK
+  that comes before its SYN is a handshake, too. UDP is `SF` or `S0`, with `D` and `d`; all else is `OTH` and has no `history`, as in Zeek.
 - `orig_bytes`, `resp_bytes`, `orig_ip_bytes`, `resp_ip_bytes` and `missed_bytes` are absent: what is counted is whole frames, which
   `orig_wire_bytes` and `resp_wire_bytes` tell.
 - `local_orig`, `local_resp`, `tunnel_parents` and `vlan` are absent. What a tunnel carries is counted for the innermost flow.
 - The originator of TCP is the sender of the SYN, and the other end where the first packet is a SYN and ACK; of all else, the sender of
-  the first packet. A `history` begins with `^` where that is not the sender of the first packet. Zeek also turns flows whose first packet comes from a port that a server likely has.
+  the first packet. Where it is not, a `history` begins with `^`. Zeek also turns flows whose first packet comes from a port that
+  a server likely has.
 - TCP is another flow after an hour of silence (Zeek: five minutes), all else after 120 seconds (Zeek: one minute).
 - ICMP has no ports, where Zeek writes type and code; and the packets between two hosts are one flow, whatever their types.
 - `uid` is the same in every run; Zeek's is random unless a seed is given.
@@ -89,13 +90,17 @@ fn flows_are_lines_of_a_connection_log() {
     let expected = [
         (
             ends(("2001:db8::1", 40_000), ("2001:db8::2", 53), "udp", 17),
-            json!({"ts": 9.0, "conn_state": "S0", "history": "D", "orig_pkts": 1, "resp_pkts": 0, "orig_wire_bytes": 48, "resp_wire_bytes": 0}),
+            json!({
+                "ts": 9.0, "conn_state": "S0", "history": "D",
+                "orig_pkts": 1, "resp_pkts": 0, "orig_wire_bytes": 48, "resp_wire_bytes": 0,
+            }),
         ),
         (
             // Opened, answered, and broken off by a reset of who opened it.
             web.clone(),
             json!({
-                "ts": 10.0, "duration": 0.5, "conn_state": "RSTO", "history": "ShAR", "orig_pkts": 3, "resp_pkts": 1, "orig_wire_bytes": 120, "resp_wire_bytes": 40,
+                "ts": 10.0, "duration": 0.5, "conn_state": "RSTO", "history": "ShAR",
+                "orig_pkts": 3, "resp_pkts": 1, "orig_wire_bytes": 120, "resp_wire_bytes": 40,
                 "community_id": "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
             }),
         ),
