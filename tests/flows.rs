@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{capture::Scratch, cli::good};
 
 /// A capture of raw IP packets (LINKTYPE_RAW), each with its time in microseconds.
-fn pcap(packets: &[(u32, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn pcap(packets: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x65\0\0\0".to_vec();
     for (time, octets) in packets {
         let len = octets.len() as u32;
@@ -17,7 +17,7 @@ fn pcap(packets: &[(u32, Vec<u8>)]) -> Vec<u8> {
     file
 }
 
-fn v4(protocol: u8, source: [u8; 4], destination: [u8; 4], payload: &[u8]) -> Vec<u8> {
+pub(crate) fn v4(protocol: u8, source: [u8; 4], destination: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let len = 20 + payload.len() as u8;
     let head = [0x45, 0, 0, len, 0, 0, 0, 0, 64, protocol, 0, 0];
     [&head[..], &source, &destination, payload].concat()

@@ -1,6 +1,8 @@
 //! Flows as lines of Zeek's `conn.log`: of a capture made by hand, and of samples against tshark and the rules of Zeek's script
 //! `base/protocols/conn/main.zeek`. `docs/zeek.md` is made here.
 
+mod exchanges;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -52,15 +54,17 @@ source: written by `UPDATE_DOCS=1 cargo test schema`.
 - Lines stand in the order in which flows began, not in which they ended.
 - `service` has one word: the outermost protocol. Protocols that Zeek has no analyzer for are named, too. What only the port
   suggests is left out here, as by Zeek; the other formats of `flows` tell it as `svc.name` with its evidence.
-- `conn_state` of TCP is `S0` or `REJ`, or absent: who ended a connection is not kept, so that `SF`, `S1` to `S3`, `RSTO`, `RSTR`, `SH`
-  and `OTH` are not told apart. A SYN that nobody answered is `S0` even where its sender took it back by a reset (`RSTOS0`). Of several flows of
-  one five-tuple, only what holds for each is told. UDP is
-  `SF` or `S0`; all else is `OTH`, as in Zeek.
-- `orig_bytes`, `resp_bytes`, `orig_ip_bytes`, `resp_ip_bytes`, `missed_bytes` and `history` are absent: what is counted is whole
-  frames, which `orig_wire_bytes` and `resp_wire_bytes` tell.
+- `conn_state` and `history` of TCP are worked out of what each end did, in the order in which it did it first, by Zeek's rules. Zeek
+  writes `S`, `H`, `F` and `R` again for another sequence number, and counts `C`, `G`, `T` and `W`: here each letter is there once, and
+  of checksums, gaps, retransmissions, windows and given up analyses (`X`) nothing is told. Both fields are absent where the flags of a
+  segment were not captured, or the ends did more than twelve different things, as an orderly connection never does. A SYN and ACK
+  that comes before its SYN is a handshake, too. UDP is `SF` or `S0`, with `D` and `d`; all else is `OTH` and has no `history`, as in Zeek.
+- `orig_bytes`, `resp_bytes`, `orig_ip_bytes`, `resp_ip_bytes` and `missed_bytes` are absent: what is counted is whole frames, which
+  `orig_wire_bytes` and `resp_wire_bytes` tell.
 - `local_orig`, `local_resp`, `tunnel_parents` and `vlan` are absent. What a tunnel carries is counted for the innermost flow.
 - The originator of TCP is the sender of the SYN, and the other end where the first packet is a SYN and ACK; of all else, the sender of
-  the first packet. Zeek also turns flows whose first packet comes from a port that a server likely has.
+  the first packet. Where it is not, a `history` begins with `^`. Zeek also turns flows whose first packet comes from a port that
+  a server likely has.
 - TCP is another flow after an hour of silence (Zeek: five minutes), all else after 120 seconds (Zeek: one minute).
 - ICMP has no ports, where Zeek writes type and code; and the packets between two hosts are one flow, whatever their types.
 - `uid` is the same in every run; Zeek's is random unless a seed is given.
@@ -86,13 +90,17 @@ fn flows_are_lines_of_a_connection_log() {
     let expected = [
         (
             ends(("2001:db8::1", 40_000), ("2001:db8::2", 53), "udp", 17),
-            json!({"ts": 9.0, "conn_state": "S0", "orig_pkts": 1, "resp_pkts": 0, "orig_wire_bytes": 48, "resp_wire_bytes": 0}),
+            json!({
+                "ts": 9.0, "conn_state": "S0", "history": "D",
+                "orig_pkts": 1, "resp_pkts": 0, "orig_wire_bytes": 48, "resp_wire_bytes": 0,
+            }),
         ),
         (
-            // Opened, answered, and broken off by a reset: how, our flows do not tell.
+            // Opened, answered, and broken off by a reset of who opened it.
             web.clone(),
             json!({
-                "ts": 10.0, "duration": 0.5, "orig_pkts": 3, "resp_pkts": 1, "orig_wire_bytes": 120, "resp_wire_bytes": 40,
+                "ts": 10.0, "duration": 0.5, "conn_state": "RSTO", "history": "ShAR",
+                "orig_pkts": 3, "resp_pkts": 1, "orig_wire_bytes": 120, "resp_wire_bytes": 40,
                 "community_id": "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
             }),
         ),
@@ -106,7 +114,7 @@ fn flows_are_lines_of_a_connection_log() {
         (
             web,
             json!({
-                "ts": 20.0, "orig_pkts": 1, "resp_pkts": 0, "orig_wire_bytes": 40, "resp_wire_bytes": 0,
+                "ts": 20.0, "conn_state": "S0", "history": "S", "orig_pkts": 1, "resp_pkts": 0, "orig_wire_bytes": 40, "resp_wire_bytes": 0,
                 "community_id": "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
             }),
         ),
@@ -154,36 +162,56 @@ type Ends = (String, u64, String, u64);
 struct Counted {
     packets: [u64; 2],
     octets: [u64; 2],
-    /// Flags that each side set.
-    flags: [BTreeSet<u16>; 2],
+    /// Letters of what each did first, in order.
+    history: String,
 }
 
 impl Counted {
-    /// By the function `conn_state` of Zeek: an originator in state SYN sent, and a responder that is inactive or reset.
-    fn state(&self) -> Option<&'static str> {
-        const SYN: u16 = 2;
-        const RST: u16 = 4;
-        let [from, back] = &self.flags;
-        let only = |flags: &BTreeSet<u16>, flag: u16| flags.iter().all(|set| set & flag != 0);
-        match from.iter().all(|&set| set == SYN) {
-            true if back.is_empty() => Some("S0"),
-            true if only(back, RST) => Some("REJ"),
-            _ => None,
+    /// Notes flags and length of a segment, as Zeek's documentation of `history` has it.
+    fn note(&mut self, way: usize, flags: u16, len: u64) {
+        let letter = match flags & 0x17 {
+            0x02 => 'S',
+            0x12 => 'H',
+            0x01 | 0x11 => 'F',
+            0x04 | 0x14 => 'R',
+            0x10 if len == 0 => 'A',
+            0x10 => 'D',
+            other => panic!("flags {other:x}"),
+        };
+        let letter = if way == 0 { letter } else { letter.to_ascii_lowercase() };
+        if !self.history.contains(letter) {
+            self.history.push(letter);
+        }
+    }
+
+    /// By Zeek's documentation of `conn_state`, of what was seen from its beginning, with resets behind no FIN.
+    fn state(&self) -> &'static str {
+        let has = |letter: char| self.history.contains(letter);
+        match (has('h'), has('F'), has('f'), has('R'), has('r')) {
+            (false, false, false, false, false) => "S0",
+            (false, false, false, false, true) => "REJ",
+            (true, false, false, false, false) => "S1",
+            (true, true, true, _, _) => "SF",
+            (true, true, false, false, false) => "S2",
+            (true, false, true, false, false) => "S3",
+            (true, _, _, true, false) => "RSTO",
+            (true, _, _, false, true) => "RSTR",
+            _ => panic!("{self:?}"),
         }
     }
 }
 
 /// The TCP conversations over IPv4 of a capture by their ends, the sender of the first SYN first; `None` without tshark.
 fn conversations(name: &str) -> Option<BTreeMap<Ends, Counted>> {
-    let fields = ["ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "frame.len", "tcp.flags"];
+    let fields = ["ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "frame.len", "tcp.flags", "tcp.len"];
     let mut command = Command::new("tshark");
     command.args(["-n", "-Y", "tcp and ip and not icmp", "-T", "fields", "-r"]).arg(material::sample(name));
     let output = command.args(fields.iter().flat_map(|field| ["-e", field])).output().ok()?;
     let mut all: BTreeMap<Ends, Counted> = BTreeMap::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let cells: Vec<_> = line.split('\t').collect();
-        let [source, from, destination, to, len, flags] = cells[..] else { panic!("{line}") };
-        let [from, to, len] = [from, to, len].map(|number| number.parse::<u64>().unwrap());
+        let [source, from, destination, to, len, flags, data] = cells[..] else { panic!("{line}") };
+        let [from, to, len, data] = [from, to, len, data].map(|number| number.parse::<u64>().unwrap());
         let flags = u16::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap();
         let ways = [(source, from, destination, to), (destination, to, source, from)];
         let [forth, back] = ways.map(|(one, at, other, with)| (one.to_owned(), at, other.to_owned(), with));
@@ -191,7 +219,7 @@ fn conversations(name: &str) -> Option<BTreeMap<Ends, Counted>> {
         let counted = all.entry(if way == 1 { back } else { forth }).or_default();
         counted.packets[way] += 1;
         counted.octets[way] += len;
-        counted.flags[way].insert(flags);
+        counted.note(way, flags, data);
     }
     Some(all)
 }
@@ -228,9 +256,10 @@ fn counts_and_states_are_those_of_tshark() {
                 (counted.packets, counted.octets),
                 "{name}: {line}"
             );
-            assert_eq!(line.get("conn_state").and_then(Value::as_str), counted.state(), "{name}: {line}");
+            assert_eq!(line["history"], counted.history, "{name}: {line}");
+            assert_eq!(line["conn_state"], counted.state(), "{name}: {line}");
             *states.entry(counted.state()).or_insert(0) += 1;
         }
     }
-    assert!(states.len() == 3 && states.values().all(|&count| count > 0), "{states:?}");
+    assert!(states.len() > 3 && ["SF", "S0", "REJ"].iter().all(|state| states[state] > 0), "{states:?}");
 }

@@ -116,7 +116,7 @@ fn stream(
     if matches!(args.format, FlowFormat::Text) && args.input.is_numeric() {
         stream = stream.numeric();
     }
-    let way = (FlowStream::<Output>::needs(), true, "telling");
+    let way = (FlowStream::<Output>::needs(form), true, "telling");
     let mut ended = Ok(());
     let passes = passes::chart(
         global,

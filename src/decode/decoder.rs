@@ -128,6 +128,7 @@ impl Headers {
         self.protocol = TransportProtocol::default();
         self.ports = None;
         self.phase = Phase::None;
+        self.flags = None;
         self.fragment = None;
         self.fragment_len = 0;
         self.icmp = None;

@@ -7,7 +7,7 @@ use etherparse::{
 };
 
 use super::transport::tcp_phase;
-use super::{Decoder, Headers, Kind, Network};
+use super::{Decoder, Headers, Kind, Network, TcpFlags};
 use crate::packet::TransportProtocol;
 
 /// Reads an ordinary frame into `headers`, which were reset. `None` leaves them partly filled: the frame is to be
@@ -43,7 +43,8 @@ pub(super) fn read(decoder: &Decoder, octets: &[u8], headers: &mut Headers) -> O
         IpNumber::TCP => {
             let tcp = TcpHeaderSlice::from_slice(packet).ok()?;
             headers.ports = Some((tcp.source_port(), tcp.destination_port()));
-            headers.phase = tcp_phase(*tcp.slice().get(13)?);
+            let flags = TcpFlags(*tcp.slice().get(13)?);
+            (headers.phase, headers.flags) = (tcp_phase(flags), Some(flags));
             headers.sequence = tcp.sequence_number();
             let header_len = tcp.slice().len();
             (packet.get(header_len..)?, packet_len - header_len)

@@ -78,6 +78,26 @@ pub enum Phase {
     Abort,
 }
 
+/// The flags of a TCP segment (RFC 9293 section 3.1): the octet behind the one with the data offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more comes from the sender.
+    pub const FIN: u8 = 0x01;
+    /// Sequence numbers begin here.
+    pub const SYN: u8 = 0x02;
+    /// The connection is refused or broken off.
+    pub const RST: u8 = 0x04;
+    /// The acknowledgement number counts.
+    pub const ACK: u8 = 0x10;
+
+    /// Whether one of these is set.
+    pub const fn has(self, flags: u8) -> bool {
+        self.0 & flags != 0
+    }
+}
+
 /// A way one packet travels inside another, outermost first in [`Headers::tunnels`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -368,6 +388,8 @@ pub struct Headers {
     pub ports: Option<(u16, u16)>,
     /// What the packet does to its flow.
     pub phase: Phase,
+    /// The flags of a TCP segment, where so much of its header was captured.
+    pub flags: Option<TcpFlags>,
     /// Set on every fragment, the first one included; not on atomic fragments (RFC 6946).
     pub fragment: Option<Fragment>,
     /// Octets of the original datagram's payload that the fragment had on the wire; 0 where it is none, or where a layer

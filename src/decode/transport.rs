@@ -2,7 +2,7 @@
 //! messages of ICMP (RFC 792) and ICMPv6 (RFC 4443).
 
 use super::walk::{Next, Step, Walk};
-use super::{Phase, Reason, Tunnel};
+use super::{Phase, Reason, TcpFlags, Tunnel};
 
 impl Walk<'_, '_> {
     /// Source and destination port: the first four octets of every transport that has them.
@@ -25,7 +25,8 @@ impl Walk<'_, '_> {
         self.begin("tcp");
         self.ports()?;
         let &[s0, s1, s2, s3, .., offset, flags] = self.reader.array::<10>()?;
-        self.headers.phase = tcp_phase(flags);
+        let flags = TcpFlags(flags);
+        (self.headers.phase, self.headers.flags) = (tcp_phase(flags), Some(flags));
         self.headers.sequence = u32::from_be_bytes([s0, s1, s2, s3]);
         self.reader.skip(6)?;
         let header_len = usize::from(offset >> 4) * 4;
@@ -147,12 +148,12 @@ impl Walk<'_, '_> {
 }
 
 /// What the flags of a TCP segment do to its flow.
-pub(super) fn tcp_phase(flags: u8) -> Phase {
-    const FIN: u8 = 0x01;
-    const SYN: u8 = 0x02;
-    const RST: u8 = 0x04;
-    const ACK: u8 = 0x10;
-    match flags & (FIN | SYN | RST | ACK) {
+pub(super) fn tcp_phase(flags: TcpFlags) -> Phase {
+    const FIN: u8 = TcpFlags::FIN;
+    const SYN: u8 = TcpFlags::SYN;
+    const RST: u8 = TcpFlags::RST;
+    const ACK: u8 = TcpFlags::ACK;
+    match flags.0 & (FIN | SYN | RST | ACK) {
         0 | ACK => Phase::None,
         set if set & RST != 0 => Phase::Abort,
         set if set & SYN == 0 => Phase::Close,

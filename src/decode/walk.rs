@@ -207,6 +207,7 @@ impl<'d, 'a> Walk<'d, 'a> {
         headers.network = network;
         headers.ports = None;
         headers.phase = super::Phase::None;
+        headers.flags = None;
         headers.fragment = self.carried_in.take();
         headers.fragment_len = 0;
         headers.icmp = None;

@@ -1,6 +1,10 @@
 //! What the flow table holds of one five-tuple, and what a packet adds to it.
 
-use super::key::{Address, Direction, FlowKey};
+use super::{
+    history::History,
+    key::{Address, Direction, FlowKey},
+    observed::Observation,
+};
 use crate::{decode::Phase, packet::TransportProtocol};
 
 /// Silence after which the next packet of a TCP five-tuple begins another flow: one hour, in ns.
@@ -10,38 +14,6 @@ pub const TIMEOUT: u64 = 120_000_000_000;
 
 /// Stands for "no time known" where a time stamp is kept in one word.
 pub(super) const NO_TIME: u64 = u64::MAX;
-
-/// What the flow table wants to know of one packet.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Observation<'b, A> {
-    /// Its five-tuple.
-    pub(super) key: FlowKey<A>,
-    /// Which way it went.
-    pub(super) direction: Direction,
-    /// Capture time in ns since the epoch.
-    pub(super) time: Option<u64>,
-    /// Octets on the wire.
-    pub(super) octets: u32,
-    /// What it does to its flow.
-    pub(super) phase: Phase,
-    /// Whether it was sent to a link-layer group address.
-    pub(super) to_group: bool,
-    /// Facts that must be known of its five-tuple for it to add nothing but its octets and time.
-    pub(super) needs: u32,
-    /// What it carries.
-    pub(super) carried: Carried<'b>,
-}
-
-/// What a packet carries.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Carried<'b> {
-    /// The octets captured of its payload: of TCP a segment's, of SCTP the first message's.
-    pub octets: &'b [u8],
-    /// How many they were on the wire.
-    pub wire: u32,
-    /// Sequence number of a TCP segment.
-    pub sequence: u32,
-}
 
 /// Packets, octets and times of one flow, or of several added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -116,6 +88,16 @@ pub struct Flow {
     pub tally: Tally,
     /// Way of its first packet.
     pub initiator: Direction,
+    /// What its ends did, where it is of TCP and [kept](super::FlowOptions::history).
+    pub history: History,
+}
+
+impl Flow {
+    /// Adds another one of its five-tuple, of which it is not told apart any longer.
+    pub(super) fn add(&mut self, later: &Self) {
+        self.tally.then(&later.tally);
+        self.history = History::UNKNOWN;
+    }
 }
 
 /// What was seen of a five-tuple that helps to tell which side serves.
@@ -153,10 +135,16 @@ impl Facts {
     /// What is sent can add nothing to what was shown first.
     pub(super) const SHOWN: u32 = 1 << 24;
 
+    /// A pure ACK of the current flow is in its history, where that is kept.
+    pub(super) const ACKED: u32 = 1 << 26;
+    /// The same of data.
+    pub(super) const SPOKE: u32 = 1 << 28;
+
     /// What no five-tuple has: a packet that needs it is always looked at.
     pub(super) const NEVER: u32 = 1 << 31;
     pub(super) const BOTH_DATA: u32 = Self::DATA | Self::DATA << 1;
     pub(super) const BOTH_SHOWN: u32 = Self::SHOWN | Self::SHOWN << 1;
+    pub(super) const NOTED: u32 = Self::ACKED | Self::ACKED << 1 | Self::SPOKE | Self::SPOKE << 1;
     /// What is true of a table's entry, not of its five-tuple.
     pub(super) const OF_ENTRY: u32 = Self::CLOSED
         | Self::CURRENT_DOWN
@@ -165,7 +153,8 @@ impl Facts {
         | Self::HAS_EARLIER
         | Self::SET_APART
         | Self::SHOWS
-        | Self::BOTH_SHOWN;
+        | Self::BOTH_SHOWN
+        | Self::NOTED;
 
     /// Whether it has one of these.
     pub(super) const fn has(self, bits: u32) -> bool {
@@ -254,16 +243,19 @@ pub(super) struct Entry<A> {
 const _: () = assert!(size_of::<Entry<super::key::V4>>() == 64);
 
 impl<A: Address> Entry<A> {
-    pub(super) fn flow(&self) -> Flow {
-        Flow {
-            tally: Tally {
-                octets: self.octets,
-                packets: self.packets.map(u64::from),
-                first: self.first,
-                last: self.last,
-            },
-            initiator: if self.facts.has(Facts::CURRENT_DOWN) { Direction::Down } else { Direction::Up },
+    /// The counters of the current flow.
+    pub(super) fn tally(&self) -> Tally {
+        Tally {
+            octets: self.octets,
+            packets: self.packets.map(u64::from),
+            first: self.first,
+            last: self.last,
         }
+    }
+
+    /// Way of the first packet of the current flow.
+    pub(super) fn initiator(&self) -> Direction {
+        if self.facts.has(Facts::CURRENT_DOWN) { Direction::Down } else { Direction::Up }
     }
 
     /// Forgets the counters and begins a flow with a packet in this direction.
@@ -272,7 +264,7 @@ impl<A: Address> Entry<A> {
         self.last = NO_TIME;
         self.octets = [0; 2];
         self.packets = [0; 2];
-        self.facts.0 &= !(Facts::CURRENT_DOWN | Facts::CLOSED);
+        self.facts.0 &= !(Facts::CURRENT_DOWN | Facts::CLOSED | Facts::NOTED);
         self.facts.0 |= if initiator == Direction::Down { Facts::CURRENT_DOWN } else { 0 };
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     entry::{Entry, Facts, Flow, Tally, latest},
+    history::History,
     key::{Address, Direction, FlowKey},
     names::Before,
     octets::Windows,
@@ -19,7 +20,7 @@ impl<A: Address> FlowTable<A> {
             entry.restart(direction);
             entry.facts.0 |= if direction == Direction::Down { Facts::FIRST_DOWN } else { 0 };
         }
-        all.then(&entry.flow().tally);
+        all.then(&entry.tally());
         all.octets[direction as usize] += tally.all_octets();
         all.packets[direction as usize] += tally.all_packets();
         all.first = all.first.min(tally.first);
@@ -38,10 +39,12 @@ impl<A: Address> FlowTable<A> {
             ahead.extend(next.iter().map(|entry| self.ask_for_slot(&entry.key)));
             for (entry, &hash) in group.iter().zip(&asked) {
                 let (index, new) = self.find_or_insert(&entry.key, hash);
-                if !self.append_plain(index, new, entry) {
+                if self.append_plain(index, new, entry) {
+                    self.join_history(index, later.history(number));
+                } else {
                     let head = tentative.and_then(|heads| heads.get(&number));
                     let ended = later.earlier.get(&number).map_or(&[][..], Vec::as_slice);
-                    self.append(index, new, head, ended, entry);
+                    self.append(index, new, head, ended, (entry, &later.flow(number, entry)));
                 }
                 if entry.facts.has(Facts::SHOWS) {
                     self.join_octets(index, number, entry.facts, later);
@@ -150,6 +153,9 @@ impl<A: Address> FlowTable<A> {
             if let Some(slot) = rest.entry_mut(kept + 1) {
                 *slot = *entry;
             }
+            if let Some(history) = rest.history_mut(kept) {
+                *history = self.history(index);
+            }
             if entry.facts.has(Facts::SHOWS) {
                 rest.octets.take(kept, &self.octets, index);
                 if let (Some(names), Some(own)) = (&mut rest.names, &self.names) {
@@ -205,8 +211,16 @@ impl<A: Address> FlowTable<A> {
 
     /// Appends one five-tuple of a later stretch: what it had before its first SYN, the flows that ended in it, and
     /// its current flow.
-    fn append(&mut self, index: u32, new: bool, head: Option<&Flow>, ended: &[Flow], later: &Entry<A>) {
+    fn append(
+        &mut self,
+        index: u32,
+        new: bool,
+        head: Option<&Flow>,
+        ended: &[Flow],
+        (later, current): (&Entry<A>, &Flow),
+    ) {
         if new && self.tentative.is_some() {
+            self.join_history(index, current.history);
             return self.append_apart(index, head, ended, later);
         }
         let Some(entry) = self.entry_mut(index + 1) else { return };
@@ -222,8 +236,7 @@ impl<A: Address> FlowTable<A> {
         let mut steps = 0;
         let mut begun = new;
         let opened = later.facts.has(Facts::OPENED);
-        let current = later.flow();
-        let whole = head.into_iter().chain(ended).chain(std::iter::once(&current));
+        let whole = head.into_iter().chain(ended).chain(std::iter::once(current));
         for (position, flow) in whole.enumerate() {
             let Some(entry) = self.entry_mut(index + 1) else { return };
             let splits = match position {
@@ -237,12 +250,13 @@ impl<A: Address> FlowTable<A> {
                 self.end(index, flow.initiator);
                 steps += 1;
             } else if begun {
+                // Nothing has come to its history yet.
                 entry.restart(flow.initiator);
             } else if opens {
                 self.set_apart(index, flow.initiator);
             }
             begun = false;
-            self.join(index, &flow.tally);
+            self.join(index, flow);
         }
         let Some(entry) = self.entry_mut(index + 1) else { return };
         // Steps over `ended` count it as so many flows as it has members; it stands for `later.ended`.
@@ -264,11 +278,19 @@ impl<A: Address> FlowTable<A> {
     }
 
     /// Adds what came later to the current flow.
-    fn join(&mut self, index: u32, tally: &Tally) {
+    fn join(&mut self, index: u32, later: &Flow) {
         let Some(entry) = self.entry(index + 1) else { return };
-        let mut all = entry.flow().tally;
-        all.then(tally);
+        let mut all = entry.tally();
+        all.then(&later.tally);
         self.store(index, &all);
+        self.join_history(index, later.history);
+    }
+
+    /// Adds what came later to the history of the current flow.
+    fn join_history(&mut self, index: u32, later: History) {
+        if let Some(history) = self.history_mut(index) {
+            history.then(later);
+        }
     }
 
     /// Writes counters back to the current flow; what 32 bits cannot hold goes to the earlier ones.
@@ -281,11 +303,9 @@ impl<A: Address> FlowTable<A> {
             surplus[way] = tally.packets[way] - u64::from(entry.packets[way]);
         }
         if surplus != [0; 2] {
-            let initiator = entry.flow().initiator;
-            self.add_earlier(
-                index,
-                Flow { tally: Tally { packets: surplus, ..Tally::default() }, initiator },
-            );
+            let (initiator, history) = (entry.initiator(), History::UNKNOWN);
+            let tally = Tally { packets: surplus, ..Tally::default() };
+            self.add_earlier(index, Flow { tally, initiator, history });
         }
     }
 }

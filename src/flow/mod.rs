@@ -1,11 +1,12 @@
 //! Flows: packets that share the bidirectional five-tuple (RFC 7011 section 2, RFC 5103).
-//!
 //! [`Flows`] holds all five-tuples of a capture, over both address families, with their counters and what was seen of
 //! who serves. Whoever reads it sees addresses as the standard library has them; only this module knows the two tables.
 //!
 //! - `key`: the five-tuple in canonical order, and which way a packet went through it.
+//! - `observed`: what it wants to know of a packet.
 //! - `entry`, `table`, `merge`: the table of one family; `stored`: its octets in a file.
 //! - [`fragment`]: which flow a later IP fragment belongs to.
+//! - `history`: what the ends of a TCP connection did, in order.
 //! - `octets`, `names`: what it showed first, and which server that names.
 //! - `peers`: what other flows say of each endpoint.
 //! - `askers`: sockets that asked a group, whose answers come from servers.
@@ -15,9 +16,11 @@ mod askers;
 mod community_id;
 mod entry;
 pub mod fragment;
+mod history;
 mod key;
 mod merge;
 mod names;
+mod observed;
 mod octets;
 mod peers;
 mod stored;
@@ -29,9 +32,11 @@ use std::{net::IpAddr, ops::Range, sync::OnceLock, thread};
 
 pub(crate) use askers::{Askers, is_group};
 pub use community_id::community_id;
-pub use entry::{Carried, Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
+pub use entry::{Facts, Flow, TCP_TIMEOUT, TIMEOUT, Tally};
+pub use history::{History, Step};
 pub(crate) use key::Seed;
 pub use key::{Address, Direction, FlowId, FlowKey, Key, V4, V6};
+pub use observed::{Carried, Observed};
 pub use octets::Shown;
 pub(crate) use peers::{Met, Peers, Served};
 pub use table::DEFAULT_LIMIT;
@@ -40,12 +45,11 @@ pub(crate) use table::GROUP;
 use hashbrown::HashMap;
 
 use crate::{
-    decode::{Network, Phase},
-    packet::{Share, Timestamp, TransportProtocol},
+    decode::Network,
+    packet::{Share, TransportProtocol},
     payload::Told,
     ranges,
 };
-use entry::Observation;
 use fragment::Fragments;
 use table::{CAPACITY, FlowTable};
 
@@ -158,37 +162,6 @@ impl FiveTuple<'_> {
     }
 }
 
-/// What the flow table wants to know of one packet beside its five-tuple.
-#[derive(Clone, Copy, Debug)]
-pub struct Observed<'b> {
-    /// Capture time, where known.
-    pub time: Option<Timestamp>,
-    /// Octets on the wire.
-    pub octets: u32,
-    /// What it does to its flow.
-    pub phase: Phase,
-    /// Whether it was sent to a link-layer group address.
-    pub to_group: bool,
-    /// What it carries.
-    pub carried: Carried<'b>,
-}
-
-impl<'b> Observed<'b> {
-    /// `shown` is [`Facts::SHOWN`] where first octets are looked at, else 0.
-    #[inline]
-    fn of<A>(self, key: FlowKey<A>, direction: Direction, shown: u32) -> Observation<'b, A> {
-        let Self { time, octets, phase, to_group, carried } = self;
-        let begins = matches!(phase, Phase::Open | Phase::Accept);
-        let mut needs = Facts::SENT;
-        needs |= if to_group { Facts::GROUP } else { 0 };
-        needs |= if carried.wire > 0 { Facts::DATA | shown } else { 0 };
-        needs |= if begins { shown } else { 0 };
-        needs <<= direction as u32;
-        needs |= if phase == Phase::None { 0 } else { Facts::NEVER };
-        Observation { key, direction, time: time.map(|time| time.0), octets, phase, to_group, needs, carried }
-    }
-}
-
 /// How flows are kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowOptions {
@@ -202,6 +175,8 @@ pub struct FlowOptions {
     pub ports_only: bool,
     /// Read the names of servers in what is sent first.
     pub names: bool,
+    /// Keep the [`History`] of each TCP connection: eight octets a five-tuple. Only where each flow is kept apart.
+    pub history: bool,
     /// How much of the room that tables have by default they may take.
     pub share: Share,
 }
@@ -326,17 +301,17 @@ impl Flows {
         (network, protocol, ports): (Network, TransportProtocol, Option<(u16, u16)>),
         seen: Observed<'b>,
     ) -> bool {
-        let shown = self.shown();
+        let looks = self.looks();
         match network {
             Network::V4(source, destination) => {
                 let (key, direction) = V4::key_between(source, destination, protocol, ports);
-                if self.v4.push(&mut pending.v4, seen.of(key, direction, shown)) {
+                if self.v4.push(&mut pending.v4, seen.of(key, direction, looks)) {
                     self.v4.advance(&mut pending.v4);
                 }
             }
             Network::V6(source, destination) => {
                 let (key, direction) = V6::key_between(source, destination, protocol, ports);
-                if self.v6.push(&mut pending.v6, seen.of(key, direction, shown)) {
+                if self.v6.push(&mut pending.v6, seen.of(key, direction, looks)) {
                     self.v6.advance(&mut pending.v6);
                 }
             }
@@ -347,14 +322,14 @@ impl Flows {
 
     /// Counts a packet at once, and returns the number of its five-tuple.
     pub(crate) fn take(&mut self, ends: &Ends, seen: Observed<'_>) -> FlowId {
-        let shown = self.shown();
+        let looks = self.looks();
         let (id, new) = match ends.key {
             Key::V4(key) => {
-                let (index, new) = self.v4.take(&seen.of(key, ends.direction, shown));
+                let (index, new) = self.v4.take(&seen.of(key, ends.direction, looks));
                 (FlowId::V4(index), new)
             }
             Key::V6(key) => {
-                let (index, new) = self.v6.take(&seen.of(key, ends.direction, shown));
+                let (index, new) = self.v6.take(&seen.of(key, ends.direction, looks));
                 (FlowId::V6(index), new)
             }
         };
@@ -388,10 +363,11 @@ impl Flows {
         self.v6.flush(&mut pending.v6);
     }
 
-    /// The fact that a packet needs if it is not to be looked into.
+    /// The facts that a packet may need if it is not to be looked into.
     #[inline]
-    fn shown(&self) -> u32 {
-        if self.options.ports_only { 0 } else { Facts::SHOWN }
+    fn looks(&self) -> u32 {
+        let noted = if self.options.history { Facts::NOTED } else { 0 };
+        noted | if self.options.ports_only { 0 } else { Facts::SHOWN }
     }
 
     /// Notes that an ICMP error says a packet could not be delivered. `ends` are those of that packet.
@@ -419,7 +395,7 @@ impl Flows {
             id: FlowId::V4(u32::MAX),
             key,
             facts: Facts(self.refusals.get(&key).copied().unwrap_or_default()),
-            current: Flow { tally: Tally::default(), initiator: Direction::Up },
+            current: Flow { tally: Tally::default(), initiator: Direction::Up, history: History::UNKNOWN },
             earlier: &[],
             apart: None,
             flows: 0,

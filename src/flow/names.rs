@@ -4,7 +4,7 @@ mod stored;
 
 use hashbrown::HashMap;
 
-use super::{entry::Carried, key::Direction};
+use super::{key::Direction, observed::Carried};
 use crate::{
     decode::Phase,
     packet::{Share, TransportProtocol},

@@ -5,8 +5,8 @@ mod stored;
 use hashbrown::HashMap;
 
 use super::{
-    entry::Carried,
     key::{Direction, FlowKey},
+    observed::Carried,
     prefetch,
 };
 use crate::{

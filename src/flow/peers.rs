@@ -344,7 +344,7 @@ mod tests {
             let [_, a, b, c] = host.to_be_bytes();
             let network = Network::V4([10, a, b, c], [192, 0, 2, server]);
             let (time, carried) = (Some(Timestamp(1)), crate::flow::Carried::default());
-            let seen = Observed { time, octets: 60, phase, to_group: false, carried };
+            let seen = Observed { time, octets: 60, phase, flags: None, to_group: false, carried };
             let ends = crate::flow::Ends::between(network, TransportProtocol::TCP, Some((port, to))).unwrap();
             if at_once {
                 flows.take(&ends, seen);

@@ -7,6 +7,7 @@ use super::{
     Flow, FlowOptions, Flows, Key, MOST_REFUSALS, Tally,
     entry::{Entry, Facts, NO_TIME},
     fragment::{self, Datagram, DatagramKey, Fragments},
+    history::History,
     key::{Address, FlowKey},
     names::Names,
     octets::Octets,
@@ -30,6 +31,12 @@ impl Tally {
     }
 }
 
+impl Flow {
+    fn is_sound(&self) -> bool {
+        self.tally.is_sound() && self.history.is_sound()
+    }
+}
+
 impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
     fn write(&self, out: &mut Writer) {
         out.put(&self.joined);
@@ -38,7 +45,9 @@ impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
         for entry in self.entries() {
             let (first, lasted) = (entry.first.wrapping_sub(before), entry.last.wrapping_sub(entry.first));
             let Entry { key, octets, packets, ended, facts, .. } = *entry;
-            let row: Row<A> = (key, first as i64, lasted as i64, octets, packets, ended, facts.0);
+            // What is noted is what the history has.
+            let facts = facts.0 & !Facts::NOTED;
+            let row: Row<A> = (key, first as i64, lasted as i64, octets, packets, ended, facts);
             out.put(&row);
             before = if entry.first == NO_TIME { before } else { entry.first };
         }
@@ -48,6 +57,7 @@ impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
         let mut apart: Vec<_> = self.tentative.iter().flatten().collect();
         apart.sort_unstable_by_key(|&(index, _)| *index);
         out.all(apart.into_iter());
+        self.histories.iter().flatten().for_each(|history| out.put(history));
         self.octets.write(self.len(), out);
         if let Some(names) = &self.names {
             names.write(self.len(), out);
@@ -64,9 +74,9 @@ impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
             let first = before.wrapping_add(first as u64);
             let last = first.wrapping_add(lasted as u64);
             before = if first == NO_TIME { before } else { first };
-            let entry =
-                Entry { key, first, last, octets, packets, ended, facts: Facts(facts & !Facts::NEVER) };
-            check(entry.flow().tally.is_sound() && u64::from(ended) <= MOST >> 20)?;
+            let facts = Facts(facts & !(Facts::NEVER | Facts::NOTED));
+            let entry = Entry { key, first, last, octets, packets, ended, facts };
+            check(entry.tally().is_sound() && u64::from(ended) <= MOST >> 20)?;
             check(
                 FlowKey::new((key.low, key.low_port), (key.high, key.high_port), key.protocol, key.ported).0
                     == key,
@@ -81,20 +91,23 @@ impl<A: Address + Serialize + DeserializeOwned> FlowTable<A> {
         let (is_part, keeps_each) = (self.tentative.is_some(), self.keep_earlier);
         reader.all(count, |(index, flows): (u32, Vec<Flow>)| {
             let sound = !flows.is_empty() && (keeps_each || flows.len() == 1);
-            check((index as usize) < count && sound && flows.iter().all(|flow| flow.tally.is_sound()))?;
+            check((index as usize) < count && sound && flows.iter().all(Flow::is_sound))?;
             let left = self.room_for_ended.checked_sub(flows.len());
             self.room_for_ended = left.ok_or(Broken)?;
             earlier.push((index, flows));
             Ok(())
         })?;
         reader.all(count, |(index, flow): (u32, Flow)| {
-            check(is_part && (index as usize) < count && flow.tally.is_sound())?;
+            check(is_part && (index as usize) < count && flow.is_sound())?;
             apart.push((index, flow));
             Ok(())
         })?;
         self.earlier.extend(earlier);
         if let Some(tentative) = &mut self.tentative {
             tentative.extend(apart);
+        }
+        for history in self.histories.iter_mut().flatten() {
+            *history = reader.get_if(|history: &History| history.is_sound())?;
         }
         self.octets = Octets::read(count, reader)?;
         if self.names.is_some() {

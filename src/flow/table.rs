@@ -14,9 +14,11 @@ use hashbrown::HashMap;
 
 use super::{
     FiveTuple, FlowOptions,
-    entry::{Entry, Facts, Flow, NO_TIME, Observation, facts_of, latest},
+    entry::{Entry, Facts, Flow, NO_TIME, facts_of, latest},
+    history::{History, Step},
     key::{Address, Direction, FlowKey, Seed},
     names::{Before, Names},
+    observed::Observation,
     octets::Octets,
     prefetch, written_zeros,
 };
@@ -95,6 +97,8 @@ pub(super) struct FlowTable<A> {
     pub(super) joined: u64,
     /// Set in a table of a later stretch: counters before the first SYN, until it is known whether it began a flow.
     pub(super) tentative: Option<HashMap<u32, Flow>>,
+    /// Histories of current flows, by the numbers of their five-tuples, where they are wanted.
+    pub(super) histories: Option<Vec<History>>,
     pub(super) octets: Octets,
     /// Names of servers, where they are wanted.
     pub(super) names: Option<Box<Names>>,
@@ -118,6 +122,7 @@ impl<A: Address> FlowTable<A> {
             room_for_ended: options.share.of(ENDED),
             joined: 0,
             tentative: options.part.then(HashMap::new),
+            histories: options.history.then(Vec::new),
             octets: Octets::default(),
             names: options.names.then(|| Box::new(Names::new(options.part, options.share))),
             at_once: options.at_once,
@@ -127,8 +132,10 @@ impl<A: Address> FlowTable<A> {
     /// An empty table of the same kind.
     pub(super) fn fresh(&self) -> Self {
         let Self { keep_earlier: each, at_once, share, .. } = *self;
-        let (part, names) = (self.tentative.is_some(), self.names.is_some());
-        Self::new(self.seed, FlowOptions { each, part, at_once, names, share, ..FlowOptions::default() })
+        let (part, names, history) =
+            (self.tentative.is_some(), self.names.is_some(), self.histories.is_some());
+        let options = FlowOptions { each, part, at_once, names, history, share, ..FlowOptions::default() };
+        Self::new(self.seed, options)
     }
 
     /// Five-tuples in the table.
@@ -289,12 +296,30 @@ impl<A: Address> FlowTable<A> {
             id: A::id(index),
             key: A::key(entry.key),
             facts: entry.facts,
-            current: entry.flow(),
+            current: self.flow(index, entry),
             earlier,
             apart,
             flows: u64::from(entry.ended) + 1,
             shown: self.octets.of(index),
         }
+    }
+
+    /// The current flow of the five-tuple of that number.
+    #[inline]
+    pub(super) fn flow(&self, index: u32, entry: &Entry<A>) -> Flow {
+        Flow { tally: entry.tally(), initiator: entry.initiator(), history: self.history(index) }
+    }
+
+    /// The history of that flow.
+    #[inline]
+    pub(super) fn history(&self, index: u32) -> History {
+        let histories = self.histories.as_ref();
+        histories.and_then(|all| all.get(index as usize)).copied().unwrap_or(History::UNKNOWN)
+    }
+
+    /// The same, to be changed, where it is kept.
+    pub(super) fn history_mut(&mut self, index: u32) -> Option<&mut History> {
+        self.histories.as_mut()?.get_mut(index as usize)
     }
 
     /// The entry of a slot's value: index + 1.
@@ -362,6 +387,9 @@ impl<A: Address> FlowTable<A> {
         if let Some(entry) = self.entry_mut(index + 1) {
             *entry = Entry { key: *key, first: NO_TIME, last: NO_TIME, ..Entry::default() };
         }
+        if let Some(histories) = &mut self.histories {
+            histories.push(History::EMPTY);
+        }
         let mask = self.slots.len() - 1;
         self.slots[at & mask] = (hash as u32) << INDEX_BITS | (index + 1);
         index
@@ -419,14 +447,35 @@ impl<A: Address> FlowTable<A> {
         }
         if overflow {
             entry.packets[way] = u32::MAX;
-            let spilled = entry.flow();
-            entry.restart(direction);
-            entry.packets[way] = 1;
-            (entry.first, entry.last) = (time, time);
-            self.add_earlier(index, spilled);
+            if let Some(spilled) = self.begin(index, direction) {
+                self.add_earlier(index, spilled);
+            }
+            if let Some(entry) = self.entry_mut(index + 1) {
+                entry.packets[way] = 1;
+                (entry.first, entry.last) = (time, time);
+            }
         }
+        self.note(index, observation);
         if lacks & Facts::BOTH_SHOWN != 0 {
             self.show(index, observation, lacks);
+        }
+    }
+
+    /// Adds what a segment does to the history of its connection.
+    #[inline]
+    fn note(&mut self, index: u32, observation: &Observation<'_, A>) {
+        let Some(history) = self.history_mut(index) else { return };
+        if observation.key.protocol != TransportProtocol::TCP {
+            return;
+        }
+        let Some(flags) = observation.flags else {
+            *history = History::UNKNOWN;
+            return;
+        };
+        let Some(step) = Step::of(flags, observation.carried.wire > 0) else { return };
+        history.note(step, observation.direction);
+        if let Some(entry) = self.entry_mut(index + 1) {
+            entry.facts.0 |= step.fact() << observation.direction as u32;
         }
     }
 
@@ -578,11 +627,21 @@ impl<A: Address> FlowTable<A> {
     /// Ends the current flow and begins another.
     #[cold]
     pub(super) fn end(&mut self, index: u32, initiator: Direction) {
-        let Some(entry) = self.entry_mut(index + 1) else { return };
-        let flow = entry.flow();
-        entry.restart(initiator);
-        entry.ended += 1;
+        let Some(flow) = self.begin(index, initiator) else { return };
+        if let Some(entry) = self.entry_mut(index + 1) {
+            entry.ended += 1;
+        }
         self.add_earlier(index, flow);
+    }
+
+    /// Begins another flow with a packet in this direction, and returns the one before.
+    pub(super) fn begin(&mut self, index: u32, initiator: Direction) -> Option<Flow> {
+        let flow = self.flow(index, self.entry(index + 1)?);
+        self.entry_mut(index + 1)?.restart(initiator);
+        if let Some(history) = self.history_mut(index) {
+            *history = History::EMPTY;
+        }
+        Some(flow)
     }
 
     pub(super) fn add_earlier(&mut self, index: u32, flow: Flow) {
@@ -591,9 +650,9 @@ impl<A: Address> FlowTable<A> {
         }
         let earlier = self.earlier.entry(index).or_default();
         match earlier.last_mut() {
-            Some(sum) if !self.keep_earlier => sum.tally.then(&flow.tally),
+            Some(sum) if !self.keep_earlier => sum.add(&flow),
             Some(sum) if self.room_for_ended == 0 => {
-                sum.tally.then(&flow.tally);
+                sum.add(&flow);
                 self.joined += 1;
             }
             _ => {
@@ -622,13 +681,14 @@ impl<A: Address> FlowTable<A> {
     pub(super) fn set_apart(&mut self, index: u32, initiator: Direction) {
         let Some(entry) = self.entry(index + 1) else { return };
         let first_flow = entry.ended == 0 && !entry.facts.has(Facts::CLOSED);
-        let flow = entry.flow();
-        let Some(tentative) = &mut self.tentative else { return };
-        if first_flow && !tentative.contains_key(&index) {
-            tentative.insert(index, flow);
+        let is_free = self.tentative.as_ref().is_some_and(|heads| !heads.contains_key(&index));
+        if first_flow && is_free {
+            let head = self.begin(index, initiator);
+            if let (Some(tentative), Some(head)) = (&mut self.tentative, head) {
+                tentative.insert(index, head);
+            }
             if let Some(entry) = self.entry_mut(index + 1) {
                 entry.facts.0 |= Facts::SET_APART;
-                entry.restart(initiator);
             }
         }
     }

@@ -27,7 +27,7 @@ use crate::{
 /// What a knowledge file begins with; no capture does.
 pub const MAGIC: [u8; 8] = *b"\x89PKNOW\r\n";
 /// The version that is written, and the only one that is read.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Most octets of a section.
 #[cfg(feature = "compression")]
@@ -179,8 +179,8 @@ impl Knowledge {
             packed.write_all(&octets)
         };
         section(tag::OPTIONS, &|out| {
-            let Options { flows, inventory, hosts, domains, ports_only, limit, .. } = self.options;
-            out.put(&(date, [flows, inventory, hosts, domains, ports_only], limit));
+            let Options { flows, history, inventory, hosts, domains, ports_only, limit, .. } = self.options;
+            out.put(&(date, [flows, history, inventory, hosts, domains, ports_only], limit));
         })?;
         section(tag::INPUTS, &|out| out.all(self.inputs.iter()))?;
         section(tag::FLOWS, &|out| self.flows.write(out))?;
@@ -280,8 +280,8 @@ impl Knowledge {
     /// Those too, and where it was learned with less than [`Options::everything`].
     pub fn open_whole(path: &Path) -> Result<Self, FileError> {
         let known = Self::open(path)?;
-        let Options { flows, inventory, hosts, domains, ports_only, .. } = known.options;
-        if flows && inventory && hosts && domains && !ports_only {
+        let Options { flows, history, inventory, hosts, domains, ports_only, .. } = known.options;
+        if flows && history && inventory && hosts && domains && !ports_only {
             Ok(known)
         } else {
             Err(FileError::Partial)
@@ -310,8 +310,10 @@ impl Knowledge {
     }
 
     fn read_options(reader: &mut Reader<'_>) -> Result<Self, Broken> {
-        let (_, [flows, inventory, hosts, domains, ports_only], limit): (&str, _, _) = reader.get()?;
-        let own = Options { flows, inventory, hosts, domains, ports_only, limit, ..Options::default() };
+        let (_, [flows, history, inventory, hosts, domains, ports_only], limit): (&str, _, _) =
+            reader.get()?;
+        let own =
+            Options { flows, history, inventory, hosts, domains, ports_only, limit, ..Options::default() };
         Ok(Self::part(own))
     }
 

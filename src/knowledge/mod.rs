@@ -53,6 +53,8 @@ use totals::Totals;
 pub struct Options {
     /// Keep each flow of a five-tuple apart instead of adding up those that ended.
     pub flows: bool,
+    /// Keep what the ends of each TCP connection did, in order; only where flows are kept apart.
+    pub history: bool,
     /// Join DNS-SD records into an inventory.
     pub inventory: bool,
     /// Know only the past: what a packet belongs to is decided when it is seen.
@@ -81,7 +83,7 @@ impl Options {
 impl Options {
     /// All that any report asks for: what is learned for a file of knowledge.
     pub fn everything() -> Self {
-        Self { flows: true, inventory: true, hosts: true, domains: true, ..Self::default() }
+        Self { flows: true, history: true, inventory: true, hosts: true, domains: true, ..Self::default() }
     }
 }
 
@@ -89,6 +91,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             flows: false,
+            history: false,
             inventory: false,
             causal: false,
             hosts: false,
@@ -546,8 +549,8 @@ impl Knowledge {
 }
 
 fn flow_options(options: &Options, part: bool) -> FlowOptions {
-    let &Options { flows: each, causal: at_once, ports_only, domains: names, share, .. } = options;
-    FlowOptions { each, part, at_once, ports_only, names, share }
+    let &Options { flows: each, history, causal: at_once, ports_only, domains: names, share, .. } = options;
+    FlowOptions { each, part, at_once, ports_only, names, history: each && history, share }
 }
 
 fn context<'k>(
@@ -667,6 +670,7 @@ pub(crate) fn seen<'b>(frame: &Frame<'b>, headers: &Headers) -> Observed<'b> {
         time: frame.time,
         octets: frame.counted_len(),
         phase: headers.phase,
+        flags: headers.flags,
         to_group: headers.to_group,
         carried: Carried { octets, wire, sequence: headers.sequence },
     }

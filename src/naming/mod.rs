@@ -439,7 +439,14 @@ mod tests {
             let network = Network::V4(source.0, destination.0);
             let time = Some(Timestamp(second * Timestamp::SECOND));
             // The bit of the link layer proves nothing: loopback addresses may have it, too.
-            let seen = Observed { time, octets: 60, phase, to_group: true, carried: Carried::default() };
+            let seen = Observed {
+                time,
+                octets: 60,
+                phase,
+                flags: None,
+                to_group: true,
+                carried: Carried::default(),
+            };
             self.flows
                 .take(&Ends::between(network, protocol, Some((source.1, destination.1))).unwrap(), seen);
             self
@@ -676,7 +683,7 @@ mod tests {
                     if ends.0 == 24_243 { Network::V4(CLIENT, SERVER) } else { Network::V4(SERVER, CLIENT) };
                 let carried = Carried { octets, wire: octets.len() as u32, sequence: 1 };
                 let (time, phase) = (Some(Timestamp(0)), Phase::None);
-                let seen = Observed { time, octets: 60, phase, to_group: false, carried };
+                let seen = Observed { time, octets: 60, phase, flags: None, to_group: false, carried };
                 world.flows.take(&Ends::between(network, protocol, Some(ends)).unwrap(), seen);
             }
             world.answer()

@@ -127,7 +127,10 @@ mod tests {
         for (ends, octets) in [there, back].into_iter().zip(said) {
             let carried = Carried { octets, wire: octets.len() as u32, sequence: 1 };
             let time = Some(Timestamp(1));
-            flows.take(&ends, Observed { time, octets: 60, phase: Phase::None, to_group: false, carried });
+            flows.take(
+                &ends,
+                Observed { time, octets: 60, phase: Phase::None, flags: None, to_group: false, carried },
+            );
         }
         let mut registry = Registry::built_in();
         if !layer.is_empty() {

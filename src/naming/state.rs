@@ -171,7 +171,10 @@ mod tests {
         for &(asks, phase, octets) in packets {
             let carried = Carried { octets, wire: octets.len() as u32, sequence: 1 };
             let time = Some(Timestamp(1));
-            flows.take(&ends(asks), Observed { time, octets: 60, phase, to_group: false, carried });
+            flows.take(
+                &ends(asks),
+                Observed { time, octets: 60, phase, flags: None, to_group: false, carried },
+            );
         }
         if let Some(asked) = refused {
             flows.refuse(&ends(asked));

@@ -80,7 +80,7 @@ fn told(
     let mut job = Job::new(Inputs::Live(Box::new(Drip { packets, at: 0, most })), &registry);
     let mut out = Vec::new();
     let mut stream = FlowStream::new(Form::Json, &mut out).every(every);
-    let options = Options { limit, ..FlowStream::<Vec<u8>>::needs() };
+    let options = Options { limit, ..FlowStream::<Vec<u8>>::needs(Form::Json) };
     let (knowledge, answers, _) = job.follow(options, Times, &mut stream, &()).unwrap();
     stream.end(&knowledge, &answers).unwrap();
     let lines = String::from_utf8(out).unwrap();

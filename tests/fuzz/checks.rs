@@ -9,7 +9,7 @@ use portolan::{
     decode::{Decoder, Headers},
     dns::{self, Message, Via, inventory},
     hosts::{HostsFile, Oui},
-    knowledge::Options,
+    knowledge::{Options, file as stored_file},
     packet::{Batch, LinkType, PacketId, Timestamp, TransportProtocol},
     payload::{Head, Hello, NameReader, Window, join_records, look},
     pipeline::Inputs,
@@ -17,7 +17,7 @@ use portolan::{
     report::{
         Format,
         discover::{DiscoverOptions, Discovery},
-        flows::FlowList,
+        flows::{self, FlowList},
         hosts::{HostList, HostsOptions},
         summary::{self, By, Summary},
     },
@@ -314,6 +314,8 @@ pub(crate) fn knowledge(octets: &[u8]) {
     known.append(again, &registry);
     known.settle();
     let answers = Answers::of(&known, &registry, true, 1);
+    let mut log = Vec::new();
+    flows::write(&known, &answers, flows::Form::Zeek, &mut log).expect("a log is written to memory");
     if let Some(interval) = known.interval() {
         let mut counted = summary::Counted::new(Some(interval), By::Service);
         let view = View { knowledge: &known, answers: &answers, registry: &registry };
@@ -328,8 +330,9 @@ pub(crate) fn knowledge(octets: &[u8]) {
 }
 
 /// A knowledge file of these sections, whose frame of zstd is neither packed nor has a checksum (RFC 8878 section 3.1.1).
-fn stored(sections: &[u8]) -> Vec<u8> {
-    let mut file = b"\x89PKNOW\r\n\x02\0\0\0\x28\xb5\x2f\xfd\0\x58".to_vec();
+pub(crate) fn stored(sections: &[u8]) -> Vec<u8> {
+    let mut file =
+        [&stored_file::MAGIC[..], &stored_file::VERSION.to_le_bytes(), b"\x28\xb5\x2f\xfd\0\x58"].concat();
     let mut blocks = sections.chunks(128 << 10).peekable();
     while let Some(block) = blocks.next() {
         let is_last = u32::from(blocks.peek().is_none());

@@ -9,6 +9,7 @@ const ALL: Options = Options {
     share: Share::ALL,
     interval: Some(Duration::from_millis(500)),
     flows: true,
+    history: true,
     inventory: true,
     causal: false,
     hosts: true,

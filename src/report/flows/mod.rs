@@ -199,7 +199,7 @@ impl FlowList {
 
 impl Report for FlowList {
     fn needs(&self) -> Options {
-        Options { flows: true, domains: true, ..Options::default() }
+        Options { flows: true, history: self.is_zeek, domains: true, ..Options::default() }
     }
 
     fn add(&mut self, knowledge: &mut Knowledge, answers: &Answers, _registry: &Registry) {
@@ -568,7 +568,7 @@ fn collect(tuple: &FiveTuple<'_>, known: Option<Known>, picked: Option<&Picked>,
 
 /// One flow of a five-tuple.
 fn listed_flow(tuple: &FiveTuple<'_>, flow: &Flow, known: Option<Known>) -> Listed {
-    let Flow { tally, initiator } = flow;
+    let Flow { tally, initiator, .. } = flow;
     let ports = tuple.key.ports();
     let end = |ip, port, way: Direction| End {
         ip,
@@ -589,7 +589,7 @@ fn listed_flow(tuple: &FiveTuple<'_>, flow: &Flow, known: Option<Known>) -> List
         protocol: tuple.key.protocol(),
         ends,
         service: known.map(|known| (known, *initiator)),
-        course: Course::of(tuple, *initiator, tally.packets),
+        course: Course::of(tuple, flow),
         named: Namer::Tuple(tuple.id),
         reason: None,
         places: [0; 2],

@@ -173,9 +173,10 @@ impl<W: Write> FlowStream<W> {
         Self { is_live: true, ..self }
     }
 
-    /// What is to be learned for it.
-    pub fn needs() -> Options {
-        Options { flows: true, domains: true, causal: true, ..Options::default() }
+    /// What is to be learned for flows in this form.
+    pub fn needs(form: Form) -> Options {
+        let history = form == Form::Zeek;
+        Options { flows: true, history, domains: true, causal: true, ..Options::default() }
     }
 
     /// Tells all flows that are left.

@@ -3,17 +3,15 @@
 //! Only what portolan knows is there, which Zeek's own optional fields allow; `docs/zeek.md` lists the fields from the table
 //! here, and what is different.
 
+mod course;
+
 use std::io::Write as _;
 
+pub(super) use course::Course;
 use sha2::{Digest as _, Sha256};
 
 use super::{End, FlowRow};
-use crate::{
-    flow::{Direction, FiveTuple},
-    packet::TransportProtocol,
-    payload::Protocol,
-    text::number,
-};
+use crate::{packet::TransportProtocol, payload::Protocol, text::number};
 
 /// One field of a line.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +36,7 @@ const fn field(
 }
 
 /// The fields, in Zeek's order, and behind them what Zeek does not have.
-pub static CONNECTION: [ZeekField; 16] = [
+pub static CONNECTION: [ZeekField; 17] = [
     field("ts", "time", "when its first packet came; absent where no packet has a time", |flow, out| {
         if let Some(first) = flow.first {
             seconds(first, out);
@@ -91,11 +89,23 @@ pub static CONNECTION: [ZeekField; 16] = [
             }
         },
     ),
-    field("conn_state", "string", "how far it came, where that can be told", |flow, out| {
-        if let Some(state) = flow.course.state {
+    field("conn_state", "string", "how far it came and how it ended, where that can be told", |flow, out| {
+        if let Some(state) = flow.course.state(flow.protocol, flow.packets()) {
             quoted(state, out);
         }
     }),
+    field(
+        "history",
+        "string",
+        "what its ends did, a letter each, in the order in which it came first: upper case from there, lower case back",
+        |flow, out| {
+            let mut letters = Vec::new();
+            flow.course.history(flow.protocol, flow.packets(), &mut letters);
+            if !letters.is_empty() {
+                quoted(&String::from_utf8_lossy(&letters), out);
+            }
+        },
+    ),
     field("orig_pkts", "count", "packets from there", |flow, out| {
         count(Some(flow.originator().packets), out);
     }),
@@ -126,40 +136,6 @@ pub static CONNECTION: [ZeekField; 16] = [
     }),
 ];
 
-/// What a log of connections asks of a flow beside what its other records show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Course {
-    /// Whether the first packet came from the end that was asked.
-    is_turned: bool,
-    /// Zeek's word for how far the flow came.
-    state: Option<&'static str>,
-}
-
-impl Course {
-    /// Of a flow of that five-tuple, whose first packet went this way, with so many packets upwards and downwards.
-    ///
-    /// What is known of TCP is known of the five-tuple, and not which end closed it: only what holds for all of its flows
-    /// is told, which is that nothing came of them.
-    pub(super) fn of(tuple: &FiveTuple<'_>, initiator: Direction, packets: [u64; 2]) -> Self {
-        let facts = tuple.facts;
-        let protocol = tuple.key.protocol();
-        let opened = facts.handshake().filter(|_| protocol == TransportProtocol::TCP);
-        let away = opened.unwrap_or(initiator);
-        let back = if away == Direction::Up { Direction::Down } else { Direction::Up };
-        let (asked, answered) = (packets[away as usize] > 0, packets[back as usize] > 0);
-        // Nothing but what opens and what breaks off.
-        let only_asked = asked && opened.is_some() && !facts.sent(away) && !facts.accepted();
-        let state = match protocol {
-            TransportProtocol::TCP if only_asked && !answered => Some("S0"),
-            TransportProtocol::TCP if only_asked && !facts.sent(back) => Some("REJ"),
-            TransportProtocol::TCP => None,
-            TransportProtocol::UDP => Some(if answered { "SF" } else { "S0" }),
-            _ => Some("OTH"),
-        };
-        Self { is_turned: away != initiator, state }
-    }
-}
-
 impl FlowRow<'_> {
     fn originator(&self) -> &End {
         &self.ends[usize::from(self.course.is_turned)]
@@ -167,6 +143,11 @@ impl FlowRow<'_> {
 
     fn responder(&self) -> &End {
         &self.ends[usize::from(!self.course.is_turned)]
+    }
+
+    /// Packets of the originator and of the responder.
+    fn packets(&self) -> [u64; 2] {
+        [self.originator().packets, self.responder().packets]
     }
 }
 
