@@ -16,7 +16,7 @@ use portolan::{
     knowledge::Options,
     packet::{Batch, Interface},
     pipeline::{Failure, Inputs, Outcome},
-    report::summary::{By, Counted, Scope, Sums, json},
+    report::summary::{By, Counted, Scope, Summary, Sums, json},
     sink::{Input, Text, Writer},
     text::time::TimeStyle,
 };
@@ -437,4 +437,38 @@ fn sums_do_not_depend_on_threads() {
             assert_eq!(one, sums(3), "{}: {by:?}", path.display());
         }
     }
+}
+
+/// Looks after each batch whether rows of services have all packets that were met.
+#[derive(Debug, Default)]
+struct Adder {
+    evicted: AtomicU64,
+    batches: AtomicU64,
+}
+
+impl Observer for Adder {
+    fn learned(&self, view: &View<'_>) {
+        let summary = Summary::of(view.knowledge, view.answers, By::Service, 1);
+        let rows = summary.rows(&Default::default());
+        let sum: u64 = rows.iter().map(|row| row.packets).sum();
+        assert_eq!(sum, view.knowledge.span().packets);
+        let evicted = view.knowledge.departed().map(|gone| gone.flows).sum();
+        self.evicted.store(evicted, Ordering::Relaxed);
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Where only the past is known, what stays in a full table keeps its answers while others leave: nobody's packets are missing in
+/// what is told meanwhile.
+#[test]
+fn rows_have_all_packets_while_five_tuples_leave() {
+    let registry = Registry::built_in();
+    let path = material::sample("office.pcapng");
+    // All of it is learned, and five-tuples leave every few packets.
+    let options = Options { limit: 8, ..Options::default() };
+    let adder = Adder::default();
+    let mut job = job(&[&path], &registry);
+    let (knowledge, ..) = job.follow(options, Wholes, &mut Lines::default(), &adder).unwrap();
+    assert!(knowledge.span().packets > 200 && adder.batches.load(Ordering::Relaxed) > 0);
+    assert!(adder.evicted.load(Ordering::Relaxed) > 0, "{adder:?}");
 }

@@ -149,7 +149,9 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
             }
         }
         // Rarely called for, so it need not wait for the end of the batch.
-        knowledge.make_room(registry);
+        if let Some(left) = knowledge.let_oldest_leave(registry) {
+            answers.release(&left, knowledge);
+        }
         is_shown
     }
 }
