@@ -472,3 +472,25 @@ fn rows_have_all_packets_while_five_tuples_leave() {
     assert!(knowledge.span().packets > 200 && adder.batches.load(Ordering::Relaxed) > 0);
     assert!(adder.evicted.load(Ordering::Relaxed) > 0, "{adder:?}");
 }
+
+/// What comes packet by packet is learned into one set of tables, so that it has all of the memory, whatever the threads: of 256 MiB,
+/// 96 are left for tables, of 4 GiB: 3 parts of 128.
+#[test]
+fn what_is_followed_has_all_of_the_memory() {
+    let registry = Registry::built_in();
+    let path = material::sample("ntp-client.pcap");
+    let limits = |threads| {
+        let job = |inputs| Job { memory: Some(256 << 20), threads, ..Job::new(inputs, &registry) };
+        let live = || Inputs::Live(Box::new(Wire(capture::open(&path).unwrap())));
+        let files = || Inputs::Files(vec![path.clone()]);
+        let followed = [live(), files()]
+            .map(|inputs| job(inputs).follow(Options::default(), Log(0), &mut Lines::default(), &()));
+        let learned = [live(), files()].map(|inputs| job(inputs).learn(Options::default(), &()));
+        let followed = followed.map(|followed| followed.unwrap().0.options().limit);
+        (followed, learned.map(|learned| learned.unwrap().0.options().limit))
+    };
+    assert_eq!(limits(1), ([93_750; 2], [93_750; 2]));
+    // Tables of four threads, and of the whole: an eighth of a fifth of 256 MiB, as less than 160 are left. That is 1,638 of
+    // 2^20 parts.
+    assert_eq!(limits(4), ([93_750; 2], [93_750, 6_248]));
+}
