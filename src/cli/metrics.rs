@@ -175,7 +175,12 @@ impl Metrics {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         if let Some(last) = span.last() {
             let age = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX).saturating_sub(last.0 as i64);
-            gauge("last_packet_age_milliseconds", "How long ago the last packet came", age / 1_000_000);
+            // A clock that was set back is no reason to be ahead of time.
+            gauge(
+                "last_packet_age_milliseconds",
+                "How long ago the last packet came",
+                age.max(0) / 1_000_000,
+            );
         }
         if let Some(backlog) = &*self.backlog.lock().unwrap_or_else(PoisonError::into_inner) {
             gauge("waiting_octets", "What was captured and waits to be charted", backlog.waiting() as i64);
