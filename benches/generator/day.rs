@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::container::Container;
 use super::flow::{FIRST_EPHEMERAL, Hosts};
-use super::frame::{Address, Frame, Host, Noise, Payload, Tcp, flag};
+use super::frame::{Frame, Host, Noise, Payload, Tcp, flag};
 use super::message::Message;
 use super::random::scatter;
 use super::{Error, Plan, START, Totals};
