@@ -9,8 +9,8 @@ use super::message::Message;
 use super::random::scatter;
 use super::{Error, Plan, START, Totals};
 
-/// Time between two packets, in nanoseconds.
-const PACE: u64 = 10_000;
+/// How long it takes, in nanoseconds.
+const DAY: u64 = 86_400_000_000_000;
 
 /// Packets of a visit: a question and its answer, a connection, and what a device says.
 const STEPS: u64 = 9;
@@ -30,6 +30,7 @@ pub(super) fn write(plan: &Plan, out: &mut dyn Write) -> Result<Totals, Error> {
     let mut container = Container::new(plan.format, plan.snap_len, out);
     let (mut frame, mut message, noise) = (Frame::new(), Message::default(), Noise::new(plan.seed));
     let mut totals = Totals { packets: plan.packets, ..Totals::default() };
+    let pace = DAY / plan.packets;
     for number in 0..plan.packets {
         let (visit, step) = (number / STEPS, number % STEPS);
         frame.choice = scatter(number ^ plan.seed);
@@ -45,9 +46,9 @@ pub(super) fn write(plan: &Plan, out: &mut dyn Write) -> Result<Totals, Error> {
             _ => totals.tcp += 1,
         }
         totals.octets += frame.octets().len() as u64;
-        container.frame(START + number * PACE, frame.octets())?;
+        container.frame(START + number * pace, frame.octets())?;
     }
-    totals.duration = (plan.packets - 1) * PACE;
+    totals.duration = (plan.packets - 1) * pace;
     container.finish()?;
     Ok(totals)
 }

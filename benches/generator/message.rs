@@ -16,6 +16,9 @@ const IN_FLUSH: u16 = 0x8001;
 const HOST_TTL: u32 = 120;
 const OTHER_TTL: u32 = 4_500;
 
+/// Time to live of what names a host for a moment, in seconds.
+const BRIEF_TTL: u32 = 30;
+
 /// The service types of the devices, device by device in turn.
 const TYPES: [&str; 4] = ["_http", "_ipp", "_hap", "_airplay"];
 
@@ -120,7 +123,7 @@ impl Message {
         self.u16(IN);
         if answer {
             self.pointer(name);
-            self.record(kind, IN, 300, |message| message.address(address));
+            self.record(kind, IN, BRIEF_TTL, |message| message.address(address));
         }
     }
 
