@@ -22,7 +22,6 @@ import os
 import pathlib
 import pty
 import re
-import select
 import shutil
 import signal
 import socket
@@ -203,23 +202,24 @@ def frames(options):
 def piped(options):
     """The same through a pipe, by the clock of a day: a line that tells of it, and what is not as it should be."""
     generate, seen, began = frames(options), [], time.monotonic()
-    command = ["summary", "--interval", "1h", "--format", "json", "--memory", options.memory, "-"]
+    command = ["annotate", "--memory", options.memory, "-"]
     process = subprocess.Popen(
         [options.portolan, *command], stdin=generate.stdout, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     generate.stdout.close()
-    # What it says fits into its pipe, and comes at the end.
-    while not select.select([process.stdout], [], [], 0.25)[0]:
-        seen.append((time.monotonic() - began, resident(process.pid)))
-    seconds, report = time.monotonic() - began, json.load(process.stdout)
+    lines = 0
+    while text := os.read(process.stdout.fileno(), 1 << 20):
+        lines += text.count(b"\n")
+        if not seen or time.monotonic() - began > seen[-1][0] + 0.5:
+            seen.append((time.monotonic() - began, resident(process.pid)))
+    seconds = time.monotonic() - began
     middle, late = (median(seen, third, seconds) for third in (1, 2))
-    summed = sum(row["packets"] for interval in report["intervals"] for row in interval["rows"])
     faults = []
-    if process.wait() or summed != options.frames:
-        faults.append(f"{' '.join(command)}: exit {process.returncode}, {options.frames} sent, {summed} in intervals")
+    if process.wait() or lines != options.frames:
+        faults.append(f"{' '.join(command)}: exit {process.returncode}, {options.frames} sent, {lines} charted")
     if late > MOST * middle:
         faults.append(f"{' '.join(command)}: {late:.1f} MiB in the last third, {middle:.1f} in the second")
-    return (f"Through a pipe, with times that take a day, `portolan {' '.join(command)}` took {seconds:.0f} s: {summed:,} frames in "
-            f"{len(report['intervals'])} intervals, {middle:.1f} MiB in the second third, {late:.1f} in the last."), faults
+    return (f"Through a pipe, with times that take a day, `portolan {' '.join(command)}` took {seconds:.0f} s: {lines:,} lines, "
+            f"{middle:.1f} MiB in the second third, {late:.1f} in the last."), faults
 
 
 def plot(path, watched, seconds):
@@ -283,7 +283,8 @@ def day(options, folder):
     sender = [sys.executable, __file__, "--send", "--rate", str(options.rate)]
     sent, seconds = subprocess.run(
         ["ip", "netns", "exec", SENDER, *sender], stdin=generate.stdout, check=True, capture_output=True, text=True).stdout.split()
-    time.sleep(2)
+    # The last numbers are handed out for ten times as long as it took to make them.
+    time.sleep(2 + 11 * max(one.slowest for one in watched))
     is_over.set()
     for watcher in watchers:
         watcher.join()

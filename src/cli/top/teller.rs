@@ -215,7 +215,7 @@ impl Observer for Teller<'_> {
         if let Some(metrics) = &self.metrics {
             metrics.beat();
             if metrics.is_wanted() {
-                metrics.make(view);
+                metrics.make(view, Instant::now());
             }
         }
         let Some(now) = self.now() else { return };
