@@ -1,37 +1,52 @@
 #!/usr/bin/env python3
-"""Floods a veth pair with frames of 60 octets, and asks each live command where all of them went.
+"""Floods a veth pair with frames of 60 octets, as fast as it carries them, and asks each live command where all of them went.
 
 What a command says that it charted and what it says that the kernel lost must be what was sent, to the frame. Every
-frame may be a flow of its own (`--flows`), so that tables fill; the most memory that each command took is shown.
+frame may be a flow of its own (`--flows`), so that tables fill; the most memory that each command took is shown. Each has its turn
+with `tcpdump -w`: where that lost nothing, a command of ours that lost something is told.
 
-    benches/flood.py                                  build portolan, send 3 million frames to each command
-    benches/flood.py --portolan PROGRAM --frames 1000000 --flows 1000000
+    benches/flood.py                                  build portolan, send 3 million frames to each command, three times
+    benches/flood.py --portolan PROGRAM --frames 1000000 --flows 1000000 --runs 1
+    benches/flood.py --readme                         write the figures into benches/README.md
 
-Exit code 1 where a frame is missing. Needs root and iproute2.
+Exit code 1 where a frame is missing, or lost that tcpdump would have had. Needs root, iproute2 and tcpdump.
 """
 
 import argparse
+import array
+import ctypes
+import errno
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 SENDER, LISTENER = f"portolan-flood-{os.getpid()}-a", f"portolan-flood-{os.getpid()}-b"
 COMMANDS = [
-    "summary -i lan0",
-    "annotate -i lan0",
-    "annotate -i lan0 -w FOLDER/flood.pcapng",
-    "annotate -i lan0 -w FOLDER/ring.pcapng --rotate-size 64M --rotate-files 2",
-    "flows -i lan0 --format json",
-    "hosts -i lan0 --every 2s --format json",
+    "tcpdump -i lan0 -w FOLDER/dump.pcap",
+    "portolan summary -i lan0",
+    "portolan annotate -i lan0",
+    "portolan annotate -i lan0 -w FOLDER/flood.pcapng",
+    "portolan annotate -i lan0 -w FOLDER/ring.pcapng --rotate-size 64M --rotate-files 2",
+    "portolan flows -i lan0 --format json",
+    "portolan hosts -i lan0 --every 2s --format json",
+    "portolan top -i lan0",
 ]
-CHARTED = re.compile(r"(\d+) packets charted of (\d+) that passed the filter; (\d+) lost in the kernel")
+# What ours and what tcpdump say at the end: packets taken, and lost.
+CHARTED = re.compile(r"(\d+) packets charted of \d+ that passed the filter; (\d+) lost in the kernel")
+CAPTURED = re.compile(r"(\d+) packets captured\n\d+ packets received by filter\n(\d+) packets dropped by kernel")
+FRAME = 60
+# Frames handed to the kernel at a time.
+BATCH = 64
 
 
 def run(*command):
@@ -56,27 +71,52 @@ def send(count, flows):
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     wire.bind(("lan0", 0))
     wire.setsockopt(263, 20, 1)  # SOL_PACKET, PACKET_QDISC_BYPASS: no queue before the device
-    made, sent, began = list(frames(min(count, flows))), 0, time.monotonic()
+    made = b"".join(frames(min(count, flows)))
+    octets, number = ctypes.create_string_buffer(made, len(made)), len(made) // FRAME
+    # A struct iovec of each frame, and a struct mmsghdr that points to it, as a 64-bit kernel has them.
+    pieces = array.array("Q", (word for at in range(number) for word in (ctypes.addressof(octets) + FRAME * at, FRAME)))
+    heads = array.array("Q", (word for at in range(number) for word in (0, 0, pieces.buffer_info()[0] + 16 * at, 1, 0, 0, 0, 0)))
+    sendmmsg, first = ctypes.CDLL(None, use_errno=True).sendmmsg, heads.buffer_info()[0]
+    sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
+    sent, began = 0, time.monotonic()
     while sent < count:
-        for frame in made[:count - sent]:
-            while True:
-                try:
-                    wire.send(frame)
-                    break
-                except OSError:
-                    time.sleep(0.0001)
-        sent += len(made[:count - sent])
+        at = sent % number
+        took = sendmmsg(wire.fileno(), first + 64 * at, min(BATCH, number - at, count - sent), 0)
+        if took > 0:
+            sent += took
+        elif ctypes.get_errno() == errno.ENOBUFS:
+            time.sleep(0.0001)
+        else:
+            sys.exit(f"sendmmsg: {os.strerror(ctypes.get_errno())}")
     print(sent, time.monotonic() - began)
+
+
+def look(screen):
+    """Somebody has to read what is drawn."""
+    try:
+        while os.read(screen, 1 << 16):
+            pass
+    except OSError:
+        pass
 
 
 def captured(command, portolan, options, scratch):
     """Sends to one command; what it charted, what it says was lost, frames a second, and its memory in MiB."""
     words = [word.replace("FOLDER", str(scratch)) for word in command.split()]
-    told = scratch / "told"
+    is_ours, told = words[0] == "portolan", scratch / "told"
+    words[0] = str(portolan) if is_ours else words[0]
     with told.open("w") as errors:
+        out = subprocess.DEVNULL
+        if words[1] == "top":
+            screen, out = pty.openpty()
+            threading.Thread(target=look, args=(screen,), daemon=True).start()
         listener = subprocess.Popen(
-            ["ip", "netns", "exec", LISTENER, str(portolan), *words], stdout=subprocess.DEVNULL, stderr=errors)
-        while "capturing on" not in told.read_text():
+            ["ip", "netns", "exec", LISTENER, *words], stdin=out, stdout=out, stderr=errors, start_new_session=True,
+            env=dict(os.environ, TERM="xterm-256color"))
+        if words[1] == "top":
+            os.close(out)
+            time.sleep(1)
+        while words[1] != "top" and not re.search("capturing on|listening on", told.read_text()):
             if listener.poll() is not None:
                 sys.exit(f"{command}: {told.read_text()}")
             time.sleep(0.05)
@@ -86,11 +126,18 @@ def captured(command, portolan, options, scratch):
         listener.send_signal(signal.SIGINT)
         status = pathlib.Path(f"/proc/{listener.pid}/status").read_text()
         listener.wait()
-    found = CHARTED.search(told.read_text())
+    found = (CHARTED if is_ours else CAPTURED).search(told.read_text())
     if not found or listener.returncode != 0:
         sys.exit(f"{command}: exit {listener.returncode}: {told.read_text()}")
     memory = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) >> 10
-    return int(sent), int(found[1]), int(found[3]), int(sent) / float(seconds), memory
+    return int(sent), int(found[1]), int(found[2]), int(sent) / float(seconds), memory
+
+
+def row(command, runs):
+    rates, lost = [rate for *_, rate, _ in runs], [lost for _, _, lost, _, _ in runs]
+    missing = sum(abs(sent - charted - lost) for sent, charted, lost, _, _ in runs)
+    return (f"| `{command}` | {statistics.median(rates):,.0f} | {', '.join(f'{one:,}' for one in lost)} | {missing:,} | "
+            f"{max(memory for *_, memory in runs)} |")
 
 
 def main():
@@ -98,16 +145,19 @@ def main():
     parser.add_argument("--portolan", type=pathlib.Path, help="the program to ask; built if not given")
     parser.add_argument("--frames", type=int, default=3_000_000, metavar="N")
     parser.add_argument("--flows", type=int, default=100_000, metavar="N")
+    parser.add_argument("--runs", type=int, default=3, metavar="N")
+    parser.add_argument("--readme", action="store_true", help="write the figures into benches/README.md")
     parser.add_argument("--send", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.send:
         return send(options.frames, options.flows)
-    if not shutil.which("ip") or os.geteuid() != 0:
-        sys.exit("needs root and ip")
-    if options.portolan is None:
-        from instructions import build
-        options.portolan = build()
-    portolan, missing = options.portolan.resolve(strict=True), 0
+    absent = [program for program in ("ip", "tcpdump") if not shutil.which(program)]
+    if absent or os.geteuid() != 0:
+        sys.exit(f"needs root and {', '.join(absent) or 'nothing else'}")
+    from compare import fill_markers, machine_line
+    from instructions import build
+    portolan = (options.portolan or build()).resolve(strict=True)
+    seen = {command: [] for command in COMMANDS}
     with tempfile.TemporaryDirectory() as directory:
         try:
             for namespace in (SENDER, LISTENER):
@@ -117,17 +167,31 @@ def main():
                 # No word of its own on the wire.
                 run("ip", "netns", "exec", namespace, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
                 run("ip", "-netns", namespace, "link", "set", "lan0", "up")
-            print("| command | frames/s sent | charted | lost | missing | MiB |")
-            print("| --- | ---: | ---: | ---: | ---: | ---: |")
-            for command in COMMANDS:
-                sent, charted, lost, rate, memory = captured(command, portolan, options, pathlib.Path(directory))
-                absent = sent - charted - lost
-                missing += abs(absent)
-                print(f"| `{command}` | {rate:,.0f} | {charted:,} | {lost:,} | {absent:,} | {memory} |", flush=True)
+            for _ in range(options.runs):
+                for command in COMMANDS:
+                    seen[command].append(captured(command, portolan, options, pathlib.Path(directory)))
+                    print(command, *seen[command][-1], flush=True, file=sys.stderr)
         finally:
             for namespace in (SENDER, LISTENER):
                 subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
-    return 1 if missing else 0
+    lines = [
+        f"{machine_line(portolan)} Load when it ended: {os.getloadavg()[0]:.1f}.", "",
+        f"{options.frames:,} frames of {min(options.flows, options.frames):,} flows, {options.runs} turns:", "",
+        "| command | frames/s sent | lost, turn by turn | missing | MiB at most |", "| --- | ---: | ---: | ---: | ---: |",
+        *(row(command, runs) for command, runs in seen.items()),
+    ]
+    if options.readme:
+        fill_markers("flood", lines)
+    print("\n".join(lines))
+    faults = [f"{command}: {sent} sent, {charted} charted, {lost} lost"
+              for command, runs in seen.items() for sent, charted, lost, _, _ in runs if sent != charted + lost]
+    for command, runs in seen.items():
+        for turn, ((_, _, others, _, _), (_, _, lost, _, _)) in enumerate(zip(seen[COMMANDS[0]], runs), 1):
+            if lost > others == 0:
+                faults.append(f"{command}: lost {lost} in turn {turn}, in which tcpdump lost nothing")
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

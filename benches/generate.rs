@@ -23,6 +23,7 @@ SHAPE  mix          4.8 M packets of 670 octets on average, 200 k flows, many ho
        talk         1.5 M packets of 60 k flows that begin as those of 36 protocols do
        lookups      2 M packets of 100 k flows of DNS, and devices that announce themselves
        tunnels      2 M packets of 50 k flows of TCP in VXLAN and in GTP-U
+       day          9 M packets of look-ups, connections and devices, every one new
        flows, colliding, instances, names, domains, fragments, undecided
                     1 M packets in each of which that is new: floods
        pointers, extensions, subframes, lowpan, announcements
@@ -59,6 +60,7 @@ fn plan(arguments: &[String]) -> Option<(Plan, &str)> {
         "talk" => Shape::Talk,
         "lookups" => Shape::Lookups,
         "tunnels" => Shape::Tunnels,
+        "day" => Shape::Day,
         other => Shape::Hostile(Hostile::ALL.iter().find(|(name, _)| *name == other)?.1),
     });
     if file.ends_with(".pcapng") {

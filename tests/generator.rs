@@ -9,7 +9,9 @@ use std::collections::HashSet;
 use captures::{Error, Format, Plan, Shape, Totals, hostile::Hostile};
 
 fn small_plan(shape: Shape, format: Format) -> Plan {
-    Plan { packets: 20_000, flows: 1_000, format, ..Plan::new(shape) }
+    // 2,222 visits to new servers and a look-up: 2,223 of these, 2,222 connections, and a new device after every other one.
+    let flows = if shape == Shape::Day { 2_223 + 2_222 + 1_111 } else { 1_000 };
+    Plan { packets: 20_000, flows, format, ..Plan::new(shape) }
 }
 
 fn written(plan: &Plan) -> (Vec<u8>, Totals) {
@@ -68,6 +70,7 @@ fn same_seed_same_octets() {
         (Shape::Talk, Format::Pcap),
         (Shape::Lookups, Format::Pcap),
         (Shape::Tunnels, Format::Pcap),
+        (Shape::Day, Format::Pcap),
     ]
     .map(|(shape, format)| hash(&written(&small_plan(shape, format)).0));
     // Change these only together with every figure that was measured on the old octets.
@@ -81,6 +84,7 @@ fn same_seed_same_octets() {
         0x6aea_3112_ca0d_4b8a,
         0x9ea1_ac56_53b7_6dab,
         0x986c_f414_a1ca_3fa3,
+        0x046c_34ff_0420_f1cd,
     ];
     assert_eq!(hashes, pinned, "{hashes:#018x?}");
     let other = Plan { seed: 2, ..small_plan(Shape::Mix, Format::Pcap) };
@@ -97,6 +101,7 @@ fn packets_are_sound_and_add_up() {
         Shape::Talk,
         Shape::Lookups,
         Shape::Tunnels,
+        Shape::Day,
     ] {
         let plan = small_plan(shape, Format::Pcap);
         let (octets, totals) = written(&plan);
@@ -167,6 +172,7 @@ fn packets_are_sound_and_add_up() {
             Shape::Adversarial => assert!(records.iter().all(|record| record.1.len() == 1_066)),
             Shape::Lookups => assert_eq!(totals.mdns, 60 * 20),
             Shape::Tunnels => assert_eq!(totals.udp, plan.packets),
+            Shape::Day => assert_eq!((totals.mdns, totals.udp), (2_222, 2 * 2_223)),
             Shape::Talk => assert!((590..750).contains(&(totals.octets / totals.packets)), "{totals:?}"),
             Shape::Hostile(_) => unreachable!("floods are looked at apart"),
             Shape::Mix | Shape::Hosts200 => {

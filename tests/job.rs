@@ -16,7 +16,7 @@ use portolan::{
     knowledge::Options,
     packet::{Batch, Interface},
     pipeline::{Failure, Inputs, Outcome},
-    report::summary::{By, Counted, Scope, Sums, json},
+    report::summary::{By, Counted, Scope, Summary, Sums, json},
     sink::{Input, Text, Writer},
     text::time::TimeStyle,
 };
@@ -437,4 +437,60 @@ fn sums_do_not_depend_on_threads() {
             assert_eq!(one, sums(3), "{}: {by:?}", path.display());
         }
     }
+}
+
+/// Looks after each batch whether rows of services have all packets that were met.
+#[derive(Debug, Default)]
+struct Adder {
+    evicted: AtomicU64,
+    batches: AtomicU64,
+}
+
+impl Observer for Adder {
+    fn learned(&self, view: &View<'_>) {
+        let summary = Summary::of(view.knowledge, view.answers, By::Service, 1);
+        let rows = summary.rows(&Default::default());
+        let sum: u64 = rows.iter().map(|row| row.packets).sum();
+        assert_eq!(sum, view.knowledge.span().packets);
+        let evicted = view.knowledge.departed().map(|gone| gone.flows).sum();
+        self.evicted.store(evicted, Ordering::Relaxed);
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Where only the past is known, what stays in a full table keeps its answers while others leave: nobody's packets are missing in
+/// what is told meanwhile.
+#[test]
+fn rows_have_all_packets_while_five_tuples_leave() {
+    let registry = Registry::built_in();
+    let path = material::sample("office.pcapng");
+    // All of it is learned, and five-tuples leave every few packets.
+    let options = Options { limit: 8, ..Options::default() };
+    let adder = Adder::default();
+    let mut job = job(&[&path], &registry);
+    let (knowledge, ..) = job.follow(options, Wholes, &mut Lines::default(), &adder).unwrap();
+    assert!(knowledge.span().packets > 200 && adder.batches.load(Ordering::Relaxed) > 0);
+    assert!(adder.evicted.load(Ordering::Relaxed) > 0, "{adder:?}");
+}
+
+/// What comes packet by packet is learned into one set of tables, so that it has all of the memory, whatever the threads: of 256 MiB,
+/// 96 are left for tables, of 4 GiB: 3 parts of 128.
+#[test]
+fn what_is_followed_has_all_of_the_memory() {
+    let registry = Registry::built_in();
+    let path = material::sample("ntp-client.pcap");
+    let limits = |threads| {
+        let job = |inputs| Job { memory: Some(256 << 20), threads, ..Job::new(inputs, &registry) };
+        let live = || Inputs::Live(Box::new(Wire(capture::open(&path).unwrap())));
+        let files = || Inputs::Files(vec![path.clone()]);
+        let followed = [live(), files()]
+            .map(|inputs| job(inputs).follow(Options::default(), Log(0), &mut Lines::default(), &()));
+        let learned = [live(), files()].map(|inputs| job(inputs).learn(Options::default(), &()));
+        let followed = followed.map(|followed| followed.unwrap().0.options().limit);
+        (followed, learned.map(|learned| learned.unwrap().0.options().limit))
+    };
+    assert_eq!(limits(1), ([93_750; 2], [93_750; 2]));
+    // Tables of four threads, and of the whole: an eighth of a fifth of 256 MiB, as less than 160 are left. That is 1,638 of
+    // 2^20 parts.
+    assert_eq!(limits(4), ([93_750; 2], [93_750, 6_248]));
 }

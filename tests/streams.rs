@@ -7,12 +7,16 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::live::{Lab, SERVER, run};
+use crate::{
+    cli::good,
+    live::{Lab, Running, SERVER, run},
+};
 
 /// A connection is told when it is over, not when the run is; counters are told meanwhile, and the end is in order.
 #[test]
@@ -181,21 +185,60 @@ fn an_interface_that_goes_away_ends_the_run() {
     assert!(names.contains(&"http") && names.contains(&"ssh"), "{ended:?}");
 }
 
-/// Whoever reads us may go away: that is a quiet success, at the next line.
+/// What was written until then is whole, too: files have the last packet that was charted.
+#[test]
+fn files_are_readable_when_their_interface_went_away() {
+    let Some(lab) = Lab::build("gf") else { return };
+    let ring = lab.directory.join("ring");
+    fs::create_dir(&ring).unwrap();
+    let (one, ring_name) = (lab.directory.join("one.pcapng"), ring.join("x.pcapng"));
+    let write = |file: &Path, more: &[&str]| {
+        let file = file.display().to_string();
+        lab.portolan(&[&["annotate", "-i", &lab.interface, "-w", &file], more].concat())
+    };
+    let mut both = [write(&one, &[]), write(&ring_name, &["--rotate-size", "4k"])];
+    lab.talk();
+    std::thread::sleep(Duration::from_millis(500));
+    run(&format!("ip -n {} link delete {}", lab.server, lab.interface)).unwrap();
+    let ended = both.each_mut().map(Running::wait);
+    let mut files: Vec<_> = fs::read_dir(&ring).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() > 1, "{ended:?}");
+    for (ended, files) in ended.iter().zip([vec![one], files]) {
+        assert_eq!(ended.code, Some(7), "{ended:?}");
+        let (charted, _) = ended.stderr.split_once(" packets charted of ").unwrap();
+        let charted: usize = charted.rsplit(' ').next().unwrap().parse().unwrap();
+        let read: usize =
+            files.iter().map(|file| good(&["annotate", &file.display().to_string()]).lines().count()).sum();
+        assert_eq!(read, charted, "{ended:?}");
+        assert!(charted > 20, "{ended:?}");
+    }
+}
+
+/// Whoever reads us may go away: that is a quiet success, with the next that is told.
 #[test]
 fn a_reader_that_goes_away_ends_the_run_quietly() {
     let Some(lab) = Lab::build("read") else { return };
-    let mut running = lab.portolan(&["annotate", "-i", &lab.interface, "-l"]);
-    drop(running.child.stdout.take());
+    let commands: [&[&str]; 5] = [
+        &["annotate", "-l"],
+        &["annotate", "--format", "pcapng"],
+        &["flows", "--every", "1s", "--format", "json"],
+        &["summary", "--interval", "1s", "--format", "json"],
+        &["hosts", "--every", "1s", "--format", "json"],
+    ];
+    let mut all = commands.map(|command| lab.portolan(&[command, &["-i", &lab.interface]].concat()));
+    all.iter_mut().for_each(|running| drop(running.child.stdout.take()));
     let began = Instant::now();
-    while running.child.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(20));
+    while all.iter_mut().any(|running| running.child.try_wait().unwrap().is_none()) {
+        assert!(began.elapsed() < Duration::from_secs(30));
         lab.talk();
     }
-    assert_eq!(running.child.wait().unwrap().code(), Some(0));
-    let mut said = String::new();
-    running.errors.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "");
+    for (running, command) in all.iter_mut().zip(commands) {
+        assert_eq!(running.child.wait().unwrap().code(), Some(0), "{command:?}");
+        let mut said = String::new();
+        running.errors.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "", "{command:?}");
+    }
 }
 
 /// A disk that is full ends a ring with exit code 8; its files are readable to the last packet that fitted.

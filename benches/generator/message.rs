@@ -16,6 +16,9 @@ const IN_FLUSH: u16 = 0x8001;
 const HOST_TTL: u32 = 120;
 const OTHER_TTL: u32 = 4_500;
 
+/// Time to live of what names a host for a moment, in seconds.
+const BRIEF_TTL: u32 = 30;
+
 /// The service types of the devices, device by device in turn.
 const TYPES: [&str; 4] = ["_http", "_ipp", "_hap", "_airplay"];
 
@@ -54,7 +57,7 @@ impl Message {
         at
     }
 
-    /// Appends a label made of `text` and a number of up to five digits.
+    /// Appends a label made of `text` and a number.
     fn numbered(&mut self, text: &str, number: u64) -> u16 {
         let at = self.label(text);
         let digits = if number == 0 { 1 } else { number.ilog10() + 1 };
@@ -108,6 +111,29 @@ impl Message {
         }
     }
 
+    /// The question for the address of a host that has a name of its own, or its answer.
+    pub(super) fn lookup_of(&mut self, id: u16, number: u64, address: Address, answer: bool) {
+        let kind = if matches!(address, Address::V4(_)) { A } else { AAAA };
+        self.begin(id, if answer { 0x8180 } else { 0x0100 }, 1, u16::from(answer));
+        let name = self.numbered("host", number);
+        self.label("example");
+        self.label("net");
+        self.root();
+        self.u16(kind);
+        self.u16(IN);
+        if answer {
+            self.pointer(name);
+            self.record(kind, IN, BRIEF_TTL, |message| message.address(address));
+        }
+    }
+
+    fn address(&mut self, address: Address) {
+        match address {
+            Address::V4(octets) => self.octets.extend_from_slice(&octets),
+            Address::V6(octets) => self.octets.extend_from_slice(&octets),
+        }
+    }
+
     /// The question for `host` or an empty answer to it, 22 octets either way.
     pub(super) fn brief(&mut self, id: u16, answer: bool) {
         self.begin(id, if answer { 0x8180 } else { 0x0100 }, 1, 0);
@@ -119,6 +145,16 @@ impl Message {
 
     /// What a device says of itself, unasked: its type, instance, port, attributes and address.
     pub(super) fn announcement(&mut self, device: u64, address: Address) {
+        self.presence(device, address, (HOST_TTL, OTHER_TTL));
+    }
+
+    /// The same as it goes away, with nothing left to live (RFC 6762 section 10.1).
+    pub(super) fn goodbye(&mut self, device: u64, address: Address) {
+        self.presence(device, address, (0, 0));
+    }
+
+    /// Both, with the times to live of records that hold a host's name and of the others.
+    fn presence(&mut self, device: u64, address: Address, (of_host, of_others): (u32, u32)) {
         self.begin(0, 0x8400, 0, 5);
         self.label("_services");
         self.label("_dns-sd");
@@ -126,7 +162,7 @@ impl Message {
         let local = self.label("local");
         self.root();
         let mut kind = 0;
-        self.record(PTR, IN, OTHER_TTL, |message| {
+        self.record(PTR, IN, of_others, |message| {
             kind = message.label(TYPES[device as usize % TYPES.len()]);
             message.label("_tcp");
             message.pointer(local);
@@ -134,14 +170,14 @@ impl Message {
 
         let mut instance = 0;
         self.pointer(kind);
-        self.record(PTR, IN, OTHER_TTL, |message| {
+        self.record(PTR, IN, of_others, |message| {
             instance = message.numbered("Device ", device);
             message.pointer(kind);
         });
 
         let mut host = 0;
         self.pointer(instance);
-        self.record(SRV, IN_FLUSH, HOST_TTL, |message| {
+        self.record(SRV, IN_FLUSH, of_host, |message| {
             message.u16(0);
             message.u16(0);
             message.u16(ADVERTISED_PORT);
@@ -150,20 +186,14 @@ impl Message {
         });
 
         self.pointer(instance);
-        self.record(TXT, IN_FLUSH, OTHER_TTL, |message| {
+        self.record(TXT, IN_FLUSH, of_others, |message| {
             message.label("txtvers=1");
             message.label("path=/");
         });
 
         self.pointer(host);
-        match address {
-            Address::V4(octets) => {
-                self.record(A, IN_FLUSH, HOST_TTL, |message| message.octets.extend_from_slice(&octets));
-            }
-            Address::V6(octets) => {
-                self.record(AAAA, IN_FLUSH, HOST_TTL, |message| message.octets.extend_from_slice(&octets));
-            }
-        }
+        let kind = if matches!(address, Address::V4(_)) { A } else { AAAA };
+        self.record(kind, IN_FLUSH, of_host, |message| message.address(address));
     }
 
     /// The question for all instances of a type, with one known answer (RFC 6762 section 7.1).

@@ -5,6 +5,7 @@
 //! flows (about 40 octets each in [`Shape::Mix`] and [`Shape::Talk`], nothing in the others), not with that of packets.
 
 mod container;
+mod day;
 mod flow;
 mod frame;
 pub(crate) mod hostile;
@@ -42,6 +43,8 @@ pub(crate) enum Shape {
     Lookups,
     /// TCP in VXLAN and in GTP-U.
     Tunnels,
+    /// Look-ups, connections and devices that are all new, and end.
+    Day,
     /// What floods tables or costs most per octet.
     Hostile(Hostile),
 }
@@ -123,6 +126,8 @@ impl Plan {
             Shape::Talk => (1_500_000, 60_000),
             Shape::Lookups => (2_000_000, 100_000),
             Shape::Tunnels => (2_000_000, 50_000),
+            // Two of each visit, and one of each address that devices have.
+            Shape::Day => (9_000_000, 2_065_536),
             Shape::Hostile(_) => (1_000_000, 1),
         };
         Self { shape, format: Format::Pcap, packets, flows, seed: 1, snap_len: 262_144 }
@@ -158,6 +163,7 @@ impl Plan {
             Shape::Talk => talk::write(self, hosts, out),
             Shape::Lookups => rounds::lookups(self, hosts, out),
             Shape::Tunnels => rounds::tunnels(self, hosts, out),
+            Shape::Day => day::write(self, out),
             Shape::Hostile(what) => hostile::write(self, what, out),
         }
     }

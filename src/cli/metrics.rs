@@ -1,7 +1,8 @@
 //! `--metrics`: what a live run counts, for Prometheus, over HTTP.
 //!
 //! Whoever learns makes the text when it is asked for, between two batches, so that it costs nothing otherwise; a thread of
-//! its own answers requests, one after the other.
+//! its own answers requests, one after the other. However often it is asked, learning goes on: what was made last is handed out again for
+//! ten times as long as making it took.
 
 use std::{
     collections::HashSet,
@@ -30,6 +31,8 @@ use prometheus_client::{
 const MOST_SERVICES: usize = 500;
 /// How long a request waits for whoever learns.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A text is handed out for so many times as long as making it took: no more than an eleventh of the time is spent on that.
+const REST: u32 = 10;
 /// How long a client may take for its request, and for taking the answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Octets of a request at most.
@@ -52,10 +55,19 @@ struct Made {
     text: Arc<str>,
     /// How often it was made.
     count: u64,
+    /// Until when it is not made anew.
+    rest_until: Option<Instant>,
     losses: Option<Losses>,
     /// The services that have a place of their own.
     services: HashSet<(String, String)>,
     beat: Option<Instant>,
+}
+
+impl Made {
+    /// Whether learning goes on.
+    fn is_well(&self) -> bool {
+        self.beat.is_some_and(|beat| beat.elapsed() < ILL)
+    }
 }
 
 /// The counters of a run.
@@ -126,12 +138,13 @@ impl Metrics {
         self.made().beat = Some(Instant::now());
     }
 
-    /// Makes the text of what is known.
-    pub(crate) fn make(&self, view: &View<'_>) {
+    /// Makes the text of what is known; whoever does has been at it since it `began`.
+    pub(crate) fn make(&self, view: &View<'_>, began: Instant) {
         let mut made = self.made();
         let losses = made.losses;
         let text = self.text(view, losses, &mut made.services);
         (made.text, made.count) = (text.into(), made.count + 1);
+        made.rest_until = Some(Instant::now() + began.elapsed() * REST);
         self.state.store(IDLE, Ordering::Relaxed);
         self.is_made.notify_all();
     }
@@ -175,7 +188,12 @@ impl Metrics {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         if let Some(last) = span.last() {
             let age = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX).saturating_sub(last.0 as i64);
-            gauge("last_packet_age_milliseconds", "How long ago the last packet came", age / 1_000_000);
+            // A clock that was set back is no reason to be ahead of time.
+            gauge(
+                "last_packet_age_milliseconds",
+                "How long ago the last packet came",
+                age.max(0) / 1_000_000,
+            );
         }
         if let Some(backlog) = &*self.backlog.lock().unwrap_or_else(PoisonError::into_inner) {
             gauge("waiting_octets", "What was captured and waits to be charted", backlog.waiting() as i64);
@@ -228,7 +246,7 @@ impl Metrics {
                 Some(text) => ("200 OK", "application/openmetrics-text; version=1.0.0; charset=utf-8", text),
                 None => ("503 Service Unavailable", "text/plain", "learning does not answer\n".into()),
             },
-            ["GET", "/healthz", ..] if self.is_well() => ("200 OK", "text/plain", "ok\n".into()),
+            ["GET", "/healthz", ..] if self.made().is_well() => ("200 OK", "text/plain", "ok\n".into()),
             ["GET", "/healthz", ..] => {
                 ("503 Service Unavailable", "text/plain", "learning stands still\n".into())
             }
@@ -244,18 +262,71 @@ impl Metrics {
         stream.write_all(body.as_bytes())
     }
 
-    fn is_well(&self) -> bool {
-        self.made().beat.is_some_and(|beat| beat.elapsed() < ILL)
-    }
-
-    /// Asks whoever learns, and waits for the text.
+    /// Asks whoever learns, and waits for the text; takes that at hand where none is made yet. `None` where there was none yet, or
+    /// learning stands still.
     fn wait(&self) -> Option<Arc<str>> {
         let made = self.made();
+        if made.rest_until.is_some_and(|until| Instant::now() < until) {
+            return Some(Arc::clone(&made.text));
+        }
         let before = made.count;
         let _ = self.state.compare_exchange(IDLE, ASKED, Ordering::Relaxed, Ordering::Relaxed);
         let is_old = |made: &mut Made| made.count == before;
         let waited = self.is_made.wait_timeout_while(made, PATIENCE, is_old);
         let (made, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        (!timeout.timed_out()).then(|| Arc::clone(&made.text))
+        let is_there = !timeout.timed_out() || made.count > 0 && made.is_well();
+        is_there.then(|| Arc::clone(&made.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portolan::{Answers, Knowledge, knowledge};
+
+    use super::*;
+
+    fn asked(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        said
+    }
+
+    /// What took a second is not made anew for ten, so that whoever learns is asked for nothing.
+    #[test]
+    fn learning_goes_on_however_often_it_is_asked() {
+        let (listener, address) = Metrics::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let metrics = Metrics::serve(listener).unwrap();
+        let registry = portolan::Registry::built_in();
+        let knowledge = Knowledge::whole(knowledge::Options::default());
+        let answers = Answers::of(&knowledge, &registry, false, 1);
+        let view = View { knowledge: &knowledge, answers: &answers, registry: &registry };
+        let learned = |took: Duration| {
+            while !metrics.is_asked() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let losses = Losses { received: 7, ..Losses::default() };
+            metrics.take_losses(Some(losses));
+            metrics.make(&view, Instant::now().checked_sub(took).unwrap());
+        };
+        let first = thread::spawn(move || asked(address));
+        learned(Duration::from_secs(1));
+        let first = first.join().unwrap();
+        assert!(
+            first.starts_with("HTTP/1.1 200 OK\r\n") && first.contains("portolan_received_packets_total 7\n"),
+            "{first}"
+        );
+        for _ in 0..3 {
+            assert_eq!(asked(address), first);
+        }
+        assert!(!metrics.is_asked());
+        assert_eq!(metrics.made().count, 1);
+        // Once that is over, it is asked again.
+        metrics.made().rest_until = Some(Instant::now());
+        let second = thread::spawn(move || asked(address));
+        learned(Duration::ZERO);
+        assert!(second.join().unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
+        assert_eq!(metrics.made().count, 2);
     }
 }

@@ -1,6 +1,6 @@
 //! `--metrics` in a build without them: there by name, and refused.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Instant};
 
 use portolan::{
     View,
@@ -40,7 +40,7 @@ impl Metrics {
         match self.0 {}
     }
 
-    pub(crate) fn make(&self, _view: &View<'_>) {
+    pub(crate) fn make(&self, _view: &View<'_>, _began: Instant) {
         match self.0 {}
     }
 }

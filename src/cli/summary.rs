@@ -315,6 +315,8 @@ fn of_stored(
 
 /// How long after the end of an interval of an interface packets may come that belong to it, in ns.
 const GRACE: u64 = 1_000_000_000;
+/// Where time is so much earlier than it was, in ns, and by an interval at least, the clock was set back.
+const SET_BACK: u64 = 10_000_000_000;
 
 /// Where intervals of an interface go that are over.
 struct Stream<'s> {
@@ -328,12 +330,20 @@ struct Stream<'s> {
 }
 
 impl Stream<'_> {
-    /// The beginning of the earliest interval that is not over yet, in ns since the epoch.
-    fn open(&self) -> u64 {
+    /// The beginning of the earliest interval that is not over now, in ns since the epoch, where it is not the one it was.
+    fn next(&self, was: u64) -> Option<u64> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let past = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).saturating_sub(GRACE);
-        past - past % self.length.max(1)
+        next(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), self.length.max(1), was)
     }
+}
+
+/// The beginning of the earliest interval of a length that is not over at a time, all in ns, where it is another than it was: a later
+/// one, or an earlier one as the clock was set back. Intervals that it goes through again are written once more then, with what came
+/// since.
+fn next(now: u64, length: u64, was: u64) -> Option<u64> {
+    let past = now.saturating_sub(GRACE);
+    let open = past - past % length;
+    (open > was || open.saturating_add(SET_BACK.max(length)) < was).then_some(open)
 }
 
 /// What is shown of a live summary while it goes on: on standard error, as the report is yet to come.
@@ -369,7 +379,7 @@ struct Shown<'s> {
 impl Sink<Option<Intervals>> for Shown<'_> {
     fn take(&mut self, part: &mut Option<Intervals>) -> io::Result<()> {
         self.shows = self.tell.load(Ordering::Relaxed);
-        let is_over = self.stream.as_ref().is_some_and(|stream| stream.open() > self.open);
+        let is_over = self.stream.as_ref().is_some_and(|stream| stream.next(self.open).is_some());
         if self.shows || is_over { self.counted.rest(part) } else { self.counted.take(part) }
     }
 
@@ -379,10 +389,7 @@ impl Sink<Option<Intervals>> for Shown<'_> {
 
     fn learned(&mut self, view: &View<'_>) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
-        let open = stream.open();
-        if open <= self.open {
-            return Ok(());
-        }
+        let Some(open) = stream.next(self.open) else { return Ok(()) };
         self.open = open;
         self.counted.name_hosts(view.knowledge);
         let over = self.counted.take_before(open);
@@ -416,5 +423,31 @@ impl Sink<Option<Intervals>> for Shown<'_> {
 
     fn finish(&mut self) -> io::Result<()> {
         self.counted.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_close_whatever_becomes_of_the_clock() {
+        const SECOND: u64 = 1_000_000_000;
+        let next = |now: u64, length: u64, was: u64| {
+            next(now * SECOND, length * SECOND, was * SECOND).map(|open| open / SECOND)
+        };
+        // A second is left for what comes late.
+        assert_eq!(next(1_000, 10, 0), Some(990));
+        assert_eq!(next(1_000, 10, 990), None);
+        assert_eq!(next(1_001, 10, 990), Some(1_000));
+        // Set forward by a day.
+        assert_eq!(next(87_401, 10, 1_000), Some(87_400));
+        // Set back by less than an interval, or a few seconds: what was over stays over.
+        assert_eq!(next(995, 10, 1_000), None);
+        assert_eq!(next(992, 1, 1_000), None);
+        assert_eq!(next(500, 600, 600), None);
+        // Set back by more: intervals are over again by the clock there is, not a day later.
+        assert_eq!(next(1_001, 10, 87_400), Some(1_000));
+        assert_eq!(next(980, 1, 1_000), Some(979));
     }
 }

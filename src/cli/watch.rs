@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
+    time::Instant,
 };
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
@@ -211,14 +212,15 @@ impl Observer for Watch<'_> {
             show(known, registry);
         }
         if let Some(metrics) = self.metrics.as_ref().filter(|metrics| metrics.is_wanted()) {
+            let began = Instant::now();
             let answers = Answers::of(known, registry, false, 1);
-            metrics.make(&View { knowledge: known, answers: &answers, registry });
+            metrics.make(&View { knowledge: known, answers: &answers, registry }, began);
         }
     }
 
     fn learned(&self, view: &View<'_>) {
         if let Some(metrics) = self.metrics.as_ref().filter(|metrics| metrics.is_wanted()) {
-            metrics.make(view);
+            metrics.make(view, Instant::now());
         }
     }
 

@@ -98,10 +98,17 @@ impl Knowledge {
     /// [their limit](super::Options::limit).
     #[inline]
     pub fn make_room(&mut self, registry: &Registry) {
-        if self.flows.is_full(self.options.limit) {
-            self.shrink(self.options.limit / 4 * 3, registry);
-        }
+        self.let_oldest_leave(registry);
+    }
+
+    /// The same, and tells which five-tuples left, if any: whoever has [answers](super::Answers::release) for the others keeps
+    /// them.
+    #[inline]
+    pub(crate) fn let_oldest_leave(&mut self, registry: &Registry) -> Option<Leaving> {
+        let is_full = self.flows.is_full(self.options.limit);
+        let left = is_full.then(|| self.shrink(self.options.limit / 4 * 3, registry));
         self.shorten_traffic(registry);
+        left
     }
 
     /// Makes room for the five-tuples of a stretch that is to be merged.
@@ -114,9 +121,10 @@ impl Knowledge {
 
     /// Lets the least recently seen five-tuples leave, under the names they have now, until so many are left per family.
     #[cold]
-    fn shrink(&mut self, keep: usize, registry: &Registry) {
+    fn shrink(&mut self, keep: usize, registry: &Registry) -> Leaving {
         let leaving = self.flows.oldest(keep);
         self.let_go(&leaving, registry);
+        leaving
     }
 
     /// Lets go what was told of already: flows that gave way to others of their five-tuples, and these five-tuples. Their

@@ -28,7 +28,8 @@ impl Job<'_> {
         observer: &impl Observer,
     ) -> Result<(Knowledge, Answers, Outcome), Failure> {
         let mut state = State {
-            knowledge: Knowledge::whole(Options { causal: true, ..self.within(options) }),
+            // Packets come one after the other: whatever the threads, there is one set of tables.
+            knowledge: Knowledge::whole(Options { causal: true, ..self.within_sets(options, 1) }),
             answers: Answers::new(encoder.shows_community_ids() || self.asks_community_ids()),
         };
         state.knowledge.set_hosts(&self.hosts);
@@ -149,7 +150,9 @@ impl<E: Encoder, S: Sink<E::Part>> Follower<'_, '_, E, S> {
             }
         }
         // Rarely called for, so it need not wait for the end of the batch.
-        knowledge.make_room(registry);
+        if let Some(left) = knowledge.let_oldest_leave(registry) {
+            answers.release(&left, knowledge);
+        }
         is_shown
     }
 }

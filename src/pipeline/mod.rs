@@ -365,10 +365,16 @@ impl<'j> Job<'j> {
         }
     }
 
-    /// The same options with the share of all tables' room that [the memory](Self::memory) allows.
+    /// The same options with the share of all tables' room that [the memory](Self::memory) allows, where threads learn
+    /// stretches of inputs.
     fn within(&self, options: Options) -> Options {
-        // Each thread has tables of its own, which are merged.
-        let sets = if self.threads > 1 { self.threads + 1 } else { 1 };
+        // Each thread has tables of its own, which are merged; an interface has no stretches.
+        let is_shared = self.threads > 1 && !matches!(self.inputs, Inputs::Live(_));
+        self.within_sets(options, if is_shared { self.threads + 1 } else { 1 })
+    }
+
+    /// The same where there are so many sets of tables.
+    fn within_sets(&self, options: Options, sets: usize) -> Options {
         self.memory.map_or(options, |memory| options.within(Share::of_memory(memory, sets)))
     }
 

@@ -23,6 +23,8 @@ use crate::{
 const DECRYPTION_SECRETS: u32 = 0x0a;
 /// How long after the end of an interval a file waits for packets that are still on their way.
 const GRACE: Duration = Duration::from_secs(2);
+/// By so much a clock was set back, not only set right.
+const SET_BACK: Duration = Duration::from_secs(10);
 
 /// Where the files of a ring are.
 pub trait Files {
@@ -170,8 +172,8 @@ impl<F: Files> Ring<F> {
         let interval = self.interval(time);
         let Some(open) = &self.open else { return Ok(()) };
         let is_full = self.limits.size.is_some_and(|size| open.octets + octets > size) && open.packets > 0;
-        // A clock that was set back does not begin a file.
-        let is_over = interval.zip(open.interval).is_some_and(|(now, then)| now > then);
+        let is_over =
+            interval.zip(open.interval).is_some_and(|(now, then)| now > then || self.is_set_back(now, then));
         if is_full || is_over { self.end_file() } else { Ok(()) }
     }
 
@@ -216,6 +218,14 @@ impl<F: Files> Ring<F> {
         let now = self.interval(u64::try_from(past.as_nanos()).ok().map(Timestamp));
         now.zip(open.interval).is_some_and(|(now, then)| now > then)
     }
+
+    /// Whether the clock of a live run was set back by more than the interval of the file at hand, and by ten seconds at least:
+    /// nobody waits until it is there again. By less it begins no file, nor do packets of a capture that are in no order.
+    fn is_set_back(&self, now: u64, then: u64) -> bool {
+        let length = self.limits.interval.unwrap_or_default().as_nanos();
+        let back = u128::from(then.saturating_sub(now).saturating_sub(1)) * length;
+        self.limits.is_live && back > 0 && back >= SET_BACK.as_nanos()
+    }
 }
 
 impl<F: Files> Sink<Vec<u8>> for Ring<F> {
@@ -258,5 +268,56 @@ impl<F: Files> Sink<Vec<u8>> for Ring<F> {
             self.files.close(file)?;
         }
         self.end_file()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files that were closed.
+    #[derive(Default)]
+    struct Shelf(Vec<Vec<u8>>);
+
+    impl Files for Shelf {
+        type File = Vec<u8>;
+
+        fn open(&mut self, _first: Option<Timestamp>) -> io::Result<Vec<u8>> {
+            Ok(Vec::new())
+        }
+
+        fn close(&mut self, file: Vec<u8>) -> io::Result<()> {
+            self.0.push(file);
+            Ok(())
+        }
+
+        fn is_next_wanted(&self) -> bool {
+            false
+        }
+    }
+
+    /// A section with one interface of microseconds, and empty packets at these seconds (draft-ietf-opsawg-pcapng section 4).
+    fn capture(seconds: &[u64]) -> Vec<u8> {
+        let mut words = vec![0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28, 1, 20, 1, 0, 20];
+        for time in seconds.iter().map(|second| second * 1_000_000) {
+            words.extend([6, 32, 0, (time >> 32) as u32, time as u32, 0, 0, 32]);
+        }
+        words.into_iter().flat_map(u32::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn files_begin_whatever_becomes_of_the_clock() {
+        let written = |is_live, seconds: &[u64]| -> Vec<usize> {
+            let limits = Limits { interval: Some(Duration::from_secs(60)), is_live, ..Limits::default() };
+            let mut ring = Ring::new(Shelf::default(), limits, None);
+            ring.take(&mut capture(seconds)).unwrap();
+            ring.finish().unwrap();
+            ring.files.0.iter().map(|file| (file.len() - 48) / 32).collect()
+        };
+        // Set right by some seconds into the minute before, set forward by an hour, and back.
+        let times = [120, 130, 115, 3_720, 130, 190];
+        assert_eq!(written(true, &times), [3, 1, 1, 1]);
+        // The packets of a capture may be in no order.
+        assert_eq!(written(false, &times), [3, 3]);
     }
 }

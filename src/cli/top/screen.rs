@@ -24,7 +24,11 @@ use ratatui::{
     crossterm::event::{self, Event, KeyEventKind},
 };
 
-use super::{app::App, history::Picture, teller::Teller};
+use super::{
+    app::App,
+    history::{History, MOST_OCTETS, Picture},
+    teller::Teller,
+};
 use crate::cli::{
     End,
     args::Global,
@@ -78,13 +82,18 @@ pub(super) fn show(
     let (stop, registry, is_live) = (Arc::clone(&job.limits.stop), job.registry, clock.is_none());
     let (slot, shown) = (Slot::default(), AtomicUsize::new(0));
     let put = |picture| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(picture);
+    let room = job.memory.map_or(MOST_OCTETS, |memory| MOST_OCTETS.min((memory / 8) as usize));
+    if job.selects() {
+        // The chosen packets are learned once more.
+        job.memory = job.memory.map(|memory| memory / 2);
+    }
     let options =
-        job.memory.map_or_else(top::needs, |memory| top::needs().within(Share::of_memory(memory, 2)));
+        job.memory.map_or_else(top::needs, |memory| top::needs().within(Share::of_memory(memory, 1)));
     let chosen = Chosen::new(options, registry, job.selects());
     let mut teller = Teller::new(clock.clone(), chosen.clone(), &shown, &stop, &put);
     (teller.backlog, teller.metrics) = (backlog, metrics);
     let mut app = App::new(name, clock, global.wants_color());
-    app.exports = exports;
+    (app.exports, app.history) = (exports, History::within(room));
     app.has_processes = job.processes.is_some();
     let mut screen = Screen::take()?;
     let (drawn, learned) = thread::scope(|scope| {

@@ -25,6 +25,8 @@ const INTERVAL: u64 = 1_000_000_000;
 /// After a picture, learning goes on for so many times as long as that took: no more than an eleventh of the time is
 /// spent on pictures.
 const REST: u32 = 10;
+/// Where time is so much earlier than that of the last picture, in ns, the clock was set back.
+const SET_BACK: u64 = 10_000_000_000;
 /// How often a flow that is looked at is asked for after the end.
 const NAP: Duration = Duration::from_millis(50);
 /// Where a picture takes longer, only what is on the screen is worked out anew.
@@ -65,6 +67,15 @@ struct Last {
     took: Duration,
     rest_until: Option<Instant>,
     losses: Option<Losses>,
+}
+
+/// Whether a picture is due, so long after the last one; all in ns. Nobody waits for a clock that was set back to come that far again.
+fn is_due(last: Option<u64>, now: u64, interval: u64) -> bool {
+    last.is_none_or(|last| now >= last.saturating_add(interval) || is_set_back(last, now))
+}
+
+fn is_set_back(last: u64, now: u64) -> bool {
+    now.saturating_add(SET_BACK) < last
 }
 
 impl<'t> Teller<'t> {
@@ -120,7 +131,8 @@ impl<'t> Teller<'t> {
         let before = last.picture.as_ref().map_or(0, |picture| picture.time);
         // A replay ends with its last packet, which the clock has not passed.
         let end = view.knowledge.span().last().map(|time| time.0).filter(|_| self.clock.is_some());
-        let time = end.or_else(|| self.now()).unwrap_or_default().max(before + 1);
+        let time = end.or_else(|| self.now()).unwrap_or_default();
+        let time = if is_set_back(before, time) { time } else { time.max(before + 1) };
         self.take(&mut last, view, time, true);
     }
 
@@ -203,15 +215,15 @@ impl Observer for Teller<'_> {
         if let Some(metrics) = &self.metrics {
             metrics.beat();
             if metrics.is_wanted() {
-                metrics.make(view);
+                metrics.make(view, Instant::now());
             }
         }
         let Some(now) = self.now() else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let slow = self.clock.as_ref().map_or(1.0, |clock| clock.speed()).min(1.0);
         let interval = if slow > 0.0 { (INTERVAL as f64 * slow) as u64 } else { INTERVAL };
-        let is_due = last.picture.as_ref().is_none_or(|picture| now >= picture.time + interval);
-        if is_due && last.rest_until.is_none_or(|until| Instant::now() >= until) {
+        let before = last.picture.as_ref().map(|picture| picture.time);
+        if is_due(before, now, interval) && last.rest_until.is_none_or(|until| Instant::now() >= until) {
             self.take(&mut last, view, now, false);
         } else {
             self.look_again(&mut last, view);
@@ -238,5 +250,20 @@ impl Observer for Teller<'_> {
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SET_BACK, is_due};
+
+    #[test]
+    fn pictures_go_on_whatever_becomes_of_the_clock() {
+        let (second, hour) = (1_000_000_000, 3_600_000_000_000);
+        assert!(is_due(None, hour, second));
+        assert!(is_due(Some(hour), hour + second, second) && !is_due(Some(hour), hour + second - 1, second));
+        // A clock that is set right by little is waited for; one that is set back by an hour is not.
+        assert!(!is_due(Some(hour), hour - 1, second) && !is_due(Some(hour), hour - SET_BACK, second));
+        assert!(is_due(Some(2 * hour), hour, second) && is_due(Some(hour), hour - SET_BACK - 1, second));
     }
 }
