@@ -87,7 +87,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("unicode_width", &["text"]),
     ("ureq", &["cli"]),
     ("winnow", &["select"]),
-    ("zstd", &["capture", "knowledge"]),
+    ("zstd", &["capture", "columns", "knowledge"]),
 ];
 
 /// A source file, its module, and its lines without comments and tests.
