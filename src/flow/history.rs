@@ -73,6 +73,11 @@ impl Step {
         })
     }
 
+    /// The one of that number.
+    pub(super) fn numbered(number: u32) -> Option<Self> {
+        Self::ALL.get(number as usize).copied()
+    }
+
     /// The fact that says of a direction that this is known: only of what most segments do.
     pub(super) const fn fact(self) -> u32 {
         match self {
@@ -140,7 +145,7 @@ impl History {
         let known = if self.is_known() { self } else { Self::EMPTY };
         known.numbers().filter_map(|number| {
             let way = if number & 1 == 0 { Direction::Up } else { Direction::Down };
-            Some((*Step::ALL.get((number >> 1) as usize)?, way))
+            Some((Step::numbered((number >> 1) as u32)?, way))
         })
     }
 

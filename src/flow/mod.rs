@@ -238,6 +238,8 @@ impl Family {
 #[derive(Debug)]
 pub struct Flows {
     options: FlowOptions,
+    /// The facts that a packet may need if it is not to be looked into.
+    looks: u32,
     seed: Seed,
     v4: FlowTable<V4>,
     v6: FlowTable<V6>,
@@ -267,8 +269,10 @@ const MOST_REFUSALS: usize = 1 << 16;
 impl Flows {
     pub(crate) fn new(options: FlowOptions) -> Self {
         let seed = Seed::random();
+        let noted = if options.history { Facts::NOTED } else { 0 };
         Self {
             options,
+            looks: noted | if options.ports_only { 0 } else { Facts::SHOWN },
             seed,
             v4: FlowTable::new(seed, options),
             v6: FlowTable::new(seed, options),
@@ -301,7 +305,7 @@ impl Flows {
         (network, protocol, ports): (Network, TransportProtocol, Option<(u16, u16)>),
         seen: Observed<'b>,
     ) -> bool {
-        let looks = self.looks();
+        let looks = self.looks;
         match network {
             Network::V4(source, destination) => {
                 let (key, direction) = V4::key_between(source, destination, protocol, ports);
@@ -322,7 +326,7 @@ impl Flows {
 
     /// Counts a packet at once, and returns the number of its five-tuple.
     pub(crate) fn take(&mut self, ends: &Ends, seen: Observed<'_>) -> FlowId {
-        let looks = self.looks();
+        let looks = self.looks;
         let (id, new) = match ends.key {
             Key::V4(key) => {
                 let (index, new) = self.v4.take(&seen.of(key, ends.direction, looks));
@@ -361,13 +365,6 @@ impl Flows {
     pub(crate) fn flush(&mut self, pending: &mut Pending<'_>) {
         self.v4.flush(&mut pending.v4);
         self.v6.flush(&mut pending.v6);
-    }
-
-    /// The facts that a packet may need if it is not to be looked into.
-    #[inline]
-    fn looks(&self) -> u32 {
-        let noted = if self.options.history { Facts::NOTED } else { 0 };
-        noted | if self.options.ports_only { 0 } else { Facts::SHOWN }
     }
 
     /// Notes that an ICMP error says a packet could not be delivered. `ends` are those of that packet.

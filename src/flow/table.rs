@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use super::{
     FiveTuple, FlowOptions,
     entry::{Entry, Facts, Flow, NO_TIME, facts_of, latest},
-    history::{History, Step},
+    history::History,
     key::{Address, Direction, FlowKey, Seed},
     names::{Before, Names},
     observed::Observation,
@@ -465,14 +465,11 @@ impl<A: Address> FlowTable<A> {
     #[inline]
     fn note(&mut self, index: u32, observation: &Observation<'_, A>) {
         let Some(history) = self.history_mut(index) else { return };
-        if observation.key.protocol != TransportProtocol::TCP {
-            return;
-        }
-        let Some(flags) = observation.flags else {
+        let Some(step) = observation.step() else { return };
+        let Some(step) = step else {
             *history = History::UNKNOWN;
             return;
         };
-        let Some(step) = Step::of(flags, observation.carried.wire > 0) else { return };
         history.note(step, observation.direction);
         if let Some(entry) = self.entry_mut(index + 1) {
             entry.facts.0 |= step.fact() << observation.direction as u32;

@@ -83,15 +83,14 @@ fn seen(table: &FlowTable<V4>) -> Vec<Seen> {
 /// Adds what a segment does to a list of what was done, unless it is there: no more than twelve.
 fn do_step(done: &mut Option<Vec<(Step, Direction)>>, packet: &Observation<'_, V4>) {
     let Some(list) = done else { return };
-    let Some(flags) = packet.flags else {
+    let Some(step) = packet.step() else { return };
+    let Some(step) = step else {
         *done = None;
         return;
     };
-    if let Some(step) = Step::of(flags, packet.carried.wire > 0) {
-        let step = (step, packet.direction);
-        if !list.contains(&step) {
-            list.push(step);
-        }
+    let step = (step, packet.direction);
+    if !list.contains(&step) {
+        list.push(step);
     }
     if list.len() > 12 {
         *done = None;
