@@ -78,6 +78,9 @@ impl Beside {
         let (empty, spare) = channel();
         let backlog = Arc::new(Backlog::default());
         let (name, interfaces) = (source.name(), source.interfaces().to_vec());
+        // Whoever asks before anything came is told of nothing, not that it is not known.
+        *backlog.losses.lock().unwrap_or_else(PoisonError::into_inner) =
+            (source.losses(), source.losses_of_each());
         let own = Arc::clone(&backlog);
         let reader = thread::spawn(move || read(&mut source, &to_worker, &spare, &own));
         Self { name, interfaces, filled, empty, backlog, reader: Some(reader) }
@@ -244,6 +247,29 @@ mod tests {
         assert_eq!(source.losses().map(|losses| (losses.received, losses.kernel_dropped)), Some((10_000, 3)));
         assert!(!source.fill(&mut batch).unwrap() && batch.is_empty());
         assert_eq!(source.backlog().waiting(), 0);
+    }
+
+    /// A reader that has not begun is as one that has nothing yet.
+    #[test]
+    fn losses_are_known_before_anything_comes() {
+        struct Waits(std::sync::mpsc::Receiver<()>);
+        impl Source for Waits {
+            fn fill(&mut self, _batch: &mut Batch) -> Result<bool, Error> {
+                let _ = self.0.recv();
+                Ok(false)
+            }
+            fn interfaces(&self) -> &[Interface] {
+                &[]
+            }
+            fn losses(&mut self) -> Option<Losses> {
+                Some(Losses::default())
+            }
+        }
+        let (go, waits) = std::sync::mpsc::channel();
+        let mut source = Beside::new(Waits(waits));
+        assert_eq!(source.losses(), Some(Losses::default()));
+        drop(go);
+        assert!(!source.fill(&mut Batch::new()).unwrap());
     }
 
     #[test]
