@@ -252,7 +252,7 @@ mod tests {
     /// A reader that has not begun is as one that has nothing yet.
     #[test]
     fn losses_are_known_before_anything_comes() {
-        struct Waits(std::sync::mpsc::Receiver<()>);
+        struct Waits(Receiver<()>);
         impl Source for Waits {
             fn fill(&mut self, _batch: &mut Batch) -> Result<bool, Error> {
                 let _ = self.0.recv();
@@ -265,7 +265,7 @@ mod tests {
                 Some(Losses::default())
             }
         }
-        let (go, waits) = std::sync::mpsc::channel();
+        let (go, waits) = channel();
         let mut source = Beside::new(Waits(waits));
         assert_eq!(source.losses(), Some(Losses::default()));
         drop(go);
