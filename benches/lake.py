@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A lake of generated captures through Dask on one worker and on two, each of one thread: throughput, and memory per worker.
+"""A lake of generated captures through Dask on one worker and on two, each on one processor: throughput, and memory per worker.
 
     target/python/bin/python benches/lake.py --generate target/release/generate            20 GB in rounds of 1 GB
     target/python/bin/python benches/lake.py --generate PROGRAM --total 1 --round 0.25     a quick look
@@ -31,6 +31,12 @@ PACKET = 686
 def memory():
     """Most resident memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def pin(processor):
+    """Keeps a worker, which has threads of its own that read and write, on one processor."""
+    for thread in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(thread), {processor})
 
 
 def generate(program, folder, octets, pieces, seed):
@@ -72,6 +78,9 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         clusters = {workers: LocalCluster(n_workers=workers, **options) for workers in seconds}
         clients = {workers: Client(cluster) for workers, cluster in clusters.items()}
+        for client in clients.values():
+            for processor, worker in enumerate(client.scheduler_info(n_workers=-1)["workers"]):
+                client.run(pin, processor, workers=[worker])
         for number in range(max(1, round(arguments.total / arguments.round))):
             folder = pathlib.Path(scratch, "captures")
             folder.mkdir()
