@@ -33,10 +33,11 @@ import threading
 import time
 import urllib.request
 
+import veth
 from compare import BENCHES, fill_markers, machine_line
 from instructions import build, build_bench
 
-SENDER, LISTENER = f"portolan-day-{os.getpid()}-a", f"portolan-day-{os.getpid()}-b"
+SENDER, LISTENER = veth.names("day")
 COMMANDS = {
     "summary": "summary -i lan0 --interval 10s --format json",
     "flows": "flows -i lan0 --every 60s --format csv",
@@ -47,10 +48,6 @@ COMMANDS = {
 MOST = 1.05
 CHARTED = re.compile(r"(\d+) packets charted of (\d+) that passed the filter; (\d+) lost in the kernel")
 COLORS = ["#0969da", "#bc4c00", "#1a7f37", "#8250df"]
-
-
-def run(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def send(rate):
@@ -259,14 +256,8 @@ def plot(path, watched, seconds):
 
 def pair():
     """Two namespaces joined by a veth pair. This process goes into that of the listeners, which it is to ask."""
-    for namespace in (SENDER, LISTENER):
-        run("ip", "netns", "add", namespace)
-    run("ip", "link", "add", "lan0", "netns", SENDER, "type", "veth", "peer", "name", "lan0", "netns", LISTENER)
-    for namespace in (SENDER, LISTENER):
-        # No word of its own on the wire.
-        run("ip", "netns", "exec", namespace, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
-        run("ip", "-netns", namespace, "link", "set", "lan0", "up")
-    run("ip", "-netns", LISTENER, "link", "set", "lo", "up")
+    veth.join(SENDER, LISTENER)
+    veth.run("ip", "-netns", LISTENER, "link", "set", "lo", "up")
     with open(f"/run/netns/{LISTENER}", "rb") as namespace:
         if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0):
             sys.exit(f"setns: {os.strerror(ctypes.get_errno())}")
@@ -315,8 +306,7 @@ def main():
             pair()
             sent, seconds, watched = day(options, pathlib.Path(folder))
         finally:
-            for namespace in (SENDER, LISTENER):
-                subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
+            veth.part(SENDER, LISTENER)
         faults = [f"{one.name}: {fault}" for one in watched for fault in one.faults(sent, seconds)]
     told, more = piped(options)
     lines = [

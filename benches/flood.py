@@ -30,7 +30,9 @@ import tempfile
 import threading
 import time
 
-SENDER, LISTENER = f"portolan-flood-{os.getpid()}-a", f"portolan-flood-{os.getpid()}-b"
+import veth
+
+SENDER, LISTENER = veth.names("flood")
 COMMANDS = [
     "tcpdump -i lan0 -w FOLDER/dump.pcap",
     "portolan summary -i lan0",
@@ -47,10 +49,6 @@ CAPTURED = re.compile(r"(\d+) packets captured\n\d+ packets received by filter\n
 FRAME = 60
 # Frames handed to the kernel at a time.
 BATCH = 64
-
-
-def run(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def frames(flows):
@@ -121,7 +119,7 @@ def captured(command, portolan, options, scratch):
                 sys.exit(f"{command}: {told.read_text()}")
             time.sleep(0.05)
         arguments = ["--send", "--frames", str(options.frames), "--flows", str(options.flows)]
-        sent, seconds = run("ip", "netns", "exec", SENDER, sys.executable, __file__, *arguments).stdout.split()
+        sent, seconds = veth.run("ip", "netns", "exec", SENDER, sys.executable, __file__, *arguments).stdout.split()
         time.sleep(1)
         listener.send_signal(signal.SIGINT)
         status = pathlib.Path(f"/proc/{listener.pid}/status").read_text()
@@ -160,20 +158,13 @@ def main():
     seen = {command: [] for command in COMMANDS}
     with tempfile.TemporaryDirectory() as directory:
         try:
-            for namespace in (SENDER, LISTENER):
-                run("ip", "netns", "add", namespace)
-            run("ip", "link", "add", "lan0", "netns", SENDER, "type", "veth", "peer", "name", "lan0", "netns", LISTENER)
-            for namespace in (SENDER, LISTENER):
-                # No word of its own on the wire.
-                run("ip", "netns", "exec", namespace, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
-                run("ip", "-netns", namespace, "link", "set", "lan0", "up")
+            veth.join(SENDER, LISTENER)
             for _ in range(options.runs):
                 for command in COMMANDS:
                     seen[command].append(captured(command, portolan, options, pathlib.Path(directory)))
                     print(command, *seen[command][-1], flush=True, file=sys.stderr)
         finally:
-            for namespace in (SENDER, LISTENER):
-                subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
+            veth.part(SENDER, LISTENER)
     lines = [
         f"{machine_line(portolan)} Load when it ended: {os.getloadavg()[0]:.1f}.", "",
         f"{options.frames:,} frames of {min(options.flows, options.frames):,} flows, {options.runs} turns:", "",

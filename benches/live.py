@@ -22,13 +22,14 @@ import sys
 import tempfile
 import time
 
+import veth
 from instructions import build
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKETS, FLOWS = 1_000_000, 100_000
 # Sent so often that no buffer can hide a reader that is too slow.
 LOOPS = 4
-SENDER, LISTENER = f"portolan-bench-{os.getpid()}-a", f"portolan-bench-{os.getpid()}-b"
+SENDER, LISTENER = veth.names("bench")
 # The listener says so when it captures, before the first packet may be sent.
 COMMANDS = [
     ("portolan summary -i lan0", r"capturing on"),
@@ -42,10 +43,6 @@ LOST = re.compile(r"(\d+)(?: packets)? dropped by (?:the )?kernel")
 RATE = re.compile(r"([\d.]+) pps")
 
 
-def run(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True)
-
-
 def capture(command, ready, portolan, packets, scratch):
     """Captures while `packets` are sent; packets per second, and packets lost."""
     words = [str(portolan) if word == "portolan" else word for word in command.split()]
@@ -57,7 +54,7 @@ def capture(command, ready, portolan, packets, scratch):
             if listener.poll() is not None:
                 raise SystemExit(f"{command}: {told.read_text()}")
             time.sleep(0.05)
-        sent = run("ip", "netns", "exec", SENDER, "tcpreplay", "--intf1=lan0", "--topspeed", f"--loop={LOOPS}", str(packets))
+        sent = veth.run("ip", "netns", "exec", SENDER, "tcpreplay", "--intf1=lan0", "--topspeed", f"--loop={LOOPS}", str(packets))
         time.sleep(1)
         listener.send_signal(signal.SIGINT)
         listener.wait()
@@ -80,21 +77,16 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         scratch = pathlib.Path(directory)
         packets = scratch / "small.pcap"
-        run("cargo", "bench", "--manifest-path", str(ROOT / "Cargo.toml"), "--bench", "generate", "--",
-            "small", str(packets), "--packets", str(PACKETS), "--flows", str(FLOWS))
+        plan = ["small", str(packets), "--packets", str(PACKETS), "--flows", str(FLOWS)]
+        subprocess.run(["cargo", "bench", "--locked", "--bench", "generate", "--", *plan], cwd=ROOT, check=True, capture_output=True)
         try:
-            run("ip", "netns", "add", SENDER)
-            run("ip", "netns", "add", LISTENER)
-            run("ip", "link", "add", "lan0", "netns", SENDER, "type", "veth", "peer", "name", "lan0", "netns", LISTENER)
-            for namespace in (SENDER, LISTENER):
-                run("ip", "-netns", namespace, "link", "set", "lan0", "up")
+            veth.join(SENDER, LISTENER)
             seen = {command: [] for command, _ in COMMANDS}
             for _ in range(options.runs):
                 for command, ready in COMMANDS:
                     seen[command].append(capture(command, ready, portolan, packets, scratch))
         finally:
-            for namespace in (SENDER, LISTENER):
-                subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
+            veth.part(SENDER, LISTENER)
     print("| command | packets/s sent | lost, % | worst run, % |")
     print("| --- | ---: | ---: | ---: |")
     for command, runs in seen.items():

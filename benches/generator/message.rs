@@ -88,16 +88,22 @@ impl Message {
         self.octets[at..at + 2].copy_from_slice(&len.to_be_bytes());
     }
 
-    /// The question for the address of one of ten thousand hosts, or its answer.
-    pub(super) fn lookup(&mut self, id: u16, number: u64, answer: bool) {
-        let kind = if number.is_multiple_of(3) { AAAA } else { A };
-        self.begin(id, if answer { 0x8180 } else { 0x0100 }, 1, u16::from(answer));
-        let name = self.numbered("host", number % 10_000);
+    /// Appends the question for an address of a numbered host of one domain; where its name is.
+    fn question(&mut self, number: u64, kind: u16) -> u16 {
+        let name = self.numbered("host", number);
         self.label("example");
         self.label("net");
         self.root();
         self.u16(kind);
         self.u16(IN);
+        name
+    }
+
+    /// The question for the address of one of ten thousand hosts, or its answer.
+    pub(super) fn lookup(&mut self, id: u16, number: u64, answer: bool) {
+        let kind = if number.is_multiple_of(3) { AAAA } else { A };
+        self.begin(id, if answer { 0x8180 } else { 0x0100 }, 1, u16::from(answer));
+        let name = self.question(number % 10_000, kind);
         if answer {
             self.pointer(name);
             self.record(kind, IN, 300, |message| {
@@ -115,12 +121,7 @@ impl Message {
     pub(super) fn lookup_of(&mut self, id: u16, number: u64, address: Address, answer: bool) {
         let kind = if matches!(address, Address::V4(_)) { A } else { AAAA };
         self.begin(id, if answer { 0x8180 } else { 0x0100 }, 1, u16::from(answer));
-        let name = self.numbered("host", number);
-        self.label("example");
-        self.label("net");
-        self.root();
-        self.u16(kind);
-        self.u16(IN);
+        let name = self.question(number, kind);
         if answer {
             self.pointer(name);
             self.record(kind, IN, BRIEF_TTL, |message| message.address(address));

@@ -14,6 +14,7 @@ use clap::{
 use portolan::{
     Answers, Job, Knowledge, Registry, Report as _, Sink, View,
     knowledge::Options,
+    packet::Timestamp,
     pipeline::Outcome,
     report::{
         Format,
@@ -315,8 +316,6 @@ fn of_stored(
 
 /// How long after the end of an interval of an interface packets may come that belong to it, in ns.
 const GRACE: u64 = 1_000_000_000;
-/// Where time is so much earlier than it was, in ns, and by an interval at least, the clock was set back.
-const SET_BACK: u64 = 10_000_000_000;
 
 /// Where intervals of an interface go that are over.
 struct Stream<'s> {
@@ -343,7 +342,7 @@ impl Stream<'_> {
 fn next(now: u64, length: u64, was: u64) -> Option<u64> {
     let past = now.saturating_sub(GRACE);
     let open = past - past % length;
-    (open > was || open.saturating_add(SET_BACK.max(length)) < was).then_some(open)
+    (open > was || open.saturating_add(Timestamp::SET_BACK.max(length)) < was).then_some(open)
 }
 
 /// What is shown of a live summary while it goes on: on standard error, as the report is yet to come.

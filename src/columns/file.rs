@@ -37,7 +37,6 @@ pub(super) struct File<W: io::Write + Send> {
     columns: Vec<Column>,
     /// Its rows.
     rows: usize,
-    groups: usize,
 }
 
 /// A column of the group in the making.
@@ -56,7 +55,7 @@ impl<W: io::Write + Send> File<W> {
         let root = ArrowSchemaConverter::new().convert(&schema)?.root_schema_ptr();
         let writer = SerializedFileWriter::new(out, root, Arc::new(properties))?;
         let makers = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema));
-        Ok(Self { writer, schema, makers, columns: Vec::new(), rows: 0, groups: 0 })
+        Ok(Self { writer, schema, makers, columns: Vec::new(), rows: 0 })
     }
 
     /// Writes a batch, once a group is full.
@@ -93,13 +92,13 @@ impl<W: io::Write + Send> File<W> {
     }
 
     fn begin(&mut self) -> Result<()> {
-        let compression = Compression::ZSTD(ZstdLevel::try_new(LEVEL)?);
-        let writers = self.makers.create_column_writers(self.groups)?;
+        let level = ZstdLevel::try_new(LEVEL)?;
+        let writers = self.makers.create_column_writers(self.writer.flushed_row_groups().len())?;
         let descriptors = self.writer.schema_descr().columns();
         for ((field, descriptor), writer) in self.schema.fields().iter().zip(descriptors).zip(writers) {
             self.columns.push(match field.data_type() {
                 DataType::Dictionary(..) => {
-                    Column::Texts(Box::new(Texts::new(Arc::clone(descriptor), compression, LEVEL)?))
+                    Column::Texts(Box::new(Texts::new(Arc::clone(descriptor), level)?))
                 }
                 _ => Column::Other(Box::new(writer)),
             });
@@ -120,7 +119,7 @@ impl<W: io::Write + Send> File<W> {
             }
         }
         group.close()?;
-        (self.rows, self.groups) = (0, self.groups + 1);
+        self.rows = 0;
         Ok(())
     }
 
@@ -151,7 +150,6 @@ fn properties(schema: &Schema) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("portolan ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
-        .set_max_row_group_row_count(Some(GROUP))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_key_value_metadata(Some(told));
     for field in schema.fields() {

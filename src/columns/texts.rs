@@ -4,12 +4,10 @@
 //! numbered once, and its rows follow by their numbers. What pages are made of is from *Apache Parquet Format*: *Data Pages*
 //! in `README.md`, *Dictionary Encoding* and *Run Length Encoding / Bit-Packing Hybrid* in `Encodings.md`.
 
-use std::{cmp::Ordering, mem};
-
 use arrow_array::{Array as _, DictionaryArray, cast::AsArray as _, types::Int32Type};
 use bytes::Bytes;
 use parquet::{
-    basic::{Compression, Encoding, EncodingMask, PageType},
+    basic::{Compression, Encoding, EncodingMask, PageType, ZstdLevel},
     column::{
         page::{CompressedPage, Page, PageWriter as _},
         writer::ColumnCloseResult,
@@ -38,7 +36,7 @@ const TOLD: usize = 64;
 /// One column of a row group in the making.
 pub(super) struct Texts {
     descriptor: ColumnDescPtr,
-    compression: Compression,
+    level: ZstdLevel,
     packer: Compressor<'static>,
     dictionary: Dictionary,
     /// Of the page in the making: 1 for a row that has a text, 0 for one that has none.
@@ -57,11 +55,11 @@ pub(super) struct Texts {
 
 impl Texts {
     /// None yet, to be compressed with zstd at this level.
-    pub(super) fn new(descriptor: ColumnDescPtr, compression: Compression, level: i32) -> Result<Self> {
+    pub(super) fn new(descriptor: ColumnDescPtr, level: ZstdLevel) -> Result<Self> {
         Ok(Self {
             descriptor,
-            compression,
-            packer: Compressor::new(level)?,
+            level,
+            packer: Compressor::new(level.compression_level())?,
             dictionary: Dictionary::default(),
             levels: Vec::new(),
             numbers: Vec::new(),
@@ -127,7 +125,7 @@ impl Texts {
         page.push(width as u8);
         runs(&self.numbers, width, &mut page);
         let rows = self.levels.len();
-        let location = (self.pages.bytes_written(), self.rows);
+        let first_row = self.rows;
         self.rows += rows;
         self.nulls += rows - self.numbers.len();
         self.levels.clear();
@@ -145,9 +143,9 @@ impl Texts {
             SerializedPageWriter::new(&mut self.pages).write_page(CompressedPage::new(data, page.len()))?;
         self.unpacked += written.uncompressed_size;
         self.places.push(PageLocation {
-            offset: location.0 as i64,
+            offset: written.offset as i64,
             compressed_page_size: written.bytes_written as i32,
-            first_row_index: location.1 as i64,
+            first_row_index: first_row as i64,
         });
         Ok(())
     }
@@ -158,13 +156,10 @@ impl Texts {
             self.end_page()?;
         }
         let mut plain = Vec::new();
-        let (mut least, mut greatest): (Option<&[u8]>, Option<&[u8]>) = (None, None);
-        for number in 0..self.dictionary.len() {
-            let text = self.dictionary.get(number as i32);
+        let texts = || (0..self.dictionary.len()).map(|number| self.dictionary.get(number as i32));
+        for text in texts() {
             plain.extend_from_slice(&(text.len() as u32).to_le_bytes());
             plain.extend_from_slice(text);
-            least = least.filter(|least| least.cmp(&text) != Ordering::Greater).or(Some(text));
-            greatest = greatest.filter(|greatest| greatest.cmp(&text) != Ordering::Less).or(Some(text));
         }
         let dictionary = Page::DictionaryPage {
             buf: self.packer.compress(&plain)?.into(),
@@ -177,7 +172,7 @@ impl Texts {
             SerializedPageWriter::new(&mut chunk).write_page(CompressedPage::new(dictionary, plain.len()))?;
         let told = |text: Option<&[u8]>| text.filter(|text| text.len() <= TOLD).map(ByteArray::from);
         let nulls = Some(self.nulls as u64);
-        let statistics = ValueStatistics::new(told(least), told(greatest), None, nulls, false);
+        let statistics = ValueStatistics::new(told(texts().min()), told(texts().max()), None, nulls, false);
         let encodings = [Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY];
         let stats = [
             (PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1),
@@ -187,7 +182,7 @@ impl Texts {
         let head = chunk.len();
         chunk.append(&mut self.pages.into_inner()?);
         let metadata = ColumnChunkMetaData::builder(self.descriptor)
-            .set_compression(self.compression)
+            .set_compression(Compression::ZSTD(self.level))
             .set_encodings_mask(EncodingMask::new_from_encodings(encodings.iter()))
             .set_page_encoding_stats(
                 stats
@@ -200,10 +195,8 @@ impl Texts {
             .set_data_page_offset(0)
             .set_statistics(Statistics::ByteArray(statistics))
             .build()?;
-        let places = OffsetIndexMetaData {
-            page_locations: mem::take(&mut self.places),
-            unencoded_byte_array_data_bytes: None,
-        };
+        let places =
+            OffsetIndexMetaData { page_locations: self.places, unencoded_byte_array_data_bytes: None };
         let close = ColumnCloseResult {
             bytes_written: chunk.len() as u64,
             rows_written: self.rows as u64,

@@ -22,6 +22,8 @@ pub struct Timestamp(pub u64);
 impl Timestamp {
     /// Nanoseconds in a second.
     pub const SECOND: u64 = 1_000_000_000;
+    /// By more nanoseconds than this a clock was set back, not only set right: nobody waits until it is there again.
+    pub const SET_BACK: u64 = 10 * Self::SECOND;
 
     /// Whole seconds since the epoch.
     pub const fn seconds(self) -> u64 {

@@ -23,8 +23,6 @@ use crate::{
 const DECRYPTION_SECRETS: u32 = 0x0a;
 /// How long after the end of an interval a file waits for packets that are still on their way.
 const GRACE: Duration = Duration::from_secs(2);
-/// By so much a clock was set back, not only set right.
-const SET_BACK: Duration = Duration::from_secs(10);
 
 /// Where the files of a ring are.
 pub trait Files {
@@ -224,7 +222,7 @@ impl<F: Files> Ring<F> {
     fn is_set_back(&self, now: u64, then: u64) -> bool {
         let length = self.limits.interval.unwrap_or_default().as_nanos();
         let back = u128::from(then.saturating_sub(now).saturating_sub(1)) * length;
-        self.limits.is_live && back > 0 && back >= SET_BACK.as_nanos()
+        self.limits.is_live && back > 0 && back >= u128::from(Timestamp::SET_BACK)
     }
 }
 

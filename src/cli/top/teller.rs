@@ -14,6 +14,7 @@ use portolan::{
     Observer, View,
     capture::{self, Backlog, Clock, Losses},
     flow::Key,
+    packet::Timestamp,
     report::top::{Chosen, Followed, Lost, Rows, Topic},
 };
 
@@ -25,8 +26,6 @@ const INTERVAL: u64 = 1_000_000_000;
 /// After a picture, learning goes on for so many times as long as that took: no more than an eleventh of the time is
 /// spent on pictures.
 const REST: u32 = 10;
-/// Where time is so much earlier than that of the last picture, in ns, the clock was set back.
-const SET_BACK: u64 = 10_000_000_000;
 /// How often a flow that is looked at is asked for after the end.
 const NAP: Duration = Duration::from_millis(50);
 /// Where a picture takes longer, only what is on the screen is worked out anew.
@@ -75,7 +74,7 @@ fn is_due(last: Option<u64>, now: u64, interval: u64) -> bool {
 }
 
 fn is_set_back(last: u64, now: u64) -> bool {
-    now.saturating_add(SET_BACK) < last
+    now.saturating_add(Timestamp::SET_BACK) < last
 }
 
 impl<'t> Teller<'t> {
@@ -255,7 +254,7 @@ impl Observer for Teller<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SET_BACK, is_due};
+    use super::{Timestamp, is_due};
 
     #[test]
     fn pictures_go_on_whatever_becomes_of_the_clock() {
@@ -263,7 +262,12 @@ mod tests {
         assert!(is_due(None, hour, second));
         assert!(is_due(Some(hour), hour + second, second) && !is_due(Some(hour), hour + second - 1, second));
         // A clock that is set right by little is waited for; one that is set back by an hour is not.
-        assert!(!is_due(Some(hour), hour - 1, second) && !is_due(Some(hour), hour - SET_BACK, second));
-        assert!(is_due(Some(2 * hour), hour, second) && is_due(Some(hour), hour - SET_BACK - 1, second));
+        assert!(
+            !is_due(Some(hour), hour - 1, second) && !is_due(Some(hour), hour - Timestamp::SET_BACK, second)
+        );
+        assert!(
+            is_due(Some(2 * hour), hour, second)
+                && is_due(Some(hour), hour - Timestamp::SET_BACK - 1, second)
+        );
     }
 }
